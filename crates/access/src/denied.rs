@@ -1,0 +1,35 @@
+//! Why someone was turned away: one public text each; codes live with the protocols.
+//!
+//! RFC 4314 section 6 and RFC 5530 section 5: hidden and absent are the same words.
+
+use crate::Duty;
+use postern_types::Letter;
+
+/// Why someone was turned away. Causes go to the trail, never here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Not even `l`: as if it had never been.
+    #[error("No such mailbox")]
+    Hidden,
+    /// Sees the mailbox, lacks the letter.
+    #[error("You may not {} in this mailbox; ask one of its administrators", .missing.verb())]
+    Missing {
+        /// The letter that would be needed.
+        missing: Letter,
+    },
+    /// Sees the account, or is in the organisation, and the duty is not theirs.
+    #[error("You may not {}; ask {}", .duty.verb(), .duty.whom_to_ask())]
+    NotYours {
+        /// The duty that was asked for.
+        duty: Duty,
+    },
+    /// Nobody gives a letter they do not hold.
+    #[error("You may not give the right to {}, for you do not hold it here", .letter.verb())]
+    NotHeld {
+        /// The letter that was to be given.
+        letter: Letter,
+    },
+    /// Nobody gives send rights they do not hold.
+    #[error("You may not give the right to send from this mailbox, for you do not hold it")]
+    SendNotHeld,
+}

@@ -1,0 +1,256 @@
+//! Duties: what is done to an account or to the organisation rather than to one mailbox.
+//!
+//! Administrators of the organisation and operators do the administration; owners of an
+//! account (account-wide `a`) look after its delegates and credentials. Export is reading,
+//! so it belongs to those who read, never to administrators as such. On a person's own
+//! account administrators may take rights away and never give any: what is private becomes
+//! shared by conversion, which is a duty with a trail of its own.
+
+use crate::mailbox::{is_own, is_unobstructed};
+use crate::{AccountFacts, AccountKind, AccountState, Actor, Denied, DutyFacts, Job, account_verdict};
+use postern_types::{Letter, Rights, SendRights};
+
+/// What someone wants to do to an account or to the organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Duty {
+    /// Sees that the account exists, its addresses and settings. Not its mail.
+    ReadAccount,
+    /// Changes one's own password, subscriptions and settings.
+    ManageSelf,
+    /// Gives and changes grants; how much one may give, [`crate::gift_limit`] says.
+    ManageGrants,
+    /// Issues, rotates and ends credentials of the account.
+    ManageCredentials,
+    /// Takes rights away: ends grants, credentials, sessions. Wider than giving, so that
+    /// it never fails for want of someone who may.
+    Revoke,
+    /// Sets policy on direct sign-in.
+    ManagePolicy,
+    /// Reads the trail and the reports made from it.
+    ReadAudit,
+    /// Takes a copy of the account's mail out of the house. Each mailbox is then opened for
+    /// reading, so one that a narrower grant shuts stays out of the copy.
+    Export,
+    /// Suspends and resumes a person or an account.
+    Suspend,
+    /// Adds, changes and removes people.
+    ManagePeople,
+    /// Adds, changes and removes groups and their members.
+    ManageGroups,
+    /// Adds, changes and removes domains.
+    ManageDomains,
+    /// Adds, changes, removes, restores and converts shared mailboxes.
+    ManageShared,
+    /// Puts mail that arrived into the account.
+    Deliver,
+    /// Ends what has reached its end.
+    Expire,
+    /// Deletes bodies that no message names any more.
+    Collect,
+}
+
+/// What a duty is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// One account.
+    Account,
+    /// The organisation; facts about an account change nothing.
+    Organisation,
+    /// One account, or, asked without one, the organisation.
+    Either,
+}
+
+impl Duty {
+    /// All of them, in the order of the matrix.
+    pub const ALL: [Duty; 16] = [
+        Duty::ReadAccount,
+        Duty::ManageSelf,
+        Duty::ManageGrants,
+        Duty::ManageCredentials,
+        Duty::Revoke,
+        Duty::ManagePolicy,
+        Duty::ReadAudit,
+        Duty::Export,
+        Duty::Suspend,
+        Duty::ManagePeople,
+        Duty::ManageGroups,
+        Duty::ManageDomains,
+        Duty::ManageShared,
+        Duty::Deliver,
+        Duty::Expire,
+        Duty::Collect,
+    ];
+
+    /// What it is about.
+    pub fn scope(self) -> Scope {
+        match self {
+            Duty::ReadAccount
+            | Duty::ManageSelf
+            | Duty::ManageGrants
+            | Duty::ManageCredentials
+            | Duty::Export
+            | Duty::Suspend
+            | Duty::Deliver => Scope::Account,
+            Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit => Scope::Either,
+            Duty::ManagePeople
+            | Duty::ManageGroups
+            | Duty::ManageDomains
+            | Duty::ManageShared
+            | Duty::Expire
+            | Duty::Collect => Scope::Organisation,
+        }
+    }
+
+    /// Its name in the matrix, the trail and `explain`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Duty::ReadAccount => "read-account",
+            Duty::ManageSelf => "manage-self",
+            Duty::ManageGrants => "manage-grants",
+            Duty::ManageCredentials => "manage-credentials",
+            Duty::Revoke => "revoke",
+            Duty::ManagePolicy => "manage-policy",
+            Duty::ReadAudit => "read-audit",
+            Duty::Export => "export",
+            Duty::Suspend => "suspend",
+            Duty::ManagePeople => "manage-people",
+            Duty::ManageGroups => "manage-groups",
+            Duty::ManageDomains => "manage-domains",
+            Duty::ManageShared => "manage-shared",
+            Duty::Deliver => "deliver",
+            Duty::Expire => "expire",
+            Duty::Collect => "collect",
+        }
+    }
+
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Duty> {
+        Duty::ALL.into_iter().find(|known| known.name() == name)
+    }
+
+    /// As it reads after "You may not".
+    pub fn verb(self) -> &'static str {
+        match self {
+            Duty::ReadAccount => "see this mailbox",
+            Duty::ManageSelf => "change the settings of someone else",
+            Duty::ManageGrants => "manage the delegates of this mailbox",
+            Duty::ManageCredentials => "manage the credentials of this mailbox",
+            Duty::Revoke => "take rights away here",
+            Duty::ManagePolicy => "change the policy",
+            Duty::ReadAudit => "read the trail",
+            Duty::Export => "export this mailbox",
+            Duty::Suspend => "suspend or resume accounts",
+            Duty::ManagePeople => "manage people",
+            Duty::ManageGroups => "manage groups",
+            Duty::ManageDomains => "manage domains",
+            Duty::ManageShared => "manage shared mailboxes",
+            Duty::Deliver => "deliver mail into this mailbox",
+            Duty::Expire => "end what has reached its end",
+            Duty::Collect => "collect unused bodies",
+        }
+    }
+
+    /// Who could help, as it reads after "ask".
+    pub(crate) fn whom_to_ask(self) -> &'static str {
+        match self {
+            Duty::ManageSelf => "the person",
+            Duty::ReadAccount | Duty::ManageGrants | Duty::ManageCredentials | Duty::Revoke | Duty::Export => {
+                "one of its administrators"
+            }
+            _ => "an administrator of the organisation",
+        }
+    }
+}
+
+/// What an actor is to an account and to the organisation.
+struct Standing {
+    /// Administers the organisation, as a person or as operator.
+    administers: bool,
+    /// Holds something on the account, as its owner or as a delegate.
+    takes_part: bool,
+    /// The account is their own.
+    own: bool,
+    /// Letters held on the account as a whole.
+    whole: Rights,
+}
+
+/// May `actor` do `duty`, to the account of the facts or to the organisation?
+///
+/// Depends on time only through grants: what it says holds as long as
+/// [`account_verdict`]'s `valid_until`, except that [`Duty::ReadAccount`] also follows the
+/// ends of narrower grants.
+pub fn duty_verdict(actor: &Actor, duty: Duty, facts: &DutyFacts<'_>) -> Result<(), Denied> {
+    let allowed_to_job = |job| *actor == Actor::Job(job);
+    let standing = standing(actor, facts);
+    let is_asked_in_scope = facts.account.is_some() || duty.scope() != Scope::Account;
+    let allowed = match duty {
+        Duty::ReadAccount => standing.takes_part || standing.administers,
+        Duty::ManageSelf => standing.own,
+        Duty::ManageGrants | Duty::ManageCredentials => {
+            is_owner(&standing) || (standing.administers && facts.account.is_some_and(is_shared_in_use))
+        }
+        Duty::Revoke | Duty::ReadAudit => is_owner(&standing) || standing.administers,
+        Duty::Export => standing.whole.contains(Letter::Lookup | Letter::Read | Rights::from(Letter::Administer)),
+        Duty::ManagePolicy
+        | Duty::Suspend
+        | Duty::ManagePeople
+        | Duty::ManageGroups
+        | Duty::ManageDomains
+        | Duty::ManageShared => standing.administers,
+        Duty::Deliver => {
+            allowed_to_job(Job::Delivery) && facts.account.is_some_and(|account| account.state == AccountState::Active)
+        }
+        Duty::Expire => allowed_to_job(Job::Expiry),
+        Duty::Collect => allowed_to_job(Job::Collection),
+    };
+    let is_about_account = facts.account.is_some() && duty.scope() != Scope::Organisation;
+    let is_seen = standing.takes_part || standing.administers;
+    if allowed && is_asked_in_scope {
+        Ok(())
+    } else if is_about_account && !is_seen {
+        Err(Denied::Hidden)
+    } else {
+        Err(Denied::NotYours { duty })
+    }
+}
+
+fn is_owner(standing: &Standing) -> bool {
+    standing.whole.has(Letter::Administer)
+}
+
+fn is_shared_in_use(account: AccountFacts) -> bool {
+    account.kind == AccountKind::Shared && account.state != AccountState::Removed
+}
+
+fn standing(actor: &Actor, facts: &DutyFacts<'_>) -> Standing {
+    Standing {
+        administers: administers(actor, facts),
+        takes_part: takes_part(actor, facts),
+        own: match (actor, facts.account) {
+            (Actor::Person(id), Some(account)) => is_own(*id, account) && is_unobstructed(*id, facts.person, account),
+            _ => false,
+        },
+        whole: account_verdict(actor, facts).rights,
+    }
+}
+
+/// Does the actor administer the organisation?
+pub(crate) fn administers(actor: &Actor, facts: &DutyFacts<'_>) -> bool {
+    match actor {
+        Actor::Operator { .. } => true,
+        Actor::Person(id) => facts.person.is_some_and(|person| person.id == *id && person.admin && !person.suspended),
+        Actor::Credential { .. } | Actor::Job(_) => false,
+    }
+}
+
+/// Does the actor hold anything anywhere on the account: as its person, or by a grant that
+/// counts, whatever it covers?
+pub(crate) fn takes_part(actor: &Actor, facts: &DutyFacts<'_>) -> bool {
+    let (Actor::Person(id), Some(account)) = (actor, facts.account) else {
+        return false;
+    };
+    let gives = |grant: &crate::GrantFact| {
+        grant.is_live(facts.now) && (!grant.rights.is_empty() || grant.send != SendRights::NONE)
+    };
+    is_unobstructed(*id, facts.person, account) && (is_own(*id, account) || facts.grants.iter().any(gives))
+}

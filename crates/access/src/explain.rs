@@ -1,0 +1,145 @@
+//! A verdict in words, for the person who asks "who could see this message, and why?".
+//!
+//! The verdict is the data; names come from whoever knows them, dates in the words and the
+//! time zone of whoever reads.
+
+use crate::{Actor, Denied, Operation, Reach, Reason, Role, Verdict};
+use postern_types::{GrantId, GroupId, MailboxId, Rights, SendRights, Timestamp};
+use std::fmt;
+
+/// Gives names to what a verdict knows by number.
+pub trait Names {
+    /// "Alice", "operator (uid 0)".
+    fn actor(&self, actor: &Actor) -> String;
+    /// "team@example.org".
+    fn group(&self, group: GroupId) -> String;
+    /// "Projects/2026".
+    fn mailbox(&self, mailbox: MailboxId) -> String;
+    /// "2026-12-31 18:00".
+    fn time(&self, time: Timestamp) -> String;
+}
+
+/// Numbers for names, for logs and for tools that know no names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainNames;
+
+impl Names for PlainNames {
+    fn actor(&self, actor: &Actor) -> String {
+        actor.to_string()
+    }
+    fn group(&self, group: GroupId) -> String {
+        group.to_string()
+    }
+    fn mailbox(&self, mailbox: MailboxId) -> String {
+        format!("mailbox {mailbox}")
+    }
+    fn time(&self, time: Timestamp) -> String {
+        format!("second {}", time.seconds())
+    }
+}
+
+/// An answer in words: one sentence that answers, then one for each reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// "Alice may read messages here."
+    pub answer: String,
+    /// "Alice is a delegate with full access (grant 12, via group team@example.org)."
+    pub because: Vec<String>,
+}
+
+/// One sentence a line.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.answer)?;
+        self.because.iter().try_for_each(|sentence| write!(f, "\n  {sentence}"))
+    }
+}
+
+/// Why `actor` may or may not do `operation`, by `verdict`. For those who administer: it
+/// tells what the refused person is not told.
+pub fn explain(actor: &Actor, operation: Operation, verdict: &Verdict, names: &dyn Names) -> Explanation {
+    let who = capitalised(&names.actor(actor));
+    let verb = operation.verb();
+    let answer = match verdict.allows(operation) {
+        Ok(_) => format!("{who} may {verb} here."),
+        Err(Denied::Hidden) => format!("{who} may not {verb} here, and is told that there is no such mailbox."),
+        Err(_) => format!("{who} may not {verb} here: that needs {}.", operation.needs()),
+    };
+    let mut because: Vec<String> = verdict.reasons.iter().map(|reason| sentence(&who, reason, names)).collect();
+    if let Some(end) = verdict.valid_until {
+        because.push(format!("This changes at {}.", names.time(end)));
+    }
+    Explanation { answer, because }
+}
+
+fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {
+    match reason {
+        Reason::OwnAccount => format!("The account is {who}'s own."),
+        Reason::Granted { grant, via, reach, rights, send, not_after } => {
+            let until = not_after.map(|end| format!(", until {}", names.time(end))).unwrap_or_default();
+            let origin = origin(*grant, *via, names);
+            format!("{who} is a delegate {}{}{} ({origin}{until}).", held(*rights), sending(*send), place(reach, names))
+        }
+        Reason::Outweighed { grant, by } => {
+            format!("Grant {grant} does not count here, since the more specific grant {by} does.")
+        }
+        Reason::Ended { grant, at } => format!("Grant {grant} ended at {}.", names.time(*at)),
+        Reason::OnlyElsewhere { grants } => {
+            format!("{who} has grants on this account ({grants}), and none of them covers this place.")
+        }
+        Reason::NoGrant => format!("{who} is no delegate of this account, nor is any group of theirs."),
+        Reason::PersonSuspended => format!("{who} is suspended."),
+        Reason::AccountSuspended => "The account is suspended.".to_owned(),
+        Reason::AccountRemoved => "The account is removed.".to_owned(),
+        Reason::DeleteProtected { withheld } => {
+            format!("Delete protection withholds {withheld} from everyone who may not administer.")
+        }
+        Reason::AdministratorWithoutMail => {
+            format!("{who} administers the organisation, which gives no right to mail.")
+        }
+        Reason::OperatorWithoutMail => "Operators administer and never read mail.".to_owned(),
+        Reason::Job(job) => format!("The {} job holds what its task needs and nothing else.", job.name()),
+        Reason::CredentialWithoutScope => "The credential has no scope here.".to_owned(),
+        Reason::FactsDisagree => "What is known of them contradicts itself, so nothing is held.".to_owned(),
+    }
+}
+
+/// As a sentence begins; an address stays as it is written.
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) if !text.contains('@') => first.to_uppercase().chain(characters).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+fn held(rights: Rights) -> String {
+    match Role::of(rights) {
+        Some(role) => role.phrase().to_owned(),
+        None if rights.is_empty() => "without any letter".to_owned(),
+        None => format!("with the letters {rights}"),
+    }
+}
+
+fn sending(send: SendRights) -> &'static str {
+    match (send.send_as, send.send_on_behalf) {
+        (true, _) => " who sends as it",
+        (false, true) => " who sends on its behalf",
+        (false, false) => "",
+    }
+}
+
+fn place(reach: &Reach, names: &dyn Names) -> String {
+    match reach {
+        Reach::Account => String::new(),
+        Reach::Subtree(top) => format!(" in {top} and below"),
+        Reach::Mailbox(mailbox) => format!(" in {} alone", names.mailbox(*mailbox)),
+    }
+}
+
+fn origin(grant: GrantId, via: Option<GroupId>, names: &dyn Names) -> String {
+    match via {
+        Some(group) => format!("grant {grant}, via group {}", names.group(group)),
+        None => format!("grant {grant}"),
+    }
+}

@@ -1,0 +1,41 @@
+//! The heart of the house: pure functions from facts to a verdict with reasons.
+//!
+//! Who may see this message, and why? Every answer is made here, from facts that others
+//! have read (`facts`), for an actor (`actor`) who wants to do something to one mailbox
+//! (`operation`, `mailbox`), to an account or the organisation (`duty`), to sign in
+//! (`sign_in`), to send (`sending`) or to hand a right on (`giving`). Time is an argument.
+//! No I/O, no clock, no SQL, no protocol code; `matrix.txt` shows every answer at a glance
+//! and a test compares it with the code.
+//!
+//! Facts that contradict each other (a mailbox of another account, a person who is not the
+//! actor) give nothing: a mistake in reading facts must never open a door.
+
+mod actor;
+mod combine;
+mod denied;
+mod duty;
+mod explain;
+mod facts;
+mod giving;
+mod mailbox;
+mod operation;
+mod reason;
+mod role;
+mod sending;
+mod sign_in;
+
+pub use actor::{Actor, Job};
+pub use denied::Denied;
+pub use duty::{Duty, Scope, duty_verdict};
+pub use explain::{Explanation, Names, PlainNames, explain};
+pub use facts::{AccountFacts, AccountKind, AccountState, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach};
+pub use giving::{Gift, gift_limit, may_give};
+pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
+pub use operation::{Need, Operation};
+pub use reason::Reason;
+pub use role::{Role, RoleError};
+pub use sending::{Accepted, SendDenied, Submission, Usable, Voice, may_submit, voice};
+pub use sign_in::{
+    DirectSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason, SignInVerdict,
+    Transport, sign_in_verdict,
+};

@@ -1,0 +1,185 @@
+//! The verdict on one mailbox: effective letters, how long they hold, and why.
+//!
+//! RFC 4314 section 2 leaves combination to the server; ours is in `combine`. People hold
+//! every letter on their own account, delegates what grants give, jobs what their task
+//! needs. Administrators and operators hold no letter by being that, and a credential holds
+//! none while it has no scope. Suspension and removal leave nothing.
+
+use crate::combine::{Combination, Place};
+use crate::{AccountFacts, AccountState, Actor, Denied, DutyFacts, GrantFact, Job, MailboxFacts, Operation};
+use crate::{AccountKind, PersonFacts, Reason};
+use postern_types::{Letter, PersonId, Rights, SendRights, SpecialUse, Timestamp};
+
+/// What an actor holds at one place, until when, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The letters held.
+    pub rights: Rights,
+    /// What they may write into From.
+    pub send: SendRights,
+    /// The nearest moment at which `rights` or `send` change with the facts unchanged.
+    pub valid_until: Option<Timestamp>,
+    /// What made it so, in an order that does not depend on the order of the facts.
+    pub reasons: Vec<Reason>,
+}
+
+impl Verdict {
+    fn nothing(reasons: Vec<Reason>) -> Self {
+        Self { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons }
+    }
+
+    /// May the actor do `operation`? Answers with every letter held, for those decide the
+    /// flags within an operation.
+    pub fn allows(&self, operation: Operation) -> Result<Rights, Denied> {
+        operation.allowed_with(self.rights).map(|()| self.rights)
+    }
+
+    /// Does it still hold at `now`, if no fact changed meanwhile?
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.valid_until.is_none_or(|end| now < end)
+    }
+}
+
+/// What `actor` holds on one mailbox.
+pub fn mailbox_verdict(actor: &Actor, facts: &MailboxFacts<'_>) -> Verdict {
+    if facts.mailbox.account() != facts.account.id {
+        return Verdict::nothing(vec![Reason::FactsDisagree]);
+    }
+    let place = Place::Mailbox { id: facts.mailbox, name: facts.name };
+    match actor {
+        Actor::Person(id) => person_verdict(*id, facts.person, facts.account, facts.grants, place, facts.now),
+        Actor::Job(job) => job_verdict(*job, facts),
+        Actor::Operator { .. } => Verdict::nothing(vec![Reason::OperatorWithoutMail]),
+        Actor::Credential { .. } => Verdict::nothing(vec![Reason::CredentialWithoutScope]),
+    }
+}
+
+/// What `actor` holds on an account as a whole, where only account grants reach: `k` here
+/// creates mailboxes at the top level, `a` is the owner's letter.
+pub fn account_verdict(actor: &Actor, facts: &DutyFacts<'_>) -> Verdict {
+    let Some(account) = facts.account else {
+        return Verdict::nothing(vec![Reason::FactsDisagree]);
+    };
+    match actor {
+        Actor::Person(id) => person_verdict(*id, facts.person, account, facts.grants, Place::Account, facts.now),
+        Actor::Job(job) => Verdict::nothing(vec![Reason::Job(*job)]),
+        Actor::Operator { .. } => Verdict::nothing(vec![Reason::OperatorWithoutMail]),
+        Actor::Credential { .. } => Verdict::nothing(vec![Reason::CredentialWithoutScope]),
+    }
+}
+
+/// Is this account the person's own?
+pub(crate) fn is_own(person: PersonId, account: AccountFacts) -> bool {
+    account.kind == AccountKind::Person && person.account() == account.id
+}
+
+/// Why this person holds nothing on this account, whatever was granted.
+fn obstacles(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match person {
+        Some(person) if person.id == id => {
+            if person.suspended {
+                reasons.push(Reason::PersonSuspended);
+            }
+        }
+        _ => reasons.push(Reason::FactsDisagree),
+    }
+    match account.state {
+        AccountState::Active => {}
+        AccountState::Suspended => reasons.push(Reason::AccountSuspended),
+        AccountState::Removed => reasons.push(Reason::AccountRemoved),
+    }
+    reasons
+}
+
+/// May this person hold anything on this account at all?
+pub(crate) fn is_unobstructed(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -> bool {
+    obstacles(id, person, account).is_empty()
+}
+
+fn person_verdict(
+    id: PersonId,
+    person: Option<PersonFacts>,
+    account: AccountFacts,
+    grants: &[GrantFact],
+    place: Place<'_>,
+    now: Timestamp,
+) -> Verdict {
+    let obstacles = obstacles(id, person, account);
+    if !obstacles.is_empty() {
+        return Verdict::nothing(obstacles);
+    }
+    if is_own(id, account) {
+        return Verdict {
+            rights: Rights::ALL,
+            send: SendRights { send_as: true, send_on_behalf: true },
+            valid_until: None,
+            reasons: vec![Reason::OwnAccount],
+        };
+    }
+    let combination = Combination::of(grants, place);
+    let held_at = |moment| (protected(account, combination.rights(moment)), combination.send(moment));
+    let (rights, send) = held_at(now);
+    let valid_until = combination.ends_after(now).into_iter().find(|end| held_at(*end) != (rights, send));
+    let mut reasons = grant_reasons(&combination, now);
+    let withheld = combination.rights(now) - rights;
+    if !withheld.is_empty() {
+        reasons.push(Reason::DeleteProtected { withheld });
+    }
+    if person.is_some_and(|person| person.admin) && rights.is_empty() {
+        reasons.push(Reason::AdministratorWithoutMail);
+    }
+    Verdict { rights, send, valid_until, reasons }
+}
+
+/// What delete protection leaves: without `a`, neither `x` nor `e`. `t` stays, so that
+/// clients which mark messages for later removal keep working; nothing is lost by a mark.
+fn protected(account: AccountFacts, rights: Rights) -> Rights {
+    if account.delete_protection && !rights.has(Letter::Administer) {
+        rights - (Letter::DeleteMailbox | Letter::Expunge)
+    } else {
+        rights
+    }
+}
+
+fn grant_reasons(combination: &Combination<'_>, now: Timestamp) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = combination
+        .here()
+        .map(|(fit, grant)| match (grant.not_after, combination.outweighed_by(fit, grant, now)) {
+            (Some(at), _) if !grant.is_live(now) => Reason::Ended { grant: grant.id, at },
+            (_, Some(by)) => Reason::Outweighed { grant: grant.id, by },
+            (not_after, None) => Reason::Granted {
+                grant: grant.id,
+                via: grant.via,
+                reach: grant.reach.clone(),
+                rights: grant.rights,
+                send: grant.send,
+                not_after,
+            },
+        })
+        .collect();
+    if !reasons.iter().any(|reason| matches!(reason, Reason::Granted { .. })) {
+        reasons.push(match combination.live_anywhere(now) {
+            0 => Reason::NoGrant,
+            grants => Reason::OnlyElsewhere { grants },
+        });
+    }
+    reasons
+}
+
+/// What a job holds: exactly what its task needs, on active accounts only. Delivery adds
+/// and posts, and can not even see what is there.
+fn job_verdict(job: Job, facts: &MailboxFacts<'_>) -> Verdict {
+    let rights = match job {
+        Job::Delivery => Letter::Insert | Letter::Post,
+        Job::Submission if facts.special_use == Some(SpecialUse::Sent) => Letter::Insert.into(),
+        Job::Import => Letter::Insert.into(),
+        Job::Submission | Job::Expiry | Job::Collection | Job::Seed => Rights::NONE,
+    };
+    let reason = Reason::Job(job);
+    match facts.account.state {
+        AccountState::Active => Verdict { rights, send: SendRights::NONE, valid_until: None, reasons: vec![reason] },
+        AccountState::Suspended => Verdict::nothing(vec![reason, Reason::AccountSuspended]),
+        AccountState::Removed => Verdict::nothing(vec![reason, Reason::AccountRemoved]),
+    }
+}

@@ -1,0 +1,220 @@
+//! Signing in: may this attempt become a session, and whose?
+//!
+//! The check of the secret is a fact like the others, so that the reasons are complete and
+//! the answer is made in one place. Whoever fails is told one text whatever the cause;
+//! the causes are for the trail. That TLS is needed may be said, since it is true of every
+//! name alike (RFC 4616 section 4, RFC 9051 section 11).
+
+use crate::duty::takes_part;
+use crate::{AccountFacts, AccountState, Actor, DutyFacts, PersonFacts};
+use postern_types::CredentialId;
+
+/// What the organisation, or more narrowly one account, allows of direct sign-in. Greater
+/// is stricter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum DirectSignIn {
+    /// Whoever may manage credentials issues them.
+    #[default]
+    Allowed,
+    /// Someone else approves first.
+    ByApproval,
+    /// No credential signs in while it stands.
+    Blocked,
+}
+
+impl DirectSignIn {
+    /// What holds for an account under the organisation's policy: narrower, never wider.
+    pub fn narrowed_by(self, account: DirectSignIn) -> DirectSignIn {
+        self.max(account)
+    }
+}
+
+/// What someone signs in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInMeans {
+    /// A person's password. No person where the name is nobody's, or a shared account's.
+    Password {
+        /// Who.
+        person: Option<PersonFacts>,
+    },
+    /// A credential of an account. No scope is known for any credential, so the verdict
+    /// refuses each one; policy already has its place and its reason.
+    Credential {
+        /// Which.
+        id: CredentialId,
+        /// What the organisation allows.
+        organisation_policy: DirectSignIn,
+        /// What the account allows.
+        account_policy: DirectSignIn,
+    },
+}
+
+/// What comparing the secret said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecretCheck {
+    /// It is the one.
+    Matches,
+    /// It is not.
+    Differs,
+    /// There is none to compare with.
+    NotSet,
+}
+
+/// Where sign-in without TLS is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PlaintextSignIn {
+    /// Nowhere.
+    #[default]
+    Never,
+    /// From this machine alone.
+    Loopback,
+}
+
+/// How the bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Transport {
+    /// Under TLS.
+    pub encrypted: bool,
+    /// Between two ends on this machine.
+    pub loopback: bool,
+    /// What the configuration says.
+    pub plaintext: PlaintextSignIn,
+}
+
+/// What decides on one attempt.
+#[derive(Debug, Clone)]
+pub struct SignInFacts<'a> {
+    /// With what.
+    pub means: SignInMeans,
+    /// What comparing said.
+    pub secret: SecretCheck,
+    /// How it came.
+    pub transport: Transport,
+    /// The account that is signed in to: the person's own, or the credential's. Nothing
+    /// where the name is nobody's.
+    pub account: Option<AccountFacts>,
+    /// For `alice@example.org/support@example.org`: Alice's grants on the second account.
+    /// Its `account` is nothing where the second name is nobody's.
+    pub root: Option<DutyFacts<'a>>,
+}
+
+/// Why a sign-in failed, as it may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignInDenied {
+    /// The connection is not private; true of every name alike.
+    #[error("Signing in needs TLS; connect with it and try again")]
+    NeedsTls,
+    /// Everything else.
+    #[error("The name or the password is wrong")]
+    Refused,
+}
+
+/// What made the verdict, for the trail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum SignInReason {
+    /// The password is the person's.
+    #[error("the password matches")]
+    PasswordMatches,
+    /// Neither TLS nor an allowed exception.
+    #[error("the connection is not encrypted")]
+    NotEncrypted,
+    /// Nobody has this name, or it is a shared mailbox's, which has no password.
+    #[error("the name is no person's")]
+    NoSuchPerson,
+    /// The secret is not the one.
+    #[error("the secret is wrong")]
+    SecretDiffers,
+    /// No secret was ever set.
+    #[error("no secret is set")]
+    SecretNotSet,
+    /// The person is suspended.
+    #[error("the person is suspended")]
+    PersonSuspended,
+    /// The account is suspended.
+    #[error("the account is suspended")]
+    AccountSuspended,
+    /// The account is removed.
+    #[error("the account is removed")]
+    AccountRemoved,
+    /// The person holds nothing on the account they named after their own.
+    #[error("the person is no delegate of the mailbox named after their own")]
+    NoDelegateThere,
+    /// Policy blocks direct sign-in.
+    #[error("policy blocks direct sign-in")]
+    PolicyBlocks,
+    /// The credential has no scope.
+    #[error("the credential has no scope")]
+    CredentialWithoutScope,
+    /// The facts contradict each other.
+    #[error("the facts disagree")]
+    FactsDisagree,
+}
+
+/// The answer to one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInVerdict {
+    /// Who acts in the session, or what the other side is told.
+    pub outcome: Result<Actor, SignInDenied>,
+    /// Every cause, for the trail alone.
+    pub reasons: Vec<SignInReason>,
+}
+
+/// May this attempt become a session?
+pub fn sign_in_verdict(facts: &SignInFacts<'_>) -> SignInVerdict {
+    let mut causes = Vec::new();
+    let private = facts.transport.encrypted
+        || (facts.transport.loopback && facts.transport.plaintext == PlaintextSignIn::Loopback);
+    if !private {
+        causes.push(SignInReason::NotEncrypted);
+    }
+    match facts.secret {
+        SecretCheck::Matches => {}
+        SecretCheck::Differs => causes.push(SignInReason::SecretDiffers),
+        SecretCheck::NotSet => causes.push(SignInReason::SecretNotSet),
+    }
+    match facts.account.map(|account| account.state) {
+        Some(AccountState::Suspended) => causes.push(SignInReason::AccountSuspended),
+        Some(AccountState::Removed) => causes.push(SignInReason::AccountRemoved),
+        Some(AccountState::Active) | None => {}
+    }
+    let actor = match facts.means {
+        SignInMeans::Password { person } => password_causes(person, facts, &mut causes),
+        SignInMeans::Credential { organisation_policy, account_policy, .. } => {
+            if organisation_policy.narrowed_by(account_policy) == DirectSignIn::Blocked {
+                causes.push(SignInReason::PolicyBlocks);
+            }
+            causes.push(SignInReason::CredentialWithoutScope);
+            None
+        }
+    };
+    match actor {
+        Some(actor) if causes.is_empty() => {
+            SignInVerdict { outcome: Ok(actor), reasons: vec![SignInReason::PasswordMatches] }
+        }
+        _ if !private => SignInVerdict { outcome: Err(SignInDenied::NeedsTls), reasons: causes },
+        _ => SignInVerdict { outcome: Err(SignInDenied::Refused), reasons: causes },
+    }
+}
+
+/// What speaks against a person's password sign-in; the actor it would be.
+fn password_causes(
+    person: Option<PersonFacts>,
+    facts: &SignInFacts<'_>,
+    causes: &mut Vec<SignInReason>,
+) -> Option<Actor> {
+    let Some(person) = person else {
+        causes.push(SignInReason::NoSuchPerson);
+        return None;
+    };
+    if !facts.account.is_some_and(|account| crate::mailbox::is_own(person.id, account)) {
+        causes.push(SignInReason::FactsDisagree);
+    }
+    if person.suspended {
+        causes.push(SignInReason::PersonSuspended);
+    }
+    let actor = Actor::Person(person.id);
+    if facts.root.as_ref().is_some_and(|root| !takes_part(&actor, root)) {
+        causes.push(SignInReason::NoDelegateThere);
+    }
+    Some(actor)
+}

@@ -1,0 +1,149 @@
+//! Duties on accounts and the organisation, told one rule at a time.
+
+use crate::house::*;
+use postern_access::{
+    AccountState, Actor, Denied, Duty, DutyFacts, Gift, GrantFact, Job, Reach, duty_verdict, gift_limit, may_give,
+};
+use postern_types::{Letter, PersonId, Rights, SendRights};
+
+fn as_person(id: PersonId) -> Actor {
+    Actor::Person(id)
+}
+
+#[test]
+fn an_owner_manages_delegates_without_being_an_administrator() {
+    let grants = [grant(1, Rights::ALL)];
+    let facts = duty_facts(support(), Some(person(alice())), &grants);
+    let mut allowed = Duty::ALL.to_vec();
+    allowed.retain(|duty| duty_verdict(&as_person(alice()), *duty, &facts).is_ok());
+    assert_eq!(
+        allowed,
+        [Duty::ReadAccount, Duty::ManageGrants, Duty::ManageCredentials, Duty::Revoke, Duty::ReadAudit, Duty::Export]
+    );
+}
+
+/// `a` on a part of the account is SETACL there, and no office.
+#[test]
+fn administering_one_mailbox_does_not_make_an_owner() {
+    let grants = [GrantFact { reach: Reach::Subtree(name("Projects")), ..grant(1, Rights::ALL) }];
+    let facts = duty_facts(support(), Some(person(alice())), &grants);
+    let refused = duty_verdict(&as_person(alice()), Duty::ManageGrants, &facts).unwrap_err();
+    assert_eq!(refused, Denied::NotYours { duty: Duty::ManageGrants });
+    assert_eq!(refused.to_string(), "You may not manage the delegates of this mailbox; ask one of its administrators");
+}
+
+#[test]
+fn a_stranger_hears_of_no_account_in_any_duty() {
+    let facts = duty_facts(support(), Some(person(bob())), &[]);
+    for duty in Duty::ALL {
+        let expected = match duty.scope() {
+            postern_access::Scope::Organisation => Denied::NotYours { duty },
+            _ => Denied::Hidden,
+        };
+        assert_eq!(duty_verdict(&as_person(bob()), duty, &facts), Err(expected));
+    }
+}
+
+/// Export is reading: being administrator or operator is not enough.
+#[test]
+fn nobody_exports_what_they_may_not_read() {
+    let mut admin = person(bob());
+    admin.admin = true;
+    let facts = duty_facts(support(), Some(admin), &[]);
+    let refused = Err(Denied::NotYours { duty: Duty::Export });
+    assert_eq!(duty_verdict(&as_person(bob()), Duty::Export, &facts), refused);
+    assert_eq!(duty_verdict(&operator(), Duty::Export, &facts), refused);
+    let without_reading = [grant(1, letters("la"))];
+    let facts = duty_facts(support(), Some(person(alice())), &without_reading);
+    assert_eq!(duty_verdict(&as_person(alice()), Duty::Export, &facts), refused);
+}
+
+/// On a person's own account administrators take rights away and give none.
+#[test]
+fn administrators_give_no_one_a_way_into_a_persons_mail() {
+    let mut admin = person(bob());
+    admin.admin = true;
+    let facts = duty_facts(own_account(alice()), Some(admin), &[]);
+    for actor in [as_person(bob()), operator()] {
+        assert!(duty_verdict(&actor, Duty::ManageGrants, &facts).is_err());
+        assert!(gift_limit(&actor, &facts).is_err());
+        assert_eq!(duty_verdict(&actor, Duty::Revoke, &facts), Ok(()));
+        assert_eq!(duty_verdict(&actor, Duty::Suspend, &facts), Ok(()));
+    }
+    let facts = duty_facts(own_account(alice()), Some(person(alice())), &[]);
+    assert_eq!(gift_limit(&as_person(alice()), &facts), Ok(Gift::EVERYTHING));
+}
+
+/// What takes rights away does not stop at suspension or removal.
+#[test]
+fn administrators_revoke_on_accounts_that_are_out_of_use() {
+    for state in [AccountState::Suspended, AccountState::Removed] {
+        let mut account = support();
+        account.state = state;
+        let facts = DutyFacts { person: None, ..duty_facts(account, None, &[]) };
+        assert_eq!(duty_verdict(&operator(), Duty::Revoke, &facts), Ok(()));
+    }
+}
+
+#[test]
+fn a_suspended_administrator_administers_nothing() {
+    let mut admin = person(bob());
+    admin.admin = true;
+    admin.suspended = true;
+    let facts = duty_facts(support(), Some(admin), &[]);
+    for duty in Duty::ALL {
+        assert!(duty_verdict(&as_person(bob()), duty, &facts).is_err(), "{duty:?}");
+    }
+}
+
+/// Nobody gives a letter they do not hold; the rights on a shared account begin with
+/// administrators.
+#[test]
+fn an_owner_gives_what_they_hold_and_an_administrator_begins() {
+    let grants = [grant(1, letters("lra"))];
+    let facts = duty_facts(support(), Some(person(alice())), &grants);
+    let limit = gift_limit(&as_person(alice()), &facts).unwrap();
+    let gift = |text| Gift { rights: letters(text), send: SendRights::NONE };
+    assert_eq!(may_give(limit, gift("lr")), Ok(()));
+    assert_eq!(may_give(limit, gift("lre")), Err(Denied::NotHeld { letter: Letter::Expunge }));
+    assert_eq!(gift_limit(&operator(), &facts), Ok(Gift::EVERYTHING));
+    let delegate = [grant(1, Rights::FULL_ACCESS)];
+    let facts = duty_facts(support(), Some(person(alice())), &delegate);
+    assert_eq!(gift_limit(&as_person(alice()), &facts), Err(Denied::NotYours { duty: Duty::ManageGrants }));
+}
+
+#[test]
+fn each_job_has_its_one_duty() {
+    let facts = duty_facts(support(), None, &[]);
+    let duties = |job| {
+        let mut duties = Duty::ALL.to_vec();
+        duties.retain(|duty| duty_verdict(&Actor::Job(job), *duty, &facts).is_ok());
+        duties
+    };
+    assert_eq!(duties(Job::Delivery), [Duty::Deliver]);
+    assert_eq!(duties(Job::Expiry), [Duty::Expire]);
+    assert_eq!(duties(Job::Collection), [Duty::Collect]);
+    for job in [Job::Submission, Job::Import, Job::Seed] {
+        assert_eq!(duties(job), [], "{job:?}");
+    }
+}
+
+/// Asked without an account, what belongs to one account is refused to all.
+#[test]
+fn duties_of_one_account_need_one() {
+    let facts = DutyFacts { account: None, person: None, grants: &[], now: NOW };
+    for duty in Duty::ALL {
+        let expected = match duty {
+            Duty::Revoke
+            | Duty::ManagePolicy
+            | Duty::ReadAudit
+            | Duty::ManagePeople
+            | Duty::ManageGroups
+            | Duty::ManageDomains
+            | Duty::ManageShared => Ok(()),
+            _ => Err(Denied::NotYours { duty }),
+        };
+        assert_eq!(duty_verdict(&operator(), duty, &facts), expected);
+        assert_eq!(Duty::parse(duty.name()), Some(duty));
+    }
+}

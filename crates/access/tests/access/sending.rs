@@ -1,0 +1,73 @@
+//! Which addresses may stand in From, Sender and the reverse path.
+
+use crate::house::*;
+use postern_access::{
+    Accepted, AccountState, Actor, GrantFact, SendDenied, Submission, Usable, Voice, may_submit, voice,
+};
+use postern_types::{Address, SendRights};
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+#[test]
+fn send_as_wins_over_on_behalf() {
+    let speak = |send_as, send_on_behalf| {
+        let grants = [GrantFact { send: SendRights { send_as, send_on_behalf }, ..grant(1, letters("lr")) }];
+        voice(&Actor::Person(alice()), &duty_facts(support(), Some(person(alice())), &grants))
+    };
+    assert_eq!(speak(false, false), None);
+    assert_eq!(speak(false, true), Some(Voice::OnBehalf));
+    assert_eq!(speak(true, false), Some(Voice::As));
+    assert_eq!(speak(true, true), Some(Voice::As));
+}
+
+#[test]
+fn own_addresses_are_ones_own_and_nobody_else_has_a_voice() {
+    let own = duty_facts(own_account(alice()), Some(person(alice())), &[]);
+    assert_eq!(voice(&Actor::Person(alice()), &own), Some(Voice::Own));
+    let mut suspended = own_account(alice());
+    suspended.state = AccountState::Suspended;
+    assert_eq!(voice(&Actor::Person(alice()), &duty_facts(suspended, Some(person(alice())), &[])), None);
+    let foreign = duty_facts(own_account(alice()), Some(person(bob())), &[]);
+    assert_eq!(voice(&Actor::Person(bob()), &foreign), None);
+    for actor in [operator(), credential()] {
+        assert_eq!(voice(&actor, &duty_facts(support(), None, &[])), None);
+    }
+}
+
+/// RFC 5322 section 3.6.2, case by case; `own` is Alice.
+#[test]
+fn every_address_is_checked() {
+    let [alice, support, events, elsewhere] =
+        ["alice@example.org", "support@example.org", "events@example.org", "else@example.net"].map(address);
+    let own = Usable { address: &alice, voice: Some(Voice::Own) };
+    let as_support = Usable { address: &support, voice: Some(Voice::As) };
+    let for_events = Usable { address: &events, voice: Some(Voice::OnBehalf) };
+    let stranger = Usable { address: &elsewhere, voice: None };
+    let submit =
+        |from: &[Usable<'_>], sender, reverse_path| may_submit(&Submission { reverse_path, from, sender, own: &alice });
+    let unchanged = Ok(Accepted { sender_to_add: None });
+    let refused = Err(SendDenied::NotYours(elsewhere.clone()));
+
+    assert_eq!(submit(&[own], None, Some(own)), unchanged);
+    assert_eq!(submit(&[as_support], None, None), unchanged);
+    assert_eq!(submit(&[as_support], Some(own), Some(own)), unchanged);
+    assert_eq!(submit(&[], None, Some(own)), Err(SendDenied::NoFrom));
+
+    assert_eq!(submit(&[own, stranger], Some(own), Some(own)), refused);
+    assert_eq!(submit(&[own], Some(stranger), Some(own)), refused);
+    assert_eq!(submit(&[own], None, Some(stranger)), refused);
+
+    assert_eq!(submit(&[own, as_support], None, None), Err(SendDenied::SenderNeeded));
+    assert_eq!(submit(&[own, as_support], Some(own), None), unchanged);
+
+    let on_behalf = Ok(Accepted { sender_to_add: Some(alice.clone()) });
+    assert_eq!(submit(&[for_events], None, Some(own)), on_behalf);
+    assert_eq!(submit(&[as_support, for_events], None, Some(own)), on_behalf);
+    assert_eq!(submit(&[for_events], Some(own), Some(own)), unchanged);
+    let untrue = |sender: &Address| Err(SendDenied::SenderNotYou(sender.clone()));
+    assert_eq!(submit(&[for_events], Some(for_events), None), untrue(&events));
+    assert_eq!(submit(&[for_events], Some(as_support), None), untrue(&support));
+    assert_eq!(submit(&[own], Some(for_events), None), Err(SendDenied::NotYours(events.clone())));
+}
