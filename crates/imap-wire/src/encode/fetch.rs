@@ -1,0 +1,164 @@
+//! FETCH replies, item by item (RFC 9051 section 7.5.2).
+//!
+//! A reply may be longer than one chunk of output. The writer keeps no state but whether
+//! an item came before, so a session drops it in the middle, even in the middle of a
+//! literal, and goes on with [`FetchWriter::resume`] in the next buffer.
+
+use super::string::{write_decimal, write_literal_head, write_nstring, write_string};
+use super::{Encoder, join};
+use crate::date::write_date_time;
+use crate::fetch::{PartNumbers, Section};
+use postern_types::{Flags, ModSeq, Timestamp, Uid};
+use std::io::Write;
+
+/// Writes the items of one message. End it with [`FetchWriter::finish`].
+#[derive(Debug)]
+#[must_use = "the reply has no end until `finish`"]
+pub struct FetchWriter<'a> {
+    out: &'a mut Vec<u8>,
+    utf8: bool,
+    first: bool,
+}
+
+impl Encoder<'_> {
+    /// Begins the FETCH reply of one message.
+    pub fn fetch(&mut self, sequence_number: u32) -> FetchWriter<'_> {
+        self.out.extend_from_slice(b"* ");
+        write_decimal(self.out, u64::from(sequence_number));
+        self.out.extend_from_slice(b" FETCH (");
+        FetchWriter { out: &mut *self.out, utf8: self.utf8, first: true }
+    }
+}
+
+impl<'a> FetchWriter<'a> {
+    /// Goes on with a reply of which at least one item was written.
+    pub fn resume(out: &'a mut Vec<u8>, utf8: bool) -> Self {
+        Self { out, utf8, first: false }
+    }
+    /// Ends the reply.
+    pub fn finish(self) {
+        self.out.extend_from_slice(b")\r\n");
+    }
+
+    fn item(&mut self, name: &str) {
+        if !self.first {
+            self.out.push(b' ');
+        }
+        self.first = false;
+        self.out.extend_from_slice(name.as_bytes());
+    }
+
+    /// UID
+    pub fn uid(&mut self, uid: Uid) {
+        self.item("UID ");
+        write_decimal(self.out, u64::from(uid.get()));
+    }
+    /// FLAGS, with `\Recent` where RFC 3501 has it.
+    pub fn flags(&mut self, flags: &Flags, recent: bool) {
+        self.item("FLAGS (");
+        write_flags(self.out, flags, recent);
+        self.out.push(b')');
+    }
+    /// INTERNALDATE
+    pub fn internal_date(&mut self, date: Timestamp) {
+        self.item("INTERNALDATE ");
+        write_date_time(self.out, date);
+    }
+    /// RFC822.SIZE
+    pub fn size(&mut self, bytes: u64) {
+        self.item("RFC822.SIZE ");
+        write_decimal(self.out, bytes);
+    }
+    /// MODSEQ (RFC 7162 section 3.1.4.2)
+    pub fn mod_seq(&mut self, mod_seq: ModSeq) {
+        self.item("MODSEQ ");
+        // Writing to a vector can not fail, here and below.
+        let _ = write!(self.out, "({mod_seq})");
+    }
+    /// PREVIEW (RFC 8970 section 3.2); `None` where there is none yet.
+    pub fn preview(&mut self, preview: Option<&str>) {
+        self.item("PREVIEW ");
+        write_nstring(self.out, preview.map(str::as_bytes), self.utf8);
+    }
+    /// An item whose value is preformatted: ENVELOPE, BODY, BODYSTRUCTURE.
+    pub fn preformatted(&mut self, name: &str, value: &[u8]) {
+        self.item(name);
+        self.out.push(b' ');
+        self.out.extend_from_slice(value);
+    }
+    /// An item under its plain name whose value is text: RFC822, RFC822.HEADER,
+    /// RFC822.TEXT. Always a literal, so that every byte survives.
+    pub fn literal(&mut self, name: &str, bytes: &[u8]) {
+        self.literal_head(name, bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+    /// As [`FetchWriter::literal`], for text that follows in pieces: the caller appends
+    /// exactly `length` bytes to the output before the next item.
+    pub fn literal_head(&mut self, name: &str, length: u64) {
+        self.item(name);
+        self.out.push(b' ');
+        write_literal_head(self.out, length);
+    }
+    /// `BODY[section]<origin>`; `None` is NIL, for a part that is not there.
+    pub fn section(&mut self, section: &Section, origin: Option<u64>, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => {
+                self.section_head(section, origin, bytes.len() as u64);
+                self.out.extend_from_slice(bytes);
+            }
+            None => {
+                self.section_name(section, origin);
+                self.out.extend_from_slice(b"NIL");
+            }
+        }
+    }
+    /// `BODY[section]<origin>` and the head of its literal; the caller appends exactly
+    /// `length` bytes to the output before the next item.
+    pub fn section_head(&mut self, section: &Section, origin: Option<u64>, length: u64) {
+        self.section_name(section, origin);
+        write_literal_head(self.out, length);
+    }
+    fn section_name(&mut self, section: &Section, origin: Option<u64>) {
+        self.item("BODY[");
+        let _ = write!(self.out, "{section}]");
+        self.origin(origin);
+    }
+    fn origin(&mut self, origin: Option<u64>) {
+        if let Some(origin) = origin {
+            let _ = write!(self.out, "<{origin}>");
+        }
+        self.out.push(b' ');
+    }
+    /// `BINARY[part]<origin>` (RFC 3516 section 4.2): literal8 where there is NUL.
+    pub fn binary(&mut self, part: &[u32], origin: Option<u64>, bytes: Option<&[u8]>) {
+        self.item("BINARY[");
+        let _ = write!(self.out, "{}]", PartNumbers(part));
+        self.origin(origin);
+        match bytes {
+            Some(bytes) => {
+                if memchr::memchr(0, bytes).is_some() {
+                    self.out.push(b'~');
+                }
+                write_literal_head(self.out, bytes.len() as u64);
+                self.out.extend_from_slice(bytes);
+            }
+            None => self.out.extend_from_slice(b"NIL"),
+        }
+    }
+    /// BINARY.SIZE\[part\]
+    pub fn binary_size(&mut self, part: &[u32], bytes: u64) {
+        self.item("BINARY.SIZE[");
+        let _ = write!(self.out, "{}] {bytes}", PartNumbers(part));
+    }
+    /// Any item whose value is a string.
+    pub fn text(&mut self, name: &str, value: &str) {
+        self.item(name);
+        self.out.push(b' ');
+        write_string(self.out, value.as_bytes(), self.utf8);
+    }
+}
+
+pub(super) fn write_flags(out: &mut Vec<u8>, flags: &Flags, recent: bool) {
+    let names = flags.system().map(|flag| flag.as_str()).chain(flags.keywords().iter().map(|keyword| keyword.as_str()));
+    join(out, names.chain(recent.then_some("\\Recent")), |out, name| out.extend_from_slice(name.as_bytes()));
+}
