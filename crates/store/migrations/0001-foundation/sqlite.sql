@@ -1,0 +1,251 @@
+-- The foundation: house, people, grants, mail, trail.
+-- Times are milliseconds since 1970 UTC; booleans are 0 and 1.
+
+-- One row: what the whole house shares.
+CREATE TABLE house (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    generation INTEGER NOT NULL,              -- rises with restore and switch-back
+    clock_high_ms INTEGER NOT NULL,           -- house time never goes below
+    next_principal INTEGER NOT NULL           -- accounts and groups
+) STRICT;
+
+CREATE TABLE organisation (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    time_zone TEXT NOT NULL,
+    direct_sign_in TEXT NOT NULL CHECK (direct_sign_in IN ('allowed', 'by-approval', 'blocked')),
+    epoch INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE domain (
+    name TEXT PRIMARY KEY,
+    created_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('person', 'shared')),
+    address TEXT NOT NULL UNIQUE,             -- the primary one; all of them are in address
+    name TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'removed')),
+    epoch INTEGER NOT NULL,                   -- raised by every change of what anybody may do here
+    modseq INTEGER NOT NULL,                  -- CONDSTORE, QRESYNC, JMAP state, push (RFC 7162)
+    next_number INTEGER NOT NULL,             -- mailboxes, messages, flag sets
+    next_change INTEGER NOT NULL,             -- change log
+    next_uid_validity INTEGER NOT NULL,
+    message_count INTEGER NOT NULL,
+    message_bytes INTEGER NOT NULL,
+    quota_bytes INTEGER,
+    seen TEXT NOT NULL CHECK (seen IN ('shared', 'personal', 'both')),
+    sent_copy TEXT NOT NULL CHECK (sent_copy IN ('shared', 'sender', 'both', 'none')),
+    show_sender TEXT NOT NULL,
+    delete_protection INTEGER NOT NULL,
+    direct_sign_in TEXT CHECK (direct_sign_in IN ('allowed', 'by-approval', 'blocked')),
+    created_ms INTEGER NOT NULL,
+    removed_ms INTEGER
+) STRICT;
+
+-- Someone who signs in as themselves; the id is that of their own account.
+CREATE TABLE person (
+    id INTEGER PRIMARY KEY REFERENCES account (id),
+    admin INTEGER NOT NULL,
+    suspended_ms INTEGER,
+    epoch INTEGER NOT NULL,                   -- raised by every change of what this person may do
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+-- A flat set of people, and of shared accounts that receive its mail and gain no rights.
+CREATE TABLE people_group (
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE membership (
+    group_id INTEGER NOT NULL REFERENCES people_group (id),
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (group_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX membership_by_account ON membership (account_id, group_id);
+
+CREATE TABLE address (
+    address TEXT PRIMARY KEY,
+    account_id INTEGER REFERENCES account (id),
+    group_id INTEGER REFERENCES people_group (id),
+    is_alias INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    CHECK ((account_id IS NULL) <> (group_id IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX address_by_account ON address (account_id);
+
+CREATE TABLE access_grant (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    grantee_id INTEGER NOT NULL,              -- a person or a group: one sequence
+    reach TEXT NOT NULL CHECK (reach IN ('account', 'subtree', 'mailbox')),
+    subtree TEXT,
+    mailbox_id INTEGER,
+    letters INTEGER NOT NULL,
+    send_as INTEGER NOT NULL,
+    send_on_behalf INTEGER NOT NULL,
+    automap INTEGER NOT NULL,
+    giver TEXT NOT NULL,                      -- the actor who gave it
+    not_after_ms INTEGER,
+    created_ms INTEGER NOT NULL,
+    CHECK ((reach = 'subtree') = (subtree IS NOT NULL)),
+    CHECK ((reach = 'mailbox') = (mailbox_id IS NOT NULL))
+) STRICT;
+CREATE UNIQUE INDEX access_grant_by_account ON access_grant (account_id, grantee_id, reach, COALESCE(subtree, ''), COALESCE(mailbox_id, 0));
+CREATE INDEX access_grant_by_grantee ON access_grant (grantee_id, account_id);
+
+-- A thing that signs in. A person's password is one; a shared account's keys are others.
+CREATE TABLE credential (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    public_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('password', 'secret', 'passkey', 'certificate', 'token')),
+    name TEXT NOT NULL,
+    purpose TEXT,
+    owner_id INTEGER,
+    holder_id INTEGER,
+    deputy_id INTEGER,
+    reason TEXT,
+    verifier BLOB NOT NULL,
+    key_id TEXT,
+    scope BLOB,                               -- canonical CBOR, attenuated at issue
+    state TEXT NOT NULL CHECK (state IN ('requested', 'issued', 'active', 'rotating', 'suspended', 'expired', 'revoked')),
+    epoch INTEGER NOT NULL,
+    starts_ms INTEGER,
+    expires_ms INTEGER,
+    created_ms INTEGER NOT NULL,
+    last_used_ms INTEGER,
+    ended_ms INTEGER
+) STRICT;
+CREATE INDEX credential_by_account ON credential (account_id, state);
+
+CREATE TABLE mailbox (
+    id INTEGER PRIMARY KEY,                   -- packed
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    name TEXT NOT NULL,
+    special_use TEXT,
+    uid_validity INTEGER NOT NULL,
+    uid_next INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,                  -- highest in this mailbox
+    message_count INTEGER NOT NULL,
+    unseen_count INTEGER NOT NULL,            -- by the shared \Seen
+    deleted_count INTEGER NOT NULL,
+    message_bytes INTEGER NOT NULL,
+    recent_from INTEGER NOT NULL,             -- UIDs from here on have been seen by no session
+    created_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX mailbox_by_name ON mailbox (account_id, name);
+
+-- Immutable, parsed once at delivery.
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,                   -- packed
+    account_id INTEGER NOT NULL,
+    blob_hash BLOB NOT NULL,
+    blob_place INTEGER NOT NULL,              -- 0 beside the rows, 1 in a file or object store
+    size INTEGER NOT NULL,
+    stored_bytes INTEGER NOT NULL,
+    header_bytes INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    sent_ms INTEGER,
+    sent_day INTEGER,                         -- as written, from 1970, whatever the zone
+    thread_id INTEGER NOT NULL,               -- number of the thread's first message
+    message_id_hash INTEGER,                  -- first 63 bits, for threads and double copies
+    subject TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    summary BLOB NOT NULL,                    -- versioned CBOR: addresses, ids, subject base
+    envelope BLOB NOT NULL,                   -- as IMAP shows it
+    structure BLOB NOT NULL,                  -- BODYSTRUCTURE as IMAP shows it
+    body BLOB NOT NULL,                       -- BODY as IMAP shows it
+    parts BLOB NOT NULL,                      -- where each part lies
+    preview TEXT NOT NULL
+) STRICT;
+CREATE INDEX message_by_body ON message (account_id, blob_hash);
+CREATE INDEX message_by_message_id ON message (account_id, message_id_hash);
+
+CREATE TABLE placement (
+    mailbox_id INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,
+    flag_set_id INTEGER NOT NULL,             -- 0 is the empty set
+    modseq INTEGER NOT NULL,
+    internal_ms INTEGER NOT NULL,             -- INTERNALDATE
+    saved_ms INTEGER NOT NULL,                -- SAVEDATE (RFC 8514)
+    size INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, uid)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX placement_by_modseq ON placement (mailbox_id, modseq);
+CREATE INDEX placement_by_message ON placement (message_id);
+
+CREATE TABLE flag_set (
+    id INTEGER PRIMARY KEY,                   -- packed
+    account_id INTEGER NOT NULL,
+    flags TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX flag_set_by_flags ON flag_set (account_id, flags);
+
+-- A row says *seen*; where there is none the message is unseen to that person.
+CREATE TABLE personal_seen (
+    mailbox_id INTEGER NOT NULL,
+    person_id INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, person_id, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE vanished (
+    mailbox_id INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    first_uid INTEGER NOT NULL,
+    last_uid INTEGER NOT NULL,
+    PRIMARY KEY (mailbox_id, modseq, first_uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE change_log (
+    id INTEGER PRIMARY KEY,                   -- packed: account and number
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    mailbox_id INTEGER,
+    modseq INTEGER NOT NULL
+) STRICT;
+
+-- Per person, by name, so that it outlives the mailbox (RFC 9051 section 6.3.7).
+CREATE TABLE subscription (
+    person_id INTEGER NOT NULL,
+    account_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    subscribed INTEGER NOT NULL,
+    PRIMARY KEY (person_id, account_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- The trail. `event` is the final leaf: canonical CBOR, versioned, with personal fields as
+-- salted commitments; `personal` holds salts and clear values and can be erased.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    class TEXT NOT NULL CHECK (class IN ('A', 'B', 'C')),
+    action TEXT NOT NULL,
+    actor_kind TEXT NOT NULL,
+    actor_id INTEGER,
+    account_id INTEGER,
+    mailbox_id INTEGER,
+    event BLOB NOT NULL,
+    personal BLOB,
+    leaf INTEGER UNIQUE                       -- place in the sealed log; NULL until sealed
+) STRICT;
+CREATE INDEX audit_by_account ON audit (account_id, id);
+CREATE INDEX audit_by_actor ON audit (actor_id, id);
+CREATE INDEX audit_unsealed ON audit (id) WHERE leaf IS NULL;
+
+CREATE TABLE migration (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    applied_ms INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,183 @@
+//! Large bodies as files: `blobs/aa/bb/<account>-<hash>`, made whole and durable before
+//! they have their name. An object store can take their place behind [`BlobStore`].
+
+use crate::disk::{DiskEntry, file_error, is_unfinished};
+use crate::sql::BodyKey;
+use crate::{Disk, StoreError};
+use postern_types::{AccountId, BlobHash, Timestamp};
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where large bodies are kept, in their stored form.
+pub trait BlobStore: Send + Sync + 'static {
+    /// Keeps a body; it is durable when this returns. One that is there is touched.
+    fn put(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError>;
+    /// The stored form, if it is there.
+    fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError>;
+    /// When the body was last touched, if it is there.
+    fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError>;
+    /// Removes a body; one that is not there is no error.
+    fn remove(&self, key: BodyKey) -> Result<(), StoreError>;
+    /// Hands over what was untouched since `before`, piece by piece, and removes leftovers
+    /// of crashes that old.
+    fn walk_untouched(
+        &self,
+        before: Timestamp,
+        each: &mut dyn FnMut(Vec<FoundBlob>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
+}
+
+/// A body that a walk found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundBlob {
+    /// Its name.
+    pub key: BodyKey,
+    /// Bytes of its stored form.
+    pub stored_bytes: u64,
+}
+
+/// Large bodies in a folder of this machine.
+pub struct FileBlobs {
+    root: PathBuf,
+    disk: Arc<dyn Disk>,
+    /// Folders that this process has made durable: one that merely exists may have been
+    /// made by a process that was killed before it could sync.
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl FileBlobs {
+    /// Bodies under this folder, which is made when it is first needed.
+    pub fn new(root: &Path, disk: Arc<dyn Disk>) -> Self {
+        Self { root: root.to_owned(), disk, durable: Mutex::default() }
+    }
+
+    fn path(&self, key: BodyKey) -> PathBuf {
+        let hash = key.hash.to_hex();
+        self.root.join(&hash[..2]).join(&hash[2..4]).join(format!("{}-{hash}", key.account))
+    }
+
+    /// Makes a folder below the root durable, from the top down, once per process.
+    fn make_durable(&self, folder: &Path) -> io::Result<()> {
+        if self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder) {
+            return Ok(());
+        }
+        if folder == self.root {
+            self.disk.create_dir_all(folder)?;
+        } else if let Some(parent) = folder.parent() {
+            self.make_durable(parent)?;
+            if !self.disk.exists(folder)? {
+                self.disk.create_dir_all(folder)?;
+            }
+        }
+        if let Some(parent) = folder.parent() {
+            self.disk.sync_dir_or_die(parent)?;
+        }
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn put_file(&self, path: &Path, stored: &[u8], now: Timestamp) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.root);
+        self.make_durable(folder)?;
+        if self.disk.exists(path)? {
+            // Its bytes were synced before it had its name; the name perhaps was not.
+            self.disk.touch(path, now)?;
+            return self.disk.sync_dir_or_die(folder);
+        }
+        self.disk.replace_file_durably(path, stored, crate::disk::PRIVATE_MODE)?;
+        // House time, which collection goes by, is not always the wall's.
+        self.disk.touch(path, now)
+    }
+
+    fn walk_folder(
+        &self,
+        folder: &Path,
+        before: Timestamp,
+        each: &mut dyn FnMut(Vec<FoundBlob>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut found = Vec::new();
+        for entry in self.list(folder)? {
+            if entry.is_dir || entry.changed >= before {
+                continue;
+            }
+            if is_unfinished(&entry.name) {
+                let path = folder.join(&entry.name);
+                self.disk.remove(&path).map_err(|error| file_error(&path, error))?;
+            } else if let Some(key) = key_of(&entry.name) {
+                found.push(FoundBlob { key, stored_bytes: entry.len_bytes });
+            }
+        }
+        if found.is_empty() { Ok(()) } else { each(found) }
+    }
+
+    fn list(&self, folder: &Path) -> Result<Vec<DiskEntry>, StoreError> {
+        self.disk.list(folder).map_err(|error| file_error(folder, error))
+    }
+}
+
+impl BlobStore for FileBlobs {
+    fn put(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError> {
+        let path = self.path(key);
+        self.put_file(&path, stored, now).map_err(|error| file_error(&path, error))
+    }
+
+    fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.path(key);
+        self.disk.read(&path).map_err(|error| file_error(&path, error))
+    }
+
+    fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError> {
+        let path = self.path(key);
+        self.disk.changed(&path).map_err(|error| file_error(&path, error))
+    }
+
+    fn remove(&self, key: BodyKey) -> Result<(), StoreError> {
+        let path = self.path(key);
+        self.disk.remove(&path).map_err(|error| file_error(&path, error))
+    }
+
+    fn walk_untouched(
+        &self,
+        before: Timestamp,
+        each: &mut dyn FnMut(Vec<FoundBlob>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        for first in self.list(&self.root)?.into_iter().filter(|entry| entry.is_dir) {
+            let first = self.root.join(first.name);
+            for second in self.list(&first)?.into_iter().filter(|entry| entry.is_dir) {
+                self.walk_folder(&first.join(second.name), before, each)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The body that a file name names; `None` for a file that is not ours.
+fn key_of(name: &str) -> Option<BodyKey> {
+    let (account, hash) = name.split_once('-')?;
+    let account = AccountId::new(account.parse().ok()?).ok()?;
+    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hash[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(BodyKey { account, hash: BlobHash(bytes) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_names_its_body_and_nothing_else_does() {
+        let key = BodyKey { account: AccountId::new(42).unwrap(), hash: BlobHash([0xA5; 32]) };
+        let name = format!("42-{}", key.hash.to_hex());
+        assert_eq!(key_of(&name), Some(key));
+        for foreign in ["", "42", "42-", "0-a5", "x-a5", &name[..name.len() - 1], "lost+found", ".new-1-2-3"] {
+            assert_eq!(key_of(foreign), None, "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Bodies: hashed, compressed and, if they are large, written **before** the transaction
+//! that stores the rows naming them. Nothing here runs on the writer.
+//!
+//! A body is named by its account and a keyed hash of its bytes: accounts share nothing,
+//! and whoever reads a disk learns from a hash neither what a body says nor whether it
+//! equals one they have. Small ones go with the transaction (`Bodies`), large ones are
+//! files of their own ([`BlobStore`]), durable before their rows.
+
+mod codec;
+pub(crate) mod collect;
+mod files;
+mod reserve;
+#[cfg(test)]
+mod tests;
+
+pub use collect::Collected;
+pub use files::{BlobStore, FileBlobs, FoundBlob};
+
+use crate::sql::BodyKey;
+use crate::{Disk, StoreError};
+use codec::Codec;
+use postern_types::{AccountId, BlobHash, Limits, Timestamp};
+use reserve::{Reservation, Reservations};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How bodies are kept.
+#[derive(Clone)]
+pub struct BlobOptions {
+    /// Key of the hash that names bodies, from the data folder's keys. With another key,
+    /// every body is a new one.
+    pub hash_key: [u8; 32],
+    /// Bodies whose stored form is at least this long, in bytes, are files of their own.
+    pub inline_body_bytes: usize,
+}
+
+impl BlobOptions {
+    /// With the limit of the house.
+    pub fn new(hash_key: [u8; 32], limits: &Limits) -> Self {
+        Self { hash_key, inline_body_bytes: limits.inline_body_bytes }
+    }
+}
+
+impl fmt::Debug for BlobOptions {
+    /// Leaves the key out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlobOptions").field("inline_body_bytes", &self.inline_body_bytes).finish_non_exhaustive()
+    }
+}
+
+/// Where a prepared body is, or will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// To be kept with the transaction: its stored form.
+    Inline(Arc<[u8]>),
+    /// In a file of its own, durable already.
+    File,
+}
+
+/// A body that a transaction may name. While this or a clone of it is held, collection
+/// leaves the body alone: hold it until the transaction has committed.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Its name.
+    pub key: BodyKey,
+    /// Bytes of the body itself.
+    pub size: u64,
+    /// Bytes of its stored form.
+    pub stored_bytes: u64,
+    /// Where it is.
+    pub place: Place,
+    _reservation: Option<Arc<Reservation>>,
+}
+
+/// The stored form of a body, as a read found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// From beside the rows.
+    Inline(Vec<u8>),
+    /// In a file of its own, not yet read.
+    File,
+}
+
+/// Prepares, loads and collects bodies. Clones share everything.
+#[derive(Clone)]
+pub struct Blobs {
+    hash_key: [u8; 32],
+    inline_body_bytes: usize,
+    codec: Arc<Codec>,
+    files: Arc<dyn BlobStore>,
+    reservations: Arc<Reservations>,
+}
+
+impl Blobs {
+    /// Bodies whose large ones lie in `folder`.
+    pub fn in_folder(folder: &Path, options: &BlobOptions, disk: Arc<dyn Disk>) -> Self {
+        Self::new(options, Arc::new(FileBlobs::new(folder, disk)))
+    }
+
+    /// Bodies whose large ones lie in this store.
+    pub fn new(options: &BlobOptions, files: Arc<dyn BlobStore>) -> Self {
+        Self {
+            hash_key: options.hash_key,
+            inline_body_bytes: options.inline_body_bytes,
+            codec: Arc::default(),
+            files,
+            reservations: Arc::default(),
+        }
+    }
+
+    /// Hashes and compresses a body, and makes a large one durable. Call it outside of
+    /// transactions, on a thread that may block.
+    pub fn prepare(&self, account: AccountId, raw: &[u8], now: Timestamp) -> Result<Prepared, StoreError> {
+        let key = BodyKey { account, hash: self.hash(raw) };
+        let stored = self.codec.encode(raw)?;
+        let (size, stored_bytes) = (raw.len() as u64, stored.len() as u64);
+        if stored.len() < self.inline_body_bytes {
+            return Ok(Prepared { key, size, stored_bytes, place: Place::Inline(stored.into()), _reservation: None });
+        }
+        // Before the file is looked for: from here on collection leaves it alone.
+        let reservation = self.reservations.reserve(key);
+        self.files.put(key, &stored, now)?;
+        Ok(Prepared { key, size, stored_bytes, place: Place::File, _reservation: Some(Arc::new(reservation)) })
+    }
+
+    /// The same body for another account: hashed and compressed once, kept apart, for
+    /// accounts share nothing.
+    pub fn prepare_again(&self, first: &Prepared, account: AccountId, now: Timestamp) -> Result<Prepared, StoreError> {
+        let key = BodyKey { account, hash: first.key.hash };
+        let mut again = Prepared { key, _reservation: None, ..first.clone() };
+        if first.place == Place::File {
+            let reservation = self.reservations.reserve(key);
+            let stored = self.files.get(first.key)?;
+            let stored = stored.ok_or_else(|| StoreError::Damaged(format!("the body {:?} has no file", key.hash)))?;
+            self.files.put(key, &stored, now)?;
+            again._reservation = Some(Arc::new(reservation));
+        }
+        Ok(again)
+    }
+
+    /// A file of its own for another account that is about to name this body. Hold the
+    /// answer until the transaction has committed.
+    pub fn copy_file(
+        &self,
+        from: BodyKey,
+        size: u64,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Prepared, StoreError> {
+        let first = Prepared { key: from, size, stored_bytes: 0, place: Place::File, _reservation: None };
+        self.prepare_again(&first, account, now)
+    }
+
+    /// The body of `size` bytes whose stored form a read found. Whatever the stored form
+    /// says of itself, never more than that is unpacked.
+    pub fn load(&self, key: BodyKey, size: u64, stored: Stored) -> Result<Vec<u8>, StoreError> {
+        let stored = match stored {
+            Stored::Inline(stored) => stored,
+            Stored::File => self
+                .files
+                .get(key)?
+                .ok_or_else(|| StoreError::Damaged(format!("the body {:?} has no file", key.hash)))?,
+        };
+        self.codec.decode(stored, size)
+    }
+
+    /// Whether these bytes are the body of that name.
+    pub fn verify(&self, key: BodyKey, raw: &[u8]) -> bool {
+        self.hash(raw) == key.hash
+    }
+
+    fn hash(&self, raw: &[u8]) -> BlobHash {
+        BlobHash(*blake3::keyed_hash(&self.hash_key, raw).as_bytes())
+    }
+}

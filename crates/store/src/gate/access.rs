@@ -1,0 +1,125 @@
+//! [`Access`]: one class of operations on one mailbox, allowed to one actor until the
+//! transaction ends. And the ways to get one.
+
+use super::caller::{Cached, Caller};
+use super::class::Class;
+use super::error::GateError;
+use super::facts;
+use crate::{StoreError, Tx};
+use postern_access::{Denied, Verdict};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, Rights, SendRights};
+use std::marker::PhantomData;
+
+/// Operation class `C` on one mailbox, allowed to one actor until the transaction ends.
+/// Fields are private to the gate and [`Tx::open`] is the maker: having one means the
+/// check ran in this transaction.
+pub struct Access<'t, C: Class> {
+    tx: &'t Tx<'t>,
+    caller: &'t Caller,
+    mailbox: MailboxId,
+    held: Rights,
+    class: PhantomData<C>,
+}
+
+impl<'t, C: Class> Access<'t, C> {
+    pub(super) fn tx(&self) -> &'t Tx<'t> {
+        self.tx
+    }
+    /// Whose proof this is.
+    pub fn caller(&self) -> &'t Caller {
+        self.caller
+    }
+    /// The mailbox.
+    pub fn mailbox(&self) -> MailboxId {
+        self.mailbox
+    }
+    /// The account the mailbox belongs to.
+    pub fn account(&self) -> AccountId {
+        self.mailbox.account()
+    }
+    /// Every letter held here, not just those this class needs.
+    pub fn held(&self) -> Rights {
+        self.held
+    }
+    /// A proof of another class on the same mailbox, from the letters already found.
+    pub fn also<D: Class>(&self) -> Result<Access<'t, D>, Denied> {
+        let verdict = Verdict { rights: self.held, send: SendRights::NONE, valid_until: None, reasons: Vec::new() };
+        verdict.allows(D::OPERATION)?;
+        Ok(Access { tx: self.tx, caller: self.caller, mailbox: self.mailbox, held: self.held, class: PhantomData })
+    }
+    /// Refuses unless `letter` is held too.
+    pub fn require(&self, letter: Letter) -> Result<(), Denied> {
+        if self.held.has(letter) { Ok(()) } else { Err(Denied::Missing { missing: letter }) }
+    }
+}
+
+impl Tx<'_> {
+    /// Opens a mailbox for one class of operations. Asks the epochs again each time and the
+    /// whole question only when one of them rose or the verdict ran out.
+    pub fn open<'t, C: Class>(&'t self, caller: &'t Caller, mailbox: MailboxId) -> Result<Access<'t, C>, GateError> {
+        let epochs = facts::epochs(self, caller, mailbox.account())?;
+        let cached =
+            caller.cached(mailbox).filter(|cached| epochs.is_some_and(|epochs| cached.holds(epochs, self.now())));
+        let held = match (cached, epochs) {
+            (Some(cached), _) => cached,
+            (None, epochs) => {
+                let verdict = facts::judge(self, caller, mailbox)?;
+                let found = Cached::of(&verdict, epochs.unwrap_or_default());
+                // Not in a write: its epochs may never be committed. Not without `l`: what is
+                // hidden takes the same statements each time, like what is absent.
+                if epochs.is_some() && !self.writable() && found.rights.has(Letter::Lookup) {
+                    caller.keep(mailbox, found);
+                }
+                found
+            }
+        };
+        self.prove(caller, mailbox, held)
+    }
+
+    /// Opens two mailboxes, locking their accounts in one order whatever the direction, so
+    /// that two copies in opposite directions can not wait for each other.
+    pub fn open_pair<'t, S: Class, D: Class>(
+        &'t self,
+        caller: &'t Caller,
+        source: MailboxId,
+        target: MailboxId,
+    ) -> Result<(Access<'t, S>, Access<'t, D>), GateError> {
+        facts::lock_accounts(self, source.account(), target.account())?;
+        Ok((self.open(caller, source)?, self.open(caller, target)?))
+    }
+
+    /// Opens the mailbox called `name` in `account`. A name that is not there and one that
+    /// is hidden take the same statements and get the same answer (law 4).
+    pub fn open_named<'t, C: Class>(
+        &'t self,
+        caller: &'t Caller,
+        account: AccountId,
+        name: &MailboxName,
+    ) -> Result<Access<'t, C>, GateError> {
+        let mailbox =
+            facts::mailbox_named(self, account, name)?.unwrap_or(facts::no_mailbox(account).map_err(StoreError::from)?);
+        self.open(caller, mailbox)
+    }
+
+    fn prove<'t, C: Class>(
+        &'t self,
+        caller: &'t Caller,
+        mailbox: MailboxId,
+        held: Cached,
+    ) -> Result<Access<'t, C>, GateError> {
+        let verdict = Verdict { rights: held.rights, send: held.send, valid_until: None, reasons: Vec::new() };
+        verdict.allows(C::OPERATION)?;
+        Ok(Access { tx: self, caller, mailbox, held: held.rights, class: PhantomData })
+    }
+
+    /// What `caller` would hold on a mailbox of this name if it were made now: account and
+    /// subtree grants reach it. For CREATE at the top of an account; it opens nothing.
+    pub fn rights_on_new_name(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &MailboxName,
+    ) -> Result<Rights, StoreError> {
+        Ok(facts::judge_name(self, caller, account, name)?.rights)
+    }
+}

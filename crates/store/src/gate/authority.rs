@@ -1,0 +1,157 @@
+//! [`Authority`]: the sibling of `Access` on an account or the whole organisation.
+
+use super::caller::Caller;
+use super::error::GateError;
+use super::facts;
+use super::people::add_person_row;
+use crate::statements::people as sql;
+use crate::{StoreError, Tx};
+use postern_access::{Actor, Duty, DutyFacts};
+use postern_types::{AccountId, Address, Domain, Secret};
+use std::marker::PhantomData;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A class of duties; `Authority<'_, ManagePeople>` can manage people and nothing else.
+pub trait DutyClass: sealed::Sealed + 'static {
+    /// The duty that `postern-access` judges.
+    const DUTY: Duty;
+}
+
+macro_rules! duties {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub enum $name {}
+            impl sealed::Sealed for $name {}
+            impl DutyClass for $name {
+                const DUTY: Duty = Duty::$name;
+            }
+        )*
+    };
+}
+
+duties! {
+    /// Domains of the organisation.
+    ManageDomains;
+    /// Persons of the organisation and their passwords.
+    ManagePeople;
+    /// Groups of the organisation.
+    ManageGroups;
+    /// Shared accounts of the organisation.
+    ManageShared;
+    /// Grants of one account.
+    ManageGrants;
+    /// Taking rights away: it never fails for want of a right to give.
+    Revoke;
+    /// Suspending people, and letting them back.
+    Suspend;
+    /// Removing bodies that no message names.
+    Collect;
+    /// The trail.
+    ReadAudit;
+}
+
+/// Duty `D` on one account or the organisation, allowed to one actor until the transaction
+/// ends. Only [`Tx::authority`] and [`Tx::authority_on`] make one.
+pub struct Authority<'t, D: DutyClass> {
+    tx: &'t Tx<'t>,
+    caller: &'t Caller,
+    account: Option<AccountId>,
+    class: PhantomData<D>,
+}
+
+impl<'t, D: DutyClass> Authority<'t, D> {
+    pub(super) fn tx(&self) -> &'t Tx<'t> {
+        self.tx
+    }
+    /// Whose proof this is.
+    pub fn caller(&self) -> &'t Caller {
+        self.caller
+    }
+    /// The account it is about; `None` for the organisation.
+    pub fn account(&self) -> Option<AccountId> {
+        self.account
+    }
+}
+
+impl Tx<'_> {
+    /// Proves a duty on the organisation.
+    pub fn authority<'t, D: DutyClass>(&'t self, caller: &'t Caller) -> Result<Authority<'t, D>, GateError> {
+        self.prove_duty(caller, None)
+    }
+
+    /// Proves a duty on one account. Locks it first, in a write.
+    pub fn authority_on<'t, D: DutyClass>(
+        &'t self,
+        caller: &'t Caller,
+        account: AccountId,
+    ) -> Result<Authority<'t, D>, GateError> {
+        facts::epochs(self, caller, account)?;
+        self.prove_duty(caller, Some(account))
+    }
+
+    fn prove_duty<'t, D: DutyClass>(
+        &'t self,
+        caller: &'t Caller,
+        account: Option<AccountId>,
+    ) -> Result<Authority<'t, D>, GateError> {
+        with_duty_facts(self, caller, account, |facts| postern_access::duty_verdict(caller.actor(), D::DUTY, facts))??;
+        Ok(Authority { tx: self, caller, account, class: PhantomData })
+    }
+}
+
+/// Reads what a duty is judged from, and hands it over.
+pub(super) fn with_duty_facts<T>(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: Option<AccountId>,
+    judge: impl FnOnce(&DutyFacts<'_>) -> T,
+) -> Result<T, StoreError> {
+    let account_facts = match account {
+        Some(account) => facts::account_facts(tx, account)?,
+        None => None,
+    };
+    let (person, grants) = match (caller.actor(), account) {
+        (Actor::Person(person), Some(account)) => {
+            (facts::person_facts(tx, *person)?, facts::grants_for(tx, account, *person)?)
+        }
+        (Actor::Person(person), None) => (facts::person_facts(tx, *person)?, Vec::new()),
+        _ => (None, Vec::new()),
+    };
+    Ok(judge(&DutyFacts { account: account_facts, person, grants: &grants, now: tx.now() }))
+}
+
+/// What a new house starts with.
+#[derive(Debug, Clone)]
+pub struct Founding {
+    /// Its first domain; also the organisation's name.
+    pub domain: Domain,
+    /// Its first person, an admin.
+    pub admin: Address,
+    /// The verifier of their password, a PHC string.
+    pub password: Secret,
+}
+
+impl Tx<'_> {
+    /// Has this database a house?
+    pub fn is_founded(&self) -> Result<bool, StoreError> {
+        Ok(self.one(&sql::IS_FOUNDED, &[], |row| row.int(0))?.is_some())
+    }
+
+    /// Founds the house: organisation, first domain, first admin. Once, by the operator:
+    /// before it there is nobody who could be asked.
+    pub fn found(&self, caller: &Caller, founding: &Founding) -> Result<AccountId, GateError> {
+        if self.is_founded()? {
+            return Err(super::Rule::Cannot("This folder holds a house already").into());
+        }
+        self.execute(&sql::FOUND_HOUSE, &[self.now().0.into()])?;
+        self.execute(&sql::FOUND_ORGANISATION, &[founding.domain.as_str().into(), self.now().0.into()])?;
+        self.authority::<ManageDomains>(caller)?.add_domain(&founding.domain)?;
+        let people = self.authority::<ManagePeople>(caller)?;
+        add_person_row(&people, &founding.admin, "", true, Some(&founding.password))
+    }
+}

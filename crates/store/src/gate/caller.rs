@@ -1,0 +1,99 @@
+//! Who asks: the actor, how they came in, and the verdicts found so far.
+
+use postern_access::{Actor, Verdict};
+use postern_types::{MailboxId, Rights, SendRights, Timestamp};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The epochs a verdict was found at; any change of them asks for a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Epochs {
+    /// Of the account.
+    pub account: i64,
+    /// Of the person who acts, 0 without one.
+    pub person: i64,
+    /// Of the organisation.
+    pub organisation: i64,
+    /// Of the credential that signed in, 0 without one.
+    pub credential: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cached {
+    pub rights: Rights,
+    pub send: SendRights,
+    pub epochs: Epochs,
+    pub valid_until: Option<Timestamp>,
+}
+
+impl Cached {
+    pub(crate) fn of(verdict: &Verdict, epochs: Epochs) -> Self {
+        Self { rights: verdict.rights, send: verdict.send, epochs, valid_until: verdict.valid_until }
+    }
+    pub(crate) fn holds(&self, epochs: Epochs, now: Timestamp) -> bool {
+        self.epochs == epochs && self.valid_until.is_none_or(|end| now < end)
+    }
+}
+
+/// How an actor came in, for the trail. Personal fields are committed to, not copied, in
+/// the sealed part of each event.
+#[derive(Debug)]
+pub struct Origin {
+    /// Number of the session in this process.
+    pub session: u64,
+    /// `imap`, `lmtp`, `rest`, `socket`, `job`.
+    pub protocol: &'static str,
+    /// The peer's address, empty where there is none.
+    pub peer: String,
+    /// The actor as people know them: an address, `operator(0)`, `delivery`.
+    pub label: String,
+    /// Random, in memory only: the salts of commitments come from it.
+    pub salt: [u8; 32],
+    events: AtomicU64,
+}
+
+impl Origin {
+    /// Describes where someone came in; `salt` is fresh random bytes.
+    pub fn new(session: u64, protocol: &'static str, peer: String, label: String, salt: [u8; 32]) -> Self {
+        Self { session, protocol, peer, label, salt, events: AtomicU64::new(0) }
+    }
+    pub(crate) fn next_event(&self) -> u64 {
+        self.events.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// An actor at the gate. Cloning shares the verdicts found so far.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    actor: Actor,
+    origin: Arc<Origin>,
+    verdicts: Arc<Mutex<HashMap<MailboxId, Cached>>>,
+}
+
+impl Caller {
+    /// A caller who proved to be `actor`; the proof (sign-in, peer credentials of the
+    /// local socket, being a job of the house) is the maker's duty.
+    pub fn new(actor: Actor, origin: Origin) -> Self {
+        Self { actor, origin: Arc::new(origin), verdicts: Arc::default() }
+    }
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+    /// How they came in.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+    pub(crate) fn cached(&self, mailbox: MailboxId) -> Option<Cached> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).get(&mailbox).copied()
+    }
+    pub(crate) fn keep(&self, mailbox: MailboxId, cached: Cached) {
+        let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        // A session that walks thousands of mailboxes keeps the verdicts of the last ones.
+        if verdicts.len() >= 64 && !verdicts.contains_key(&mailbox) {
+            verdicts.clear();
+        }
+        verdicts.insert(mailbox, cached);
+    }
+}

@@ -1,0 +1,199 @@
+//! COPY and MOVE: from a mailbox that may be read into one that may be added to.
+
+use super::access::Access;
+use super::audit::{Detail, Event};
+use super::class::{Class, Insert, MoveOut, Reads};
+use super::error::GateError;
+use super::flags::{intern, uid_set};
+use super::insert::{Advance, Growth, advance, log_change, take_uids};
+use super::remove::{Leaving, leaving, take_out};
+use crate::sql::{BodyKey, Value};
+use crate::statements::message as sql;
+use crate::{StoreError, Tx};
+use postern_types::{BlobHash, Flags, MailboxId, MessageId, ModSeq, Uid, UidValidity};
+use std::collections::BTreeMap;
+
+/// Which UIDs became which (RFC 4315 section 3, COPYUID).
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// UIDVALIDITY of the target.
+    pub uid_validity: UidValidity,
+    /// UID in the source, UID in the target; in order. Messages that are gone are left out.
+    pub uids: Vec<(Uid, Uid)>,
+    /// The change in the target.
+    pub modseq: ModSeq,
+}
+
+/// A body that is a file and has to be copied before its message can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileBody {
+    /// Where it lies.
+    pub key: BodyKey,
+    /// Bytes of the message.
+    pub size: u64,
+}
+
+impl<C: Reads> Access<'_, C> {
+    /// Bodies of these messages that are files: a copy into another account needs files of
+    /// its own before the transaction, for nothing is shared across accounts.
+    pub fn file_bodies(&self, uids: &[Uid]) -> Result<Vec<FileBody>, StoreError> {
+        let mut files = Vec::new();
+        for uid in uids {
+            let key = [self.mailbox().get().into(), i64::from(uid.get()).into()];
+            let row = self.tx().one(&sql::FETCH_ROW, &key, |row| {
+                Ok((BlobHash::from_slice(row.bytes(11)?), row.flag(12)?, row.int(4)?))
+            })?;
+            if let Some((Some(hash), true, size)) = row {
+                let key = BodyKey { account: self.account(), hash };
+                files.push(FileBody { key, size: super::read::count(size)? });
+            }
+        }
+        Ok(files)
+    }
+
+    /// COPY (RFC 9051 section 6.4.7): all of them or, on an error, none.
+    pub fn copy_to(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Copied, GateError> {
+        let sources = leaving(self.tx(), self.mailbox(), Some(uids))?;
+        let copied = place_copies(self, target, &sources)?;
+        record(target, ["message.copied", "message.copied-out"], self.mailbox(), &copied)?;
+        Ok(copied)
+    }
+}
+
+impl Access<'_, MoveOut> {
+    /// MOVE (RFC 6851): a copy and an expunge that nobody sees apart.
+    pub fn move_to(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Copied, GateError> {
+        let sources = leaving(self.tx(), self.mailbox(), Some(uids))?;
+        let copied = place_copies(self, target, &sources)?;
+        if !sources.is_empty() {
+            take_out(self.tx(), self.mailbox(), &sources)?;
+        }
+        record(target, ["message.moved", "message.moved-out"], self.mailbox(), &copied)?;
+        Ok(copied)
+    }
+}
+
+/// One event where the messages went and, where that is another account, one where they came
+/// from: each owner's trail is whole.
+fn record(
+    target: &Access<'_, Insert>,
+    [action, action_out]: [&'static str; 2],
+    source: MailboxId,
+    copied: &Copied,
+) -> Result<(), StoreError> {
+    if copied.uids.is_empty() {
+        return Ok(());
+    }
+    let (from, to): (Vec<Uid>, Vec<Uid>) = copied.uids.iter().copied().unzip();
+    let detail = format!("mailbox {source} uid {} to uid {}", uid_set(&from), uid_set(&to));
+    let event = |action, mailbox: MailboxId, public| Event {
+        class: "A",
+        action,
+        account: Some(mailbox.account()),
+        mailbox: Some(mailbox),
+        detail: Detail { public, personal: "" },
+    };
+    target.tx().record(target.caller(), &event(action, target.mailbox(), &detail))?;
+    if source.account() == target.account() {
+        return Ok(());
+    }
+    let detail = format!("uid {} to mailbox {} of another account", uid_set(&from), target.mailbox());
+    target.tx().record(target.caller(), &event(action_out, source, &detail))
+}
+
+fn place_copies<C: Class>(
+    source: &Access<'_, C>,
+    target: &Access<'_, Insert>,
+    sources: &[Leaving],
+) -> Result<Copied, GateError> {
+    if sources.is_empty() {
+        let counters = target.counters()?;
+        return Ok(Copied { uid_validity: counters.uid_validity, uids: Vec::new(), modseq: counters.modseq });
+    }
+    let tx = target.tx();
+    let bytes: i64 = sources.iter().map(|one| one.size).sum();
+    let other_account = source.account() != target.account();
+    let growth = if other_account {
+        Growth { numbers: sources.len() as i64, messages: sources.len() as i64, bytes, ..Growth::default() }
+    } else {
+        Growth::default()
+    };
+    let advance = advance(tx, target.account(), &growth)?;
+    let flags: Vec<Flags> = sources.iter().map(|one| one.flags.settable_with(target.held())).collect();
+    let taken = take_uids(tx, target.mailbox(), advance.modseq, &flags, bytes)?;
+    let mut sets: BTreeMap<&Flags, i64> = BTreeMap::new();
+    let mut uids = Vec::with_capacity(sources.len());
+    for (index, (one, flags)) in sources.iter().zip(&flags).enumerate() {
+        let set = match sets.get(flags) {
+            Some(set) => *set,
+            None => {
+                let set = intern(tx, target.account(), flags)?;
+                sets.insert(flags, set);
+                set
+            }
+        };
+        let message = if other_account { copy_message(tx, one, &advance, index as i64, target)? } else { one.message };
+        let uid = Uid::from_i64(i64::from(taken.first_uid.get()) + index as i64).map_err(StoreError::from)?;
+        place(source, target, one, &Placing { message, set, uid, modseq: advance.modseq })?;
+        uids.push((one.uid, uid));
+    }
+    log_change(tx, &advance, "message.added", target.mailbox())?;
+    Ok(Copied { uid_validity: taken.uid_validity, uids, modseq: advance.modseq })
+}
+
+struct Placing {
+    message: i64,
+    set: i64,
+    uid: Uid,
+    modseq: ModSeq,
+}
+
+fn place<C: Class>(
+    source: &Access<'_, C>,
+    target: &Access<'_, Insert>,
+    one: &Leaving,
+    placing: &Placing,
+) -> Result<(), StoreError> {
+    let key = [source.mailbox().get().into(), i64::from(one.uid.get()).into()];
+    let internal = target.tx().one(&sql::FETCH_ROW, &key, |row| row.int(3))?;
+    let values: [Value<'_>; 8] = [
+        target.mailbox().get().into(),
+        i64::from(placing.uid.get()).into(),
+        placing.message.into(),
+        placing.set.into(),
+        placing.modseq.0.into(),
+        internal.unwrap_or(target.tx().now().0).into(),
+        target.tx().now().0.into(),
+        one.size.into(),
+    ];
+    target.tx().execute(&sql::PLACE, &values)?;
+    Ok(())
+}
+
+/// A message row and a body of its own in the target's account.
+fn copy_message(
+    tx: &Tx<'_>,
+    one: &Leaving,
+    advance: &Advance,
+    index: i64,
+    target: &Access<'_, Insert>,
+) -> Result<i64, GateError> {
+    let id = MessageId::pack(target.account(), advance.first_number + index).map_err(StoreError::from)?;
+    let source = MessageId::from_key(one.message).map_err(StoreError::from)?;
+    let body = tx.one(&sql::BODY_OF_MESSAGE, &[one.message.into()], |row| {
+        Ok((BlobHash::from_slice(row.bytes(0)?), row.flag(1)?))
+    })?;
+    let Some((Some(hash), is_file)) = body else {
+        return Err(StoreError::Damaged(format!("message {source} has no row")).into());
+    };
+    if !is_file {
+        let stored = tx.bodies().get(BodyKey { account: source.account(), hash })?;
+        let stored = stored.ok_or_else(|| StoreError::Damaged(format!("the body of message {source} is missing")))?;
+        tx.bodies().put(BodyKey { account: target.account(), hash }, &stored, tx.now())?;
+    }
+    tx.execute(
+        &sql::COPY_MESSAGE,
+        &[id.get().into(), target.account().get().into(), id.number().into(), one.message.into()],
+    )?;
+    Ok(id.get())
+}

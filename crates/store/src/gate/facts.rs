@@ -1,0 +1,189 @@
+//! Reads the facts a verdict needs, and asks `postern-access` for it.
+
+use super::caller::{Caller, Epochs};
+use crate::statements::facts as sql;
+use crate::{StoreError, Tx};
+use postern_access::{
+    AccountFacts, AccountKind, AccountState, Actor, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
+};
+use postern_types::{
+    AccountId, Address, GrantId, GroupId, IdError, MailboxId, MailboxName, PersonId, Rights, SendRights, SpecialUse,
+    Timestamp,
+};
+
+/// A mailbox id of `account` that no mailbox has: stands for "not there", so that absent
+/// and hidden take the same way.
+pub(super) fn no_mailbox(account: AccountId) -> Result<MailboxId, IdError> {
+    MailboxId::pack(account, (1 << 36) - 1)
+}
+
+/// The epochs that decide about `caller` in `account`; `None` when there is no such account.
+pub(super) fn epochs(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<Option<Epochs>, StoreError> {
+    let (person, credential) = match caller.actor() {
+        Actor::Person(person) => (person.get(), 0),
+        Actor::Credential { id, .. } => (0, id.get()),
+        Actor::Operator { .. } | Actor::Job(_) => (0, 0),
+    };
+    let statement = if tx.writable() { &sql::EPOCHS_FOR_WRITE } else { &sql::EPOCHS };
+    let epochs = tx.one(statement, &[account.get().into(), person.into(), credential.into()], |row| {
+        Ok(Epochs {
+            account: row.int(0)?,
+            person: row.opt_int(1)?.unwrap_or(0),
+            organisation: row.opt_int(2)?.unwrap_or(0),
+            credential: row.opt_int(3)?.unwrap_or(0),
+        })
+    })?;
+    if !tx.writable() || person == 0 {
+        return Ok(epochs);
+    }
+    // Held until the commit, after the account's row: a suspension and a write take turns.
+    let person = tx.one(&sql::PERSON_EPOCH_FOR_WRITE, &[person.into()], |row| row.int(0))?;
+    Ok(epochs.map(|epochs| Epochs { person: person.unwrap_or(0), ..epochs }))
+}
+
+/// Takes the rows of two accounts in id order.
+pub(super) fn lock_accounts(tx: &Tx<'_>, one: AccountId, other: AccountId) -> Result<(), StoreError> {
+    if tx.writable() && one != other {
+        tx.query(&sql::LOCK_ACCOUNTS, &[one.get().into(), other.get().into()], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// The whole question: every fact is read and `postern-access` judges.
+pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<Verdict, StoreError> {
+    let row = tx.one(&sql::MAILBOX_NAME, &[mailbox.get().into()], |row| {
+        Ok((row.text(0)?.to_owned(), row.opt_text(1)?.and_then(SpecialUse::parse)))
+    })?;
+    let found = row.is_some();
+    let (name, special_use) = row.unwrap_or_else(|| ("?".to_owned(), None));
+    let mut verdict = judge_facts(tx, caller, mailbox, &parse_name(&name)?, special_use)?;
+    if !found {
+        verdict.rights = Rights::NONE;
+        verdict.send = SendRights::NONE;
+        verdict.valid_until = None;
+    }
+    Ok(verdict)
+}
+
+/// The verdict on a mailbox that would have this name.
+pub(super) fn judge_name(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: AccountId,
+    name: &MailboxName,
+) -> Result<Verdict, StoreError> {
+    judge_facts(tx, caller, no_mailbox(account)?, name, None)
+}
+
+fn judge_facts(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    mailbox: MailboxId,
+    name: &MailboxName,
+    special_use: Option<SpecialUse>,
+) -> Result<Verdict, StoreError> {
+    let account = account_facts(tx, mailbox.account())?;
+    let (person, grants) = match caller.actor() {
+        Actor::Person(person) => (person_facts(tx, *person)?, grants_for(tx, mailbox.account(), *person)?),
+        _ => (None, Vec::new()),
+    };
+    let Some(account) = account else {
+        return Ok(Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() });
+    };
+    let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now: tx.now() };
+    Ok(postern_access::mailbox_verdict(caller.actor(), &facts))
+}
+
+pub(super) fn parse_name(text: &str) -> Result<MailboxName, StoreError> {
+    MailboxName::parse(text).map_err(|error| StoreError::Damaged(format!("mailbox name {text:?}: {error}")))
+}
+
+/// State of an account; `None` when there is none.
+pub(super) fn account_facts(tx: &Tx<'_>, account: AccountId) -> Result<Option<AccountFacts>, StoreError> {
+    tx.one(&sql::ACCOUNT, &[account.get().into()], |row| {
+        Ok(AccountFacts {
+            id: account,
+            kind: account_kind(row.text(0)?)?,
+            state: match row.text(1)? {
+                "active" => AccountState::Active,
+                "suspended" => AccountState::Suspended,
+                "removed" => AccountState::Removed,
+                other => return Err(StoreError::Damaged(format!("account state {other:?}"))),
+            },
+            delete_protection: row.flag(2)?,
+        })
+    })
+}
+
+pub(super) fn account_kind(text: &str) -> Result<AccountKind, StoreError> {
+    match text {
+        "person" => Ok(AccountKind::Person),
+        "shared" => Ok(AccountKind::Shared),
+        other => Err(StoreError::Damaged(format!("account kind {other:?}"))),
+    }
+}
+
+/// State of a person; `None` when there is none.
+pub(super) fn person_facts(tx: &Tx<'_>, person: PersonId) -> Result<Option<PersonFacts>, StoreError> {
+    tx.one(&sql::PERSON, &[person.get().into()], |row| {
+        let own_account_open = row.opt_text(2)? == Some("active");
+        Ok(PersonFacts { id: person, admin: row.flag(0)?, suspended: row.opt_int(1)?.is_some() || !own_account_open })
+    })
+}
+
+/// Grants that reach a person in an account, directly or through their groups.
+pub(super) fn grants_for(tx: &Tx<'_>, account: AccountId, person: PersonId) -> Result<Vec<GrantFact>, StoreError> {
+    tx.all(&sql::GRANTS_FOR_PERSON, &[account.get().into(), person.get().into()], |row| {
+        let grantee = row.int(1)?;
+        Ok(GrantFact {
+            id: GrantId::new(row.int(0)?)?,
+            via: if grantee == person.get() { None } else { Some(GroupId::new(grantee)?) },
+            reach: match row.text(2)? {
+                "account" => Reach::Account,
+                "subtree" => Reach::Subtree(parse_name(row.text(3)?)?),
+                "mailbox" => Reach::Mailbox(MailboxId::from_key(row.int(4)?)?),
+                other => return Err(StoreError::Damaged(format!("grant reach {other:?}"))),
+            },
+            rights: Rights::from_bits(row.int(5)?),
+            send: SendRights { send_as: row.flag(6)?, send_on_behalf: row.flag(7)? },
+            automap: row.flag(8)?,
+            not_after: row.opt_int(9)?.map(Timestamp),
+        })
+    })
+}
+
+/// The mailbox with this name in an account.
+pub(super) fn mailbox_named(
+    tx: &Tx<'_>,
+    account: AccountId,
+    name: &MailboxName,
+) -> Result<Option<MailboxId>, StoreError> {
+    tx.one(&sql::MAILBOX_BY_NAME, &[account.get().into(), name.as_str().into()], |row| {
+        Ok(MailboxId::from_key(row.int(0)?)?)
+    })
+}
+
+impl Tx<'_> {
+    /// The account that has this address, primary or alias. Knowing the number opens
+    /// nothing: the gate decides about every use of it.
+    pub fn account_at(&self, address: &Address) -> Result<Option<AccountId>, StoreError> {
+        self.one(&sql::ACCOUNT_BY_ADDRESS, &[address.as_str().into()], |row| Ok(AccountId::new(row.int(0)?)?))
+    }
+
+    /// Is the account a person's own?
+    pub fn is_person(&self, account: AccountId) -> Result<bool, StoreError> {
+        Ok(account_facts(self, account)?.is_some_and(|facts| facts.kind == AccountKind::Person))
+    }
+
+    /// The primary address of an account, for those who were shown the account.
+    pub fn address_of(&self, account: AccountId) -> Result<Option<String>, StoreError> {
+        self.one(&sql::ACCOUNT, &[account.get().into()], |row| Ok(row.text(3)?.to_owned()))
+    }
+
+    /// An account number that no account has: what an unknown address stands for, so that
+    /// the same statements run for it.
+    pub fn no_account() -> AccountId {
+        // 2^27 - 1 is the last number a packed key can hold; sequences start at 1.
+        AccountId::new((1 << 27) - 1).unwrap_or_else(|_| unreachable!("the number is above zero"))
+    }
+}

@@ -1,0 +1,204 @@
+//! Flags: interned sets, and changing them.
+
+use super::access::Access;
+use super::audit::{Detail, Event};
+use super::class::ChangeFlags;
+use super::error::{GateError, Rule};
+use super::insert::{Growth, advance, log_change};
+use super::read::{flag_set, flags_of};
+use crate::statements::message as sql;
+use crate::{StoreError, Tx};
+use postern_access::Denied;
+use postern_types::{AccountId, FlagSetId, Flags, Letter, ModSeq, SystemFlag, Uid};
+use std::collections::{BTreeMap, HashMap};
+
+/// How STORE changes flags (RFC 9051 section 6.4.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagChange {
+    /// Exactly these.
+    Replace,
+    /// These too.
+    Add,
+    /// Without these.
+    Remove,
+}
+
+/// Flags of one message after a STORE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The message.
+    pub uid: Uid,
+    /// Its flags now.
+    pub flags: Flags,
+}
+
+/// What a STORE did.
+#[derive(Debug, Clone)]
+pub struct FlagsChanged {
+    /// The change's modseq; the one before when nothing changed.
+    pub modseq: ModSeq,
+    /// Every message named, with its flags now; messages that are gone are left out.
+    pub messages: Vec<Stored>,
+}
+
+/// Keywords are shown to everyone who opens a mailbox of the account, so they have a bound.
+const KEYWORDS_PER_MESSAGE: usize = 64;
+
+/// The stored id of a set of flags; 0 is the empty set.
+pub(super) fn intern(tx: &Tx<'_>, account: AccountId, flags: &Flags) -> Result<i64, GateError> {
+    if flags.is_empty() {
+        return Ok(0);
+    }
+    if flags.keywords().len() > KEYWORDS_PER_MESSAGE {
+        return Err(Rule::OverLimit("A message has at most 64 keywords").into());
+    }
+    let text = flags.to_string();
+    let values = [account.get().into(), text.as_str().into()];
+    if let Some(found) = tx.one(&sql::FLAG_SET_BY_FLAGS, &values, |row| row.int(0))? {
+        return Ok(found);
+    }
+    let number = advance(tx, account, &Growth { numbers: 1, ..Growth::default() })?.first_number;
+    let id = FlagSetId::pack(account, number).map_err(StoreError::from)?.get();
+    tx.execute(&sql::INSERT_FLAG_SET, &[id.into(), account.get().into(), text.as_str().into()])?;
+    Ok(id)
+}
+
+/// Flags after `change`, where `settable` are the flags of the request that may be changed.
+fn changed(now: &Flags, request: &Flags, change: FlagChange, held: postern_types::Rights) -> Flags {
+    let settable = request.settable_with(held);
+    match change {
+        FlagChange::Add => now.union(&settable),
+        FlagChange::Remove => now.difference(&settable),
+        FlagChange::Replace => now.difference(&now.settable_with(held)).union(&settable),
+    }
+}
+
+impl Access<'_, ChangeFlags> {
+    /// STORE. Flags this actor may not change are left as they are; when not one flag of
+    /// the request may be changed, the request is refused (RFC 4314 section 4).
+    pub fn change_flags(&self, uids: &[Uid], request: &Flags, change: FlagChange) -> Result<FlagsChanged, GateError> {
+        self.refuse_hopeless(request)?;
+        let tx = self.tx();
+        let mut modseq = self.counters()?.modseq;
+        let mut messages = Vec::with_capacity(uids.len());
+        let mut sets: HashMap<i64, Flags> = HashMap::new();
+        let mut writes = Vec::new();
+        let (mut unseen, mut deleted) = (0i64, 0i64);
+        for uid in uids {
+            let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
+            let Some(set) = tx.one(&sql::PLACEMENTS_BETWEEN, &key, |row| row.int(2))? else { continue };
+            let now = match sets.get(&set) {
+                Some(flags) => flags.clone(),
+                None => {
+                    let flags = flags_of(tx, flag_set(set)?)?;
+                    sets.insert(set, flags.clone());
+                    flags
+                }
+            };
+            let flags = changed(&now, request, change, self.held());
+            if flags != now {
+                unseen += i64::from(now.has(SystemFlag::Seen)) - i64::from(flags.has(SystemFlag::Seen));
+                deleted += i64::from(flags.has(SystemFlag::Deleted)) - i64::from(now.has(SystemFlag::Deleted));
+                writes.push((*uid, flags.clone()));
+            }
+            messages.push(Stored { uid: *uid, flags });
+        }
+        if !writes.is_empty() {
+            modseq = self.write_flags(&writes, unseen, deleted, request, change)?;
+        }
+        Ok(FlagsChanged { modseq, messages })
+    }
+
+    fn refuse_hopeless(&self, request: &Flags) -> Result<(), Denied> {
+        if request.is_empty() || !request.settable_with(self.held()).is_empty() {
+            return Ok(());
+        }
+        let missing = request.system().map(SystemFlag::letter).next().unwrap_or(Letter::Write);
+        Err(Denied::Missing { missing })
+    }
+
+    fn write_flags(
+        &self,
+        writes: &[(Uid, Flags)],
+        unseen: i64,
+        deleted: i64,
+        request: &Flags,
+        change: FlagChange,
+    ) -> Result<ModSeq, GateError> {
+        let tx = self.tx();
+        let advance = advance(tx, self.account(), &Growth::default())?;
+        let mut ids: BTreeMap<&Flags, i64> = BTreeMap::new();
+        for (uid, flags) in writes {
+            let id = match ids.get(flags) {
+                Some(id) => *id,
+                None => {
+                    let id = intern(tx, self.account(), flags)?;
+                    ids.insert(flags, id);
+                    id
+                }
+            };
+            let values = [self.mailbox().get().into(), i64::from(uid.get()).into(), id.into(), advance.modseq.0.into()];
+            tx.execute(&sql::SET_FLAGS, &values)?;
+        }
+        let values = [self.mailbox().get().into(), advance.modseq.0.into(), unseen.into(), deleted.into()];
+        tx.execute(&sql::COUNT_FLAGS, &values)?;
+        log_change(tx, &advance, "flags.changed", self.mailbox())?;
+        let sign = match change {
+            FlagChange::Replace => "",
+            FlagChange::Add => "+",
+            FlagChange::Remove => "-",
+        };
+        let uids: Vec<Uid> = writes.iter().map(|(uid, _)| *uid).collect();
+        tx.record(
+            self.caller(),
+            &Event {
+                class: "A",
+                action: "flags.changed",
+                account: Some(self.account()),
+                mailbox: Some(self.mailbox()),
+                detail: Detail { public: &format!("{sign}({request}) uid {}", uid_set(&uids)), personal: "" },
+            },
+        )?;
+        Ok(advance.modseq)
+    }
+}
+
+/// Sorted UIDs as a set: `1:3,5`.
+pub(super) fn uid_set(uids: &[Uid]) -> String {
+    let mut text = String::new();
+    for (first, last) in ranges(uids) {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(&first.to_string());
+        if last != first {
+            text.push(':');
+            text.push_str(&last.to_string());
+        }
+    }
+    text
+}
+
+/// Runs of following UIDs in a sorted list.
+pub(super) fn ranges(uids: &[Uid]) -> Vec<(Uid, Uid)> {
+    let mut runs: Vec<(Uid, Uid)> = Vec::new();
+    for uid in uids {
+        match runs.last_mut() {
+            Some((_, last)) if last.get().checked_add(1) == Some(uid.get()) => *last = *uid,
+            _ => runs.push((*uid, *uid)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_uids_are_written_as_sets() {
+        let uids: Vec<Uid> = [1, 2, 3, 5, 7, 8].into_iter().filter_map(Uid::new).collect();
+        assert_eq!(uid_set(&uids), "1:3,5,7:8");
+        assert_eq!(uid_set(&[]), "");
+    }
+}

@@ -1,0 +1,116 @@
+//! Groups: flat sets of people, and of shared accounts that receive their mail only.
+
+use super::authority::{Authority, ManageGroups};
+use super::error::{GateError, Rule};
+use super::tree::raise_epoch;
+use crate::StoreError;
+use crate::statements::people as sql;
+use postern_access::AccountKind;
+use postern_types::{AccountId, Address, GroupId, Timestamp};
+
+/// A group as administration shows it.
+#[derive(Debug, Clone)]
+pub struct GroupRow {
+    /// Its id.
+    pub id: GroupId,
+    /// Its address.
+    pub address: String,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// How many are in it.
+    pub members: u64,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone)]
+pub struct MemberRow {
+    /// Their account.
+    pub account: AccountId,
+    /// Their address.
+    pub address: String,
+    /// A person, or a shared account that receives its mail only.
+    pub kind: AccountKind,
+    /// Their name.
+    pub name: String,
+}
+
+impl Authority<'_, ManageGroups> {
+    /// Makes a group.
+    pub fn add_group(&self, address: &Address, name: &str) -> Result<GroupId, GateError> {
+        let id = GroupId::new(self.take_principal()?).map_err(StoreError::from)?;
+        let tx = self.tx();
+        if tx.one(&sql::ADDRESS, &[address.as_str().into()], |_| Ok(()))?.is_some() {
+            return Err(Rule::AddressTaken(address.to_string()).into());
+        }
+        tx.execute(&sql::ADD_GROUP, &[id.get().into(), address.as_str().into(), name.into(), tx.now().0.into()])?;
+        self.take_address(address, None, Some(id))?;
+        self.note("group.added", None, "", address.as_str())?;
+        Ok(id)
+    }
+
+    /// Every group.
+    pub fn groups(&self) -> Result<Vec<GroupRow>, StoreError> {
+        self.tx().all(&sql::GROUPS, &[], |row| {
+            Ok(GroupRow {
+                id: GroupId::new(row.int(0)?)?,
+                address: row.text(1)?.to_owned(),
+                name: row.text(2)?.to_owned(),
+                created: Timestamp(row.int(3)?),
+                members: super::read::count(row.int(4)?)?,
+            })
+        })
+    }
+
+    /// Members of a group, by address.
+    pub fn members(&self, group: GroupId) -> Result<Vec<MemberRow>, StoreError> {
+        self.tx().all(&sql::MEMBERS, &[group.get().into()], |row| {
+            Ok(MemberRow {
+                account: AccountId::new(row.int(0)?)?,
+                address: row.text(1)?.to_owned(),
+                kind: super::facts::account_kind(row.text(2)?)?,
+                name: row.text(3)?.to_owned(),
+            })
+        })
+    }
+
+    /// Adds someone to a group, or takes them out; their rights change with it.
+    pub fn set_member(&self, group: GroupId, account: AccountId, is_member: bool) -> Result<(), GateError> {
+        let tx = self.tx();
+        let key = [group.get().into(), account.get().into()];
+        let changed = if is_member {
+            tx.execute(&sql::ADD_MEMBER, &[key[0], key[1], tx.now().0.into()])?
+        } else {
+            tx.execute(&sql::REMOVE_MEMBER, &key)?
+        };
+        if changed == 0 {
+            let text = if is_member { "They are a member already" } else { "They are no member of that group" };
+            return Err(Rule::Unusable(text.into()).into());
+        }
+        self.raise_person(account)?;
+        let action = if is_member { "group.member-added" } else { "group.member-removed" };
+        Ok(self.note(action, Some(account), &format!("group {group}"), "")?)
+    }
+
+    /// Deletes a group with its grants.
+    pub fn remove_group(&self, group: GroupId) -> Result<(), GateError> {
+        let tx = self.tx();
+        for member in self.members(group)? {
+            self.raise_person(member.account)?;
+        }
+        let granted =
+            tx.all(&sql::ACCOUNTS_GRANTED_TO, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))?;
+        for account in granted {
+            raise_epoch(tx, account)?;
+        }
+        let key = [group.get().into()];
+        tx.execute(&sql::REMOVE_GRANTS_OF, &key)?;
+        tx.execute(&sql::REMOVE_MEMBERS, &key)?;
+        tx.execute(&sql::REMOVE_GROUP_ADDRESSES, &key)?;
+        if tx.execute(&sql::REMOVE_GROUP, &key)? == 0 {
+            return Err(Rule::Absent("such group".into()).into());
+        }
+        Ok(self.note("group.removed", None, &format!("group {group}"), "")?)
+    }
+}

@@ -1,0 +1,131 @@
+//! What someone can see: accounts, and in each the mailboxes they hold `l` on.
+
+use super::caller::Caller;
+use super::facts;
+use crate::statements::{facts as facts_sql, mailbox as sql};
+use crate::{StoreError, Tx};
+use postern_access::{AccountKind, Actor, MailboxFacts, Verdict};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, SpecialUse};
+use std::collections::HashMap;
+
+/// One account as someone sees it.
+#[derive(Debug, Clone)]
+pub struct ListedAccount {
+    /// Its id.
+    pub account: AccountId,
+    /// Its primary address.
+    pub address: String,
+    /// Its name.
+    pub name: String,
+    /// A person's own, or shared.
+    pub kind: AccountKind,
+    /// It is the caller's own.
+    pub own: bool,
+    /// Shown without being asked for.
+    pub automap: bool,
+    /// Mailboxes they may see, by name, INBOX first.
+    pub mailboxes: Vec<ListedMailbox>,
+}
+
+/// One mailbox as someone sees it.
+#[derive(Debug, Clone)]
+pub struct ListedMailbox {
+    /// Its id.
+    pub mailbox: MailboxId,
+    /// Its name in its account.
+    pub name: MailboxName,
+    /// What it is for.
+    pub special_use: Option<SpecialUse>,
+    /// Every letter held.
+    pub rights: Rights,
+    /// Subscribed to: by default every one of an automapped account, until unsubscribed.
+    pub subscribed: bool,
+}
+
+impl Tx<'_> {
+    /// Every account and mailbox that `caller` may see. It is a proof of `l` on each of
+    /// them; nothing is listed that [`Tx::open`] would not open.
+    pub fn list(&self, caller: &Caller) -> Result<Vec<ListedAccount>, StoreError> {
+        let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
+        let subscriptions = self.subscriptions(*person)?;
+        let accounts =
+            self.all(&facts_sql::ACCOUNTS_OF_PERSON, &[person.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))?;
+        let mut listed = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            listed.extend(self.list_account(caller, *person, account, &subscriptions)?);
+        }
+        listed.sort_by(|one, other| other.own.cmp(&one.own).then_with(|| one.address.cmp(&other.address)));
+        Ok(listed)
+    }
+
+    fn list_account(
+        &self,
+        caller: &Caller,
+        person: PersonId,
+        account: AccountId,
+        subscriptions: &HashMap<(AccountId, String), bool>,
+    ) -> Result<Option<ListedAccount>, StoreError> {
+        let Some(account_facts) = facts::account_facts(self, account)? else { return Ok(None) };
+        let person_facts = facts::person_facts(self, person)?;
+        let grants = facts::grants_for(self, account, person)?;
+        let own = person.account() == account;
+        let automap = own || grants.iter().any(|grant| grant.automap && grant.is_live(self.now()));
+        let mut mailboxes = self.all(&sql::OF_ACCOUNT, &[account.get().into()], |row| {
+            let name = facts::parse_name(row.text(1)?)?;
+            let mailbox = MailboxId::from_key(row.int(0)?)?;
+            let special_use = row.opt_text(2)?.and_then(SpecialUse::parse);
+            let facts = MailboxFacts {
+                mailbox,
+                name: &name,
+                special_use,
+                account: account_facts,
+                person: person_facts,
+                grants: &grants,
+                now: self.now(),
+            };
+            let Verdict { rights, .. } = postern_access::mailbox_verdict(caller.actor(), &facts);
+            let subscribed = subscriptions.get(&(account, name.as_str().to_owned())).copied().unwrap_or(automap);
+            Ok(ListedMailbox { mailbox, special_use, rights, subscribed, name })
+        })?;
+        mailboxes.retain(|mailbox| mailbox.rights.has(Letter::Lookup));
+        if mailboxes.is_empty() {
+            return Ok(None);
+        }
+        mailboxes.sort_by(|one, other| {
+            other.name.is_inbox().cmp(&one.name.is_inbox()).then_with(|| one.name.cmp(&other.name))
+        });
+        let (address, name) = self
+            .one(&facts_sql::ACCOUNT, &[account.get().into()], |row| {
+                Ok((row.text(3)?.to_owned(), row.text(4)?.to_owned()))
+            })?
+            .unwrap_or_default();
+        Ok(Some(ListedAccount { account, address, name, kind: account_facts.kind, own, automap, mailboxes }))
+    }
+
+    /// Names the caller subscribed to that no visible mailbox has any more: LSUB shows them
+    /// (RFC 9051 section 6.3.7).
+    pub fn subscriptions(&self, person: PersonId) -> Result<HashMap<(AccountId, String), bool>, StoreError> {
+        let rows = self.all(&sql::SUBSCRIPTIONS, &[person.get().into()], |row| {
+            Ok(((AccountId::new(row.int(0)?)?, row.text(1)?.to_owned()), row.flag(2)?))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Subscribes the caller to a name, or unsubscribes. It says nothing about whether the
+    /// name exists, for subscriptions outlive mailboxes.
+    pub fn subscribe(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &MailboxName,
+        subscribed: bool,
+    ) -> Result<(), StoreError> {
+        if let Actor::Person(person) = caller.actor() {
+            self.execute(
+                &sql::SUBSCRIBE,
+                &[person.get().into(), account.get().into(), name.as_str().into(), subscribed.into()],
+            )?;
+        }
+        Ok(())
+    }
+}

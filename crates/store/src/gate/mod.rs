@@ -1,0 +1,75 @@
+//! The gate: the one place where a proof of rights is made (docs/design.md section 4).
+//!
+//! [`Tx::open`] and its siblings are the only makers of [`Access`]; [`Tx::authority`] is
+//! the only maker of [`Authority`]. Statements are methods of these proofs, so forgetting
+//! the check does not compile:
+//!
+//! ```compile_fail
+//! # use postern_store::*; use postern_types::*;
+//! fn leak(tx: &Tx<'_>, mailbox: MailboxId) -> Access<'_, Read> {
+//!     Access { tx, mailbox } // fields are private: only the gate makes one
+//! }
+//! ```
+//! ```compile_fail
+//! # use postern_store::*; use postern_types::*;
+//! fn write(access: &Access<'_, Read>, uids: &[Uid]) {
+//!     let _ = access.expunge(Some(uids)); // removing is not a method of reading
+//! }
+//! ```
+//! ```compile_fail
+//! # use postern_store::*; use postern_types::*;
+//! fn keep<'a>(tx: &Tx<'_>, caller: &'a Caller, mailbox: MailboxId) -> Access<'a, Read> {
+//!     tx.open::<Read>(caller, mailbox).unwrap() // a proof can not outlive its transaction
+//! }
+//! ```
+//! The twin that builds:
+//! ```
+//! # use postern_store::*; use postern_types::*;
+//! fn count(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<u64, GateError> {
+//!     Ok(tx.open::<Read>(caller, mailbox)?.counters()?.messages)
+//! }
+//! fn expunge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId, uids: &[Uid]) -> Result<(), GateError> {
+//!     tx.open::<Remove>(caller, mailbox)?.expunge(Some(uids)).map(|_| ())
+//! }
+//! ```
+
+mod access;
+mod audit;
+mod authority;
+mod caller;
+mod class;
+mod copy;
+mod error;
+mod facts;
+mod flags;
+mod grants;
+mod groups;
+mod insert;
+mod list;
+mod people;
+mod read;
+mod remove;
+mod sign_in;
+mod tree;
+
+pub use access::Access;
+pub use audit::{AuditFilter, AuditRow, Detail, Event};
+pub use authority::{
+    Authority, Collect, DutyClass, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared,
+    ReadAudit, Revoke, Suspend,
+};
+pub use caller::{Caller, Epochs, Origin};
+pub use class::{
+    Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, Read, Reads, Remove,
+};
+pub use copy::{Copied, FileBody};
+pub use error::{GateError, Rule};
+pub use flags::{FlagChange, FlagsChanged, Stored};
+pub use grants::{GrantRow, NewGrant};
+pub use groups::{GroupRow, MemberRow};
+pub use insert::{Appended, MessageFacts, NewMessage};
+pub use list::{ListedAccount, ListedMailbox};
+pub use people::{AccountRow, Principal};
+pub use read::{Changes, Counters, Entry, FetchRow, StoredBody};
+pub use remove::Expunged;
+pub use sign_in::SignInFacts;

@@ -1,0 +1,293 @@
+//! The organisation's people and things: domains, persons, shared accounts.
+
+use super::audit::{Detail, Event};
+use super::authority::{Authority, DutyClass, ManageDomains, ManagePeople, ManageShared, Suspend};
+use super::error::{GateError, Rule};
+use super::insert::{Growth, advance};
+use super::tree::make_first_mailboxes;
+use crate::sql::Value;
+use crate::statements::people as sql;
+use crate::{Notice, StoreError, Tx};
+use postern_types::{AccountId, Address, Domain, GroupId, Secret, Timestamp};
+
+/// An account as administration shows it.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    /// Its id.
+    pub id: AccountId,
+    /// Its primary address.
+    pub address: String,
+    /// Its name.
+    pub name: String,
+    /// `active`, `suspended` or `removed`.
+    pub state: String,
+    /// Messages in it.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// A person who administers the organisation.
+    pub admin: bool,
+    /// A person who may not sign in.
+    pub suspended: bool,
+    /// `shared`, `personal` or `both`.
+    pub seen: String,
+    /// `shared`, `sender`, `both` or `none`.
+    pub sent_copy: String,
+    /// Deleting needs an administrator.
+    pub delete_protection: bool,
+}
+
+/// Who an address belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal {
+    /// A person's account, or a shared one.
+    Account(AccountId),
+    /// A group.
+    Group(GroupId),
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    pub(super) fn raise_person(&self, person: AccountId) -> Result<(), StoreError> {
+        let epoch = self.tx().one(&sql::RAISE_PERSON_EPOCH, &[person.get().into()], |row| row.int(0))?;
+        self.tx().notify(Notice::Epoch(person, epoch.unwrap_or_default()));
+        Ok(())
+    }
+
+    pub(super) fn note(
+        &self,
+        action: &'static str,
+        account: Option<AccountId>,
+        public: &str,
+        personal: &str,
+    ) -> Result<(), StoreError> {
+        let detail = Detail { public, personal };
+        self.tx().record(self.caller(), &Event { class: "A", action, account, mailbox: None, detail })
+    }
+
+    fn require_own_domain(&self, address: &Address) -> Result<(), GateError> {
+        let domain = address.domain();
+        if self.tx().is_own_domain(&domain)? {
+            return Ok(());
+        }
+        let text = format!("{domain} is not a domain of this house; add it with: postern domain add {domain}");
+        Err(Rule::Unusable(text).into())
+    }
+
+    /// Gives an address to a new account or group; taken and reserved get one answer.
+    pub(super) fn take_address(
+        &self,
+        address: &Address,
+        account: Option<AccountId>,
+        group: Option<GroupId>,
+    ) -> Result<(), GateError> {
+        self.require_own_domain(address)?;
+        let values = [
+            address.as_str().into(),
+            account.map(AccountId::get).into(),
+            group.map(GroupId::get).into(),
+            false.into(),
+            self.tx().now().0.into(),
+        ];
+        match self.tx().execute(&sql::ADD_ADDRESS, &values)? {
+            0 => Err(Rule::AddressTaken(address.to_string()).into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn take_principal(&self) -> Result<i64, StoreError> {
+        let taken = self.tx().one(&sql::TAKE_PRINCIPAL, &[], |row| row.int(0))?;
+        taken.ok_or_else(|| StoreError::Damaged("the house has no row".into()))
+    }
+
+    fn add_account(&self, kind: &str, address: &Address, name: &str) -> Result<AccountId, GateError> {
+        if matches!(address.local(), "postmaster" | "abuse" | "mailer-daemon") && kind == "person" {
+            return Err(Rule::AddressTaken(address.to_string()).into());
+        }
+        let id = AccountId::new(self.take_principal()?).map_err(StoreError::from)?;
+        let tx = self.tx();
+        // UIDVALIDITY starts at the second of the account's birth, so that an account made
+        // again under its old address never repeats one (RFC 9051 section 2.3.1.1).
+        let values = [
+            id.get().into(),
+            kind.into(),
+            address.as_str().into(),
+            name.into(),
+            tx.now().seconds().into(),
+            tx.now().0.into(),
+        ];
+        if tx.one(&sql::ADDRESS, &[address.as_str().into()], |_| Ok(()))?.is_some() {
+            return Err(Rule::AddressTaken(address.to_string()).into());
+        }
+        tx.execute(&sql::ADD_ACCOUNT, &values)?;
+        self.take_address(address, Some(id), None)?;
+        make_first_mailboxes(tx, id)?;
+        Ok(id)
+    }
+
+    fn accounts(&self, kind: &str) -> Result<Vec<AccountRow>, StoreError> {
+        self.tx().all(&sql::ACCOUNTS, &[kind.into()], |row| {
+            Ok(AccountRow {
+                id: AccountId::new(row.int(0)?)?,
+                address: row.text(1)?.to_owned(),
+                name: row.text(2)?.to_owned(),
+                state: row.text(3)?.to_owned(),
+                messages: super::read::count(row.int(4)?)?,
+                bytes: super::read::count(row.int(5)?)?,
+                created: Timestamp(row.int(6)?),
+                admin: row.opt_int(7)?.unwrap_or(0) != 0,
+                suspended: row.opt_int(8)?.is_some(),
+                seen: row.text(9)?.to_owned(),
+                sent_copy: row.text(10)?.to_owned(),
+                delete_protection: row.flag(11)?,
+            })
+        })
+    }
+}
+
+impl Authority<'_, ManageDomains> {
+    /// Makes a domain ours.
+    pub fn add_domain(&self, domain: &Domain) -> Result<(), GateError> {
+        let values = [domain.as_str().into(), self.tx().now().0.into()];
+        if self.tx().execute(&sql::ADD_DOMAIN, &values)? == 0 {
+            return Err(Rule::AddressTaken(domain.to_string()).into());
+        }
+        Ok(self.note("domain.added", None, domain.as_str(), "")?)
+    }
+
+    /// Every domain and when it came.
+    pub fn domains(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.tx().all(&sql::DOMAINS, &[], |row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?))))
+    }
+
+    /// Takes a domain away; refused while an address uses it.
+    pub fn remove_domain(&self, domain: &Domain) -> Result<(), GateError> {
+        let pattern: String = format!("%@{domain}").replace('\\', "\\\\").replace('_', "\\_");
+        let used = self.tx().one(&sql::ADDRESS_IN_DOMAIN, &[(&pattern).into()], |row| Ok(row.text(0)?.to_owned()))?;
+        if let Some(address) = used {
+            return Err(Rule::Unusable(format!("{domain} is in use by {address}; remove that first")).into());
+        }
+        if self.tx().execute(&sql::REMOVE_DOMAIN, &[domain.as_str().into()])? == 0 {
+            return Err(Rule::Absent(format!("domain {domain}")).into());
+        }
+        Ok(self.note("domain.removed", None, domain.as_str(), "")?)
+    }
+}
+
+/// Makes a person with their own account and, where given, a password.
+pub(super) fn add_person_row(
+    people: &Authority<'_, ManagePeople>,
+    address: &Address,
+    name: &str,
+    admin: bool,
+    password: Option<&Secret>,
+) -> Result<AccountId, GateError> {
+    let id = people.add_account("person", address, name)?;
+    let tx = people.tx();
+    tx.execute(&sql::ADD_PERSON, &[id.get().into(), admin.into(), tx.now().0.into()])?;
+    people.note("person.added", Some(id), if admin { "admin" } else { "" }, address.as_str())?;
+    if let Some(verifier) = password {
+        people.put_password(id, verifier)?;
+    }
+    Ok(id)
+}
+
+impl Authority<'_, ManagePeople> {
+    /// Makes a person; `password` is the verifier of their first one.
+    pub fn add_person(&self, address: &Address, name: &str, password: Option<&Secret>) -> Result<AccountId, GateError> {
+        add_person_row(self, address, name, false, password)
+    }
+
+    /// Every person.
+    pub fn persons(&self) -> Result<Vec<AccountRow>, StoreError> {
+        self.accounts("person")
+    }
+
+    /// Gives a person another password and ends the one before.
+    pub fn set_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+        self.put_password(person, verifier)?;
+        self.raise_person(person)?;
+        Ok(self.note("person.password-set", Some(person), "", "")?)
+    }
+
+    fn put_password(&self, person: AccountId, verifier: &Secret) -> Result<(), StoreError> {
+        let tx = self.tx();
+        // Taking a number locks the account first, so two passwords set at once take turns and
+        // one of them stays; and a number is given once, so they never share an id.
+        let number = advance(tx, person, &Growth { numbers: 1, ..Growth::default() })?.first_number;
+        tx.execute(&sql::END_PASSWORDS, &[person.get().into(), tx.now().0.into()])?;
+        let public_id = format!("pwd_{person}_{number}");
+        let values = [person.get().into(), (&public_id).into(), verifier.expose().into(), tx.now().0.into()];
+        tx.one(&sql::ADD_PASSWORD, &values, |row| row.int(0))?;
+        Ok(())
+    }
+}
+
+impl Authority<'_, Suspend> {
+    /// Suspends a person, or lets them back. Their sessions end, their mail stays.
+    pub fn suspend(&self, person: AccountId, suspended: bool) -> Result<(), GateError> {
+        let tx = self.tx();
+        let since = suspended.then_some(tx.now().0);
+        let epoch = tx.one(&sql::SUSPEND_PERSON, &[person.get().into(), since.into()], |row| row.int(0))?;
+        let epoch = epoch.ok_or_else(|| Rule::Absent("such person".into()))?;
+        tx.notify(Notice::Epoch(person, epoch));
+        Ok(self.note(if suspended { "person.suspended" } else { "person.resumed" }, Some(person), "", "")?)
+    }
+}
+
+impl Authority<'_, ManageShared> {
+    /// Makes a shared account.
+    pub fn add_shared(&self, address: &Address, name: &str) -> Result<AccountId, GateError> {
+        let id = self.add_account("shared", address, name)?;
+        self.note("shared.added", Some(id), "", address.as_str())?;
+        Ok(id)
+    }
+
+    /// Gives a shared account another address.
+    pub fn add_alias(&self, shared: AccountId, alias: &Address) -> Result<(), GateError> {
+        let values = [alias.as_str().into(), shared.get().into(), Value::Null, true.into(), self.tx().now().0.into()];
+        self.require_own_domain(alias)?;
+        if self.tx().execute(&sql::ADD_ADDRESS, &values)? == 0 {
+            return Err(Rule::AddressTaken(alias.to_string()).into());
+        }
+        Ok(self.note("shared.alias-added", Some(shared), "", alias.as_str())?)
+    }
+
+    /// Every address of a shared account, the primary one first.
+    pub fn addresses(&self, shared: AccountId) -> Result<Vec<String>, StoreError> {
+        self.tx().all(&sql::ADDRESSES_OF_ACCOUNT, &[shared.get().into()], |row| Ok(row.text(0)?.to_owned()))
+    }
+
+    /// Every shared account.
+    pub fn shared(&self) -> Result<Vec<AccountRow>, StoreError> {
+        self.accounts("shared")
+    }
+}
+
+impl Tx<'_> {
+    /// Who has this address: an account or a group. It opens nothing.
+    pub fn principal_at(&self, address: &Address) -> Result<Option<Principal>, StoreError> {
+        self.one(&sql::ADDRESS, &[address.as_str().into()], |row| {
+            Ok(match row.opt_int(0)? {
+                Some(account) => Principal::Account(AccountId::new(account)?),
+                None => Principal::Group(GroupId::new(row.int(1)?)?),
+            })
+        })
+    }
+
+    /// Accounts that get a group's mail: its members of both kinds.
+    pub fn mail_of_group(&self, group: GroupId) -> Result<Vec<AccountId>, StoreError> {
+        self.all(&sql::MEMBERS, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
+    }
+
+    /// Accounts of the organisation's admins: where postmaster's mail goes.
+    pub fn admins(&self) -> Result<Vec<AccountId>, StoreError> {
+        self.all(&sql::ADMINS, &[], |row| Ok(AccountId::new(row.int(0)?)?))
+    }
+
+    /// Is the domain of a recipient ours?
+    pub fn is_own_domain(&self, domain: &Domain) -> Result<bool, StoreError> {
+        Ok(self.one(&sql::HAS_DOMAIN, &[domain.as_str().into()], |row| row.int(0))?.is_some())
+    }
+}

@@ -1,0 +1,272 @@
+//! What reading is: counters, snapshots, changes, rows for FETCH, bodies.
+
+use super::access::Access;
+use super::audit::{Detail, Event};
+use super::class::{Class, Read, Reads};
+use super::error::GateError;
+use crate::sql::{BodyKey, Row};
+use crate::statements::{mailbox as mailbox_sql, message as sql};
+use crate::{StoreError, Tx};
+use postern_types::{BlobHash, FlagSetId, Flags, MessageId, ModSeq, Timestamp, Uid, UidValidity};
+
+/// Numbers of a mailbox, kept on its row so that SELECT and STATUS count nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// RFC 9051 section 2.3.1.1.
+    pub uid_validity: UidValidity,
+    /// The UID the next message will get; 2^32 when none is left.
+    pub uid_next: u64,
+    /// Highest modseq of any change.
+    pub modseq: ModSeq,
+    /// Messages.
+    pub messages: u64,
+    /// Messages without the shared \Seen.
+    pub unseen: u64,
+    /// Messages with \Deleted.
+    pub deleted: u64,
+    /// Bytes of all messages.
+    pub bytes: u64,
+    /// UIDs from here on have been shown to no session yet.
+    pub recent_from: u64,
+}
+
+/// One message in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its flags; `None` is the empty set.
+    pub flags: Option<FlagSetId>,
+    /// Its last change.
+    pub modseq: ModSeq,
+}
+
+/// What happened in a mailbox after a modseq.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// New messages and changed flags, by UID.
+    pub changed: Vec<Entry>,
+    /// Ranges of UIDs that are gone, both ends included.
+    pub vanished: Vec<(Uid, Uid)>,
+    /// Counters after the changes.
+    pub counters: Counters,
+}
+
+/// Where a body lies, or the body itself in its stored form.
+#[derive(Debug, Clone)]
+pub struct StoredBody {
+    /// Its key, for [`crate::Blobs::load`].
+    pub key: BodyKey,
+    /// The stored form when it lies beside the rows; `None` when it is a file.
+    pub inline: Option<Vec<u8>>,
+    /// Bytes of the message.
+    pub size: u64,
+}
+
+/// What FETCH can show without the body. Borrowed from the row, encoded at once.
+pub struct FetchRow<'r> {
+    row: &'r dyn Row,
+    uid: Uid,
+}
+
+impl FetchRow<'_> {
+    /// The UID.
+    pub fn uid(&self) -> Uid {
+        self.uid
+    }
+    /// The message's id in its account.
+    pub fn message(&self) -> Result<MessageId, StoreError> {
+        Ok(MessageId::from_key(self.row.int(0)?)?)
+    }
+    /// The set of flags; `None` is the empty set.
+    pub fn flags(&self) -> Result<Option<FlagSetId>, StoreError> {
+        flag_set(self.row.int(1)?)
+    }
+    /// Its last change.
+    pub fn modseq(&self) -> Result<ModSeq, StoreError> {
+        Ok(ModSeq(self.row.int(2)?))
+    }
+    /// INTERNALDATE.
+    pub fn internal_date(&self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp(self.row.int(3)?))
+    }
+    /// RFC822.SIZE.
+    pub fn size(&self) -> Result<u64, StoreError> {
+        count(self.row.int(4)?)
+    }
+    /// Bytes of the header with the blank line.
+    pub fn header_bytes(&self) -> Result<u64, StoreError> {
+        count(self.row.int(5)?)
+    }
+    /// ENVELOPE as IMAP shows it.
+    pub fn envelope(&self) -> Result<&[u8], StoreError> {
+        self.row.bytes(6)
+    }
+    /// BODYSTRUCTURE as IMAP shows it.
+    pub fn structure(&self) -> Result<&[u8], StoreError> {
+        self.row.bytes(7)
+    }
+    /// BODY as IMAP shows it.
+    pub fn body(&self) -> Result<&[u8], StoreError> {
+        self.row.bytes(8)
+    }
+    /// Where each part lies (`postern_mime::PartIndex`).
+    pub fn parts(&self) -> Result<&[u8], StoreError> {
+        self.row.bytes(9)
+    }
+    /// First words (RFC 8970).
+    pub fn preview(&self) -> Result<&str, StoreError> {
+        self.row.text(10)
+    }
+    /// Decoded subject.
+    pub fn subject(&self) -> Result<&str, StoreError> {
+        self.row.text(13)
+    }
+    /// Decoded sender.
+    pub fn sender(&self) -> Result<&str, StoreError> {
+        self.row.text(14)
+    }
+    /// The Date field.
+    pub fn sent(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.row.opt_int(15)?.map(Timestamp))
+    }
+    /// The day of the Date field as written, counted from 1970.
+    pub fn sent_day(&self) -> Result<Option<i64>, StoreError> {
+        self.row.opt_int(20)
+    }
+    /// When it came into this mailbox (RFC 8514).
+    pub fn saved(&self) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp(self.row.int(18)?))
+    }
+    fn blob(&self) -> Result<(BlobHash, bool), StoreError> {
+        let hash = BlobHash::from_slice(self.row.bytes(11)?).ok_or_else(|| StoreError::Damaged("blob hash".into()))?;
+        Ok((hash, self.row.int(12)? != 0))
+    }
+}
+
+pub(super) fn flag_set(key: i64) -> Result<Option<FlagSetId>, StoreError> {
+    if key == 0 { Ok(None) } else { Ok(Some(FlagSetId::from_key(key)?)) }
+}
+
+pub(super) fn count(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError::Damaged(format!("count {number}")))
+}
+
+pub(super) fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
+    Ok(Entry { uid: Uid::from_i64(row.int(0)?)?, flags: flag_set(row.int(1)?)?, modseq: ModSeq(row.int(2)?) })
+}
+
+impl<C: Class> Access<'_, C> {
+    /// The mailbox's numbers. Any class may: they are what EXISTS and APPENDUID tell.
+    pub fn counters(&self) -> Result<Counters, StoreError> {
+        let found = self.tx().one(&mailbox_sql::COUNTERS, &[self.mailbox().get().into()], |row| {
+            Ok(Counters {
+                uid_validity: UidValidity(
+                    u32::try_from(row.int(0)?).map_err(|_| StoreError::Damaged("uid validity".into()))?,
+                ),
+                uid_next: count(row.int(1)?)?,
+                modseq: ModSeq(row.int(2)?),
+                messages: count(row.int(3)?)?,
+                unseen: count(row.int(4)?)?,
+                deleted: count(row.int(5)?)?,
+                bytes: count(row.int(6)?)?,
+                recent_from: count(row.int(7)?)?,
+            })
+        })?;
+        found.ok_or_else(|| StoreError::Damaged("an opened mailbox has no row".into()))
+    }
+
+    /// The flags of a set in this account.
+    pub fn flags_of(&self, set: Option<FlagSetId>) -> Result<Flags, StoreError> {
+        flags_of(self.tx(), set)
+    }
+}
+
+pub(super) fn flags_of(tx: &Tx<'_>, set: Option<FlagSetId>) -> Result<Flags, StoreError> {
+    let Some(set) = set else { return Ok(Flags::new()) };
+    let text = tx.one(&sql::FLAG_SET, &[set.get().into()], |row| Ok(row.text(0)?.to_owned()))?;
+    let text = text.ok_or_else(|| StoreError::Damaged(format!("flag set {set} is missing")))?;
+    Flags::parse(&text).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+impl<C: Reads> Access<'_, C> {
+    /// Every message of the mailbox by UID.
+    pub fn snapshot(&self) -> Result<Vec<Entry>, StoreError> {
+        self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry)
+    }
+
+    /// What changed after `modseq`.
+    pub fn changes_since(&self, modseq: ModSeq) -> Result<Changes, StoreError> {
+        let counters = self.counters()?;
+        if counters.modseq <= modseq {
+            return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), counters });
+        }
+        let values = [self.mailbox().get().into(), modseq.0.into()];
+        let vanished = self
+            .tx()
+            .all(&sql::VANISHED_SINCE, &values, |row| Ok((Uid::from_i64(row.int(0)?)?, Uid::from_i64(row.int(1)?)?)))?;
+        Ok(Changes { changed: self.tx().all(&sql::CHANGED_SINCE, &values, entry)?, vanished, counters })
+    }
+
+    /// Hands over at most `most` messages with UIDs from `first` to `last`, in order.
+    pub fn fetch_between(
+        &self,
+        first: Uid,
+        last: Uid,
+        most: usize,
+        mut each: impl FnMut(&FetchRow<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let values = [
+            self.mailbox().get().into(),
+            i64::from(first.get()).into(),
+            i64::from(last.get()).into(),
+            (most as i64).into(),
+        ];
+        self.tx().query(&sql::FETCH_BETWEEN, &values, |row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)? }))
+    }
+
+    /// The stored body of a message of this mailbox; a file is read after the transaction.
+    pub fn body_of(&self, row: &FetchRow<'_>) -> Result<StoredBody, StoreError> {
+        let (hash, is_file) = row.blob()?;
+        let key = BodyKey { account: self.account(), hash };
+        let inline = if is_file { None } else { self.tx().bodies().get(key)? };
+        if !is_file && inline.is_none() {
+            return Err(StoreError::Damaged(format!("the body of message {} is missing", row.message()?)));
+        }
+        Ok(StoredBody { key, inline, size: row.size()? })
+    }
+
+    /// Every keyword in use in this account, for FLAGS and PERMANENTFLAGS.
+    pub fn flags_in_use(&self) -> Result<Flags, StoreError> {
+        let mut all = Flags::new();
+        self.tx().query(&sql::FLAG_SETS_OF_ACCOUNT, &[self.account().get().into()], |row| {
+            let flags = Flags::parse(row.text(1)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            all = all.union(&flags);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+}
+
+impl Access<'_, Read> {
+    /// Puts the opening of this mailbox on the trail (law 2, class B) and takes what is
+    /// \Recent for this session (RFC 3501 section 2.3.2) unless it only examines. Before
+    /// the first byte of the mailbox is sent, and in a write.
+    pub fn note_opened(&self, read_only: bool) -> Result<Counters, GateError> {
+        let counters = self.counters()?;
+        self.tx().record(
+            self.caller(),
+            &Event {
+                class: "B",
+                action: "mailbox.opened",
+                account: Some(self.account()),
+                mailbox: Some(self.mailbox()),
+                detail: Detail { public: if read_only { "read-only" } else { "" }, personal: "" },
+            },
+        )?;
+        if !read_only {
+            self.tx().execute(&mailbox_sql::TAKE_RECENT, &[self.mailbox().get().into()])?;
+        }
+        Ok(counters)
+    }
+}

@@ -1,0 +1,139 @@
+//! Expunging: messages leave a mailbox, UIDs stay used.
+
+use super::access::Access;
+use super::audit::{Detail, Event};
+use super::class::Remove;
+use super::error::GateError;
+use super::flags::{ranges, uid_set};
+use super::insert::{Advance, Growth, advance, log_change};
+use super::read::{flag_set, flags_of};
+use crate::statements::message as sql;
+use crate::{StoreError, Tx};
+use postern_types::{Flags, MailboxId, ModSeq, SystemFlag, Uid};
+use std::collections::HashMap;
+
+/// What an EXPUNGE took out.
+#[derive(Debug, Clone)]
+pub struct Expunged {
+    /// The change's modseq; the one before when nothing was expunged.
+    pub modseq: ModSeq,
+    /// The messages, by UID.
+    pub uids: Vec<Uid>,
+}
+
+/// One placement that leaves.
+pub(super) struct Leaving {
+    pub uid: Uid,
+    pub message: i64,
+    pub flags: Flags,
+    pub size: i64,
+}
+
+impl Access<'_, Remove> {
+    /// Takes out the messages that have \Deleted; of `uids` alone where given (RFC 9051
+    /// sections 6.4.3 and 6.4.9).
+    pub fn expunge(&self, uids: Option<&[Uid]>) -> Result<Expunged, GateError> {
+        let counters = self.counters()?;
+        if counters.deleted == 0 {
+            return Ok(Expunged { modseq: counters.modseq, uids: Vec::new() });
+        }
+        let leaving: Vec<Leaving> = leaving(self.tx(), self.mailbox(), uids)?
+            .into_iter()
+            .filter(|one| one.flags.has(SystemFlag::Deleted))
+            .collect();
+        if leaving.is_empty() {
+            return Ok(Expunged { modseq: counters.modseq, uids: Vec::new() });
+        }
+        let advance = take_out(self.tx(), self.mailbox(), &leaving)?;
+        let uids: Vec<Uid> = leaving.iter().map(|one| one.uid).collect();
+        self.tx().record(
+            self.caller(),
+            &Event {
+                class: "A",
+                action: "message.expunged",
+                account: Some(self.account()),
+                mailbox: Some(self.mailbox()),
+                detail: Detail { public: &format!("uid {}", uid_set(&uids)), personal: "" },
+            },
+        )?;
+        Ok(Expunged { modseq: advance.modseq, uids })
+    }
+}
+
+/// Placements of a mailbox: of `uids`, or all.
+pub(super) fn leaving(tx: &Tx<'_>, mailbox: MailboxId, uids: Option<&[Uid]>) -> Result<Vec<Leaving>, StoreError> {
+    let spans = match uids {
+        Some(uids) => ranges(uids),
+        None => vec![(Uid::from_i64(1)?, Uid::from_i64(i64::from(u32::MAX))?)],
+    };
+    let mut rows = Vec::new();
+    for (first, last) in spans {
+        let values = [mailbox.get().into(), i64::from(first.get()).into(), i64::from(last.get()).into()];
+        tx.query(&sql::PLACEMENTS_BETWEEN, &values, |row| {
+            rows.push((Uid::from_i64(row.int(0)?)?, row.int(1)?, row.int(2)?, row.int(5)?));
+            Ok(())
+        })?;
+    }
+    let mut sets: HashMap<i64, Flags> = HashMap::new();
+    let mut leaving = Vec::with_capacity(rows.len());
+    for (uid, message, set, size) in rows {
+        let flags = match sets.get(&set) {
+            Some(flags) => flags.clone(),
+            None => {
+                let flags = flags_of(tx, flag_set(set)?)?;
+                sets.insert(set, flags.clone());
+                flags
+            }
+        };
+        leaving.push(Leaving { uid, message, flags, size });
+    }
+    Ok(leaving)
+}
+
+/// Takes placements out of a mailbox, notes that they vanished, deletes messages that are
+/// placed nowhere else, and counts.
+pub(super) fn take_out(tx: &Tx<'_>, mailbox: MailboxId, leaving: &[Leaving]) -> Result<Advance, GateError> {
+    let account = mailbox.account();
+    let (mut gone, mut gone_bytes) = (0, 0);
+    for one in leaving {
+        let key = [mailbox.get().into(), i64::from(one.uid.get()).into()];
+        tx.execute(&sql::UNPLACE, &key)?;
+        tx.execute(&sql::FORGET_SEEN, &key)?;
+        if tx.one(&sql::IS_PLACED, &[one.message.into()], |row| row.int(0))?.is_none() {
+            tx.execute(&sql::DELETE, &[one.message.into()])?;
+            gone += 1;
+            gone_bytes += one.size;
+        }
+    }
+    let growth = Growth { messages: -gone, bytes: -gone_bytes, ..Growth::default() };
+    let advance = advance(tx, account, &growth)?;
+    let uids: Vec<Uid> = leaving.iter().map(|one| one.uid).collect();
+    for (first, last) in ranges(&uids) {
+        let values = [
+            mailbox.get().into(),
+            advance.modseq.0.into(),
+            i64::from(first.get()).into(),
+            i64::from(last.get()).into(),
+        ];
+        tx.execute(&sql::NOTE_VANISHED, &values)?;
+    }
+    count_out(tx, mailbox, leaving, advance.modseq)?;
+    log_change(tx, &advance, "message.removed", mailbox)?;
+    Ok(advance)
+}
+
+fn count_out(tx: &Tx<'_>, mailbox: MailboxId, leaving: &[Leaving], modseq: ModSeq) -> Result<(), StoreError> {
+    let unseen = leaving.iter().filter(|one| !one.flags.has(SystemFlag::Seen)).count() as i64;
+    let deleted = leaving.iter().filter(|one| one.flags.has(SystemFlag::Deleted)).count() as i64;
+    let bytes: i64 = leaving.iter().map(|one| one.size).sum();
+    let values = [
+        mailbox.get().into(),
+        modseq.0.into(),
+        (-unseen).into(),
+        (-deleted).into(),
+        (-(leaving.len() as i64)).into(),
+        (-bytes).into(),
+    ];
+    tx.execute(&sql::COUNT_OUT, &values)?;
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! CREATE, DELETE, RENAME: the tree of mailboxes of one account.
+
+use super::access::Access;
+use super::audit::{Detail, Event};
+use super::caller::Caller;
+use super::class::{CreateChild, DeleteMailbox};
+use super::error::{GateError, Rule};
+use super::facts;
+use super::insert::{Growth, advance, log_change};
+use crate::statements::{mailbox as sql, people as people_sql};
+use crate::{Notice, StoreError, Tx};
+use postern_access::{Denied, Operation};
+use postern_types::{AccountId, Limits, MailboxId, MailboxName, SpecialUse};
+
+impl Tx<'_> {
+    /// CREATE (RFC 9051 section 6.3.4): needs `k` on the nearest mailbox above that is
+    /// there, or on the account where there is none. Missing levels are made too. Each new
+    /// mailbox copies the grants that its parent has for itself alone (docs/design.md section 4).
+    pub fn create_mailbox(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &MailboxName,
+        special_use: Option<SpecialUse>,
+        limits: &Limits,
+    ) -> Result<MailboxId, GateError> {
+        facts::epochs(self, caller, account)?;
+        let mut missing = vec![name.clone()];
+        let mut above = None;
+        let mut next = name.parent();
+        while let Some(parent) = next {
+            if let Some(found) = facts::mailbox_named(self, account, &parent)? {
+                above = Some(found);
+                break;
+            }
+            next = parent.parent();
+            missing.push(parent);
+        }
+        self.may_create(caller, account, name, above)?;
+        if facts::mailbox_named(self, account, name)?.is_some() {
+            return Err(Rule::NameTaken.into());
+        }
+        let there = self.one(&sql::COUNT_OF_ACCOUNT, &[account.get().into()], |row| row.int(0))?.unwrap_or(0);
+        if there as u64 + missing.len() as u64 > limits.mailboxes_per_account {
+            return Err(Rule::OverLimit("The account has as many mailboxes as it may have").into());
+        }
+        let mut made = None;
+        for one in missing.iter().rev() {
+            let use_of_this = if one == name { special_use } else { None };
+            let id = make_mailbox(self, account, one, use_of_this)?;
+            if let Some(parent) = made.or(above) {
+                copy_grants(self, caller, parent, id)?;
+            }
+            self.record_tree(caller, "mailbox.created", id, one.as_str())?;
+            made = Some(id);
+        }
+        self.notify(Notice::List(account));
+        made.ok_or_else(|| StoreError::Damaged("nothing was made".into()).into())
+    }
+
+    /// A name that exists is refused as taken only to those who can see it; to others the
+    /// right to create is what is missing, as for any name (law 4).
+    fn may_create(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        name: &MailboxName,
+        above: Option<MailboxId>,
+    ) -> Result<(), GateError> {
+        match above {
+            Some(above) => self.open::<CreateChild>(caller, above).map(|_| ()),
+            None => {
+                let rights = self.rights_on_new_name(caller, account, name)?;
+                Operation::CreateChild.allowed_with(rights).map_err(GateError::from)
+            }
+        }
+    }
+
+    fn record_tree(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        mailbox: MailboxId,
+        name: &str,
+    ) -> Result<(), StoreError> {
+        self.record(
+            caller,
+            &Event {
+                class: "A",
+                action,
+                account: Some(mailbox.account()),
+                mailbox: Some(mailbox),
+                detail: Detail { public: "", personal: name },
+            },
+        )
+    }
+}
+
+/// Makes the row of a mailbox with a UIDVALIDITY that this account never gave before.
+pub(super) fn make_mailbox(
+    tx: &Tx<'_>,
+    account: AccountId,
+    name: &MailboxName,
+    special_use: Option<SpecialUse>,
+) -> Result<MailboxId, StoreError> {
+    let advance = advance(tx, account, &Growth { numbers: 1, uid_validities: 1, ..Growth::default() })?;
+    let id = MailboxId::pack(account, advance.first_number)?;
+    tx.execute(
+        &sql::CREATE,
+        &[
+            id.get().into(),
+            account.get().into(),
+            name.as_str().into(),
+            special_use.map(SpecialUse::as_str).into(),
+            advance.uid_validity.into(),
+            advance.modseq.0.into(),
+            tx.now().0.into(),
+        ],
+    )?;
+    log_change(tx, &advance, "mailbox.created", id)?;
+    Ok(id)
+}
+
+fn copy_grants(tx: &Tx<'_>, caller: &Caller, parent: MailboxId, child: MailboxId) -> Result<(), StoreError> {
+    let account = parent.account().get();
+    let grants = tx.all(&sql::GRANTS_ON_MAILBOX, &[account.into(), parent.get().into()], |row| {
+        let mut numbers = [0; 5];
+        for (column, number) in numbers.iter_mut().enumerate() {
+            *number = row.int(column)?;
+        }
+        Ok((numbers, row.opt_int(5)?))
+    })?;
+    for ([grantee, letters, send_as, send_on_behalf, automap], not_after) in grants {
+        let values = [
+            account.into(),
+            grantee.into(),
+            letters.into(),
+            send_as.into(),
+            send_on_behalf.into(),
+            automap.into(),
+            caller.origin().label.as_str().into(),
+            not_after.into(),
+            tx.now().0.into(),
+            child.get().into(),
+        ];
+        tx.one(&people_sql::PUT_MAILBOX_GRANT, &values, |row| row.int(0))?;
+    }
+    Ok(())
+}
+
+/// Raises the epoch of an account: verdicts about names and mailboxes are found anew.
+pub(super) fn raise_epoch(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
+    let epoch = tx.one(&sql::RAISE_EPOCH, &[account.get().into()], |row| row.int(0))?;
+    let epoch = epoch.ok_or_else(|| StoreError::Damaged(format!("account {account} has no row")))?;
+    tx.notify(Notice::Epoch(account, epoch));
+    Ok(())
+}
+
+impl Access<'_, DeleteMailbox> {
+    /// DELETE (RFC 9051 section 6.3.5). Refused while others are below it. `x` is enough,
+    /// whatever is in it (RFC 4314 section 4).
+    pub fn delete(&self) -> Result<(), GateError> {
+        let tx = self.tx();
+        let name = self.name()?;
+        if name.is_inbox() {
+            return Err(Rule::Cannot("INBOX can not be deleted").into());
+        }
+        if !self.below(&name)?.is_empty() {
+            return Err(Rule::HasChildren.into());
+        }
+        let key = [self.mailbox().get().into()];
+        let (messages, bytes) =
+            tx.one(&sql::ONLY_PLACED_HERE, &key, |row| Ok((row.int(0)?, row.int(1)?)))?.unwrap_or((0, 0));
+        let growth = Growth { messages: -messages, bytes: -bytes, ..Growth::default() };
+        let advance = advance(tx, self.account(), &growth)?;
+        tx.execute(&sql::DELETE_ONLY_PLACED_HERE, &key)?;
+        tx.execute(&sql::DELETE_PLACEMENTS, &key)?;
+        tx.execute(&sql::DELETE_VANISHED, &key)?;
+        tx.execute(&sql::DELETE_SEEN, &key)?;
+        tx.execute(&sql::DELETE_GRANTS, &[self.account().get().into(), self.mailbox().get().into()])?;
+        tx.execute(&sql::DELETE, &key)?;
+        log_change(tx, &advance, "mailbox.deleted", self.mailbox())?;
+        tx.record_tree(self.caller(), "mailbox.deleted", self.mailbox(), name.as_str())?;
+        raise_epoch(tx, self.account())?;
+        tx.notify(Notice::List(self.account()));
+        Ok(())
+    }
+
+    /// RENAME within the account (RFC 9051 section 6.3.6); what is below moves along.
+    /// Needs `k` where it goes. Renaming INBOX moves its messages and leaves it empty.
+    pub fn rename(&self, target: &MailboxName, limits: &Limits) -> Result<(), GateError> {
+        let tx = self.tx();
+        let name = self.name()?;
+        if target.is_within(&name) && !name.is_inbox() {
+            return Err(Rule::Cannot("A mailbox can not be moved below itself").into());
+        }
+        if name.is_inbox() {
+            return self.rename_inbox(target, limits);
+        }
+        let above = self.nearest_above(target)?;
+        tx.may_create(self.caller(), self.account(), target, above)?;
+        if facts::mailbox_named(tx, self.account(), target)?.is_some() {
+            return Err(Rule::NameTaken.into());
+        }
+        if let Some(parent) = target.parent()
+            && facts::mailbox_named(tx, self.account(), &parent)?.is_none()
+        {
+            tx.create_mailbox(self.caller(), self.account(), &parent, None, limits)?;
+        }
+        let mut moved = self.below(&name)?;
+        moved.push((self.mailbox(), name.clone()));
+        for (id, old) in moved {
+            let new = MailboxName::parse(&format!("{target}{}", &old.as_str()[name.as_str().len()..]))
+                .map_err(|error| Rule::Unusable(error.to_string()))?;
+            tx.execute(&sql::RENAME, &[id.get().into(), new.as_str().into()])?;
+        }
+        self.after_rename(&name, target)
+    }
+
+    fn after_rename(&self, name: &MailboxName, target: &MailboxName) -> Result<(), GateError> {
+        let tx = self.tx();
+        let advance = advance(tx, self.account(), &Growth::default())?;
+        log_change(tx, &advance, "mailbox.renamed", self.mailbox())?;
+        tx.record_tree(self.caller(), "mailbox.renamed", self.mailbox(), &format!("{name} to {target}"))?;
+        raise_epoch(tx, self.account())?;
+        tx.notify(Notice::List(self.account()));
+        Ok(())
+    }
+
+    fn rename_inbox(&self, target: &MailboxName, limits: &Limits) -> Result<(), GateError> {
+        let tx = self.tx();
+        let id = tx.create_mailbox(self.caller(), self.account(), target, None, limits)?;
+        let (source, target) = tx.open_pair::<super::MoveOut, super::Insert>(self.caller(), self.mailbox(), id)?;
+        let uids: Vec<_> = super::remove::leaving(tx, self.mailbox(), None)?.into_iter().map(|one| one.uid).collect();
+        source.move_to(&target, &uids)?;
+        Ok(())
+    }
+
+    fn nearest_above(&self, name: &MailboxName) -> Result<Option<MailboxId>, StoreError> {
+        let mut next = name.parent();
+        while let Some(parent) = next {
+            if let Some(found) = facts::mailbox_named(self.tx(), self.account(), &parent)? {
+                return Ok(Some(found));
+            }
+            next = parent.parent();
+        }
+        Ok(None)
+    }
+
+    fn name(&self) -> Result<MailboxName, GateError> {
+        let name = self.tx().one(&crate::statements::facts::MAILBOX_NAME, &[self.mailbox().get().into()], |row| {
+            facts::parse_name(row.text(0)?)
+        })?;
+        name.ok_or(GateError::Denied(Denied::Hidden))
+    }
+
+    fn below(&self, name: &MailboxName) -> Result<Vec<(MailboxId, MailboxName)>, StoreError> {
+        let all = self.tx().all(&sql::OF_ACCOUNT, &[self.account().get().into()], |row| {
+            Ok((MailboxId::from_key(row.int(0)?)?, facts::parse_name(row.text(1)?)?))
+        })?;
+        Ok(all.into_iter().filter(|(_, other)| other != name && other.is_within(name)).collect())
+    }
+}
+
+/// The mailboxes a new account has (docs/quick-start.md).
+pub(super) fn make_first_mailboxes(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
+    let first = [
+        ("INBOX", None),
+        ("Drafts", Some(SpecialUse::Drafts)),
+        ("Sent", Some(SpecialUse::Sent)),
+        ("Junk", Some(SpecialUse::Junk)),
+        ("Trash", Some(SpecialUse::Trash)),
+        ("Archive", Some(SpecialUse::Archive)),
+    ];
+    for (name, special_use) in first {
+        make_mailbox(tx, account, &facts::parse_name(name)?, special_use)?;
+    }
+    Ok(())
+}

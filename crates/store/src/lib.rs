@@ -1,0 +1,32 @@
+//! Every SQL statement, both engines, blobs, the change log, and the gate.
+//!
+//! Nothing outside this crate can reach mail but through [`Access`] and [`Authority`],
+//! and only the gate makes those (docs/design.md laws 1 and 5).
+
+mod blob;
+mod clock;
+mod db;
+mod disk;
+mod error;
+mod gate;
+mod lock;
+mod migrate;
+mod sql;
+mod statements;
+mod tx;
+
+pub use blob::{BlobOptions, BlobStore, Blobs, Collected, FileBlobs, FoundBlob, Place, Prepared, Stored as StoredForm};
+pub use clock::{Clock, HouseClock, ManualClock, SystemClock};
+pub use db::{CommitListener, Counters as DbCounters, DatabaseUrl, Db, DbOptions};
+pub use disk::{Disk, DiskEntry, DiskFile, RealDisk, file_error, is_unfinished};
+pub use error::StoreError;
+pub use gate::*;
+pub use lock::DataLock;
+pub use sql::{BodyKey, Row};
+pub use tx::{Notice, Tx};
+
+/// Names the schema of PostgreSQL: equal texts have equal names. For tests, which keep one
+/// template database per schema.
+pub fn schema_fingerprint() -> String {
+    blake3::hash(include_bytes!("../schema/postgres.sql")).to_hex()[..16].to_owned()
+}

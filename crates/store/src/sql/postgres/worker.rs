@@ -1,0 +1,186 @@
+//! A thread with its client: one job after another, each in a transaction of its own, run
+//! again when the server asks or the connection went before COMMIT was sent.
+//!
+//! When the connection goes while COMMIT is under way, nobody knows whether it happened.
+//! Running such a job again could do it twice, so its caller is told instead.
+
+use super::bodies::BodyTable;
+use super::session::Session;
+use super::{connect, store_error};
+use crate::db::{Job, Ran, Shared};
+use crate::sql::{Sql, Value};
+use crate::{Notice, StoreError, Tx, clock};
+use postgres::Config;
+use std::time::Duration;
+
+/// Runs of one job before its caller is told to come again.
+const ATTEMPTS: u32 = 10;
+/// The longest pause before another run.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Serves the read queue until it is closed and empty.
+pub(super) fn serve_reads(shared: &Shared, config: Config) {
+    let mut worker = Worker { shared, config, session: None, writes: false };
+    while let Some(batch) = shared.reads.take(1) {
+        for job in batch.jobs {
+            worker.serve(job);
+            shared.counters.reads.add(1);
+        }
+    }
+}
+
+/// Serves the write queue until it is closed and empty.
+pub(super) fn serve_writes(shared: &Shared, config: Config) {
+    let mut worker = Worker { shared, config, session: None, writes: true };
+    while let Some(batch) = shared.writes.take(1) {
+        batch.jobs.into_iter().for_each(|job| worker.serve(job));
+        if batch.bulk {
+            shared.writes.bulk_done();
+        }
+    }
+}
+
+struct Worker<'w> {
+    shared: &'w Shared,
+    config: Config,
+    session: Option<Session>,
+    writes: bool,
+}
+
+/// How one run of a job ended.
+enum Ending {
+    /// Committed, or for a read simply done.
+    Committed(Vec<Notice>),
+    /// The job's own error, or the fault of its own statement: it is rolled back.
+    Refused,
+    /// Nothing happened, and it may be run again.
+    Again(StoreError),
+    /// Whether it happened is not known.
+    Unknown(StoreError),
+}
+
+impl Worker<'_> {
+    fn serve(&mut self, mut job: Box<dyn Job>) {
+        let counters = &self.shared.counters;
+        let mut last = StoreError::Closing;
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                counters.retries.add(1);
+                pause_before(attempt);
+            }
+            match self.attempt(job.as_mut()) {
+                Ending::Committed(notices) => {
+                    if self.writes {
+                        counters.commits.add(1);
+                        counters.writes.add(1);
+                        self.shared.tell(notices);
+                    }
+                    job.settle(Ok(()));
+                    self.keep_clock_high();
+                    return;
+                }
+                Ending::Refused => return job.settle(Ok(())),
+                Ending::Unknown(error) => {
+                    counters.lost.add(1);
+                    return job.settle(Err(error));
+                }
+                Ending::Again(error) => {
+                    counters.lost.add(1);
+                    tracing::debug!(event = "store.transaction.again", attempt, %error);
+                    last = error;
+                }
+            }
+        }
+        tracing::warn!(event = "store.transaction.lost", attempts = ATTEMPTS, error = %last);
+        job.settle(Err(last));
+    }
+
+    fn attempt(&mut self, job: &mut dyn Job) -> Ending {
+        // A connection may have been cut while it was idle; that is found out here.
+        if self.session.as_ref().is_some_and(Session::is_gone) {
+            self.session = None;
+        }
+        let session = match &self.session {
+            Some(session) => session,
+            None => match connect(&self.config) {
+                Ok(client) => self.session.insert(Session::new(client)),
+                Err(error) => return Ending::Again(error),
+            },
+        };
+        let ending = run(self.shared, session, self.writes, job);
+        if session.is_gone() {
+            self.session = None;
+        }
+        ending
+    }
+
+    /// Keeps house time, in a transaction of its own: a job that held the house row to its
+    /// end would make all others wait.
+    fn keep_clock_high(&self) {
+        let (Some(high), Some(session), true) = (self.shared.clock.to_keep(), &self.session, self.writes) else {
+            return;
+        };
+        session.forget_failure();
+        match session.execute(&clock::RAISE_CLOCK_HIGH, &[Value::Int(high.0)]) {
+            Ok(_) => self.shared.clock.has_kept(high),
+            Err(error) => tracing::warn!(event = "store.clock.not_kept", %error),
+        }
+    }
+}
+
+fn run(shared: &Shared, session: &Session, writes: bool, job: &mut dyn Job) -> Ending {
+    session.forget_failure();
+    if let Err(error) = session.control(if writes { BEGIN_WRITE } else { BEGIN_READ }) {
+        return Ending::Again(as_lost(&error));
+    }
+    let bodies = BodyTable { session, writable: writes };
+    let tx = Tx::new(session, &bodies, shared.clock.now(), writes);
+    let ran = job.run(&tx);
+    let failure = session.failure();
+    if session.retry_asked() || session.is_gone() {
+        session.roll_back();
+        return Ending::Again(failure.unwrap_or_else(|| StoreError::Lost("the connection was lost".into())));
+    }
+    if ran == Ran::Undone || failure.is_some() {
+        if let (Ran::Kept, Some(error)) = (ran, failure) {
+            job.overrule(error);
+        }
+        session.roll_back();
+        return Ending::Refused;
+    }
+    match session.control("COMMIT") {
+        Ok(()) => Ending::Committed(tx.take_notices()),
+        Err(error) => failed_commit(session, job, &error, writes),
+    }
+}
+
+fn failed_commit(session: &Session, job: &mut dyn Job, error: &postgres::Error, writes: bool) -> Ending {
+    if session.retry_asked() || !writes {
+        // The server said that it did not commit; or there was nothing to commit.
+        session.roll_back();
+        Ending::Again(as_lost(error))
+    } else if session.is_gone() {
+        Ending::Unknown(StoreError::Lost(format!("the connection went during COMMIT, its outcome is unknown: {error}")))
+    } else {
+        session.roll_back();
+        job.overrule(store_error(error));
+        Ending::Refused
+    }
+}
+
+/// Pauses, longer with each attempt, so that those who met come apart.
+#[expect(clippy::disallowed_methods, reason = "there is no state to wait for: the server said to come again")]
+fn pause_before(attempt: u32) {
+    std::thread::sleep(Duration::from_millis(1 << attempt.min(10)).min(LONGEST_PAUSE));
+}
+
+/// Transaction control that failed is never the fault of the job.
+fn as_lost(error: &postgres::Error) -> StoreError {
+    match store_error(error) {
+        lost @ StoreError::Lost(_) => lost,
+        other => StoreError::Lost(other.to_string()),
+    }
+}

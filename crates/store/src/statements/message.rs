@@ -1,0 +1,131 @@
+//! Messages, placements, flags, and what vanished.
+
+use crate::sql::statements;
+
+statements! {
+    /// Keeps one message.
+    INSERT = "
+        INSERT INTO message (id, account_id, blob_hash, blob_place, size, stored_bytes, header_bytes, received_ms, sent_ms,
+                             thread_id, message_id_hash, subject, sender, summary, envelope, structure, body, parts, preview,
+                             sent_day)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+
+    /// The thread of the message with this Message-ID hash. Index: message_by_message_id.
+    THREAD_OF = "SELECT MIN(thread_id) FROM message WHERE account_id = $1 AND message_id_hash = $2";
+
+    /// Gives the next UID of mailbox `$1` and counts the message: `$2` modseq, `$3` 1 when
+    /// unseen, `$4` 1 when deleted, `$5` size, `$6` how many messages of these.
+    TAKE_UIDS = "
+        UPDATE mailbox
+           SET uid_next = uid_next + CAST($6 AS BIGINT), modseq = $2, message_count = message_count + CAST($6 AS BIGINT),
+               unseen_count = unseen_count + CAST($3 AS BIGINT), deleted_count = deleted_count + CAST($4 AS BIGINT),
+               message_bytes = message_bytes + CAST($5 AS BIGINT)
+         WHERE id = $1
+        RETURNING uid_next - CAST($6 AS BIGINT), uid_validity";
+
+    /// Places a message.
+    PLACE = "
+        INSERT INTO placement (mailbox_id, uid, message_id, flag_set_id, modseq, internal_ms, saved_ms, size)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+    /// What a snapshot holds: every message of mailbox `$1` by UID. Primary key.
+    SNAPSHOT = "SELECT uid, flag_set_id, modseq FROM placement WHERE mailbox_id = $1 ORDER BY uid";
+
+    /// Placements of mailbox `$1` changed after modseq `$2`. Index: placement_by_modseq.
+    CHANGED_SINCE = "
+        SELECT uid, flag_set_id, modseq
+          FROM placement
+         WHERE mailbox_id = $1 AND modseq > $2
+         ORDER BY uid";
+
+    /// UID ranges that vanished from mailbox `$1` after modseq `$2`. Primary key.
+    VANISHED_SINCE = "
+        SELECT first_uid, last_uid
+          FROM vanished
+         WHERE mailbox_id = $1 AND modseq > $2
+         ORDER BY first_uid";
+
+    /// The text of flag set `$1`. Primary key.
+    FLAG_SET = "SELECT flags FROM flag_set WHERE id = $1";
+
+    /// The set of account `$1` with exactly these flags. Index: flag_set_by_flags.
+    FLAG_SET_BY_FLAGS = "SELECT id FROM flag_set WHERE account_id = $1 AND flags = $2";
+
+    /// Keeps a new set of flags.
+    INSERT_FLAG_SET = "INSERT INTO flag_set (id, account_id, flags) VALUES ($1, $2, $3)";
+
+    /// Every set of flags of account `$1`, to show which keywords are in use.
+    /// Index: flag_set_by_flags.
+    FLAG_SETS_OF_ACCOUNT = "SELECT id, flags FROM flag_set WHERE account_id = $1";
+
+    /// One message of mailbox `$1` with UID `$2`: what FETCH shows without its body.
+    /// Primary keys.
+    FETCH_ROW = "
+        SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
+               m.header_bytes, m.envelope, m.structure, m.body, m.parts, m.preview, m.blob_hash, m.blob_place,
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.summary, p.saved_ms
+          FROM placement p JOIN message m ON m.id = p.message_id
+         WHERE p.mailbox_id = $1 AND p.uid = $2";
+
+    /// Placement rows of mailbox `$1` with UIDs from `$2` to `$3`. Primary key.
+    PLACEMENTS_BETWEEN = "
+        SELECT uid, message_id, flag_set_id, modseq, internal_ms, size
+          FROM placement
+         WHERE mailbox_id = $1 AND uid >= $2 AND uid <= $3
+         ORDER BY uid";
+
+    /// What FETCH shows of mailbox `$1` from UID `$2` to `$3`, without bodies. Primary keys.
+    FETCH_BETWEEN = "
+        SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
+               m.header_bytes, m.envelope, m.structure, m.body, m.parts, m.preview, m.blob_hash, m.blob_place,
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.summary, p.saved_ms, p.uid, m.sent_day
+          FROM placement p JOIN message m ON m.id = p.message_id
+         WHERE p.mailbox_id = $1 AND p.uid >= $2 AND p.uid <= $3
+         ORDER BY p.uid
+         LIMIT $4";
+
+    /// Where the body of message `$1` lies. Primary key.
+    BODY_OF_MESSAGE = "SELECT blob_hash, blob_place FROM message WHERE id = $1";
+
+    /// Copies message `$4` into account `$2` as `$1`, in a thread of its own number `$3`.
+    COPY_MESSAGE = "
+        INSERT INTO message (id, account_id, blob_hash, blob_place, size, stored_bytes, header_bytes, received_ms, sent_ms,
+                             thread_id, message_id_hash, subject, sender, summary, envelope, structure, body, parts, preview,
+                             sent_day)
+        SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), blob_hash, blob_place, size, stored_bytes, header_bytes, received_ms,
+               sent_ms, CAST($3 AS BIGINT), message_id_hash, subject, sender, summary, envelope, structure, body, parts, preview,
+               sent_day
+          FROM message
+         WHERE id = $4";
+
+    /// Gives a placement another set of flags.
+    SET_FLAGS = "UPDATE placement SET flag_set_id = $3, modseq = $4 WHERE mailbox_id = $1 AND uid = $2";
+
+    /// Counts flags changed in mailbox `$1`: `$3` more unseen, `$4` more deleted.
+    COUNT_FLAGS = "
+        UPDATE mailbox
+           SET modseq = $2, unseen_count = unseen_count + CAST($3 AS BIGINT), deleted_count = deleted_count + CAST($4 AS BIGINT)
+         WHERE id = $1";
+
+    /// Counts messages out of mailbox `$1`: all numbers are negative.
+    COUNT_OUT = "
+        UPDATE mailbox
+           SET modseq = $2, unseen_count = unseen_count + CAST($3 AS BIGINT), deleted_count = deleted_count + CAST($4 AS BIGINT),
+               message_count = message_count + CAST($5 AS BIGINT), message_bytes = message_bytes + CAST($6 AS BIGINT)
+         WHERE id = $1";
+
+    /// Takes a message out of a mailbox.
+    UNPLACE = "DELETE FROM placement WHERE mailbox_id = $1 AND uid = $2";
+
+    /// Is message `$1` placed anywhere? Index: placement_by_message.
+    IS_PLACED = "SELECT 1 FROM placement WHERE message_id = $1 LIMIT 1";
+
+    /// Deletes a message that is placed nowhere; its body is collected later.
+    DELETE = "DELETE FROM message WHERE id = $1";
+
+    /// Keeps that UIDs `$3` to `$4` are gone from mailbox `$1` as of modseq `$2`.
+    NOTE_VANISHED = "INSERT INTO vanished (mailbox_id, modseq, first_uid, last_uid) VALUES ($1, $2, $3, $4)";
+
+    /// Takes away who has seen UID `$2` of mailbox `$1`.
+    FORGET_SEEN = "DELETE FROM personal_seen WHERE mailbox_id = $1 AND uid = $2";
+}

@@ -1,0 +1,14 @@
+//! The SQL of the mail schema, by what it is about. Each statement says why it is there
+//! and which index serves it; every one runs on both engines with the same text.
+
+pub(crate) mod audit;
+pub(crate) mod facts;
+pub(crate) mod mailbox;
+pub(crate) mod message;
+pub(crate) mod people;
+
+/// Every statement of the store, for the test that prepares them all.
+#[cfg_attr(not(test), expect(dead_code, reason = "the test every_statement_prepares walks the list"))]
+pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
+    [facts::ALL, mailbox::ALL, message::ALL, people::ALL, audit::ALL].into_iter().flatten().copied()
+}

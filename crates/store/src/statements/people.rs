@@ -1,0 +1,138 @@
+//! The organisation: domains, accounts, persons, groups, addresses, grants, credentials.
+
+use crate::sql::statements;
+
+statements! {
+    /// The first row of a house.
+    FOUND_HOUSE = "INSERT INTO house (id, generation, clock_high_ms, next_principal) VALUES (1, 1, $1, 1)";
+    /// Its organisation.
+    FOUND_ORGANISATION = "
+        INSERT INTO organisation (id, name, time_zone, direct_sign_in, epoch, created_ms)
+        VALUES (1, $1, 'UTC', 'allowed', 1, $2)";
+    /// Is there a house?
+    IS_FOUNDED = "SELECT generation FROM house WHERE id = 1";
+    /// The next id of an account or a group.
+    TAKE_PRINCIPAL = "UPDATE house SET next_principal = next_principal + 1 WHERE id = 1 RETURNING next_principal - 1";
+
+    /// Keeps a domain as our own.
+    ADD_DOMAIN = "INSERT INTO domain (name, created_ms) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    /// Is this domain ours? Primary key.
+    HAS_DOMAIN = "SELECT 1 FROM domain WHERE name = $1";
+    /// Every domain.
+    DOMAINS = "SELECT name, created_ms FROM domain ORDER BY name";
+    /// Takes a domain away.
+    REMOVE_DOMAIN = "DELETE FROM domain WHERE name = $1";
+    /// One address in a domain, given as `%@name` escaped for LIKE.
+    ADDRESS_IN_DOMAIN = "SELECT address FROM address WHERE address LIKE $1 ESCAPE '\\' ORDER BY address LIMIT 1";
+
+    /// Who has this address? Primary key.
+    ADDRESS = "SELECT account_id, group_id, is_alias FROM address WHERE address = $1";
+    /// Gives an address to an account or a group.
+    ADD_ADDRESS = "
+        INSERT INTO address (address, account_id, group_id, is_alias, created_ms) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (address) DO NOTHING";
+    /// Takes an address away from a group.
+    REMOVE_GROUP_ADDRESSES = "DELETE FROM address WHERE group_id = $1";
+    /// Addresses of account `$1`. Index: address_by_account.
+    ADDRESSES_OF_ACCOUNT = "SELECT address, is_alias FROM address WHERE account_id = $1 ORDER BY is_alias, address";
+
+    /// Makes an account.
+    ADD_ACCOUNT = "
+        INSERT INTO account (id, kind, address, name, state, epoch, modseq, next_number, next_change, next_uid_validity,
+                             message_count, message_bytes, seen, sent_copy, show_sender, delete_protection, created_ms)
+        VALUES ($1, $2, $3, $4, 'active', 1, 1, 1, 1, $5, 0, 0, 'shared', 'shared', 'hidden', 0, $6)";
+    /// Makes the person of an account.
+    ADD_PERSON = "INSERT INTO person (id, admin, suspended_ms, epoch, created_ms) VALUES ($1, $2, NULL, 1, $3)";
+    /// Accounts of kind `$1`, by address.
+    ACCOUNTS = "
+        SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
+               (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
+               a.seen, a.sent_copy, a.delete_protection
+          FROM account a
+         WHERE a.kind = $1
+         ORDER BY a.address";
+    /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.
+    SUSPEND_PERSON = "UPDATE person SET suspended_ms = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
+    /// Raises the epoch of person `$1`.
+    RAISE_PERSON_EPOCH = "UPDATE person SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
+
+    /// Accounts of the admins, suspended ones too: their mail stays.
+    ADMINS = "SELECT id FROM person WHERE admin = 1 ORDER BY id";
+
+    /// Makes a group.
+    ADD_GROUP = "INSERT INTO people_group (id, address, name, created_ms) VALUES ($1, $2, $3, $4)";
+    /// Every group, with how many members.
+    GROUPS = "
+        SELECT id, address, name, created_ms, (SELECT COUNT(*) FROM membership WHERE group_id = people_group.id)
+          FROM people_group
+         ORDER BY address";
+    /// Members of group `$1`. Primary key.
+    MEMBERS = "
+        SELECT a.id, a.address, a.kind, a.name
+          FROM membership m JOIN account a ON a.id = m.account_id
+         WHERE m.group_id = $1
+         ORDER BY a.address";
+    /// Adds account `$2` to group `$1`.
+    ADD_MEMBER = "
+        INSERT INTO membership (group_id, account_id, created_ms) VALUES ($1, $2, $3)
+        ON CONFLICT (group_id, account_id) DO NOTHING";
+    /// Takes account `$2` out of group `$1`.
+    REMOVE_MEMBER = "DELETE FROM membership WHERE group_id = $1 AND account_id = $2";
+    /// Takes everybody out of group `$1`.
+    REMOVE_MEMBERS = "DELETE FROM membership WHERE group_id = $1";
+    /// Deletes the group.
+    REMOVE_GROUP = "DELETE FROM people_group WHERE id = $1";
+    /// Accounts whose epochs change with group `$1`: those it holds grants in.
+    ACCOUNTS_GRANTED_TO = "SELECT DISTINCT account_id FROM access_grant WHERE grantee_id = $1 ORDER BY account_id";
+    /// Deletes every grant of a grantee.
+    REMOVE_GRANTS_OF = "DELETE FROM access_grant WHERE grantee_id = $1";
+
+    /// Gives a grant on a whole account, or changes it.
+    PUT_ACCOUNT_GRANT = "
+        INSERT INTO access_grant (account_id, grantee_id, reach, subtree, mailbox_id, letters, send_as, send_on_behalf,
+                                  automap, giver, not_after_ms, created_ms)
+        VALUES ($1, $2, 'account', NULL, NULL, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (account_id, grantee_id, reach, COALESCE(subtree, ''), COALESCE(mailbox_id, 0))
+        DO UPDATE SET letters = excluded.letters, send_as = excluded.send_as, send_on_behalf = excluded.send_on_behalf,
+                      automap = excluded.automap, giver = excluded.giver, not_after_ms = excluded.not_after_ms
+        RETURNING id";
+    /// Gives a grant on one mailbox, as a new child inherits it from its parent.
+    PUT_MAILBOX_GRANT = "
+        INSERT INTO access_grant (account_id, grantee_id, reach, subtree, mailbox_id, letters, send_as, send_on_behalf,
+                                  automap, giver, not_after_ms, created_ms)
+        VALUES ($1, $2, 'mailbox', NULL, $10, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (account_id, grantee_id, reach, COALESCE(subtree, ''), COALESCE(mailbox_id, 0))
+        DO UPDATE SET letters = excluded.letters, send_as = excluded.send_as, send_on_behalf = excluded.send_on_behalf,
+                      automap = excluded.automap, giver = excluded.giver, not_after_ms = excluded.not_after_ms
+        RETURNING id";
+    /// Takes every grant of grantee `$2` in account `$1` away.
+    REMOVE_GRANTS = "DELETE FROM access_grant WHERE account_id = $1 AND grantee_id = $2";
+    /// Grants of account `$1`. Index: access_grant_by_account.
+    GRANTS_OF_ACCOUNT = "
+        SELECT g.id, g.grantee_id, COALESCE(a.address, pg.address), CASE WHEN pg.id IS NULL THEN 'person' ELSE 'group' END,
+               g.reach, g.subtree, g.mailbox_id, g.letters, g.send_as, g.send_on_behalf, g.automap, g.giver,
+               g.not_after_ms, g.created_ms, m.name
+          FROM access_grant g
+          LEFT JOIN account a ON a.id = g.grantee_id
+          LEFT JOIN people_group pg ON pg.id = g.grantee_id
+          LEFT JOIN mailbox m ON m.id = g.mailbox_id
+         WHERE g.account_id = $1
+         ORDER BY 3, g.id";
+
+    /// The password of account `$1`. Index: credential_by_account.
+    PASSWORD_OF = "
+        SELECT id, verifier, epoch
+          FROM credential
+         WHERE account_id = $1 AND state = 'active' AND kind = 'password'";
+    /// Ends every password of account `$1`.
+    END_PASSWORDS = "
+        UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2
+         WHERE account_id = $1 AND kind = 'password' AND state = 'active'";
+    /// Keeps a password.
+    ADD_PASSWORD = "
+        INSERT INTO credential (account_id, public_id, kind, name, verifier, state, epoch, created_ms)
+        VALUES ($1, $2, 'password', 'password', $3, 'active', 1, $4)
+        RETURNING id";
+    /// Notes that credential `$1` was used.
+    USED_CREDENTIAL = "UPDATE credential SET last_used_ms = $2 WHERE id = $1";
+}
