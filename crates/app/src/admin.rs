@@ -1,0 +1,417 @@
+//! Administration: domains, people, groups, shared accounts, delegates, the trail. The
+//! gate's `Authority` decides who may; REST and the CLI translate.
+
+use crate::passwords::{PasswordError, check_password_rules};
+use crate::{House, Refused};
+use postern_access::Actor;
+use postern_store::{
+    AccountRow, AuditFilter, AuditRow, Caller, Founding, GateError, GrantRow, GroupRow, ManageDomains, ManageGrants,
+    ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal, ReadAudit, Revoke, Rule, StoreError,
+    Suspend, Tx,
+};
+use postern_types::{
+    AccountId, Address, AuditId, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
+};
+
+/// What a new house starts with.
+#[derive(Debug, Clone)]
+pub struct Founder {
+    /// First domain.
+    pub domain: Domain,
+    /// First admin.
+    pub admin: Address,
+    /// Their password.
+    pub password: Secret,
+}
+
+/// A group with its members.
+#[derive(Debug, Clone)]
+pub struct GroupView {
+    /// The group.
+    pub row: GroupRow,
+    /// Who is in it.
+    pub members: Vec<MemberRow>,
+}
+
+/// A shared account with its addresses and delegates.
+#[derive(Debug, Clone)]
+pub struct SharedView {
+    /// The account.
+    pub row: AccountRow,
+    /// Its addresses, the primary one first.
+    pub addresses: Vec<String>,
+    /// Who may do what in it.
+    pub grants: Vec<GrantRow>,
+}
+
+/// What a delegate is given.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantTerms {
+    /// The letters.
+    pub rights: Rights,
+    /// What they may write into From.
+    pub send: SendRights,
+    /// Show the account to them without being asked.
+    pub automap: bool,
+    /// When it ends.
+    pub not_after: Option<Timestamp>,
+}
+
+/// Which rows of the trail are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct AuditQuery {
+    /// Only this account.
+    pub account: Option<Address>,
+    /// Only this person.
+    pub actor: Option<Address>,
+    /// From this time on.
+    pub since: Option<Timestamp>,
+    /// Older than this row.
+    pub before: Option<i64>,
+    /// At most this many.
+    pub most: usize,
+}
+
+impl From<PasswordError> for Refused {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy | PasswordError::Failed => Refused::Unavailable,
+            rule => Refused::Rule(Rule::Unusable(rule.to_string())),
+        }
+    }
+}
+
+fn account_of(tx: &Tx<'_>, address: &Address, what: &str) -> Result<AccountId, GateError> {
+    tx.account_at(address)?.ok_or_else(|| Rule::Absent(format!("{what} {address}")).into())
+}
+
+fn group_of(tx: &Tx<'_>, address: &Address) -> Result<GroupId, GateError> {
+    match tx.principal_at(address)? {
+        Some(Principal::Group(group)) => Ok(group),
+        _ => Err(Rule::Absent(format!("group {address}")).into()),
+    }
+}
+
+/// A person or a group, by address; shared accounts hold no grants.
+fn grantee_of(tx: &Tx<'_>, address: &Address) -> Result<PrincipalId, GateError> {
+    match tx.principal_at(address)? {
+        Some(Principal::Group(group)) => Ok(group.principal()),
+        Some(Principal::Account(account)) if tx.is_person(account)? => {
+            PrincipalId::new(account.get()).map_err(|error| StoreError::from(error).into())
+        }
+        _ => Err(Rule::Absent(format!("person or group {address}")).into()),
+    }
+}
+
+impl House {
+    /// The operator at the local socket, as the kernel names them.
+    pub fn operator(&self, uid: u32) -> Result<Caller, Refused> {
+        Ok(Caller::new(Actor::Operator { uid }, self.origin("socket", String::new(), format!("operator({uid})"))?))
+    }
+
+    /// Founds the house: once, by the operator, before there is anybody else.
+    pub async fn found(&self, operator: &Caller, founder: Founder) -> Result<(), Refused> {
+        check_password_rules(&founder.password)?;
+        let verifier = self.passwords.hash(founder.password, self.random()?).await?;
+        let founding = Founding { domain: founder.domain, admin: founder.admin, password: verifier };
+        let caller = operator.clone();
+        self.db.write(move |tx: &Tx<'_>| tx.found(&caller, &founding).map(|_| ())).await?;
+        Ok(())
+    }
+
+    /// Has the house been founded?
+    pub async fn is_founded(&self) -> Result<bool, Refused> {
+        Ok(self.db.read(|tx: &Tx<'_>| -> Result<_, StoreError> { tx.is_founded() }).await?)
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Tx<'_>) -> Result<T, GateError> + Send + Sync + 'static,
+    ) -> Result<T, Refused> {
+        Ok(self.db.write(job).await?)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        job: impl Fn(&Tx<'_>) -> Result<T, GateError> + Send + Sync + 'static,
+    ) -> Result<T, Refused> {
+        Ok(self.db.read(job).await?)
+    }
+
+    /// Every domain and when it came.
+    pub async fn domains(&self, caller: &Caller) -> Result<Vec<(String, Timestamp)>, Refused> {
+        let caller = caller.clone();
+        self.ask(move |tx| Ok(tx.authority::<ManageDomains>(&caller)?.domains()?)).await
+    }
+
+    /// Makes a domain ours.
+    pub async fn add_domain(&self, caller: &Caller, domain: &Domain) -> Result<(), Refused> {
+        let (caller, domain) = (caller.clone(), domain.clone());
+        self.change(move |tx| tx.authority::<ManageDomains>(&caller)?.add_domain(&domain)).await
+    }
+
+    /// Takes a domain away that no address uses.
+    pub async fn remove_domain(&self, caller: &Caller, domain: &Domain) -> Result<(), Refused> {
+        let (caller, domain) = (caller.clone(), domain.clone());
+        self.change(move |tx| tx.authority::<ManageDomains>(&caller)?.remove_domain(&domain)).await
+    }
+
+    /// Every person.
+    pub async fn persons(&self, caller: &Caller) -> Result<Vec<AccountRow>, Refused> {
+        let caller = caller.clone();
+        self.ask(move |tx| Ok(tx.authority::<ManagePeople>(&caller)?.persons()?)).await
+    }
+
+    /// Makes a person; without a password they can not sign in yet.
+    pub async fn add_person(
+        &self,
+        caller: &Caller,
+        address: &Address,
+        name: &str,
+        password: Option<Secret>,
+    ) -> Result<(), Refused> {
+        let verifier = match password {
+            Some(password) => Some(self.verifier_of(password).await?),
+            None => None,
+        };
+        let (caller, address, name) = (caller.clone(), address.clone(), name.to_owned());
+        self.change(move |tx| {
+            tx.authority::<ManagePeople>(&caller)?.add_person(&address, &name, verifier.as_ref()).map(|_| ())
+        })
+        .await
+    }
+
+    async fn verifier_of(&self, password: Secret) -> Result<Secret, Refused> {
+        check_password_rules(&password)?;
+        Ok(self.passwords.hash(password, self.random()?).await?)
+    }
+
+    /// Gives a person another password; their sessions end.
+    pub async fn set_password(&self, caller: &Caller, address: &Address, password: Secret) -> Result<(), Refused> {
+        let verifier = self.verifier_of(password).await?;
+        let (caller, address) = (caller.clone(), address.clone());
+        self.change(move |tx| {
+            let people = tx.authority::<ManagePeople>(&caller)?;
+            let account = account_of(tx, &address, "person")?;
+            if !tx.is_person(account)? {
+                // Delegation first: nobody signs in to a shared mailbox by a password of its own.
+                let text = format!(
+                    "{address} is a shared mailbox; people use it as delegates: postern delegate add {address} PERSON"
+                );
+                return Err(Rule::Unusable(text).into());
+            }
+            people.set_password(account, &verifier)
+        })
+        .await
+    }
+
+    /// Suspends a person, or lets them back.
+    pub async fn suspend_person(&self, caller: &Caller, address: &Address, suspended: bool) -> Result<(), Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.change(move |tx| {
+            let person = account_of(tx, &address, "person")?;
+            tx.authority_on::<Suspend>(&caller, person)?.suspend(person, suspended)
+        })
+        .await
+    }
+
+    /// Every group.
+    pub async fn groups(&self, caller: &Caller) -> Result<Vec<GroupRow>, Refused> {
+        let caller = caller.clone();
+        self.ask(move |tx| Ok(tx.authority::<ManageGroups>(&caller)?.groups()?)).await
+    }
+
+    /// One group with its members.
+    pub async fn group(&self, caller: &Caller, address: &Address) -> Result<GroupView, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.ask(move |tx| {
+            let groups = tx.authority::<ManageGroups>(&caller)?;
+            let id = group_of(tx, &address)?;
+            let row = groups.groups()?.into_iter().find(|row| row.id == id);
+            let row = row.ok_or_else(|| Rule::Absent(format!("group {address}")))?;
+            Ok(GroupView { row, members: groups.members(id)? })
+        })
+        .await
+    }
+
+    /// Makes a group of these members.
+    pub async fn add_group(
+        &self,
+        caller: &Caller,
+        address: &Address,
+        name: &str,
+        members: &[Address],
+    ) -> Result<(), Refused> {
+        let (caller, address, name, members) = (caller.clone(), address.clone(), name.to_owned(), members.to_vec());
+        self.change(move |tx| {
+            let groups = tx.authority::<ManageGroups>(&caller)?;
+            let group = groups.add_group(&address, &name)?;
+            for member in &members {
+                groups.set_member(group, account_of(tx, member, "account")?, true)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_member(
+        &self,
+        caller: &Caller,
+        group: &Address,
+        member: &Address,
+        is_member: bool,
+    ) -> Result<(), Refused> {
+        let (caller, group, member) = (caller.clone(), group.clone(), member.clone());
+        self.change(move |tx| {
+            let groups = tx.authority::<ManageGroups>(&caller)?;
+            groups.set_member(group_of(tx, &group)?, account_of(tx, &member, "account")?, is_member)
+        })
+        .await
+    }
+
+    /// Adds a member to a group.
+    pub async fn add_member(&self, caller: &Caller, group: &Address, member: &Address) -> Result<(), Refused> {
+        self.set_member(caller, group, member, true).await
+    }
+
+    /// Takes a member out of a group.
+    pub async fn remove_member(&self, caller: &Caller, group: &Address, member: &Address) -> Result<(), Refused> {
+        self.set_member(caller, group, member, false).await
+    }
+
+    /// Deletes a group with the grants it holds.
+    pub async fn remove_group(&self, caller: &Caller, address: &Address) -> Result<(), Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.change(move |tx| {
+            let groups = tx.authority::<ManageGroups>(&caller)?;
+            groups.remove_group(group_of(tx, &address)?)
+        })
+        .await
+    }
+
+    /// Every shared account.
+    pub async fn shared(&self, caller: &Caller) -> Result<Vec<AccountRow>, Refused> {
+        let caller = caller.clone();
+        self.ask(move |tx| Ok(tx.authority::<ManageShared>(&caller)?.shared()?)).await
+    }
+
+    /// Makes a shared account; `members` become delegates with full access and send-as.
+    pub async fn add_shared(
+        &self,
+        caller: &Caller,
+        address: &Address,
+        name: &str,
+        aliases: &[Address],
+        members: &[Address],
+    ) -> Result<(), Refused> {
+        let (caller, address, name) = (caller.clone(), address.clone(), name.to_owned());
+        let (aliases, members) = (aliases.to_vec(), members.to_vec());
+        self.change(move |tx| {
+            let authority = tx.authority::<ManageShared>(&caller)?;
+            let account = authority.add_shared(&address, &name)?;
+            for alias in &aliases {
+                authority.add_alias(account, alias)?;
+            }
+            for member in &members {
+                let terms = GrantTerms {
+                    rights: Rights::FULL_ACCESS,
+                    send: SendRights { send_as: true, send_on_behalf: false },
+                    automap: true,
+                    not_after: None,
+                };
+                give(tx, &caller, account, member, terms)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// One shared account with its addresses and delegates.
+    pub async fn show_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.ask(move |tx| {
+            let shared = tx.authority::<ManageShared>(&caller)?;
+            let account = account_of(tx, &address, "shared mailbox")?;
+            let row = shared.shared()?.into_iter().find(|row| row.id == account);
+            let row = row.ok_or_else(|| Rule::Absent(format!("shared mailbox {address}")))?;
+            let grants = tx.authority_on::<ManageGrants>(&caller, account)?.grants()?;
+            Ok(SharedView { row, addresses: shared.addresses(account)?, grants })
+        })
+        .await
+    }
+
+    /// Who may do what in a shared account.
+    pub async fn grants(&self, caller: &Caller, shared: &Address) -> Result<Vec<GrantRow>, Refused> {
+        let (caller, shared) = (caller.clone(), shared.clone());
+        self.ask(move |tx| {
+            let account = account_of(tx, &shared, "shared mailbox")?;
+            tx.authority_on::<ManageGrants>(&caller, account)?.grants()
+        })
+        .await
+    }
+
+    /// Makes someone a delegate of the whole account, or changes what they were given.
+    pub async fn give(
+        &self,
+        caller: &Caller,
+        shared: &Address,
+        grantee: &Address,
+        terms: GrantTerms,
+    ) -> Result<GrantId, Refused> {
+        let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
+        self.change(move |tx| {
+            let account = account_of(tx, &shared, "shared mailbox")?;
+            give(tx, &caller, account, &grantee, terms)
+        })
+        .await
+    }
+
+    /// Takes everything back that someone holds in an account; answers how many grants.
+    pub async fn take_back(&self, caller: &Caller, shared: &Address, grantee: &Address) -> Result<u64, Refused> {
+        let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
+        self.change(move |tx| {
+            let account = account_of(tx, &shared, "shared mailbox")?;
+            let authority = tx.authority_on::<Revoke>(&caller, account)?;
+            authority.take_back(grantee_of(tx, &grantee)?, grantee.as_str())
+        })
+        .await
+    }
+
+    /// Rows of the trail, newest first.
+    pub async fn audit(&self, caller: &Caller, query: AuditQuery) -> Result<Vec<AuditRow>, Refused> {
+        let caller = caller.clone();
+        self.ask(move |tx| {
+            let account = query.account.as_ref().map(|address| account_of(tx, address, "account")).transpose()?;
+            let actor = query.actor.as_ref().map(|address| account_of(tx, address, "person")).transpose()?;
+            let before = query.before.map(AuditId::new).transpose().map_err(StoreError::from)?;
+            let filter = AuditFilter { account, actor, since: query.since, before, most: query.most.clamp(1, 1000) };
+            let authority = match account {
+                Some(account) => tx.authority_on::<ReadAudit>(&caller, account)?,
+                None => tx.authority::<ReadAudit>(&caller)?,
+            };
+            authority.list_events(&filter)
+        })
+        .await
+    }
+}
+
+/// Nobody gives what they do not hold: the gate compares with the giver's own verdict.
+fn give(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: AccountId,
+    grantee: &Address,
+    terms: GrantTerms,
+) -> Result<GrantId, GateError> {
+    let authority = tx.authority_on::<ManageGrants>(caller, account)?;
+    authority.check_gift(terms.rights, terms.send)?;
+    let grant = NewGrant {
+        grantee: grantee_of(tx, grantee)?,
+        grantee_address: grantee.to_string(),
+        rights: terms.rights,
+        send: terms.send,
+        automap: terms.automap,
+        not_after: terms.not_after,
+    };
+    authority.give(&grant)
+}

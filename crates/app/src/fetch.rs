@@ -1,0 +1,229 @@
+//! Reading messages in pieces: a short read transaction opens the mailbox again, encodes
+//! what fits, and answers where to go on; then the socket is awaited. So a right that was
+//! taken back acts inside a running FETCH, and a slow reader holds nothing (docs/design.md section 5).
+
+use crate::{House, Refused, Session};
+use postern_store::{Access, FetchRow, GateError, Read, StoreError, StoredBody, StoredForm, Tx};
+use postern_types::{FlagSetId, Flags, MailboxId, ModSeq, Timestamp, Uid};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What a FETCH will show, so that nothing is read in vain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FetchNeeds {
+    /// The message itself.
+    pub raw: bool,
+}
+
+/// One message, borrowed while it is encoded.
+#[derive(Debug)]
+pub struct Fetched<'a> {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its flags.
+    pub flags: &'a Flags,
+    /// Its last change.
+    pub modseq: ModSeq,
+    /// INTERNALDATE.
+    pub internal_date: Timestamp,
+    /// When it came into this mailbox.
+    pub saved: Timestamp,
+    /// RFC822.SIZE.
+    pub size: u64,
+    /// Bytes of the header with the blank line.
+    pub header_bytes: u64,
+    /// ENVELOPE as IMAP shows it.
+    pub envelope: &'a [u8],
+    /// BODYSTRUCTURE as IMAP shows it.
+    pub structure: &'a [u8],
+    /// BODY as IMAP shows it.
+    pub body: &'a [u8],
+    /// Where each part lies (`postern_mime::PartIndex`).
+    pub parts: &'a [u8],
+    /// First words (RFC 8970).
+    pub preview: &'a str,
+    /// Decoded subject.
+    pub subject: &'a str,
+    /// The Date field.
+    pub sent: Option<Timestamp>,
+    /// The day of the Date field as written, counted from 1970.
+    pub sent_day: Option<i64>,
+    /// The message itself, where it was asked for.
+    pub raw: Option<&'a [u8]>,
+}
+
+/// Writes one message as its protocol shows it.
+pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) + Send + Sync;
+
+/// A piece of a reply.
+#[derive(Debug)]
+pub struct FetchChunk {
+    /// What was encoded.
+    pub bytes: Vec<u8>,
+    /// How many of the UIDs are done; go on from there.
+    pub done: usize,
+}
+
+/// UIDs looked at in one transaction at most.
+const MESSAGES_PER_CHUNK: usize = 256;
+/// A gap between wanted UIDs up to this is read over rather than asked around.
+const GAP: u32 = 16;
+
+impl House {
+    /// Encodes messages of a mailbox from `uids[from..]` on, up to the size of a chunk.
+    /// Messages that are gone are passed over.
+    pub async fn fetch(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        from: usize,
+        needs: FetchNeeds,
+        encode: &Arc<Encode>,
+    ) -> Result<FetchChunk, Refused> {
+        let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
+        let (blobs, most) = (self.blobs.clone(), self.limits.chunk_bytes);
+        let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let access = tx.open::<Read>(&caller, mailbox)?;
+            let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new() };
+            let mut bytes = Vec::new();
+            let mut done = from;
+            while done < uids.len() && done - from < MESSAGES_PER_CHUNK && bytes.len() < most {
+                let limit = if needs.raw { 8 } else { 64 };
+                let run = run_length(&uids[done..], limit);
+                done += reader.read(&uids[done..done + run], needs, &*encode, &mut bytes, most)?;
+            }
+            Ok(FetchChunk { bytes, done })
+        });
+        Ok(chunk.await?)
+    }
+
+    /// The UIDs of `uids` for which `test` holds, in order: SEARCH without an index. Each
+    /// piece is a transaction of its own, so a search holds nothing for long.
+    pub(crate) async fn filter(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        needs: FetchNeeds,
+        test: Arc<dyn Fn(&Fetched<'_>) -> bool + Send + Sync>,
+    ) -> Result<Vec<Uid>, Refused> {
+        let encode: Arc<Encode> = Arc::new(move |message: &Fetched<'_>, bytes: &mut Vec<u8>| {
+            if test(message) {
+                bytes.extend_from_slice(&message.uid.get().to_be_bytes());
+            }
+        });
+        let mut found = Vec::new();
+        let mut done = 0;
+        while done < uids.len() {
+            let chunk = self.fetch(session, mailbox, uids, done, needs, &encode).await?;
+            done = chunk.done;
+            let numbers =
+                chunk.bytes.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
+            found.extend(numbers.filter_map(Uid::new));
+        }
+        Ok(found)
+    }
+}
+
+/// How many of the first UIDs lie close enough together for one statement.
+fn run_length(uids: &[Uid], most: usize) -> usize {
+    let close = |pair: &[Uid]| pair[1].get() - pair[0].get() <= GAP;
+    1 + uids.windows(2).take(most - 1).take_while(|pair| close(pair)).count()
+}
+
+struct Reader<'a, 't> {
+    access: &'a Access<'t, Read>,
+    blobs: &'a postern_store::Blobs,
+    flags: HashMap<FlagSetId, Arc<Flags>>,
+}
+
+impl Reader<'_, '_> {
+    /// Encodes a run of UIDs; answers how many are done, fewer than all once `most` bytes
+    /// are reached.
+    fn read(
+        &mut self,
+        run: &[Uid],
+        needs: FetchNeeds,
+        encode: &Encode,
+        bytes: &mut Vec<u8>,
+        most: usize,
+    ) -> Result<usize, GateError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
+        let span = (last.get() - first.get()) as usize + 1;
+        let mut done = run.len();
+        let mut full = false;
+        let access = self.access;
+        access.fetch_between(*first, *last, span, |row| {
+            let Ok(place) = run.binary_search(&row.uid()) else { return Ok(()) };
+            if full {
+                return Ok(());
+            }
+            self.encode(row, needs, encode, bytes)?;
+            if bytes.len() >= most {
+                full = true;
+                done = place + 1;
+            }
+            Ok(())
+        })?;
+        Ok(done)
+    }
+
+    fn encode(
+        &mut self,
+        row: &FetchRow<'_>,
+        needs: FetchNeeds,
+        encode: &Encode,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let flags = self.flags(row.flags()?)?;
+        let raw = if needs.raw { Some(load(self.blobs, self.access.body_of(row)?)?) } else { None };
+        let message = Fetched {
+            uid: row.uid(),
+            flags: &flags,
+            modseq: row.modseq()?,
+            internal_date: row.internal_date()?,
+            saved: row.saved()?,
+            size: row.size()?,
+            header_bytes: row.header_bytes()?,
+            envelope: row.envelope()?,
+            structure: row.structure()?,
+            body: row.body()?,
+            parts: row.parts()?,
+            preview: row.preview()?,
+            subject: row.subject()?,
+            sent: row.sent()?,
+            sent_day: row.sent_day()?,
+            raw: raw.as_deref(),
+        };
+        encode(&message, bytes);
+        Ok(())
+    }
+
+    fn flags(&mut self, set: Option<FlagSetId>) -> Result<Arc<Flags>, StoreError> {
+        let Some(id) = set else { return Ok(Arc::default()) };
+        if let Some(flags) = self.flags.get(&id) {
+            return Ok(Arc::clone(flags));
+        }
+        let flags = Arc::new(self.access.flags_of(set)?);
+        self.flags.insert(id, Arc::clone(&flags));
+        Ok(flags)
+    }
+}
+
+fn load(blobs: &postern_store::Blobs, body: StoredBody) -> Result<Vec<u8>, StoreError> {
+    blobs.load(body.key, body.size, body.inline.map_or(StoredForm::File, StoredForm::Inline))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_end_at_wide_gaps_and_at_the_limit() {
+        let uids: Vec<Uid> = [1, 2, 3, 10, 100, 101].into_iter().filter_map(Uid::new).collect();
+        assert_eq!(run_length(&uids, 64), 4);
+        assert_eq!(run_length(&uids, 2), 2);
+        assert_eq!(run_length(&uids[4..], 64), 2);
+    }
+}

@@ -1,0 +1,112 @@
+//! The house: database, bodies, clock, limits and who watches, in one handle.
+
+use crate::hub::{Hub, Watch};
+use crate::passwords::Passwords;
+use postern_access::{Actor, Job, PlaintextSignIn};
+use postern_store::{Blobs, Caller, Db, Origin};
+use postern_types::{Limits, MailboxId};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// What the house is opened with; `server` and tests make it.
+pub struct HouseOptions {
+    /// Its database.
+    pub db: Db,
+    /// Its bodies.
+    pub blobs: Blobs,
+    /// Its limits.
+    pub limits: Limits,
+    /// Host name, for trace lines.
+    pub hostname: String,
+    /// Where sign-in without TLS is allowed.
+    pub plaintext_sign_in: PlaintextSignIn,
+    /// Password hashes computed at once.
+    pub password_places: usize,
+}
+
+/// The only way in. Cheap to share: every protocol holds an `Arc` of it.
+pub struct House {
+    pub(crate) db: Db,
+    pub(crate) blobs: Blobs,
+    pub(crate) limits: Limits,
+    pub(crate) hostname: String,
+    pub(crate) plaintext_sign_in: PlaintextSignIn,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) passwords: Passwords,
+    pub(crate) parsing: Arc<Semaphore>,
+    random: SystemRandom,
+    sessions: AtomicU64,
+}
+
+/// Bytes of one permit of the parsing semaphore.
+pub(crate) const PARSING_UNIT: usize = 4096;
+
+impl House {
+    /// Opens the house on a database that is ready.
+    pub fn open(options: HouseOptions) -> Result<Arc<Self>, crate::Refused> {
+        let hub = Arc::new(Hub::default());
+        let listener = Arc::clone(&hub);
+        options.db.on_commit(Arc::new(move |notices| listener.tell(notices)));
+        let random = SystemRandom::new();
+        let mut salt = [0; 16];
+        random.fill(&mut salt).map_err(|_| crate::Refused::Unavailable)?;
+        let passwords = Passwords::new(options.password_places, &salt).map_err(|_| crate::Refused::Unavailable)?;
+        Ok(Arc::new(Self {
+            db: options.db,
+            blobs: options.blobs,
+            parsing: Arc::new(Semaphore::new(options.limits.parsing_bytes / PARSING_UNIT)),
+            limits: options.limits,
+            hostname: options.hostname,
+            plaintext_sign_in: options.plaintext_sign_in,
+            hub,
+            passwords,
+            random,
+            sessions: AtomicU64::new(1),
+        }))
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The host name that greetings and trace lines show.
+    pub fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    /// The database, for the server to close.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Messages and flags of a mailbox, to wait for. Watching opens nothing.
+    pub fn watch_mailbox(&self, mailbox: MailboxId) -> Watch {
+        self.hub.mailbox(mailbox)
+    }
+
+    /// Random bytes from the system.
+    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], crate::Refused> {
+        let mut bytes = [0; N];
+        self.random.fill(&mut bytes).map_err(|_| {
+            tracing::error!(event = "random.failed");
+            crate::Refused::Unavailable
+        })?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn origin(&self, protocol: &'static str, peer: String, label: String) -> Result<Origin, crate::Refused> {
+        Ok(Origin::new(self.next_session(), protocol, peer, label, self.random()?))
+    }
+
+    /// A job of the house as an actor; it has its rows in the matrix like everyone.
+    pub(crate) fn job(&self, job: Job, protocol: &'static str, peer: String) -> Result<Caller, crate::Refused> {
+        Ok(Caller::new(Actor::Job(job), self.origin(protocol, peer, job.name().to_owned())?))
+    }
+}

@@ -1,0 +1,44 @@
+//! The use cases of the house. [`House`] is the only way in: protocols translate, they do
+//! not decide (docs/design.md law 6), and none of them sees a transaction.
+//!
+//! What a protocol does: it asks [`House::sign_in`] for a [`Session`], then calls use cases
+//! with it. Each use case opens the gate in a transaction of its own, so a right that was
+//! taken back fails at the next call, whatever the protocol remembers.
+
+mod admin;
+mod delivery;
+mod directory;
+mod fetch;
+mod house;
+mod hub;
+mod ingest;
+mod jobs;
+mod mailboxes;
+mod messages;
+mod passwords;
+mod refused;
+mod search;
+mod session;
+mod sign_in;
+pub mod wire;
+
+pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedView};
+pub use delivery::{Delivery, DeliveryError, Recipient};
+pub use directory::Locator;
+pub use fetch::{Encode, FetchChunk, FetchNeeds, Fetched};
+pub use house::{House, HouseOptions};
+pub use hub::Watch;
+pub use ingest::MessageError;
+pub use mailboxes::{Opened, Synced};
+pub use messages::AppendRequest;
+pub use passwords::{PasswordError, check_password_rules};
+pub use refused::Refused;
+pub use search::{Criterion, DateField, SearchError};
+pub use session::Session;
+pub use sign_in::{Attempt, Peer, SignInRefused};
+
+pub use postern_access::{Denied, Role};
+pub use postern_store::{
+    AccountRow, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange, FlagsChanged,
+    GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, Rule, Stored,
+};

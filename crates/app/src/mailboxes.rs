@@ -1,0 +1,210 @@
+//! Use cases on the tree of mailboxes: list, open, status, create, delete, rename, subscribe.
+
+use crate::hub::Watch;
+use crate::{House, Locator, Refused, Session};
+use postern_access::Operation;
+use postern_store::{
+    Changes, Counters, CreateChild, DeleteMailbox, Entry as MessageEntry, GateError, ListedAccount, Lookup, Read, Rule,
+    StoreError, Tx,
+};
+use postern_types::{AccountId, FlagSetId, Flags, MailboxId, MailboxName, ModSeq, Rights, SpecialUse};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+/// A mailbox as a session opened it.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its id, for further use cases; it opens nothing by itself.
+    pub mailbox: MailboxId,
+    /// Every letter held.
+    pub rights: Rights,
+    /// Its numbers, before this session took what is \Recent.
+    pub counters: Counters,
+    /// Its messages by UID.
+    pub entries: Vec<MessageEntry>,
+    /// Every set of flags the entries name.
+    pub flags: HashMap<FlagSetId, Arc<Flags>>,
+    /// Flags in use in the account.
+    pub flags_in_use: Flags,
+    /// Wakes when messages or flags change.
+    pub changes: Watch,
+    /// Wakes when rights in the account change.
+    pub rights_watch: Watch,
+}
+
+/// What changed since a modseq, with the flags it names.
+#[derive(Debug)]
+pub struct Synced {
+    /// The changes.
+    pub changes: Changes,
+    /// Every set of flags the changed entries name.
+    pub flags: HashMap<FlagSetId, Arc<Flags>>,
+    /// Every letter held now.
+    pub rights: Rights,
+}
+
+impl House {
+    /// Every account and mailbox the session may see, its own first.
+    pub async fn list(&self, session: &Session) -> Result<Vec<ListedAccount>, Refused> {
+        let caller = session.caller.clone();
+        Ok(self.db.read(move |tx: &Tx<'_>| tx.list(&caller)).await?)
+    }
+
+    /// Names the session's person subscribed to or unsubscribed from, by account address;
+    /// `None` is their own. Names of accounts that are gone are left out.
+    pub async fn subscriptions(&self, session: &Session) -> Result<Vec<(Option<String>, String, bool)>, Refused> {
+        let (caller, own) = (session.caller.clone(), session.own_account());
+        let names = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
+            let postern_access::Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
+            let mut names = Vec::new();
+            for ((account, name), subscribed) in tx.subscriptions(*person)? {
+                let address = if account == own { Some(None) } else { tx.address_of(account)?.map(Some) };
+                names.extend(address.map(|address| (address, name, subscribed)));
+            }
+            Ok(names)
+        });
+        Ok(names.await?)
+    }
+
+    /// Opens a mailbox for reading. Its opening is on the trail before this returns.
+    pub async fn open_mailbox(&self, session: &Session, at: &Locator, read_only: bool) -> Result<Opened, Refused> {
+        let (caller, own, wanted) = (session.caller.clone(), session.own_account(), at.clone());
+        let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let access = tx.open_named::<Read>(&caller, wanted.account(tx, own)?, &wanted.name)?;
+            Ok((access.mailbox(), access.counters()?))
+        });
+        let (mailbox, mut counters) = found.await?;
+        // Listen first: what happens from here on is in the snapshot or heard of.
+        let (changes, rights_watch) = (self.hub.mailbox(mailbox), self.hub.account(mailbox.account()));
+        let takes_recent = !read_only && counters.recent_from < counters.uid_next;
+        if takes_recent || !session.was_opened(mailbox) {
+            let caller = session.caller.clone();
+            let noted = self.db.write(move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox)?.note_opened(read_only));
+            counters = noted.await?;
+            session.note_opened(mailbox);
+        }
+        let recent_from = counters.recent_from;
+        let caller = session.caller.clone();
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let access = tx.open::<Read>(&caller, mailbox)?;
+            let entries = access.snapshot()?;
+            let flags = flag_sets(&entries, |set| access.flags_of(Some(set)))?;
+            Ok((access.held(), access.counters()?, entries, flags, access.flags_in_use()?))
+        });
+        let (rights, mut counters, entries, flags, flags_in_use) = read.await?;
+        counters.recent_from = recent_from;
+        Ok(Opened { mailbox, rights, counters, entries, flags, flags_in_use, changes, rights_watch })
+    }
+
+    /// What changed in an opened mailbox after `since`.
+    pub async fn sync(&self, session: &Session, mailbox: MailboxId, since: ModSeq) -> Result<Synced, Refused> {
+        let caller = session.caller.clone();
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let access = tx.open::<Read>(&caller, mailbox)?;
+            let changes = access.changes_since(since)?;
+            let flags = flag_sets(&changes.changed, |set| access.flags_of(Some(set)))?;
+            Ok(Synced { changes, flags, rights: access.held() })
+        });
+        Ok(read.await?)
+    }
+
+    /// Refuses unless the session may still read the mailbox: asked between the pieces of a
+    /// long reply.
+    pub async fn may_still_read(&self, session: &Session, mailbox: MailboxId) -> Result<(), Refused> {
+        let caller = session.caller.clone();
+        Ok(self.db.read(move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox).map(|_| ())).await?)
+    }
+
+    /// Numbers of a mailbox that may be read (STATUS needs `r`, RFC 4314 section 4).
+    pub async fn status(&self, session: &Session, at: &Locator) -> Result<Counters, Refused> {
+        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            Ok(tx.open_named::<Read>(&caller, at.account(tx, own)?, &at.name)?.counters()?)
+        });
+        Ok(read.await?)
+    }
+
+    /// Makes a mailbox, and the levels above it that are missing.
+    pub async fn create_mailbox(
+        &self,
+        session: &Session,
+        at: &Locator,
+        special_use: Option<SpecialUse>,
+    ) -> Result<MailboxId, Refused> {
+        let (caller, own, at, limits) =
+            (session.caller.clone(), session.own_account(), at.clone(), self.limits.clone());
+        let made = self.db.write(move |tx: &Tx<'_>| {
+            let account = at.account(tx, own)?;
+            tx.create_mailbox(&caller, account, &at.name, special_use, &limits)
+        });
+        Ok(made.await?)
+    }
+
+    /// Deletes a mailbox with what is in it.
+    pub async fn delete_mailbox(&self, session: &Session, at: &Locator) -> Result<(), Refused> {
+        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let deleted = self.db.write(move |tx: &Tx<'_>| {
+            tx.open_named::<DeleteMailbox>(&caller, at.account(tx, own)?, &at.name)?.delete()
+        });
+        Ok(deleted.await?)
+    }
+
+    /// Renames a mailbox within its account.
+    pub async fn rename_mailbox(&self, session: &Session, from: &Locator, to: &Locator) -> Result<(), Refused> {
+        let (caller, own, limits) = (session.caller.clone(), session.own_account(), self.limits.clone());
+        let (from, to) = (from.clone(), to.clone());
+        let renamed = self.db.write(move |tx: &Tx<'_>| {
+            let source = tx.open_named::<DeleteMailbox>(&caller, from.account(tx, own)?, &from.name)?;
+            let target = to.account(tx, own)?;
+            if target != source.account() {
+                refuse_other_account(tx, &caller, target, &to.name)?;
+            }
+            source.rename(&to.name, &limits)
+        });
+        Ok(renamed.await?)
+    }
+
+    /// Subscribes the session's person to a mailbox they may see (`l`, RFC 4314 section 4),
+    /// or unsubscribes them from any name: a subscription outlives its mailbox.
+    pub async fn subscribe(&self, session: &Session, at: &Locator, subscribed: bool) -> Result<(), Refused> {
+        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let done = self.db.write(move |tx: &Tx<'_>| -> Result<(), GateError> {
+            let account = at.account(tx, own)?;
+            if subscribed {
+                tx.open_named::<Lookup>(&caller, account, &at.name)?;
+            }
+            Ok(tx.subscribe(&caller, account, &at.name, subscribed)?)
+        });
+        Ok(done.await?)
+    }
+}
+
+/// A mailbox can not move into another account. To those who could not make one there
+/// either, the answer is the one they would get for that.
+fn refuse_other_account(
+    tx: &Tx<'_>,
+    caller: &postern_store::Caller,
+    target: AccountId,
+    name: &MailboxName,
+) -> Result<(), GateError> {
+    let rights = match name.parent() {
+        Some(parent) => tx.open_named::<CreateChild>(caller, target, &parent).map(|access| access.held())?,
+        None => tx.rights_on_new_name(caller, target, name)?,
+    };
+    Operation::CreateChild.allowed_with(rights)?;
+    Err(Rule::Cannot("A mailbox can not be moved to another account; create one there and move its messages").into())
+}
+
+fn flag_sets(
+    entries: &[MessageEntry],
+    mut read: impl FnMut(FlagSetId) -> Result<Flags, StoreError>,
+) -> Result<HashMap<FlagSetId, Arc<Flags>>, StoreError> {
+    let mut sets = HashMap::new();
+    for set in entries.iter().filter_map(|entry| entry.flags) {
+        if let Entry::Vacant(place) = sets.entry(set) {
+            place.insert(Arc::new(read(set)?));
+        }
+    }
+    Ok(sets)
+}

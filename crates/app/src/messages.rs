@@ -1,0 +1,158 @@
+//! Use cases on messages: append, flags, expunge, copy, move.
+
+use crate::{House, Locator, Refused, Session};
+use postern_store::{
+    Appended, ChangeFlags, Copied, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut, Prepared,
+    Read, Remove, Tx,
+};
+use postern_types::{AccountId, Flags, MailboxId, Timestamp, Uid};
+use std::sync::Arc;
+
+/// A message to be added by APPEND.
+#[derive(Debug, Clone)]
+pub struct AppendRequest {
+    /// The message.
+    pub raw: Arc<Vec<u8>>,
+    /// Its flags; those the session may not set are left out.
+    pub flags: Flags,
+    /// INTERNALDATE; now, when none is given.
+    pub internal_date: Option<Timestamp>,
+}
+
+impl House {
+    /// May the session add messages there? Asked before a literal is taken.
+    pub async fn may_append(&self, session: &Session, at: &Locator) -> Result<(), Refused> {
+        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let asked = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            tx.open_named::<Insert>(&caller, at.account(tx, own)?, &at.name).map(|_| ())
+        });
+        Ok(asked.await?)
+    }
+
+    /// Adds a message (RFC 9051 section 6.3.12). It is on disk and visible when this returns.
+    pub async fn append(&self, session: &Session, at: &Locator, request: AppendRequest) -> Result<Appended, Refused> {
+        let (caller, own, wanted) = (session.caller.clone(), session.own_account(), at.clone());
+        let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            Ok((tx.open_named::<Insert>(&caller, wanted.account(tx, own)?, &wanted.name)?.mailbox(), tx.now()))
+        });
+        let (mailbox, now) = found.await?;
+        let received = request.internal_date.unwrap_or(now);
+        let (messages, _) = self.ingest(request.raw, vec![mailbox.account()], received).await?;
+        let (caller, flags) = (session.caller.clone(), request.flags);
+        let appended = self.db.write(move |tx: &Tx<'_>| {
+            let access = tx.open::<Insert>(&caller, mailbox)?;
+            let mut appended = None;
+            for message in &messages {
+                appended = Some(access.append(message, &flags)?);
+            }
+            appended.ok_or(GateError::Store(postern_store::StoreError::Damaged("nothing was prepared".into())))
+        });
+        Ok(appended.await?)
+    }
+
+    /// STORE (RFC 9051 section 6.4.6).
+    pub async fn change_flags(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: Arc<[Uid]>,
+        flags: Flags,
+        change: FlagChange,
+    ) -> Result<FlagsChanged, Refused> {
+        let caller = session.caller.clone();
+        let changed = self
+            .db
+            .write(move |tx: &Tx<'_>| tx.open::<ChangeFlags>(&caller, mailbox)?.change_flags(&uids, &flags, change));
+        Ok(changed.await?)
+    }
+
+    /// Sets \Seen where the session may and where it is not set, as reading a body does
+    /// (RFC 9051 section 6.4.5). Where it may not, nothing happens and that is no error.
+    pub async fn mark_read(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: Arc<[Uid]>,
+    ) -> Result<FlagsChanged, Refused> {
+        let seen = Flags::from_iter([postern_types::SystemFlag::Seen]);
+        self.change_flags(session, mailbox, uids, seen, FlagChange::Add).await
+    }
+
+    /// EXPUNGE; of `uids` alone where given.
+    pub async fn expunge(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: Option<Arc<[Uid]>>,
+    ) -> Result<Expunged, Refused> {
+        let caller = session.caller.clone();
+        let expunged = self.db.write(move |tx: &Tx<'_>| tx.open::<Remove>(&caller, mailbox)?.expunge(uids.as_deref()));
+        Ok(expunged.await?)
+    }
+
+    /// COPY (RFC 9051 section 6.4.7).
+    pub async fn copy(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: Arc<[Uid]>,
+        to: &Locator,
+    ) -> Result<Copied, Refused> {
+        let (target, _files) = self.target(session, mailbox, &uids, to).await?;
+        let caller = session.caller.clone();
+        let copied = self.db.write(move |tx: &Tx<'_>| {
+            let (source, target) = tx.open_pair::<Read, Insert>(&caller, mailbox, target)?;
+            source.copy_to(&target, &uids)
+        });
+        Ok(copied.await?)
+    }
+
+    /// MOVE (RFC 6851).
+    pub async fn move_messages(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: Arc<[Uid]>,
+        to: &Locator,
+    ) -> Result<Copied, Refused> {
+        let (target, _files) = self.target(session, mailbox, &uids, to).await?;
+        let caller = session.caller.clone();
+        let moved = self.db.write(move |tx: &Tx<'_>| {
+            let (source, target) = tx.open_pair::<MoveOut, Insert>(&caller, mailbox, target)?;
+            source.move_to(&target, &uids)
+        });
+        Ok(moved.await?)
+    }
+
+    /// Finds the target of a copy and, where it is another account's, gives that account
+    /// files of its own for the bodies that are files: before the rows that name them. The
+    /// files are kept from collection while the answer is held.
+    async fn target(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        to: &Locator,
+    ) -> Result<(MailboxId, Vec<Prepared>), Refused> {
+        let (caller, own, to, uids) = (session.caller.clone(), session.own_account(), to.clone(), Arc::clone(uids));
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<(MailboxId, Vec<FileBody>), GateError> {
+            let source = tx.open::<Read>(&caller, mailbox)?;
+            let target = tx.open_named::<Insert>(&caller, to.account(tx, own)?, &to.name)?;
+            let files = if source.account() == target.account() { Vec::new() } else { source.file_bodies(&uids)? };
+            Ok((target.mailbox(), files))
+        });
+        let (target, files) = read.await?;
+        Ok((target, self.copy_files(files, target.account()).await?))
+    }
+
+    async fn copy_files(&self, files: Vec<FileBody>, account: AccountId) -> Result<Vec<Prepared>, Refused> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (blobs, now) = (self.blobs.clone(), self.db.now());
+        let work = tokio::task::spawn_blocking(move || {
+            files.iter().map(|file| blobs.copy_file(file.key, file.size, account, now)).collect::<Result<Vec<_>, _>>()
+        });
+        Ok(work.await.map_err(|_| Refused::Unavailable)??)
+    }
+}

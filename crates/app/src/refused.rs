@@ -1,0 +1,54 @@
+//! The one error of use cases: what a person may hear, and what the log keeps.
+
+use postern_access::Denied;
+use postern_store::{GateError, Rule, StoreError};
+
+/// Why a use case did nothing. The text of the first two is for the person; protocols have
+/// the codes.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refused {
+    /// The verdict said no.
+    #[error(transparent)]
+    Denied(Denied),
+    /// A rule that holds for everyone.
+    #[error(transparent)]
+    Rule(Rule),
+    /// The message can not be taken; the text says why.
+    #[error("{0}")]
+    Message(String),
+    /// The session's sign-in does not hold any more: it ends.
+    #[error("Your sign-in has ended")]
+    Ended,
+    /// Something failed that is not the person's doing. The cause is in the log.
+    #[error("The server could not do that now; please try again")]
+    Unavailable,
+}
+
+impl From<GateError> for Refused {
+    fn from(error: GateError) -> Self {
+        match error {
+            GateError::Denied(denied) => Refused::Denied(denied),
+            GateError::Rule(rule) => Refused::Rule(rule),
+            GateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Refused::Denied(denied)
+    }
+}
+
+impl From<Rule> for Refused {
+    fn from(rule: Rule) -> Self {
+        Refused::Rule(rule)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(event = "store.failed", %error);
+        Refused::Unavailable
+    }
+}

@@ -1,0 +1,96 @@
+//! A session: one signed-in connection, its actor, and what it watches.
+
+use crate::hub::Watch;
+use postern_access::Actor;
+use postern_store::{Caller, SignInFacts};
+use postern_types::{AccountId, Address, MailboxId};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// One authenticated connection. It proves who acts, never what they may do: that is
+/// asked at the gate each time.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) caller: Caller,
+    pub(crate) account: AccountId,
+    pub(crate) address: Address,
+    pub(crate) checked: SignInFacts,
+    pub(crate) own: Mutex<Watch>,
+    pub(crate) everyone: Mutex<Watch>,
+    opened: Mutex<HashSet<MailboxId>>,
+    /// Something was heard, and the sign-in has not been found to hold since.
+    doubtful: AtomicBool,
+}
+
+impl Session {
+    pub(crate) fn new(
+        caller: Caller,
+        account: AccountId,
+        address: Address,
+        checked: SignInFacts,
+        own: Watch,
+        everyone: Watch,
+    ) -> Self {
+        let (own, everyone) = (Mutex::new(own), Mutex::new(everyone));
+        Self {
+            caller,
+            account,
+            address,
+            checked,
+            own,
+            everyone,
+            opened: Mutex::default(),
+            doubtful: AtomicBool::new(false),
+        }
+    }
+
+    /// The address they signed in with.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The account they signed in to.
+    pub fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        self.caller.actor()
+    }
+
+    /// Number of the session in this process, for logs and the trail.
+    pub fn number(&self) -> u64 {
+        self.caller.origin().session
+    }
+
+    /// What the session itself depends on, to wait for: a change of the person or account.
+    pub fn watch(&self) -> Watch {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Was something heard about this person or everyone since the sign-in last held?
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let everyone = self.everyone.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if own | everyone {
+            self.doubtful.store(true, Ordering::Release);
+        }
+        self.doubtful.load(Ordering::Acquire)
+    }
+
+    /// The sign-in holds.
+    pub(crate) fn holds(&self) {
+        self.doubtful.store(false, Ordering::Release);
+    }
+
+    /// Notes that this mailbox's opening is on the trail; was it already?
+    pub(crate) fn was_opened(&self, mailbox: MailboxId) -> bool {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).contains(&mailbox)
+    }
+
+    pub(crate) fn note_opened(&self, mailbox: MailboxId) {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox);
+    }
+}

@@ -1,0 +1,179 @@
+//! Signing in: the secret is checked in a bounded pool, the verdict is `postern-access`'s,
+//! and the write that records the sign-in is the one that accepts it (docs/design.md section 4).
+
+use crate::{House, Refused, Session};
+use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
+use postern_store::{Caller, SignInFacts, StoreError, Tx};
+use postern_types::{Address, PersonId, Secret};
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who is at the other end of a connection, before they say who they are.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Their address; `None` on a unix socket.
+    pub address: Option<IpAddr>,
+    /// The connection is under TLS.
+    pub encrypted: bool,
+}
+
+impl Peer {
+    /// On this machine: loopback or a unix socket.
+    pub fn is_local(&self) -> bool {
+        self.address.is_none_or(|address| address.to_canonical().is_loopback())
+    }
+    /// As the trail shows it.
+    pub fn label(&self) -> String {
+        self.address.map(|address| address.to_canonical().to_string()).unwrap_or_default()
+    }
+}
+
+/// An attempt to sign in.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The name as it came.
+    pub username: String,
+    /// The secret as it came.
+    pub secret: Secret,
+    /// Who asks.
+    pub peer: Peer,
+    /// `imap`, `rest` ...
+    pub protocol: &'static str,
+    /// `LOGIN`, `PLAIN` ...
+    pub mechanism: &'static str,
+}
+
+/// Why a sign-in was refused; the texts are all a client hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignInRefused {
+    /// Whatever the cause.
+    #[error(transparent)]
+    Denied(#[from] SignInDenied),
+    /// The house could not check it now (RFC 5530 section 3, UNAVAILABLE).
+    #[error("The server could not check that now; please try again")]
+    Unavailable,
+}
+
+impl House {
+    /// Could anybody sign in over this connection? Protocols offer it only then.
+    pub fn may_sign_in(&self, peer: &Peer) -> bool {
+        peer.encrypted || (peer.is_local() && self.plaintext_sign_in == PlaintextSignIn::Loopback)
+    }
+
+    /// Signs a person in. A refusal is answered at one fixed time after the attempt began,
+    /// whatever its cause, and no thread waits for that.
+    pub async fn sign_in(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
+        let deadline = Instant::now() + Duration::from_millis(self.limits.failure_deadline_ms);
+        let outcome = self.try_sign_in(attempt).await;
+        if outcome.is_err() {
+            tokio::time::sleep_until(deadline).await;
+        }
+        outcome
+    }
+
+    async fn try_sign_in(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
+        // A name that is no address is looked up as one that nobody has, at the same cost.
+        let parsed = Address::parse(&attempt.username).ok();
+        let address = parsed.clone().or_else(|| Address::parse("nobody@invalid").ok());
+        let address = address.ok_or(SignInRefused::Unavailable)?;
+        let wanted = address.clone();
+        let facts = self.db.read(move |tx: &Tx<'_>| tx.sign_in_facts(&wanted)).await.map_err(unavailable)?;
+        let secret = self.check_secret(&attempt, &facts).await?;
+        let verdict = postern_access::sign_in_verdict(&postern_access::SignInFacts {
+            means: SignInMeans::Password { person: facts.person },
+            secret,
+            transport: Transport {
+                encrypted: attempt.peer.encrypted,
+                loopback: attempt.peer.is_local(),
+                plaintext: self.plaintext_sign_in,
+            },
+            account: facts.account,
+            root: None,
+        });
+        match verdict.outcome {
+            Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts).await,
+            Ok(_) => Err(SignInDenied::Refused.into()),
+            Err(denied) => {
+                self.note_failure(&attempt, &facts, &verdict.reasons).await;
+                Err(denied.into())
+            }
+        }
+    }
+
+    async fn check_secret(&self, attempt: &Attempt, facts: &SignInFacts) -> Result<SecretCheck, SignInRefused> {
+        let verifier = facts.password.as_ref().map(|(_, verifier, _)| verifier.clone());
+        let known = verifier.is_some();
+        let fits = self.passwords.verify(attempt.secret.clone(), verifier).await;
+        match fits.map_err(|_| SignInRefused::Unavailable)? {
+            true => Ok(SecretCheck::Matches),
+            false if known => Ok(SecretCheck::Differs),
+            false => Ok(SecretCheck::NotSet),
+        }
+    }
+
+    async fn accept(
+        &self,
+        attempt: Attempt,
+        address: Address,
+        person: PersonId,
+        facts: SignInFacts,
+    ) -> Result<Session, SignInRefused> {
+        let origin = self
+            .origin(attempt.protocol, attempt.peer.label(), address.to_string())
+            .map_err(|_| SignInRefused::Unavailable)?;
+        let caller = Caller::new(Actor::Person(person), origin);
+        // The session listens before the write commits, so no notice can fall between.
+        let (own, everyone) = (self.hub.account(person.account()), self.hub.everyone());
+        let (writer, checked, mechanism) = (caller.clone(), facts.clone(), attempt.mechanism);
+        let accepted = self.db.write(move |tx: &Tx<'_>| tx.accept_sign_in(&writer, &checked, mechanism)).await;
+        match accepted {
+            Ok(true) => Ok(Session::new(caller, person.account(), address, facts, own, everyone)),
+            Ok(false) => {
+                self.note_failure(&attempt, &facts, &[SignInReason::FactsDisagree]).await;
+                Err(SignInDenied::Refused.into())
+            }
+            Err(error) => {
+                tracing::error!(event = "sign-in.failed-to-record", %error);
+                Err(SignInRefused::Unavailable)
+            }
+        }
+    }
+
+    /// The true reason goes to the trail; a trail that can not be written does not make a
+    /// refusal into anything else.
+    async fn note_failure(&self, attempt: &Attempt, facts: &SignInFacts, reasons: &[SignInReason]) {
+        let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        let reason = reasons.join("; ");
+        let account = facts.account.map(|account| account.id);
+        let username = attempt.username.clone();
+        let Ok(origin) = self.origin(attempt.protocol, attempt.peer.label(), String::new()) else { return };
+        let noted =
+            self.db.write(move |tx: &Tx<'_>| tx.record_failed_sign_in(&origin, account, &reason, &username)).await;
+        if let Err(error) = noted {
+            tracing::error!(event = "sign-in.failure-not-recorded", %error);
+        }
+    }
+
+    /// Does the session's sign-in still hold? Cheap while nothing was heard about its
+    /// person: protocols ask at every command.
+    pub async fn check_session(&self, session: &Session) -> Result<(), Refused> {
+        if !session.is_doubtful() {
+            return Ok(());
+        }
+        let address = session.address.clone();
+        let now = self.db.read(move |tx: &Tx<'_>| tx.sign_in_facts(&address)).await?;
+        let password = |facts: &SignInFacts| facts.password.as_ref().map(|(id, _, epoch)| (*id, *epoch));
+        let suspended = now.person.is_none_or(|person| person.suspended);
+        if suspended || password(&now) != password(&session.checked) || now.account != session.checked.account {
+            return Err(Refused::Ended);
+        }
+        session.holds();
+        Ok(())
+    }
+}
+
+fn unavailable(error: StoreError) -> SignInRefused {
+    tracing::error!(event = "sign-in.failed-to-read", %error);
+    SignInRefused::Unavailable
+}
