@@ -1,0 +1,53 @@
+//! What the server says it can do (RFC 9051 section 6.1.1): what is served, and no more.
+
+/// Served before sign-in and after.
+const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
+
+/// Served to those who are signed in.
+const SIGNED_IN: [&str; 16] = [
+    "NAMESPACE",
+    "IDLE",
+    "UIDPLUS",
+    "MOVE",
+    "UNSELECT",
+    "CHILDREN",
+    "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
+    "ESEARCH",
+    "SEARCHRES",
+    "BINARY",
+    "PREVIEW",
+    "SASL-IR",
+];
+
+/// Before sign-in, to a peer that may sign in on this connection or may not. RFC 9051
+/// section 6.2.3: LOGINDISABLED where LOGIN would be refused whatever it says.
+pub(crate) fn before_sign_in(possible: bool) -> Vec<&'static str> {
+    let mut names = ALWAYS.to_vec();
+    names.extend_from_slice(if possible { &["SASL-IR", "AUTH=PLAIN"] } else { &["LOGINDISABLED"] });
+    names
+}
+
+/// After sign-in.
+pub(crate) fn signed_in() -> Vec<&'static str> {
+    let mut names = ALWAYS.to_vec();
+    names.extend_from_slice(&SIGNED_IN);
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_invited_only_where_they_are_taken() {
+        let names = before_sign_in(false);
+        assert!(names.contains(&"LOGINDISABLED") && !names.contains(&"AUTH=PLAIN"));
+        let names = before_sign_in(true);
+        assert!(!names.contains(&"LOGINDISABLED") && names.contains(&"AUTH=PLAIN"));
+        assert!(!signed_in().contains(&"AUTH=PLAIN") && !signed_in().contains(&"ACL"));
+    }
+}

@@ -1,0 +1,145 @@
+//! FETCH and UID FETCH (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5).
+//!
+//! Messages are encoded by the house's readers, a piece at a time, and each piece is written
+//! before the next is read: a right that was taken back acts inside a running FETCH, and a
+//! slow reader holds nothing (docs/design.md section 5). A message larger than a piece leaves in
+//! pieces too, with the same question between them; when the answer is no, the connection
+//! closes, for there is nothing to say inside a literal.
+
+use crate::answer::{Completion, End, Handled, Stop};
+use crate::connection::{Connection, Work};
+use crate::items::Show;
+use crate::messages::{NoSuchNumber, Targets};
+use crate::selected::tell_flags;
+use postern_app::wire::Wire;
+use postern_app::{Denied, Encode, FetchNeeds, Fetched, Refused};
+use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
+use postern_types::{Letter, SystemFlag, Uid};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Messages marked as seen in one transaction, before any of them is shown.
+const MESSAGES_PER_PART: usize = 256;
+
+/// RFC 9051 section 9, seq-number: BAD.
+pub(crate) fn no_such_number(_: NoSuchNumber) -> Stop {
+    Completion::bad("There is no message with that number").into()
+}
+
+impl<W: Wire> Connection<W> {
+    /// FETCH
+    pub(crate) async fn fetch(&mut self, fetch: FetchCommand) -> Handled {
+        if fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq) {
+            return Ok(Completion::bad(
+                "CHANGEDSINCE and MODSEQ belong to CONDSTORE, which this server does not offer",
+            ));
+        }
+        let Work { house, session, selected, .. } = self.client.work()?;
+        let (messages, saved) = (&selected.messages, &selected.saved);
+        let targets = if fetch.by_uid {
+            messages.by_uid(&fetch.set, saved)
+        } else {
+            messages.by_number(&fetch.set, saved).map_err(no_such_number)?
+        };
+        if targets.is_empty() {
+            // A mailbox that was taken away is told so all the same.
+            house.may_still_read(session, selected.mailbox).await?;
+            return Ok(Completion::ok("There is none of these"));
+        }
+        let marks =
+            !selected.read_only && selected.rights.has(Letter::Seen) && fetch.items.iter().any(FetchItem::sets_seen);
+        let items: Arc<[FetchItem]> = fetch.items.into();
+        let part = if marks { MESSAGES_PER_PART } else { targets.uids.len() };
+        let mut unknown_encoding = false;
+        for start in (0..targets.uids.len()).step_by(part) {
+            let end = targets.uids.len().min(start + part);
+            let targets = if end - start == targets.uids.len() { targets.clone() } else { targets.slice(start..end) };
+            let marked = if marks { self.mark_seen(&targets).await? } else { HashSet::new() };
+            unknown_encoding |= self.fetch_part(&items, fetch.by_uid, targets, marked).await?;
+        }
+        if unknown_encoding {
+            let text = "A part is in an encoding that this server does not know; BODY.PEEK shows it as it is";
+            return Ok(Completion::no(ResponseCode::UnknownCte, text));
+        }
+        Ok(Completion::ok("Done"))
+    }
+
+    /// Marks messages as seen before they are shown (RFC 9051 section 6.4.5); answers those
+    /// whose flags the client does not know yet. Without `s` nothing happens.
+    async fn mark_seen(&mut self, targets: &Targets) -> Result<HashSet<Uid>, Stop> {
+        let Work { house, session, selected, out, rev2 } = self.client.work()?;
+        let seen = |uid: &Uid| selected.messages.flags(*uid).is_some_and(|flags| flags.has(SystemFlag::Seen));
+        let unseen: Vec<Uid> = targets.uids.iter().copied().filter(|uid| !seen(uid)).collect();
+        if unseen.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let changed = match house.mark_read(session, selected.mailbox, unseen.into()).await {
+            Ok(changed) => changed,
+            // The right went away since it was last seen; reading may still be allowed.
+            Err(Refused::Denied(Denied::Missing { .. })) => return Ok(HashSet::new()),
+            Err(refused) => return Err(refused.into()),
+        };
+        let mut marked = HashSet::new();
+        for stored in changed.messages {
+            if selected.messages.flags(stored.uid).is_some_and(|known| **known != stored.flags) {
+                if selected.messages.learn_keywords(&stored.flags) {
+                    tell_flags(&mut Encoder::new(out, rev2), selected);
+                }
+                marked.insert(stored.uid);
+                selected.messages.note_flags(stored.uid, &Arc::new(stored.flags));
+            }
+        }
+        Ok(marked)
+    }
+
+    /// Shows some messages; answers whether a part was in an unknown encoding.
+    async fn fetch_part(
+        &mut self,
+        items: &Arc<[FetchItem]>,
+        by_uid: bool,
+        targets: Targets,
+        marked: HashSet<Uid>,
+    ) -> Result<bool, Stop> {
+        let Work { selected, rev2, .. } = self.client.work()?;
+        let recent_from = (!rev2).then_some(selected.messages.recent_from());
+        let uids = Arc::clone(&targets.uids);
+        let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, marked, recent_from, rev2));
+        let needs = FetchNeeds { raw: show.needs_raw() };
+        let encoder = Arc::clone(&show);
+        let encode: Arc<Encode> =
+            Arc::new(move |message: &Fetched<'_>, out: &mut Vec<u8>| encoder.encode(message, out));
+        let mut done = 0;
+        while done < uids.len() {
+            let Work { house, session, selected, .. } = self.client.work()?;
+            let chunk = house.fetch(session, selected.mailbox, &uids, done, needs, &encode).await?;
+            done = chunk.done;
+            self.send(chunk.bytes, done < uids.len()).await?;
+        }
+        Ok(show.unknown_encoding.load(Ordering::Relaxed))
+    }
+
+    /// Sends a piece. The last one, when it is small, waits for the completion.
+    async fn send(&mut self, bytes: Vec<u8>, more: bool) -> Result<(), Stop> {
+        let most = self.client.house.limits().chunk_bytes;
+        if bytes.len() <= most && !more {
+            if self.client.out.is_empty() {
+                self.client.out = bytes;
+            } else {
+                self.client.out.extend_from_slice(&bytes);
+            }
+            return Ok(());
+        }
+        self.flush().await?;
+        for (place, slice) in bytes.chunks(most).enumerate() {
+            if place > 0 {
+                let Work { house, session, selected, .. } = self.client.work()?;
+                if house.may_still_read(session, selected.mailbox).await.is_err() {
+                    return Err(End::Closed.into());
+                }
+            }
+            self.write(slice).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! LSUB (RFC 3501 section 6.3.9): subscribed names, also of mailboxes that are gone.
+//!
+//! Where `%` stops short of a subscribed name, the level above is shown with `\Noselect`:
+//! the special rule of that section, by which clients walk down.
+
+use crate::answer::{Completion, Handled};
+use crate::connection::{Client, Desk};
+use crate::listing::Listing;
+use crate::names::{DELIMITER, parents};
+use crate::pattern::Pattern;
+use postern_imap_wire::{Encoder, ListAttribute, ListEntry};
+use std::collections::HashSet;
+
+pub(crate) async fn run(client: &mut Client, reference: &str, pattern: &str) -> Handled {
+    let Desk { house, session, out, rev2, .. } = client.desk()?;
+    let mut listing = Listing::read(house, session).await?;
+    listing.add_subscriptions(house, session).await?;
+    let mut reply = Encoder::new(out, rev2);
+    for (mailbox, subscribed) in names(&listing, &Pattern::new(reference, pattern)) {
+        let attributes: &[ListAttribute] = if subscribed { &[] } else { &[ListAttribute::NoSelect] };
+        reply.lsub(&ListEntry {
+            attributes,
+            delimiter: Some(DELIMITER),
+            mailbox,
+            subscribed_below: false,
+            old_name: None,
+        });
+    }
+    Ok(Completion::ok("Done"))
+}
+
+/// Names to show, and whether they are subscribed themselves.
+fn names<'a>(listing: &'a Listing, pattern: &Pattern) -> Vec<(&'a str, bool)> {
+    let subscribed: HashSet<&str> =
+        listing.nodes.iter().filter(|node| node.subscribed).map(|node| node.name.as_str()).collect();
+    let mut names = Vec::new();
+    let mut levels = HashSet::new();
+    for node in listing.nodes.iter().filter(|node| node.subscribed) {
+        if pattern.matches(&node.name) {
+            names.push((node.name.as_str(), true));
+            continue;
+        }
+        if !pattern.has_level_wildcard() {
+            continue;
+        }
+        let level = parents(&node.name).find(|parent| pattern.matches(parent));
+        if let Some(level) = level.filter(|level| !subscribed.contains(level) && levels.insert(*level)) {
+            names.push((level, false));
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::tests::listing;
+
+    /// RFC 3501 section 6.3.9.
+    #[test]
+    fn a_level_above_a_subscribed_name_is_shown_when_percent_stops_there() {
+        let listing =
+            listing(&["+INBOX", "Fruit", "+Fruit/Apple", "+Fruit/Banana"], &[("support@example.org", &["+INBOX"])]);
+        let shown = |reference, pattern| names(&listing, &Pattern::new(reference, pattern));
+        assert_eq!(shown("", "%"), [("INBOX", true), ("Fruit", false), ("Shared", false)]);
+        assert_eq!(shown("", "Fruit/%"), [("Fruit/Apple", true), ("Fruit/Banana", true)]);
+        assert_eq!(shown("Shared/", "*"), [("Shared/support@example.org/INBOX", true)]);
+        assert!(shown("", "Fruit").is_empty());
+    }
+}

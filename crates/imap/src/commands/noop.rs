@@ -1,0 +1,16 @@
+//! NOOP and CHECK (RFC 9051 section 6.1.2, RFC 3501 section 6.4.1): hear what is new.
+//!
+//! A poll asks the gate each time, notice or not: a grant that ended by the clock sends
+//! none, and who polls a mailbox that was taken away is told so (docs/design.md section 4).
+
+use crate::answer::{Completion, Handled};
+use crate::connection::{Client, Work};
+use crate::selected::Teller;
+
+pub(crate) async fn run(client: &mut Client) -> Handled {
+    if client.is_selected() {
+        let Work { house, session, selected, out, rev2 } = client.work()?;
+        selected.sync(house, session, Teller { out, rev2 }, true).await?;
+    }
+    Ok(Completion::ok("Done"))
+}

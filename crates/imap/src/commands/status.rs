@@ -1,0 +1,66 @@
+//! STATUS (RFC 9051 section 6.3.11), and the same within LIST (RFC 5819).
+
+use crate::answer::{Completion, Handled};
+use crate::connection::{Client, Desk};
+use crate::names;
+use postern_app::Counters;
+use postern_imap_wire::{Encoder, StatusItem};
+
+const NO_MODSEQ: &str = "HIGHESTMODSEQ belongs to CONDSTORE, which this server does not offer";
+
+/// May these items be asked for?
+pub(crate) fn check(items: &[StatusItem]) -> Result<(), Completion> {
+    if items.contains(&StatusItem::HighestModSeq) { Err(Completion::bad(NO_MODSEQ)) } else { Ok(()) }
+}
+
+pub(crate) async fn run(client: &mut Client, mailbox: &str, items: &[StatusItem]) -> Handled {
+    check(items)?;
+    let Desk { house, session, out, rev2, .. } = client.desk()?;
+    let at = names::locate(mailbox);
+    let counters = house.status(session, &at).await?;
+    Encoder::new(out, rev2).status(&names::shown_at(&at), &values(&counters, items));
+    Ok(Completion::ok("Done"))
+}
+
+/// What the counters say of each item.
+pub(crate) fn values(counters: &Counters, items: &[StatusItem]) -> Vec<(StatusItem, u64)> {
+    let value = |item: &StatusItem| {
+        let value = match item {
+            StatusItem::Messages => counters.messages,
+            // What no session has been shown. Of those, expunged ones are not counted out
+            // one by one, so it is held to what is there.
+            StatusItem::Recent => counters.uid_next.saturating_sub(counters.recent_from).min(counters.messages),
+            StatusItem::UidNext => counters.uid_next.min(u64::from(u32::MAX)),
+            StatusItem::UidValidity => u64::from(counters.uid_validity.0),
+            StatusItem::Unseen => counters.unseen,
+            StatusItem::Deleted => counters.deleted,
+            StatusItem::Size => counters.bytes,
+            StatusItem::HighestModSeq => counters.modseq.0.unsigned_abs(),
+        };
+        (*item, value)
+    };
+    items.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postern_types::{ModSeq, UidValidity};
+
+    #[test]
+    fn every_item_has_its_number() {
+        let counters = Counters {
+            uid_validity: UidValidity(7),
+            uid_next: 1 << 32,
+            modseq: ModSeq(99),
+            messages: 3,
+            unseen: 2,
+            deleted: 1,
+            bytes: 1234,
+            recent_from: (1 << 32) - 2,
+        };
+        let numbers: Vec<u64> = values(&counters, &StatusItem::ALL).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(numbers, [3, 2, u64::from(u32::MAX), 7, 2, 1, 1234, 99]);
+        assert!(check(&[StatusItem::Messages]).is_ok() && check(&StatusItem::ALL).is_err());
+    }
+}

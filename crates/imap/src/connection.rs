@@ -1,0 +1,374 @@
+//! One connection from its greeting to its end: input, output, limits, and what it remembers.
+//!
+//! Replies gather in one buffer and leave in one write before the connection waits, so
+//! pipelined commands share a write. While it waits it holds no buffer. The future of a
+//! command is allocated for that command alone.
+
+use crate::answer::{Completion, End, Stop, is_hidden, refused};
+use crate::capabilities;
+use crate::selected::{Selected, Teller};
+use postern_app::wire::{Shutdown, Wire};
+use postern_app::{House, Peer, Refused, Session};
+use postern_imap_wire::{
+    AppendHead, BadCommand, BadKind, Command, CommandKind, Encoder, Event, Framer, ResponseCode, Status, Tag,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a client that is told goodbye may take to hear it.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(crate) const GOING_DOWN: End = End::Bye(None, "Server is going down");
+pub(crate) const UNKNOWN: &str = "Unknown command; CAPABILITY says what this server can do";
+/// Replies of pipelined commands leave when they are this many bytes.
+const GATHERED_BYTES: usize = 16 << 10;
+
+/// A connection: its bytes, and the client behind them.
+pub(crate) struct Connection<W> {
+    pub(crate) wire: W,
+    pub(crate) framer: Framer,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) client: Client,
+    bad_in_a_row: u32,
+}
+
+/// What a connection remembers of its client.
+pub(crate) struct Client {
+    pub(crate) house: Arc<House>,
+    pub(crate) peer: Peer,
+    /// Replies on their way.
+    pub(crate) out: Vec<u8>,
+    /// ENABLE IMAP4rev2 was answered.
+    pub(crate) rev2: bool,
+    pub(crate) failed_sign_ins: u32,
+    pub(crate) signed_in: Option<Box<SignedIn>>,
+}
+
+/// Who is signed in, and what they have selected.
+pub(crate) struct SignedIn {
+    pub(crate) session: Session,
+    pub(crate) selected: Option<Box<Selected>>,
+}
+
+/// What commands after sign-in work with.
+pub(crate) struct Desk<'a> {
+    pub(crate) house: &'a House,
+    pub(crate) session: &'a Session,
+    pub(crate) selected: &'a mut Option<Box<Selected>>,
+    pub(crate) out: &'a mut Vec<u8>,
+    pub(crate) rev2: bool,
+}
+
+/// What commands on a selected mailbox work with.
+pub(crate) struct Work<'a> {
+    pub(crate) house: &'a House,
+    pub(crate) session: &'a Session,
+    pub(crate) selected: &'a mut Selected,
+    pub(crate) out: &'a mut Vec<u8>,
+    pub(crate) rev2: bool,
+}
+
+impl Client {
+    /// For replies.
+    pub(crate) fn reply(&mut self) -> Encoder<'_> {
+        Encoder::new(&mut self.out, self.rev2)
+    }
+
+    /// What to work with after sign-in. The table of commands keeps others out before.
+    pub(crate) fn desk(&mut self) -> Result<Desk<'_>, Stop> {
+        let Self { house, out, rev2, signed_in, .. } = self;
+        let Some(signed_in) = signed_in else { return Err(Completion::bad("Sign in first").into()) };
+        let SignedIn { session, selected } = &mut **signed_in;
+        Ok(Desk { house, session, selected, out, rev2: *rev2 })
+    }
+
+    /// What to work with in a selected mailbox.
+    pub(crate) fn work(&mut self) -> Result<Work<'_>, Stop> {
+        let Desk { house, session, selected, out, rev2 } = self.desk()?;
+        let Some(selected) = selected else { return Err(Completion::bad("Select a mailbox first").into()) };
+        Ok(Work { house, session, selected, out, rev2 })
+    }
+
+    pub(crate) fn is_selected(&self) -> bool {
+        self.signed_in.as_ref().is_some_and(|signed_in| signed_in.selected.is_some())
+    }
+
+    fn selected(&mut self) -> Option<&mut Box<Selected>> {
+        self.signed_in.as_mut()?.selected.as_mut()
+    }
+
+    fn deselect(&mut self) {
+        if let Some(signed_in) = &mut self.signed_in {
+            signed_in.selected = None;
+        }
+    }
+}
+
+/// The next thing a client wants.
+enum Input {
+    Command(Command),
+    Bad(BadCommand),
+    Append(AppendHead),
+}
+
+impl<W: Wire> Connection<W> {
+    pub(crate) fn new(house: Arc<House>, wire: W, shutdown: Shutdown) -> Self {
+        let framer = Framer::new(house.limits());
+        let peer = wire.peer().clone();
+        let client = Client { house, peer, out: Vec::new(), rev2: false, failed_sign_ins: 0, signed_in: None };
+        Self { wire, framer, shutdown, client, bad_in_a_row: 0 }
+    }
+
+    /// Serves until the end, and says goodbye where anyone still listens.
+    pub(crate) async fn run(mut self) {
+        let end = self.talk().await;
+        let session = self.client.signed_in.as_ref().map(|signed_in| signed_in.session.number());
+        let reason = if let End::Bye(_, text) = &end { text } else { "closed" };
+        tracing::debug!(event = "imap.ended", session, reason);
+        if let End::Bye(code, text) = end {
+            self.client.reply().bye(code.as_ref(), text);
+            // The connection ends either way, and who does not read holds it no longer.
+            let _ = timeout(FAREWELL, self.flush()).await;
+        }
+    }
+
+    async fn talk(&mut self) -> End {
+        self.greet();
+        let limit = Duration::from_secs(self.client.house.limits().sign_in_seconds);
+        match timeout(limit, self.until_signed_in()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(end)) => return end,
+            Err(_) => return End::Bye(None, "Signing in took too long"),
+        }
+        loop {
+            if let Err(end) = self.step().await {
+                return end;
+            }
+        }
+    }
+
+    fn greet(&mut self) {
+        let names = capabilities::before_sign_in(self.client.house.may_sign_in(&self.client.peer));
+        let text = format!("{} Postern ready", self.client.house.hostname());
+        self.client.reply().untagged(Status::Ok, Some(&ResponseCode::Capability(&names)), &text);
+    }
+
+    async fn until_signed_in(&mut self) -> Result<(), End> {
+        while self.client.signed_in.is_none() {
+            self.step().await?;
+        }
+        Ok(())
+    }
+
+    /// One command from its first byte to its reply.
+    async fn step(&mut self) -> Result<(), End> {
+        match self.next_input().await? {
+            Input::Command(command) => Box::pin(self.command(command)).await,
+            Input::Append(head) => Box::pin(self.append(head)).await,
+            Input::Bad(bad) => {
+                self.client.reply().bad_command(&bad);
+                self.count_bad(bad.kind == BadKind::Syntax)
+            }
+        }
+    }
+
+    async fn next_input(&mut self) -> Result<Input, End> {
+        loop {
+            if self.shutdown.is_requested() {
+                return Err(GOING_DOWN);
+            }
+            match self.framer.next_event() {
+                Some(Event::Command(command)) => return Ok(Input::Command(command)),
+                Some(Event::AppendStart(head)) => return Ok(Input::Append(head)),
+                Some(Event::Bad(bad) | Event::AppendFailed(bad)) => return Ok(Input::Bad(bad)),
+                Some(Event::Continue) => self.client.reply().continuation("Go on"),
+                // They come only while a command waits for them.
+                Some(Event::AppendData(_) | Event::AppendEnd | Event::Response(_) | Event::Cancelled | Event::Done) => {
+                }
+                None => self.fill_or_drain().await?,
+            }
+        }
+    }
+
+    /// Waits for bytes between commands: a drain ends the connection here.
+    async fn fill_or_drain(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let mut shutdown = self.shutdown.clone();
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => Err(GOING_DOWN),
+            filled = self.fill() => filled,
+        }
+    }
+
+    /// Waits for bytes within a command.
+    pub(crate) async fn fill(&mut self) -> Result<(), End> {
+        self.flush().await?;
+        let mut bytes = Vec::new();
+        let idle = Duration::from_secs(self.client.house.limits().idle_seconds);
+        match timeout(idle, self.wire.read(&mut bytes)).await {
+            Err(_) => Err(End::Bye(None, "Nothing was heard for too long")),
+            Ok(Err(_) | Ok(0)) => Err(End::Closed),
+            Ok(Ok(_)) => {
+                self.framer.push(&bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes what has gathered.
+    pub(crate) async fn flush(&mut self) -> Result<(), End> {
+        if self.client.out.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.client.out);
+        self.write(&bytes).await
+    }
+
+    /// Writes bytes; a client that takes none for too long is gone.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let idle = Duration::from_secs(self.client.house.limits().idle_seconds);
+        match timeout(idle, self.wire.write(bytes)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Closed),
+        }
+    }
+
+    async fn command(&mut self, command: Command) -> Result<(), End> {
+        let Command { tag, body } = command;
+        let kind = body.kind();
+        if kind == CommandKind::Logout {
+            return Err(self.log_out(&tag).await);
+        }
+        let completion = match self.admit(kind).await {
+            Ok(()) => match self.dispatch(&tag, body).await {
+                Ok(completion) => completion,
+                Err(stop) => self.stopped(kind, stop)?,
+            },
+            Err(stop) => self.stopped(kind, stop)?,
+        };
+        self.finish(&tag, kind, &completion).await?;
+        let limits = self.client.house.limits();
+        if self.client.signed_in.is_none() && self.client.failed_sign_ins >= limits.sign_in_attempts {
+            return Err(End::Bye(None, "Too many failed sign-ins"));
+        }
+        Ok(())
+    }
+
+    /// May this command be begun now?
+    pub(crate) async fn admit(&mut self, kind: CommandKind) -> Result<(), Stop> {
+        if !is_served(kind) {
+            return Err(Completion::bad(UNKNOWN).into());
+        }
+        let Some(signed_in) = &self.client.signed_in else {
+            return if kind.spec().states.allow(false, false) {
+                Ok(())
+            } else {
+                Err(Completion::bad("Sign in first").into())
+            };
+        };
+        self.client.house.check_session(&signed_in.session).await?;
+        if kind.spec().states.allow(true, signed_in.selected.is_some()) {
+            return Ok(());
+        }
+        let text = if signed_in.selected.is_some() || kind.spec().states.allow(false, false) {
+            "You are signed in already"
+        } else {
+            "Select a mailbox first"
+        };
+        Err(Completion::bad(text).into())
+    }
+
+    /// The completion of a command that did not go through. When it was about the selected
+    /// mailbox and that is hidden or gone, nothing is selected any more (docs/design.md section 4).
+    pub(crate) fn stopped(&mut self, kind: CommandKind, stop: Stop) -> Result<Completion, End> {
+        match stop {
+            Stop::End(end) => Err(end),
+            Stop::Answer(completion) => Ok(completion),
+            Stop::Refused(error) => {
+                let on_selected = kind.spec().states == postern_imap_wire::States::Selected
+                    || matches!(kind, CommandKind::Noop | CommandKind::Idle);
+                if on_selected && is_hidden(&error) {
+                    self.client.deselect();
+                }
+                refused(error)
+            }
+        }
+    }
+
+    /// Tells what others did, then the completion.
+    pub(crate) async fn finish(&mut self, tag: &Tag, kind: CommandKind, completion: &Completion) -> Result<(), End> {
+        self.tell_changes(kind, completion.status).await?;
+        completion.write(&mut self.client.reply(), tag);
+        if self.client.out.len() >= GATHERED_BYTES {
+            self.flush().await?;
+        }
+        self.count_bad(completion.status == Status::Bad)
+    }
+
+    /// At the end of a command the client hears what happened in its mailbox. A mailbox that
+    /// can not be read now is told by the next command that names it.
+    async fn tell_changes(&mut self, kind: CommandKind, status: Status) -> Result<(), End> {
+        let may_expunge = !matches!(kind, CommandKind::Fetch | CommandKind::Store | CommandKind::Search);
+        let own_change = status == Status::Ok && changes_mailbox(kind);
+        let Some(selected) = self.client.selected() else { return Ok(()) };
+        if !selected.has_notice() && !own_change {
+            if may_expunge && selected.messages.has_gone() {
+                let Ok(Work { selected, out, rev2, .. }) = self.client.work() else { return Ok(()) };
+                selected.tell_gone(Teller { out, rev2 });
+            }
+            return Ok(());
+        }
+        let Ok(Work { house, session, selected, out, rev2 }) = self.client.work() else { return Ok(()) };
+        match selected.sync(house, session, Teller { out, rev2 }, may_expunge).await {
+            Err(Refused::Ended) => Err(End::Bye(None, "Your sign-in has ended")),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn log_out(&mut self, tag: &Tag) -> End {
+        let mut reply = self.client.reply();
+        reply.bye(None, "Until next time");
+        reply.tagged(tag, Status::Ok, None, "Logged out");
+        match self.flush().await {
+            Ok(()) => End::Closed,
+            Err(end) => end,
+        }
+    }
+
+    pub(crate) fn count_bad(&mut self, bad: bool) -> Result<(), End> {
+        self.bad_in_a_row = if bad { self.bad_in_a_row + 1 } else { 0 };
+        if self.bad_in_a_row > self.client.house.limits().bad_commands {
+            return Err(End::Bye(None, "Too many bad commands"));
+        }
+        Ok(())
+    }
+}
+
+/// Commands that can be read and are not offered are unknown commands to the client.
+fn is_served(kind: CommandKind) -> bool {
+    !matches!(
+        kind,
+        CommandKind::StartTls
+            | CommandKind::GetAcl
+            | CommandKind::SetAcl
+            | CommandKind::DeleteAcl
+            | CommandKind::ListRights
+            | CommandKind::MyRights
+    )
+}
+
+/// Commands after which the selected mailbox is looked at whether or not a notice came.
+fn changes_mailbox(kind: CommandKind) -> bool {
+    matches!(
+        kind,
+        CommandKind::Append
+            | CommandKind::Expunge
+            | CommandKind::UidExpunge
+            | CommandKind::Copy
+            | CommandKind::UidCopy
+            | CommandKind::Move
+            | CommandKind::UidMove
+    )
+}

@@ -1,0 +1,207 @@
+//! One message as FETCH shows it (RFC 9051 section 7.5.2).
+//!
+//! ENVELOPE, BODY and BODYSTRUCTURE were written when the message came in; sections are cut
+//! from the message as it lies, by the index of its parts. The message itself is loaded only
+//! for items that show some of its bytes.
+
+use crate::messages::Targets;
+use crate::section::Source;
+use postern_app::Fetched;
+use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
+use postern_types::Uid;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a FETCH shows of each of its messages.
+#[derive(Debug)]
+pub(crate) struct Show {
+    items: Arc<[FetchItem]>,
+    by_uid: bool,
+    targets: Targets,
+    /// Messages whose flags this FETCH changed: they are shown, asked for or not.
+    marked: HashSet<Uid>,
+    /// First UID that is \Recent; `None` where nothing is.
+    recent_from: Option<u64>,
+    utf8: bool,
+    /// A part in an unknown encoding was asked for by BINARY (RFC 3516 section 4.3).
+    pub(crate) unknown_encoding: AtomicBool,
+}
+
+impl Show {
+    pub(crate) fn new(
+        items: Arc<[FetchItem]>,
+        by_uid: bool,
+        targets: Targets,
+        marked: HashSet<Uid>,
+        recent_from: Option<u64>,
+        utf8: bool,
+    ) -> Self {
+        Self { items, by_uid, targets, marked, recent_from, utf8, unknown_encoding: AtomicBool::new(false) }
+    }
+
+    /// Do the items show bytes of the message itself?
+    pub(crate) fn needs_raw(&self) -> bool {
+        self.items.iter().any(|item| {
+            matches!(
+                item,
+                FetchItem::Rfc822
+                    | FetchItem::Rfc822Header
+                    | FetchItem::Rfc822Text
+                    | FetchItem::BodySection { .. }
+                    | FetchItem::Binary { .. }
+                    | FetchItem::BinarySize { .. }
+            )
+        })
+    }
+
+    /// Writes the FETCH reply of one message.
+    pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) {
+        let Some(number) = self.targets.number(message.uid) else { return };
+        let mut reply = Encoder::new(out, self.utf8);
+        let mut fetch = reply.fetch(number);
+        // RFC 9051 section 6.4.9: the UID form answers with the UID, asked for or not.
+        if self.by_uid || self.items.contains(&FetchItem::Uid) {
+            fetch.uid(message.uid);
+        }
+        if self.marked.contains(&message.uid) || self.items.contains(&FetchItem::Flags) {
+            let recent = self.recent_from.is_some_and(|from| u64::from(message.uid.get()) >= from);
+            fetch.flags(message.flags, recent);
+        }
+        let mut source = Source::new(message);
+        for item in self.items.iter() {
+            self.item(&mut fetch, message, &mut source, item);
+        }
+        fetch.finish();
+    }
+
+    fn item(&self, fetch: &mut FetchWriter<'_>, message: &Fetched<'_>, source: &mut Source<'_>, item: &FetchItem) {
+        match item {
+            // They stand in front.
+            FetchItem::Uid | FetchItem::Flags => {}
+            FetchItem::Envelope => fetch.preformatted("ENVELOPE", message.envelope),
+            FetchItem::Body => fetch.preformatted("BODY", message.body),
+            FetchItem::BodyStructure => fetch.preformatted("BODYSTRUCTURE", message.structure),
+            FetchItem::InternalDate => fetch.internal_date(message.internal_date),
+            FetchItem::Rfc822Size => fetch.size(message.size),
+            FetchItem::Preview { .. } => fetch.preview(Some(message.preview)),
+            FetchItem::ModSeq => fetch.mod_seq(message.modseq),
+            FetchItem::Rfc822 => named(fetch, source, "RFC822", SectionText::Whole),
+            FetchItem::Rfc822Header => named(fetch, source, "RFC822.HEADER", SectionText::Header),
+            FetchItem::Rfc822Text => named(fetch, source, "RFC822.TEXT", SectionText::Text),
+            FetchItem::BodySection { section, partial, .. } => {
+                let bytes = source.cut(section);
+                fetch.section(section, origin(*partial), bytes.as_deref().map(|bytes| slice(bytes, *partial)));
+            }
+            FetchItem::Binary { part, partial, .. } => match source.decoded(part) {
+                Ok(bytes) => {
+                    fetch.binary(part, origin(*partial), bytes.as_deref().map(|bytes| slice(bytes, *partial)));
+                }
+                Err(_) => self.unknown_encoding.store(true, Ordering::Relaxed),
+            },
+            FetchItem::BinarySize { part } => match source.decoded(part) {
+                Ok(bytes) => fetch.binary_size(part, bytes.map_or(0, |bytes| bytes.len() as u64)),
+                Err(_) => self.unknown_encoding.store(true, Ordering::Relaxed),
+            },
+        }
+    }
+}
+
+/// An item of RFC 3501 that goes by its own name.
+fn named(fetch: &mut FetchWriter<'_>, source: &mut Source<'_>, name: &str, text: SectionText) {
+    let bytes = source.cut(&Section { part: Vec::new(), text });
+    fetch.literal(name, bytes.as_deref().unwrap_or_default());
+}
+
+fn origin(partial: Option<Partial>) -> Option<u64> {
+    partial.map(|partial| partial.offset)
+}
+
+fn slice(bytes: &[u8], partial: Option<Partial>) -> &[u8] {
+    let Some(partial) = partial else { return bytes };
+    let range = partial.range(bytes.len() as u64);
+    // Both ends lie within the bytes, so they fit a usize.
+    &bytes[range.start as usize..range.end as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postern_types::{Flags, Limits, ModSeq, Timestamp};
+
+    const MAIL: &[u8] =
+        b"From: alice@example.org\r\nSubject: Hello\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+        --b\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n\
+        --b\r\nContent-Transfer-Encoding: x-strange\r\nSubject: inner\r\n\r\nodd\r\n--b--\r\n";
+
+    fn shown(items: &[FetchItem], by_uid: bool, marked: bool) -> (String, bool) {
+        let parsed = postern_mime::parse(MAIL, &Limits::default());
+        let (uid, parts) = (Uid::new(7).unwrap(), parsed.parts.encode());
+        let flags = Flags::parse("\\Seen").unwrap();
+        let message = Fetched {
+            uid,
+            flags: &flags,
+            modseq: ModSeq(1),
+            internal_date: Timestamp(0),
+            saved: Timestamp(0),
+            size: MAIL.len() as u64,
+            header_bytes: u64::from(parsed.header_bytes),
+            envelope: b"(ENV)",
+            structure: b"(STRUCTURE)",
+            body: b"(BODY)",
+            parts: &parts,
+            preview: "hello",
+            subject: "Hello",
+            sent: None,
+            sent_day: None,
+            raw: Some(MAIL),
+        };
+        let targets = Targets { uids: [uid].into(), numbers: [3].into() };
+        let marked = if marked { HashSet::from([uid]) } else { HashSet::new() };
+        let show = Show::new(items.into(), by_uid, targets, marked, Some(7), false);
+        let mut out = Vec::new();
+        show.encode(&message, &mut out);
+        (String::from_utf8(out).unwrap(), show.unknown_encoding.into_inner())
+    }
+
+    fn section(part: &[u32], text: SectionText, partial: Option<Partial>) -> FetchItem {
+        FetchItem::BodySection { section: Section { part: part.to_vec(), text }, partial, peek: true }
+    }
+
+    /// RFC 9051 section 7.5.2; RFC 3501 section 2.3.2 for \Recent.
+    #[test]
+    fn flags_stand_in_front_and_come_unasked_when_they_changed() {
+        let (reply, _) = shown(&[FetchItem::Envelope, FetchItem::Flags], false, false);
+        assert_eq!(reply, "* 3 FETCH (FLAGS (\\Seen \\Recent) ENVELOPE (ENV))\r\n");
+        let (reply, _) = shown(&[FetchItem::Rfc822Size], true, true);
+        assert_eq!(reply, format!("* 3 FETCH (UID 7 FLAGS (\\Seen \\Recent) RFC822.SIZE {})\r\n", MAIL.len()));
+    }
+
+    /// RFC 9051 section 6.4.5.1.
+    #[test]
+    fn sections_are_cut_from_the_message() {
+        let names = vec!["subject".to_owned()];
+        let fields = SectionText::HeaderFields { names, not: false };
+        let (reply, _) = shown(&[section(&[], fields, None)], false, false);
+        assert_eq!(reply, "* 3 FETCH (BODY[HEADER.FIELDS (subject)] {18}\r\nSubject: Hello\r\n\r\n)\r\n");
+        let part = Partial { offset: 2, count: 4 };
+        let (reply, _) = shown(&[section(&[1], SectionText::Whole, Some(part))], false, false);
+        assert_eq!(reply, "* 3 FETCH (BODY[1]<2> {4}\r\nVsbG)\r\n");
+        let (reply, _) = shown(&[section(&[2], SectionText::Mime, None)], false, false);
+        assert!(reply.contains("x-strange\r\nSubject: inner\r\n\r\n)"), "{reply}");
+        let (reply, _) = shown(&[section(&[9], SectionText::Whole, None)], false, false);
+        assert_eq!(reply, "* 3 FETCH (BODY[9] NIL)\r\n");
+        let (reply, _) = shown(&[FetchItem::Rfc822], false, false);
+        assert_eq!(reply.len(), "* 3 FETCH (RFC822 {000}\r\n)\r\n".len() + MAIL.len());
+    }
+
+    /// RFC 3516 sections 4.2 and 4.3.
+    #[test]
+    fn binary_undoes_the_encoding_or_says_that_it_can_not() {
+        let binary = |part: &[u32]| FetchItem::Binary { part: part.to_vec(), partial: None, peek: true };
+        let (reply, unknown) = shown(&[binary(&[1]), FetchItem::BinarySize { part: vec![1] }], false, false);
+        assert_eq!((reply.as_str(), unknown), ("* 3 FETCH (BINARY[1] {5}\r\nhello BINARY.SIZE[1] 5)\r\n", false));
+        let (_, unknown) = shown(&[FetchItem::Rfc822Size, binary(&[2])], false, false);
+        assert!(unknown);
+    }
+}

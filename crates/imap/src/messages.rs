@@ -1,0 +1,322 @@
+//! The messages of the selected mailbox as this session was told of them: sequence numbers,
+//! UIDs and flags (RFC 9051 section 2.3.1.2).
+//!
+//! Sequence numbers belong to the session: what others expunged keeps its number until the
+//! client has heard of it, and that is never during FETCH, STORE or SEARCH (RFC 9051 section
+//! 7.5.1). Eight bytes a message; sets of flags are kept once. Flags are kept so that a
+//! client hears of changes it does not know and of no others, its own above all.
+
+use postern_app::Entry;
+use postern_imap_wire::SequenceSet;
+use postern_types::{FlagSetId, Flags, Keyword, SystemFlag, Uid};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// One message as the client knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Message {
+    uid: Uid,
+    /// Place of its flags in [`FlagSets`].
+    flags: u32,
+}
+
+/// Every set of flags that was met, once.
+#[derive(Debug, Default)]
+struct FlagSets {
+    sets: Vec<Arc<Flags>>,
+    places: BTreeMap<Arc<Flags>, u32>,
+}
+
+impl FlagSets {
+    fn place(&mut self, flags: &Arc<Flags>) -> u32 {
+        if let Some(place) = self.places.get(flags) {
+            return *place;
+        }
+        // There are fewer sets than messages, and fewer messages than UIDs.
+        let place = self.sets.len() as u32;
+        self.sets.push(Arc::clone(flags));
+        self.places.insert(Arc::clone(flags), place);
+        place
+    }
+
+    fn get(&self, place: u32) -> &Arc<Flags> {
+        &self.sets[place as usize]
+    }
+}
+
+/// Messages that a command names, by UID: each with its sequence number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Targets {
+    pub(crate) uids: Arc<[Uid]>,
+    pub(crate) numbers: Arc<[u32]>,
+}
+
+impl Targets {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uids.is_empty()
+    }
+    /// A part of them.
+    pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Targets {
+        Targets { uids: self.uids[range.clone()].into(), numbers: self.numbers[range].into() }
+    }
+    /// The sequence number of one of them.
+    pub(crate) fn number(&self, uid: Uid) -> Option<u32> {
+        self.uids.binary_search(&uid).ok().map(|place| self.numbers[place])
+    }
+}
+
+/// A sequence number that no message has (RFC 9051 section 9, seq-number: BAD).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoSuchNumber;
+
+/// What a client has to be told.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// EXPUNGE, in this order.
+    pub(crate) expunged: Vec<u32>,
+    /// EXISTS: there are new messages.
+    pub(crate) exists: bool,
+    /// Sequence numbers, after all that, of messages whose flags changed.
+    pub(crate) changed: Vec<u32>,
+    /// Keywords that the mailbox had not before.
+    pub(crate) keywords: bool,
+}
+
+impl News {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == News::default()
+    }
+}
+
+/// The messages of a selected mailbox.
+#[derive(Debug)]
+pub(crate) struct Messages {
+    list: Vec<Message>,
+    sets: FlagSets,
+    /// UIDs that are gone and have not been told: ranges, both ends included.
+    gone: Vec<(Uid, Uid)>,
+    /// Every flag that was told with FLAGS.
+    known: Flags,
+    /// Messages from this UID on are \Recent to this session (RFC 3501 section 2.3.2).
+    recent_from: u64,
+}
+
+impl Messages {
+    /// A mailbox as it was opened. `in_use` are the flags FLAGS tells of.
+    pub(crate) fn new(
+        entries: &[Entry],
+        flags: &HashMap<FlagSetId, Arc<Flags>>,
+        in_use: &Flags,
+        recent_from: u64,
+    ) -> Self {
+        let known = Flags::from_iter(SystemFlag::ALL).union(in_use);
+        let mut messages = Self {
+            list: Vec::with_capacity(entries.len()),
+            sets: FlagSets::default(),
+            gone: Vec::new(),
+            known,
+            recent_from,
+        };
+        let mut places: HashMap<Option<FlagSetId>, u32> = HashMap::new();
+        for entry in entries {
+            let place = match places.get(&entry.flags) {
+                Some(place) => *place,
+                None => {
+                    let place = messages.sets.place(&flags_of(entry, flags));
+                    places.insert(entry.flags, place);
+                    place
+                }
+            };
+            messages.list.push(Message { uid: entry.uid, flags: place });
+        }
+        messages
+    }
+
+    pub(crate) fn count(&self) -> u32 {
+        // UIDs are 32 bits, so their number is.
+        self.list.len() as u32
+    }
+
+    /// How many are \Recent to this session.
+    pub(crate) fn recent_count(&self) -> u32 {
+        let older = self.list.partition_point(|message| u64::from(message.uid.get()) < self.recent_from);
+        (self.list.len() - older) as u32
+    }
+
+    pub(crate) fn is_recent(&self, uid: Uid) -> bool {
+        u64::from(uid.get()) >= self.recent_from
+    }
+
+    /// First UID that is \Recent to this session.
+    pub(crate) fn recent_from(&self) -> u64 {
+        self.recent_from
+    }
+
+    /// Flags that FLAGS tells of.
+    pub(crate) fn known_flags(&self) -> &Flags {
+        &self.known
+    }
+
+    /// The first message without \Seen (RFC 3501 section 6.3.1, UNSEEN).
+    pub(crate) fn first_unseen(&self) -> Option<u32> {
+        let seen: Vec<bool> = self.sets.sets.iter().map(|flags| flags.has(SystemFlag::Seen)).collect();
+        let place = self.list.iter().position(|message| !seen[message.flags as usize])?;
+        Some(place as u32 + 1)
+    }
+
+    /// UID and flags of a message, by its number.
+    pub(crate) fn get(&self, number: u32) -> Option<(Uid, &Arc<Flags>)> {
+        let message = self.list.get((number as usize).checked_sub(1)?)?;
+        Some((message.uid, self.sets.get(message.flags)))
+    }
+
+    /// The number of a message.
+    pub(crate) fn number(&self, uid: Uid) -> Option<u32> {
+        self.place(uid).map(|place| place as u32 + 1)
+    }
+
+    /// Flags as the client knows them.
+    pub(crate) fn flags(&self, uid: Uid) -> Option<&Arc<Flags>> {
+        self.place(uid).map(|place| self.sets.get(self.list[place].flags))
+    }
+
+    fn place(&self, uid: Uid) -> Option<usize> {
+        self.list.binary_search_by_key(&uid, |message| message.uid).ok()
+    }
+
+    pub(crate) fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
+        self.list.iter().map(|message| message.uid)
+    }
+
+    fn last_uid(&self) -> u32 {
+        self.list.last().map_or(0, |message| message.uid.get())
+    }
+
+    /// The messages with these sequence numbers; a number that no message has is an error.
+    pub(crate) fn by_number(&self, set: &SequenceSet, saved: &[Uid]) -> Result<Targets, NoSuchNumber> {
+        let Some(ranges) = set.resolve(self.count()) else { return Ok(self.saved(saved)) };
+        if ranges.iter().any(|(first, last)| *first == 0 || *last > self.count()) {
+            return Err(NoSuchNumber);
+        }
+        Ok(self.targets(ranges.into_iter().map(|(first, last)| first as usize - 1..last as usize)))
+    }
+
+    /// The messages with these UIDs; a UID that no message has is passed over.
+    pub(crate) fn by_uid(&self, set: &SequenceSet, saved: &[Uid]) -> Targets {
+        let Some(ranges) = set.resolve(self.last_uid()) else { return self.saved(saved) };
+        let place = |uid: u32| self.list.partition_point(|message| message.uid.get() < uid);
+        let after = |uid: u32| self.list.partition_point(|message| message.uid.get() <= uid);
+        self.targets(ranges.into_iter().map(|(first, last)| place(first)..after(last)))
+    }
+
+    /// As [`Messages::by_number`], with numbers that no message has passed over: what SEARCH
+    /// is asked to look through need not be there.
+    pub(crate) fn by_number_if_there(&self, set: &SequenceSet, saved: &[Uid]) -> Targets {
+        let Some(ranges) = set.resolve(self.count()) else { return self.saved(saved) };
+        let count = self.list.len();
+        self.targets(ranges.into_iter().map(|(first, last)| {
+            let first = (first.max(1) as usize - 1).min(count);
+            first..(last as usize).clamp(first, count)
+        }))
+    }
+
+    fn saved(&self, saved: &[Uid]) -> Targets {
+        let there: Vec<(Uid, u32)> = saved.iter().filter_map(|uid| Some((*uid, self.number(*uid)?))).collect();
+        let (uids, numbers): (Vec<Uid>, Vec<u32>) = there.into_iter().unzip();
+        Targets { uids: uids.into(), numbers: numbers.into() }
+    }
+
+    fn targets(&self, ranges: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
+        let (mut uids, mut numbers) = (Vec::new(), Vec::new());
+        for range in ranges {
+            uids.extend(self.list[range.clone()].iter().map(|message| message.uid));
+            numbers.extend(range.map(|place| place as u32 + 1));
+        }
+        Targets { uids: uids.into(), numbers: numbers.into() }
+    }
+
+    /// Notes flags that the client has just been told, or has set itself.
+    pub(crate) fn note_flags(&mut self, uid: Uid, flags: &Arc<Flags>) {
+        let set = self.sets.place(flags);
+        if let Some(place) = self.place(uid) {
+            self.list[place].flags = set;
+        }
+    }
+
+    /// Are there keywords in `flags` that FLAGS has not told of? They count as told then.
+    pub(crate) fn learn_keywords(&mut self, flags: &Flags) -> bool {
+        let news = flags.keywords().iter().any(|keyword: &Keyword| !self.known.has_keyword(keyword));
+        if news {
+            self.known = self.known.union(flags);
+        }
+        news
+    }
+
+    /// Takes in what changed since the last time, and says what the client has to be told.
+    /// Where it may not be told of expunged messages now, they keep their numbers.
+    pub(crate) fn apply(
+        &mut self,
+        changed: &[Entry],
+        vanished: &[(Uid, Uid)],
+        flags: &HashMap<FlagSetId, Arc<Flags>>,
+        may_expunge: bool,
+    ) -> News {
+        self.gone.extend_from_slice(vanished);
+        let mut news = News { expunged: if may_expunge { self.take_gone() } else { Vec::new() }, ..News::default() };
+        for entry in changed {
+            let flags = flags_of(entry, flags);
+            news.keywords |= self.learn_keywords(&flags);
+            let set = self.sets.place(&flags);
+            match self.place(entry.uid) {
+                Some(place) if self.list[place].flags == set => {}
+                Some(place) => {
+                    self.list[place].flags = set;
+                    news.changed.push(place as u32 + 1);
+                }
+                None if entry.uid.get() > self.last_uid() => {
+                    self.list.push(Message { uid: entry.uid, flags: set });
+                    news.exists = true;
+                }
+                // A UID below ones that were told, and unknown: it was told gone before.
+                None => {}
+            }
+        }
+        news
+    }
+
+    /// Are there expunged messages that the client has not been told of?
+    pub(crate) fn has_gone(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
+    /// Takes out what is gone; the numbers to tell are from the last to the first, so that
+    /// none of them moves another.
+    pub(crate) fn take_gone(&mut self) -> Vec<u32> {
+        if self.gone.is_empty() {
+            return Vec::new();
+        }
+        let mut gone: Vec<usize> = Vec::new();
+        for (first, last) in std::mem::take(&mut self.gone) {
+            let from = self.list.partition_point(|message| message.uid < first);
+            let to = self.list.partition_point(|message| message.uid <= last);
+            gone.extend(from..to);
+        }
+        gone.sort_unstable();
+        gone.dedup();
+        let mut next = gone.iter().copied().peekable();
+        let mut place = 0;
+        self.list.retain(|_| {
+            let leaves = next.next_if_eq(&place).is_some();
+            place += 1;
+            !leaves
+        });
+        gone.into_iter().rev().map(|place| place as u32 + 1).collect()
+    }
+}
+
+fn flags_of(entry: &Entry, flags: &HashMap<FlagSetId, Arc<Flags>>) -> Arc<Flags> {
+    entry.flags.and_then(|set| flags.get(&set)).cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

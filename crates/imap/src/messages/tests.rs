@@ -1,0 +1,186 @@
+//! The bookkeeping of sequence numbers against the plainest model of it: a list that is
+//! changed as a client changes its own when it hears EXPUNGE and EXISTS.
+
+use super::*;
+use postern_imap_wire::{SequenceNumber, SequenceRange};
+use postern_types::{AccountId, ModSeq};
+
+/// A small generator, so that a seed tells a whole run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end.max(1)
+    }
+}
+
+fn uid(number: u32) -> Uid {
+    Uid::new(number).unwrap()
+}
+
+fn set_id(number: i64) -> FlagSetId {
+    FlagSetId::pack(AccountId::new(1).unwrap(), number).unwrap()
+}
+
+/// Flag set 0 is the empty one, the others are keywords `k1`, `k2`, ...
+fn entry(number: u32, set: i64) -> Entry {
+    Entry { uid: uid(number), flags: (set > 0).then(|| set_id(set)), modseq: ModSeq(1) }
+}
+
+fn flag_table() -> HashMap<FlagSetId, Arc<Flags>> {
+    (1..5).map(|number| (set_id(number), Arc::new(Flags::parse(&format!("k{number}")).unwrap()))).collect()
+}
+
+fn opened(entries: &[Entry]) -> Messages {
+    Messages::new(entries, &flag_table(), &Flags::new(), u64::MAX)
+}
+
+fn range(from: u32, to: Option<u32>) -> SequenceRange {
+    let to = to.map_or(SequenceNumber::LAST, |to| SequenceNumber::new(to).unwrap());
+    SequenceRange { from: SequenceNumber::new(from).unwrap(), to }
+}
+
+fn numbers(targets: &Targets) -> Vec<(u32, u32)> {
+    targets.numbers.iter().copied().zip(targets.uids.iter().map(|uid| uid.get())).collect()
+}
+
+/// What the mailbox holds and what the client believes.
+struct Model {
+    there: Vec<(u32, i64)>,
+    client: Vec<u32>,
+    next_uid: u32,
+}
+
+impl Model {
+    /// Changes the mailbox at random; answers what a sync would.
+    fn change(&mut self, random: &mut Random) -> (Vec<Entry>, Vec<(Uid, Uid)>) {
+        let mut touched: Vec<u32> = Vec::new();
+        let mut vanished = Vec::new();
+        for _ in 0..random.below(6) {
+            match random.below(3) {
+                0 => {
+                    self.next_uid += 1 + random.below(3) as u32;
+                    self.there.push((self.next_uid, random.below(5) as i64));
+                    touched.push(self.next_uid);
+                }
+                1 if !self.there.is_empty() => {
+                    let place = random.below(self.there.len() as u64) as usize;
+                    let wide = random.below(4) as usize;
+                    let leaving: Vec<_> = self.there.drain(place..(place + wide).min(self.there.len())).collect();
+                    if let (Some(first), Some(last)) = (leaving.first(), leaving.last()) {
+                        vanished.push((uid(first.0), uid(last.0)));
+                    }
+                }
+                _ if !self.there.is_empty() => {
+                    let place = random.below(self.there.len() as u64) as usize;
+                    self.there[place].1 = random.below(5) as i64;
+                    touched.push(self.there[place].0);
+                }
+                _ => {}
+            }
+        }
+        let changed = self.there.iter().filter(|(uid, _)| touched.contains(uid));
+        let changed = changed.map(|(uid, set)| entry(*uid, *set)).collect();
+        vanished.sort();
+        (changed, vanished)
+    }
+
+    /// Does what a client does with the replies.
+    fn hear(&mut self, news: &News, messages: &Messages) {
+        for number in &news.expunged {
+            self.client.remove(*number as usize - 1);
+        }
+        if news.exists {
+            for number in self.client.len() as u32 + 1..=messages.count() {
+                self.client.push(messages.get(number).unwrap().0.get());
+            }
+        }
+        for number in &news.changed {
+            let (uid, _) = messages.get(*number).unwrap();
+            assert_eq!(self.client[*number as usize - 1], uid.get(), "FETCH names another message");
+        }
+    }
+}
+
+/// RFC 9051 sections 2.3.1.2 and 7.5.1: after any story of arrivals, expunges and flags, in
+/// commands that may tell of expunges and in those that may not, client and session agree,
+/// and after one that may, both agree with the mailbox.
+#[test]
+#[expect(clippy::print_stdout, reason = "whoever sees it fail needs the seed")]
+fn numbers_agree_with_a_client_that_listens() {
+    let seed = std::env::var("POSTERN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x9051_u64);
+    println!("POSTERN_SEED={seed}");
+    for round in 0..300 {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (round + 1));
+        let mut model = Model { there: Vec::new(), client: Vec::new(), next_uid: 0 };
+        model.change(&mut random);
+        let entries: Vec<Entry> = model.there.iter().map(|(uid, set)| entry(*uid, *set)).collect();
+        model.client = model.there.iter().map(|(uid, _)| *uid).collect();
+        let mut messages = opened(&entries);
+        for _ in 0..20 {
+            let before: HashMap<u32, i64> = model.there.iter().copied().collect();
+            let (changed, vanished) = model.change(&mut random);
+            let may_expunge = random.below(2) == 0;
+            let news = messages.apply(&changed, &vanished, &flag_table(), may_expunge);
+            model.hear(&news, &messages);
+            assert!(may_expunge || news.expunged.is_empty());
+            assert_eq!(messages.uids().map(Uid::get).collect::<Vec<_>>(), model.client);
+            for (uid_number, set) in &model.there {
+                let told = messages.flags(uid(*uid_number)).unwrap().to_string();
+                assert_eq!(told, entry(*uid_number, *set).flags.map(|_| format!("k{set}")).unwrap_or_default());
+                let number = messages.number(uid(*uid_number)).unwrap();
+                let known_before = before.get(uid_number);
+                assert_eq!(news.changed.contains(&number), known_before.is_some_and(|before| before != set));
+            }
+            if may_expunge {
+                assert_eq!(model.client, model.there.iter().map(|(uid, _)| *uid).collect::<Vec<_>>());
+                assert!(!messages.has_gone());
+            }
+        }
+    }
+}
+
+/// RFC 9051 section 9, seq-number: a number that no message has is BAD, `*` in an empty
+/// mailbox too; UIDs that no message has are nothing.
+#[test]
+fn numbers_must_be_there_and_uids_need_not() {
+    let messages = opened(&[entry(10, 0), entry(20, 0), entry(30, 0)]);
+    let set = |from, to| SequenceSet::Ranges(vec![range(from, to)]);
+    assert_eq!(messages.by_number(&set(2, None), &[]).map(|found| numbers(&found)), Ok(vec![(2, 20), (3, 30)]));
+    assert_eq!(messages.by_number(&set(2, Some(4)), &[]), Err(NoSuchNumber));
+    assert_eq!(numbers(&messages.by_number_if_there(&set(2, Some(4)), &[])), [(2, 20), (3, 30)]);
+    assert_eq!(numbers(&messages.by_uid(&set(11, Some(20)), &[])), [(2, 20)]);
+    assert_eq!(numbers(&messages.by_uid(&set(500, None), &[])), [(3, 30)], "* is the last one");
+    assert_eq!(numbers(&messages.by_uid(&SequenceSet::Saved, &[uid(20), uid(21)])), [(2, 20)]);
+    let empty = opened(&[]);
+    assert_eq!(empty.by_number(&set(1, None), &[]), Err(NoSuchNumber));
+    assert!(empty.by_uid(&set(1, None), &[]).is_empty() && empty.by_number_if_there(&set(1, None), &[]).is_empty());
+    assert_eq!(empty.by_number(&SequenceSet::Saved, &[uid(20)]).map(|found| found.is_empty()), Ok(true));
+}
+
+/// RFC 3501 section 2.3.2 and 6.3.1.
+#[test]
+fn recent_and_unseen_are_counted_from_what_was_opened() {
+    let entries = [entry(1, 0), entry(2, 0), entry(5, 0)];
+    let messages = Messages::new(&entries, &flag_table(), &Flags::new(), 2);
+    assert_eq!((messages.recent_count(), messages.is_recent(uid(1)), messages.is_recent(uid(9))), (2, false, true));
+    let mut messages = opened(&entries);
+    assert_eq!(messages.first_unseen(), Some(1));
+    let seen = Arc::new(Flags::parse("\\Seen").unwrap());
+    messages.note_flags(uid(1), &seen);
+    assert_eq!(messages.first_unseen(), Some(2));
+    assert!(messages.apply(&[], &[], &flag_table(), true).is_empty());
+}
+
+/// RFC 9051 section 7.3.5: FLAGS is told again when there is a new keyword.
+#[test]
+fn a_new_keyword_is_news_once() {
+    let mut messages = opened(&[entry(1, 0)]);
+    assert!(messages.apply(&[entry(1, 3)], &[], &flag_table(), true).keywords);
+    assert!(!messages.apply(&[entry(1, 0)], &[], &flag_table(), true).keywords);
+    assert!(!messages.apply(&[entry(1, 3)], &[], &flag_table(), true).keywords);
+    assert!(messages.known_flags().to_string().ends_with("k3"));
+}

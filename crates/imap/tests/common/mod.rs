@@ -1,0 +1,241 @@
+//! A real house on SQLite and scripted clients over pipes: sessions without a server.
+
+// Each test binary uses its part of it.
+#![allow(dead_code)]
+
+use postern_access::PlaintextSignIn;
+use postern_app::wire::{Shutdown, Wire};
+use postern_app::{Caller, Founder, GrantTerms, House, HouseOptions, Peer};
+use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
+use postern_types::{Address, Domain, Limits, Rights, Secret, SendRights, Timestamp};
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::watch;
+
+pub const PASSWORD: &str = "a door in the garden wall";
+
+/// One end of a pipe as a session sees it.
+pub struct Pipe {
+    stream: DuplexStream,
+    peer: Peer,
+}
+
+impl Pipe {
+    pub fn new(bytes: usize) -> (Self, DuplexStream) {
+        let (near, far) = tokio::io::duplex(bytes);
+        let peer = Peer { address: Some([192, 0, 2, 7].into()), encrypted: true };
+        (Self { stream: near, peer }, far)
+    }
+}
+
+impl Wire for Pipe {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
+        self.stream.read_buf(buffer).await
+    }
+    async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+pub fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+/// A house with Alice, Bob and Carol, and the shared mailboxes support@ (Alice may do all)
+/// and billing@ (none of them may see it).
+pub struct Scene {
+    pub house: Arc<House>,
+    pub operator: Caller,
+    pub drain: watch::Sender<bool>,
+    shutdown: Shutdown,
+    _folder: TempDir,
+}
+
+impl Scene {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Limits)) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut limits = Limits { failure_deadline_ms: 1, ..Limits::default() };
+        change(&mut limits);
+        let disk = Arc::new(RealDisk);
+        let clock = Arc::new(ManualClock::new(Timestamp(1_795_381_200_000)));
+        let db = Db::open(DbOptions::new(folder.path(), DatabaseUrl::Sqlite), disk.clone(), clock).unwrap();
+        let blobs = Blobs::in_folder(&folder.path().join("blobs"), &BlobOptions::new([7; 32], &limits), disk);
+        let house = House::open(HouseOptions {
+            db,
+            blobs,
+            limits,
+            hostname: "mail.example.org".into(),
+            plaintext_sign_in: PlaintextSignIn::Never,
+            password_places: 2,
+        })
+        .unwrap();
+        let operator = house.operator(0).unwrap();
+        let founder = Founder {
+            domain: Domain::parse("example.org").unwrap(),
+            admin: address("admin@example.org"),
+            password: Secret::new(PASSWORD),
+        };
+        house.found(&operator, founder).await.unwrap();
+        for name in ["alice", "bob", "carol"] {
+            let person = address(&format!("{name}@example.org"));
+            house.add_person(&operator, &person, name, Some(Secret::new(PASSWORD))).await.unwrap();
+        }
+        for name in ["support", "billing"] {
+            let shared = address(&format!("{name}@example.org"));
+            house.add_shared(&operator, &shared, name, &[], &[]).await.unwrap();
+        }
+        let (drain, shutdown) = Shutdown::new();
+        let scene = Self { house, operator, drain, shutdown, _folder: folder };
+        scene.give("alice", "lrswipkxte").await;
+        scene
+    }
+
+    /// Letters on all of support@.
+    pub async fn give(&self, name: &str, letters: &str) {
+        let terms = GrantTerms {
+            rights: Rights::parse(letters).unwrap(),
+            send: SendRights::NONE,
+            automap: true,
+            not_after: None,
+        };
+        let (shared, grantee) = (address("support@example.org"), address(&format!("{name}@example.org")));
+        self.house.give(&self.operator, &shared, &grantee, terms).await.unwrap();
+    }
+
+    pub async fn take_back(&self, name: &str) {
+        let (shared, grantee) = (address("support@example.org"), address(&format!("{name}@example.org")));
+        self.house.take_back(&self.operator, &shared, &grantee).await.unwrap();
+    }
+
+    /// A connection that has read its greeting.
+    pub async fn connect(&self) -> Client {
+        self.connect_by(1 << 20).await
+    }
+
+    /// The same over a pipe that holds so many bytes.
+    pub async fn connect_by(&self, bytes: usize) -> Client {
+        let (pipe, far) = Pipe::new(bytes);
+        tokio::spawn(postern_imap::serve(Arc::clone(&self.house), pipe, self.shutdown.clone()));
+        let mut client = Client { stream: far, buffer: Vec::new(), tag: 0 };
+        let greeting = client.line().await.unwrap();
+        assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1 IMAP4rev2 "), "{greeting}");
+        client
+    }
+
+    /// A connection that is signed in.
+    pub async fn client(&self, name: &str) -> Client {
+        let mut client = self.connect().await;
+        client.ok(&format!("LOGIN {name}@example.org \"{PASSWORD}\"")).await;
+        client
+    }
+}
+
+/// The far end of a connection.
+pub struct Client {
+    stream: DuplexStream,
+    buffer: Vec<u8>,
+    tag: u32,
+}
+
+impl Client {
+    pub async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// One line with its literals, without its line end; `None` when the connection is closed.
+    pub async fn line(&mut self) -> Option<String> {
+        let mut whole = Vec::new();
+        loop {
+            let end = loop {
+                match self.buffer.windows(2).position(|two| two == b"\r\n") {
+                    Some(end) => break end,
+                    None => self.more().await?,
+                }
+            };
+            let line: Vec<u8> = self.buffer.drain(..end + 2).collect();
+            whole.extend_from_slice(&line[..end]);
+            let text = String::from_utf8_lossy(&line[..end]).into_owned();
+            let size = text.strip_suffix('}').and_then(|text| text.rsplit_once('{')?.1.parse::<usize>().ok());
+            let Some(size) = size else { return Some(String::from_utf8_lossy(&whole).into_owned()) };
+            while self.buffer.len() < size {
+                self.more().await?;
+            }
+            whole.extend_from_slice(b"\r\n");
+            whole.extend(self.buffer.drain(..size));
+        }
+    }
+
+    /// Reads some bytes; `None` at the end.
+    pub async fn more(&mut self) -> Option<()> {
+        (self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) > 0).then_some(())
+    }
+
+    pub fn read_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Sends a command; answers the untagged lines and then the tagged one without its tag.
+    pub async fn command(&mut self, command: &str) -> Vec<String> {
+        self.tag += 1;
+        let tag = format!("a{}", self.tag);
+        self.send(&format!("{tag} {command}\r\n")).await;
+        self.answer(&tag).await
+    }
+
+    pub async fn answer(&mut self, tag: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let Some(line) = self.line().await else { panic!("closed after {lines:?}") };
+            match line.strip_prefix(&format!("{tag} ")) {
+                Some(rest) => {
+                    lines.push(rest.to_owned());
+                    return lines;
+                }
+                None => lines.push(line),
+            }
+        }
+    }
+
+    pub async fn ok(&mut self, command: &str) -> Vec<String> {
+        let lines = self.command(command).await;
+        assert!(lines.last().unwrap().starts_with("OK"), "{command}: {lines:?}");
+        lines
+    }
+
+    /// The tagged line alone.
+    pub async fn last(&mut self, command: &str) -> String {
+        self.command(command).await.pop().unwrap()
+    }
+
+    /// Untagged lines of a command that goes well.
+    pub async fn untagged(&mut self, command: &str) -> Vec<String> {
+        let mut lines = self.ok(command).await;
+        lines.pop();
+        lines
+    }
+
+    pub async fn append(&mut self, mailbox: &str, flags: &str, message: &str) -> String {
+        let size = message.len();
+        self.last(&format!("APPEND {mailbox} ({flags}) {{{size}+}}\r\n{message}")).await
+    }
+
+    /// Every line until the connection is closed.
+    pub async fn rest(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.line().await {
+            lines.push(line);
+        }
+        lines
+    }
+}
+
+pub const MAIL: &str =
+    "From: sender@example.net\r\nTo: support@example.org\r\nSubject: A leak\r\n\r\nWater everywhere.\r\n";
