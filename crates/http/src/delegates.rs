@@ -1,0 +1,103 @@
+//! Delegates of a shared mailbox: grants on the whole account, given and taken back.
+
+use crate::model::{Delegate, Delegates, TakenBack, Terms};
+use crate::problem::Problem;
+use crate::route::{Ask, Reply, field};
+use crate::time::{parse_date, show_date};
+use postern_app::{GrantRow, GrantTerms, Role};
+use postern_types::{Address, Rights, SendRights};
+
+pub(crate) fn shown(row: GrantRow) -> Delegate {
+    Delegate {
+        id: format!("grt_{}", row.id),
+        grantee: row.grantee_address,
+        kind: row.grantee_kind,
+        reach: row.reach,
+        mailbox: row.mailbox,
+        role: Role::of(row.rights).map(|role| role.name().to_owned()),
+        rights: row.rights.to_string(),
+        send_as: row.send.send_as,
+        send_on_behalf: row.send.send_on_behalf,
+        automap: row.automap,
+        given_by: row.giver,
+        until: row.not_after.map(show_date),
+        created_at: show_date(row.created),
+    }
+}
+
+/// What the document asks for; [`Terms`] says what is meant by what it leaves out.
+fn terms(document: &Terms) -> Result<GrantTerms, Problem> {
+    let rights = match (&document.role, &document.rights) {
+        (Some(_), Some(_)) => return Err(Problem::unusable("Give role or rights, not both")),
+        (Some(role), None) => field("role", role, Role::parse)?.rights(),
+        (None, Some(letters)) => field("rights", letters, Rights::parse)?,
+        (None, None) => Rights::FULL_ACCESS,
+    };
+    let is_plain = document.role.is_none()
+        && document.rights.is_none()
+        && document.send_as.is_none()
+        && document.send_on_behalf.is_none();
+    let send = SendRights {
+        send_as: document.send_as.unwrap_or(is_plain),
+        send_on_behalf: document.send_on_behalf.unwrap_or(false),
+    };
+    if rights.is_empty() && send == SendRights::NONE {
+        return Err(Problem::unusable("A grant of nothing gives nothing; name letters or a send right"));
+    }
+    let not_after = document.until.as_deref().map(|until| field("until", until, parse_date)).transpose()?;
+    Ok(GrantTerms { rights, send, automap: document.automap.unwrap_or(true), not_after })
+}
+
+pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
+    let shared = ask.part("address", Address::parse)?;
+    let grants = ask.house.grants(ask.caller()?, &shared).await?;
+    Reply::ok(&Delegates { delegates: grants.into_iter().map(shown).collect() })
+}
+
+pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
+    let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
+    let terms = terms(&ask.document()?)?;
+    let caller = ask.caller()?;
+    let id = ask.house.give(caller, &shared, &grantee, terms).await?;
+    let grants = ask.house.grants(caller, &shared).await?;
+    let given = grants.into_iter().find(|row| row.id == id).ok_or_else(Problem::absent)?;
+    Reply::ok(&shown(given))
+}
+
+pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {
+    let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
+    let removed = ask.house.take_back(ask.caller()?, &shared, &grantee).await?;
+    Reply::ok(&TakenBack { shared: shared.to_string(), grantee: grantee.to_string(), removed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(json: &str) -> (String, SendRights, bool) {
+        let terms = terms(&serde_json::from_str(json).unwrap()).unwrap();
+        (terms.rights.to_string(), terms.send, terms.automap)
+    }
+
+    #[test]
+    fn what_is_left_out_has_one_meaning() {
+        let send_as = SendRights { send_as: true, send_on_behalf: false };
+        let on_behalf = SendRights { send_as: false, send_on_behalf: true };
+        assert_eq!(given("{}"), ("lrswipkxte".into(), send_as, true));
+        assert_eq!(given(r#"{"automap":false}"#), ("lrswipkxte".into(), send_as, false));
+        assert_eq!(given(r#"{"role":"reader"}"#), ("lr".into(), SendRights::NONE, true));
+        assert_eq!(given(r#"{"role":"full-access"}"#), ("lrswipkxte".into(), SendRights::NONE, true));
+        assert_eq!(given(r#"{"rights":"lrs","send_as":true}"#), ("lrs".into(), send_as, true));
+        assert_eq!(given(r#"{"send_on_behalf":true}"#), ("lrswipkxte".into(), on_behalf, true));
+    }
+
+    #[test]
+    fn what_can_not_be_meant_is_refused() {
+        for json in
+            [r#"{"role":"reader","rights":"l"}"#, r#"{"rights":""}"#, r#"{"role":"king"}"#, r#"{"until":"soon"}"#]
+        {
+            assert!(terms(&serde_json::from_str(json).unwrap()).is_err(), "{json}");
+        }
+        assert!(serde_json::from_str::<Terms>(r#"{"sendas":true}"#).is_err(), "a misspelt field is told");
+    }
+}

@@ -1,0 +1,444 @@
+//! The JSON documents of REST. Names are stable and in snake_case; dates are RFC 3339 in
+//! UTC; ids are short and say their kind. Documents of requests refuse unknown fields.
+
+use postern_types::Secret;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+/// Why a request was refused (RFC 9457).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// The kind, a path of this server that explains it. Stable.
+    #[serde(rename = "type")]
+    #[schema(example = "/api/v1/problems/absent")]
+    pub kind: String,
+    /// The kind in words.
+    pub title: String,
+    /// The HTTP status again.
+    pub status: u16,
+    /// What was wrong this time, for the person.
+    pub detail: String,
+}
+
+/// What a kind of problem means.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ProblemKind {
+    /// Its stable name.
+    pub kind: String,
+    /// In words.
+    pub title: String,
+    /// The HTTP status that comes with it.
+    pub status: u16,
+}
+
+/// The state of the server.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`; anything else is a problem document.
+    pub status: String,
+}
+
+/// What was taken away.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Removed {
+    /// Its address or name.
+    pub removed: String,
+}
+
+/// What was made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Made {
+    /// Its address, in the form the house keeps it.
+    pub address: String,
+    /// Its name, empty without one.
+    pub name: String,
+}
+
+/// A domain to make ours.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewDomain {
+    /// Its name.
+    #[schema(example = "example.org")]
+    pub domain: String,
+}
+
+/// A domain of the organisation.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Domain {
+    /// Its name.
+    pub domain: String,
+    /// When it came.
+    pub created_at: String,
+}
+
+/// All domains.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Domains {
+    /// By name.
+    pub domains: Vec<Domain>,
+}
+
+/// A domain with the DNS records to publish for it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DomainWithRecords {
+    /// Its name.
+    pub domain: String,
+    /// When it came.
+    pub created_at: String,
+    /// What its zone should hold.
+    pub records: Vec<DnsRecord>,
+}
+
+/// One DNS record to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnsRecord {
+    /// Its owner name, with the dot at the end.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    #[schema(example = "MX")]
+    pub kind: String,
+    /// Its value as a zone file writes it.
+    pub value: String,
+    /// What it is for.
+    pub purpose: String,
+}
+
+/// A person to add.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPerson {
+    /// Their address.
+    #[schema(example = "alice@example.org")]
+    pub address: String,
+    /// Their name.
+    #[serde(default)]
+    pub name: String,
+    /// Their first password; without one they can not sign in until one is set.
+    #[schema(value_type = Option<String>, write_only, format = Password)]
+    #[serde(default)]
+    pub password: Option<SecretText>,
+}
+
+/// A password to set.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPassword {
+    /// At least fifteen characters.
+    #[schema(value_type = String, write_only, format = Password)]
+    pub password: SecretText,
+}
+
+/// A text of a request that is a secret: `Debug` does not show it, and it is wiped.
+#[derive(Debug, Clone)]
+pub struct SecretText(pub Secret);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
+/// A person of the organisation.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Person {
+    /// Their address.
+    pub address: String,
+    /// Their name, empty without one.
+    pub name: String,
+    /// `active` or `suspended`.
+    pub state: String,
+    /// Do they administer the organisation?
+    pub admin: bool,
+    /// Messages in their own mailboxes.
+    pub messages: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// When they came.
+    pub created_at: String,
+}
+
+/// All persons.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Persons {
+    /// By address.
+    pub persons: Vec<Person>,
+}
+
+/// A password was set.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PasswordSet {
+    /// Whose.
+    pub address: String,
+    /// Always true: their sessions have ended, and the former password is no more.
+    pub password_set: bool,
+}
+
+/// Whether a person may sign in.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Suspension {
+    /// Who.
+    pub address: String,
+    /// True: they can not sign in, and their sessions have ended.
+    pub suspended: bool,
+}
+
+/// A group to add.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewGroup {
+    /// Its address.
+    #[schema(example = "team@example.org")]
+    pub address: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Addresses of its first members.
+    #[serde(default)]
+    pub members: Vec<String>,
+}
+
+/// A group of people.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Group {
+    /// Its address.
+    pub address: String,
+    /// Its name, empty without one.
+    pub name: String,
+    /// How many are in it.
+    pub member_count: u64,
+    /// When it was made.
+    pub created_at: String,
+}
+
+/// All groups.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Groups {
+    /// By address.
+    pub groups: Vec<Group>,
+}
+
+/// A group with its members.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct GroupWithMembers {
+    /// Its address.
+    pub address: String,
+    /// Its name, empty without one.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// By address.
+    pub members: Vec<Member>,
+}
+
+/// A member of a group.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// Their address.
+    pub address: String,
+    /// Their name, empty without one.
+    pub name: String,
+    /// `person`, or `shared`: receives the group's mail and gains no right by it.
+    pub kind: String,
+}
+
+/// Who is in which group.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Membership {
+    /// The group.
+    pub group: String,
+    /// Who.
+    pub member: String,
+    /// Are they in it now?
+    pub is_member: bool,
+}
+
+/// A shared mailbox to add.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewShared {
+    /// Its address.
+    #[schema(example = "support@example.org")]
+    pub address: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Further addresses whose mail it receives.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Persons and groups who become delegates with full access and send-as.
+    #[serde(default)]
+    pub members: Vec<String>,
+}
+
+/// A shared mailbox.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Shared {
+    /// Its address.
+    pub address: String,
+    /// Its name, empty without one.
+    pub name: String,
+    /// `active`, `suspended` or `removed`.
+    pub state: String,
+    /// Whose \Seen flags: `shared`, `personal` or `both`.
+    pub seen: String,
+    /// Where sent mail is filed: `shared`, `sender`, `both` or `none`.
+    pub sent_copy: String,
+    /// Does deleting need an administrator?
+    pub delete_protection: bool,
+    /// Messages in it.
+    pub messages: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// When it was made.
+    pub created_at: String,
+}
+
+/// All shared mailboxes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SharedMailboxes {
+    /// By address.
+    pub shared: Vec<Shared>,
+}
+
+/// A shared mailbox with its addresses and delegates.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SharedWithDelegates {
+    /// The mailbox.
+    #[serde(flatten)]
+    pub shared: Shared,
+    /// Its addresses, the primary one first.
+    pub addresses: Vec<String>,
+    /// Who may do what in it.
+    pub delegates: Vec<Delegate>,
+}
+
+/// What a delegate is given on the whole account. An empty document means full access,
+/// send-as, shown without being asked. With `role`, `rights` or a send right, send rights
+/// that are not named are not given; without `role` and `rights` the letters are full access.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// `reader`, `contributor`, `author`, `editor`, `full-access` or `owner`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "editor")]
+    pub role: Option<String>,
+    /// Letters of RFC 4314 instead of a role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "lrsw")]
+    pub rights: Option<String>,
+    /// From may be the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_as: Option<bool>,
+    /// From may be the account, and Sender is the delegate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_on_behalf: Option<bool>,
+    /// Shown in their mail program without being asked for; true when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automap: Option<bool>,
+    /// When it ends; never, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
+}
+
+/// A person or group who acts in a shared mailbox.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Delegate {
+    /// Id of the grant.
+    #[schema(example = "grt_7")]
+    pub id: String,
+    /// Their address.
+    pub grantee: String,
+    /// `person` or `group`.
+    pub kind: String,
+    /// `account`, `subtree` or `mailbox`.
+    pub reach: String,
+    /// The name of the subtree or mailbox; nothing for the whole account.
+    pub mailbox: Option<String>,
+    /// The letters.
+    pub rights: String,
+    /// The role that is exactly these letters, if one is.
+    pub role: Option<String>,
+    /// From may be the account.
+    pub send_as: bool,
+    /// From may be the account, and Sender is the delegate.
+    pub send_on_behalf: bool,
+    /// Shown in their mail program without being asked for.
+    pub automap: bool,
+    /// Who gave it.
+    pub given_by: String,
+    /// When it ends; nothing for never.
+    pub until: Option<String>,
+    /// When it was given.
+    pub created_at: String,
+}
+
+/// All delegates of a shared mailbox.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Delegates {
+    /// By grantee.
+    pub delegates: Vec<Delegate>,
+}
+
+/// What was taken back.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TakenBack {
+    /// The shared mailbox.
+    pub shared: String,
+    /// Who held it.
+    pub grantee: String,
+    /// How many grants were taken.
+    pub removed: u64,
+}
+
+/// Which events of the trail.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditParameters {
+    pub account: Option<String>,
+    pub actor: Option<String>,
+    pub since: Option<String>,
+    pub before: Option<String>,
+    pub limit: Option<usize>,
+}
+
+/// A page of the trail.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditPage {
+    /// Newest first.
+    pub events: Vec<AuditEvent>,
+    /// Give it as `before` for the next page; nothing on the last one.
+    pub next_before: Option<String>,
+}
+
+/// One act, as the trail keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AuditEvent {
+    /// Its id, rising with time.
+    #[schema(example = "evt_42")]
+    pub id: String,
+    /// When.
+    pub at: String,
+    /// `A` changes and sign-ins, `B` openings and reads, `C` failed sign-ins.
+    pub class: String,
+    /// Noun and verb, such as `grant.given`.
+    pub action: String,
+    /// `person`, `credential`, `operator`, `job` or `stranger`.
+    pub actor_kind: String,
+    /// Who, as people know them; nothing once erased.
+    pub actor: Option<String>,
+    /// From where; nothing where there was no network or it is erased.
+    pub peer: Option<String>,
+    /// By which protocol.
+    pub protocol: String,
+    /// Address of the account it happened in.
+    pub account: Option<String>,
+    /// Name of the mailbox, while it exists.
+    pub mailbox: Option<String>,
+    /// Whom or what it was done to, where that can name a person; nothing once erased.
+    pub subject: Option<String>,
+    /// Letters, counts, UIDs.
+    pub detail: String,
+}

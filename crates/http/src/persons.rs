@@ -1,0 +1,61 @@
+//! Persons: who signs in as themselves.
+
+use crate::model::{Made, NewPassword, NewPerson, PasswordSet, Person, Persons, Suspension};
+use crate::problem::Problem;
+use crate::route::{Ask, Reply, field};
+use crate::time::show_date;
+use postern_app::AccountRow;
+use postern_types::Address;
+
+fn shown(row: AccountRow) -> Person {
+    Person {
+        address: row.address,
+        name: row.name,
+        state: if row.suspended { "suspended".to_owned() } else { row.state },
+        admin: row.admin,
+        messages: row.messages,
+        bytes: row.bytes,
+        created_at: show_date(row.created),
+    }
+}
+
+pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
+    let persons = ask.house.persons(ask.caller()?).await?;
+    Reply::ok(&Persons { persons: persons.into_iter().map(shown).collect() })
+}
+
+pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
+    let new: NewPerson = ask.document()?;
+    let address = field("address", &new.address, Address::parse)?;
+    let password = new.password.map(|text| text.0);
+    ask.house.add_person(ask.caller()?, &address, &new.name, password).await?;
+    Reply::made(&Made { address: address.to_string(), name: new.name })
+}
+
+pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let persons = ask.house.persons(ask.caller()?).await?;
+    let row = persons.into_iter().find(|row| row.address == address.as_str());
+    Reply::ok(&shown(row.ok_or_else(Problem::absent)?))
+}
+
+pub(crate) async fn set_password(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let new: NewPassword = ask.document()?;
+    ask.house.set_password(ask.caller()?, &address, new.password.0).await?;
+    Reply::ok(&PasswordSet { address: address.to_string(), password_set: true })
+}
+
+pub(crate) async fn suspend(ask: Ask) -> Result<Reply, Problem> {
+    set_suspended(ask, true).await
+}
+
+pub(crate) async fn resume(ask: Ask) -> Result<Reply, Problem> {
+    set_suspended(ask, false).await
+}
+
+async fn set_suspended(ask: Ask, suspended: bool) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    ask.house.suspend_person(ask.caller()?, &address, suspended).await?;
+    Reply::ok(&Suspension { address: address.to_string(), suspended })
+}

@@ -1,0 +1,243 @@
+//! What a row of the route table holds, and what its handler is given and gives back.
+
+use crate::problem::{Kind, Problem};
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::MethodFilter;
+use postern_access::Duty;
+use postern_app::{Caller, House};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use utoipa::openapi::{RefOr, Schema};
+
+/// The method of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Reads.
+    Get,
+    /// Makes something, or does something that is no state.
+    Post,
+    /// Sets a state; doing it twice is doing it once.
+    Put,
+    /// Takes something away.
+    Delete,
+}
+
+impl Verb {
+    /// As HTTP writes it.
+    pub fn method(self) -> Method {
+        match self {
+            Verb::Get => Method::GET,
+            Verb::Post => Method::POST,
+            Verb::Put => Method::PUT,
+            Verb::Delete => Method::DELETE,
+        }
+    }
+
+    pub(crate) fn filter(self) -> MethodFilter {
+        match self {
+            Verb::Get => MethodFilter::GET,
+            Verb::Post => MethodFilter::POST,
+            Verb::Put => MethodFilter::PUT,
+            Verb::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+/// Who may call a route. The verdict itself is made at the gate, in the same transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Anyone who can connect.
+    Anyone,
+    /// Whoever has this duty.
+    Has(Duty),
+}
+
+/// A JSON document of a request or an answer, with its schema.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    pub name: fn() -> Cow<'static, str>,
+    pub schema: fn() -> RefOr<Schema>,
+    pub others: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl Form {
+    const fn of<T: utoipa::ToSchema>() -> Self {
+        Self { name: T::name, schema: T::schema, others: T::schemas }
+    }
+}
+
+/// The future of an answer.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
+
+/// One row of the table: a method and path, who may, what it takes, gives and refuses.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Its method.
+    pub verb: Verb,
+    /// Its path, with parameters in braces.
+    pub path: &'static str,
+    /// Its name in the description and in logs.
+    pub operation: &'static str,
+    /// Who may call it.
+    pub who: Who,
+    /// One sentence about it.
+    pub summary: &'static str,
+    /// Path and query of an example; the examples, played in order, are a story that works.
+    pub example: &'static str,
+    /// The body of the example.
+    pub example_body: Option<&'static str>,
+    /// The status of success.
+    pub status: u16,
+    pub(crate) takes: Option<Form>,
+    pub(crate) gives: Option<Form>,
+    pub(crate) refuses: &'static [Kind],
+    pub(crate) absent: Option<&'static str>,
+    pub(crate) query: &'static [(&'static str, &'static str)],
+    pub(crate) handler: fn(Ask) -> Answer,
+}
+
+/// A row begins: what it is and who may.
+pub(crate) const fn route(
+    verb: Verb,
+    path: &'static str,
+    operation: &'static str,
+    who: Who,
+    handler: fn(Ask) -> Answer,
+) -> Route {
+    Route {
+        verb,
+        path,
+        operation,
+        who,
+        summary: "",
+        example: path,
+        example_body: None,
+        status: 200,
+        takes: None,
+        gives: None,
+        refuses: &[],
+        absent: None,
+        query: &[],
+        handler,
+    }
+}
+
+impl Route {
+    pub(crate) const fn says(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+    pub(crate) const fn at(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
+    }
+    pub(crate) const fn takes<T: utoipa::ToSchema>(mut self, example: &'static str) -> Self {
+        self.takes = Some(Form::of::<T>());
+        self.example_body = Some(example);
+        self
+    }
+    pub(crate) const fn gives<T: utoipa::ToSchema>(mut self, status: u16) -> Self {
+        self.gives = Some(Form::of::<T>());
+        self.status = status;
+        self
+    }
+    pub(crate) const fn refuses(mut self, kinds: &'static [Kind]) -> Self {
+        self.refuses = kinds;
+        self
+    }
+    /// What the answer says when something the path names is absent, or hidden from whoever
+    /// asks: the same bytes for both (law 4), so the text comes from the path alone.
+    pub(crate) const fn absent(mut self, text: &'static str) -> Self {
+        self.absent = Some(text);
+        self
+    }
+    pub(crate) const fn query(mut self, parameters: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = parameters;
+        self
+    }
+
+    /// The names of its path parameters, in order.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// The text for what is absent, with the parameters as they came.
+    pub(crate) fn absent_text(&self, path: &[(String, String)]) -> Option<String> {
+        let text = self.absent?.to_owned();
+        Some(path.iter().fold(text, |text, (name, value)| text.replace(&format!("{{{name}}}"), value)))
+    }
+}
+
+/// What a handler is given.
+pub(crate) struct Ask {
+    pub house: Arc<House>,
+    pub caller: Option<Caller>,
+    pub path: Vec<(String, String)>,
+    pub uri: Uri,
+    pub body: Vec<u8>,
+}
+
+impl Ask {
+    /// Who asks; routes for everyone have nobody.
+    pub fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or_else(Problem::sign_in_needed)
+    }
+
+    /// A path parameter, parsed. The text of a parse error is for the person.
+    pub fn part<T, E: std::fmt::Display>(&self, name: &str, parse: fn(&str) -> Result<T, E>) -> Result<T, Problem> {
+        let value = self.path.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+        parse(value).map_err(|error| Problem::unusable(format!("{value:?} in the path can not be used: {error}")))
+    }
+
+    /// The body as a document. Unknown fields are refused, so that a misspelt one is not
+    /// silently without effect.
+    pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Problem::new(Kind::BadDocument, format!("The body is not what was expected: {error}")))
+    }
+
+    /// The query as a document.
+    pub fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        match axum::extract::Query::try_from_uri(&self.uri) {
+            Ok(axum::extract::Query(query)) => Ok(query),
+            Err(error) => Err(Problem::new(Kind::BadQuery, error.body_text())),
+        }
+    }
+}
+
+/// A field of a document, parsed; the problem names the field.
+pub(crate) fn field<T, E: std::fmt::Display>(
+    name: &str,
+    value: &str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Problem> {
+    parse(value).map_err(|error| Problem::unusable(format!("{name} is {value:?}: {error}")))
+}
+
+/// What a handler answers.
+pub(crate) struct Reply {
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    fn json(status: StatusCode, document: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(document).map_err(|error| {
+            tracing::error!(event = "rest.encode_failed", %error);
+            Problem::unavailable()
+        })?;
+        Ok(Self { status, body })
+    }
+    /// 200 with a document.
+    pub fn ok(document: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::OK, document)
+    }
+    /// 201 with a document.
+    pub fn made(document: &impl Serialize) -> Result<Self, Problem> {
+        Self::json(StatusCode::CREATED, document)
+    }
+}

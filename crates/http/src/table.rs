@@ -1,0 +1,182 @@
+//! The table of routes. Dispatch, the OpenAPI description and the probes of the tests all
+//! read it, so a route that is not here does not exist, and one that is here is described.
+//!
+//! The examples, played from top to bottom on a new house of example.org, are a story in
+//! which each succeeds; a test plays it.
+
+use crate::model::{
+    AuditPage, Delegate, Delegates, DomainWithRecords, Domains, GroupWithMembers, Groups, Health, Made, Membership,
+    NewDomain, NewGroup, NewPassword, NewPerson, NewShared, PasswordSet, Person, Persons, ProblemKind, Removed,
+    SharedMailboxes, SharedWithDelegates, Suspension, TakenBack, Terms,
+};
+use crate::problem::Kind::{AddressTaken, RightNotHeld, Unusable};
+use crate::route::Verb::{Delete, Get, Post, Put};
+use crate::route::{Answer, Ask, Route, Who, route};
+use crate::{audit, delegates, domains, groups, health, openapi, persons, problem, shared};
+use postern_access::Duty;
+
+const PEOPLE: Who = Who::Has(Duty::ManagePeople);
+const GROUPS: Who = Who::Has(Duty::ManageGroups);
+const DOMAINS: Who = Who::Has(Duty::ManageDomains);
+const SHARED: Who = Who::Has(Duty::ManageShared);
+const GRANTS: Who = Who::Has(Duty::ManageGrants);
+
+/// A handler as the table keeps it.
+macro_rules! to {
+    ($handler:path) => {{
+        fn boxed(ask: Ask) -> Answer {
+            Box::pin($handler(ask))
+        }
+        boxed
+    }};
+}
+
+/// Every route.
+pub static ROUTES: &[Route] = &[
+    route(Get, "/healthz", "health.alive", Who::Anyone, to!(health::alive))
+        .says("The process answers.")
+        .gives::<Health>(200),
+    route(Get, "/readyz", "health.ready", Who::Anyone, to!(health::ready))
+        .says("The server and its database answer.")
+        .gives::<Health>(200),
+    route(Get, "/api/v1/openapi.json", "openapi", Who::Anyone, to!(openapi::serve)).says("This description."),
+    route(Get, "/api/v1/problems/{slug}", "problems.show", Who::Anyone, to!(problem::explain))
+        .says("What a kind of problem means.")
+        .at("/api/v1/problems/absent")
+        .gives::<ProblemKind>(200)
+        .absent("No kind of problem is called {slug}"),
+    // Domains.
+    route(Post, "/api/v1/domains", "domains.add", DOMAINS, to!(domains::add))
+        .says("Makes a domain ours; answers with the DNS records to publish.")
+        .takes::<NewDomain>(r#"{"domain":"example.net"}"#)
+        .gives::<DomainWithRecords>(201)
+        .refuses(&[AddressTaken]),
+    route(Get, "/api/v1/domains", "domains.list", DOMAINS, to!(domains::list))
+        .says("Every domain of the organisation.")
+        .gives::<Domains>(200),
+    route(Get, "/api/v1/domains/{domain}", "domains.show", DOMAINS, to!(domains::show))
+        .says("A domain with the DNS records to publish.")
+        .at("/api/v1/domains/example.net")
+        .gives::<DomainWithRecords>(200)
+        .absent("There is no domain {domain} here"),
+    route(Delete, "/api/v1/domains/{domain}", "domains.remove", DOMAINS, to!(domains::remove))
+        .says("Takes a domain away that no address uses.")
+        .at("/api/v1/domains/example.net")
+        .gives::<Removed>(200)
+        .absent("There is no domain {domain} here"),
+    // Persons.
+    route(Post, "/api/v1/persons", "persons.add", PEOPLE, to!(persons::add))
+        .says("Adds a person with their own mailboxes.")
+        .takes::<NewPerson>(r#"{"address":"alice@example.org","name":"Alice","password":"quiet garden by the river"}"#)
+        .gives::<Made>(201)
+        .refuses(&[AddressTaken]),
+    route(Get, "/api/v1/persons", "persons.list", PEOPLE, to!(persons::list))
+        .says("Every person.")
+        .gives::<Persons>(200),
+    route(Get, "/api/v1/persons/{address}", "persons.show", PEOPLE, to!(persons::show))
+        .says("One person.")
+        .at("/api/v1/persons/alice@example.org")
+        .gives::<Person>(200)
+        .absent("There is no person {address}"),
+    route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PEOPLE, to!(persons::set_password))
+        .says("Gives a person another password. Their sessions end.")
+        .at("/api/v1/persons/alice@example.org/password")
+        .takes::<NewPassword>(r#"{"password":"loud garden by the river"}"#)
+        .gives::<PasswordSet>(200)
+        .absent("There is no person {address}"),
+    route(Post, "/api/v1/persons/{address}/suspend", "persons.suspend", Who::Has(Duty::Suspend), to!(persons::suspend))
+        .says("Suspends a person: their sessions end, their mail stays.")
+        .at("/api/v1/persons/alice@example.org/suspend")
+        .gives::<Suspension>(200)
+        .absent("There is no person {address}"),
+    route(Post, "/api/v1/persons/{address}/resume", "persons.resume", Who::Has(Duty::Suspend), to!(persons::resume))
+        .says("Lets a suspended person back.")
+        .at("/api/v1/persons/alice@example.org/resume")
+        .gives::<Suspension>(200)
+        .absent("There is no person {address}"),
+    // Groups.
+    route(Post, "/api/v1/groups", "groups.add", GROUPS, to!(groups::add))
+        .says("Makes a group.")
+        .takes::<NewGroup>(r#"{"address":"team@example.org","name":"Team","members":["alice@example.org"]}"#)
+        .gives::<Made>(201)
+        .refuses(&[AddressTaken]),
+    route(Get, "/api/v1/groups", "groups.list", GROUPS, to!(groups::list)).says("Every group.").gives::<Groups>(200),
+    route(Get, "/api/v1/groups/{address}", "groups.show", GROUPS, to!(groups::show))
+        .says("A group with its members.")
+        .at("/api/v1/groups/team@example.org")
+        .gives::<GroupWithMembers>(200)
+        .absent("There is no group {address}"),
+    route(Put, "/api/v1/groups/{address}/members/{member}", "groups.add-member", GROUPS, to!(groups::add_member))
+        .says("Adds a member to a group; they gain what the group was granted.")
+        .at("/api/v1/groups/team@example.org/members/admin@example.org")
+        .gives::<Membership>(200)
+        .absent("There is no group {address}, or nobody called {member}"),
+    route(
+        Delete,
+        "/api/v1/groups/{address}/members/{member}",
+        "groups.remove-member",
+        GROUPS,
+        to!(groups::remove_member),
+    )
+    .says("Takes a member out of a group.")
+    .at("/api/v1/groups/team@example.org/members/admin@example.org")
+    .gives::<Membership>(200)
+    .absent("There is no group {address}, or nobody called {member}"),
+    route(Delete, "/api/v1/groups/{address}", "groups.remove", GROUPS, to!(groups::remove))
+        .says("Deletes a group with the grants it holds.")
+        .at("/api/v1/groups/team@example.org")
+        .gives::<Removed>(200)
+        .absent("There is no group {address}"),
+    // Shared mailboxes.
+    route(Post, "/api/v1/shared", "shared.add", SHARED, to!(shared::add))
+        .says("Makes a shared mailbox; members become delegates with full access and send-as.")
+        .takes::<NewShared>(r#"{"address":"support@example.org","name":"Support","aliases":["help@example.org"]}"#)
+        .gives::<Made>(201)
+        .refuses(&[AddressTaken]),
+    route(Get, "/api/v1/shared", "shared.list", SHARED, to!(shared::list))
+        .says("Every shared mailbox.")
+        .gives::<SharedMailboxes>(200),
+    route(Get, "/api/v1/shared/{address}", "shared.show", SHARED, to!(shared::show))
+        .says("A shared mailbox with its addresses and delegates.")
+        .at("/api/v1/shared/support@example.org")
+        .gives::<SharedWithDelegates>(200)
+        .absent("There is no shared mailbox {address}"),
+    // Delegates.
+    route(Put, "/api/v1/shared/{address}/delegates/{grantee}", "delegates.give", GRANTS, to!(delegates::give))
+        .says("Makes a person or group a delegate of the whole mailbox, or changes what they were given.")
+        .at("/api/v1/shared/support@example.org/delegates/alice@example.org")
+        .takes::<Terms>(r#"{"role":"editor","send_as":true,"until":"2046-11-22T21:00:00Z"}"#)
+        .gives::<Delegate>(200)
+        .refuses(&[RightNotHeld])
+        .absent("There is no shared mailbox {address}, or no person or group {grantee}"),
+    route(Get, "/api/v1/shared/{address}/delegates", "delegates.list", GRANTS, to!(delegates::list))
+        .says("Who may do what in a shared mailbox.")
+        .at("/api/v1/shared/support@example.org/delegates")
+        .gives::<Delegates>(200)
+        .absent("There is no shared mailbox {address}"),
+    route(
+        Delete,
+        "/api/v1/shared/{address}/delegates/{grantee}",
+        "delegates.take-back",
+        Who::Has(Duty::Revoke),
+        to!(delegates::take_back),
+    )
+    .says("Takes back everything that someone holds in a shared mailbox. It holds from their next command on.")
+    .at("/api/v1/shared/support@example.org/delegates/alice@example.org")
+    .gives::<TakenBack>(200)
+    .absent("There is no shared mailbox {address}, or {grantee} holds nothing in it"),
+    // The trail.
+    route(Get, "/api/v1/audit", "audit.list", Who::Has(Duty::ReadAudit), to!(audit::list))
+        .says("The trail, newest first.")
+        .at("/api/v1/audit?limit=10&actor=alice@example.org")
+        .query(&[
+            ("account", "Only what happened in the account with this address."),
+            ("actor", "Only what the person with this address did."),
+            ("since", "Only from this time on (RFC 3339)."),
+            ("before", "Only events older than this one: `next_before` of the page before."),
+            ("limit", "At most this many, 1 to 500; 50 when left out."),
+        ])
+        .gives::<AuditPage>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account or person in the trail"),
+];

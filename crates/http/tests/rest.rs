@@ -1,0 +1,358 @@
+//! REST over a real house on SQLite: the table's own story, every route's door, every kind
+//! of refusal, and the golden description.
+
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode};
+use postern_access::PlaintextSignIn;
+use postern_app::{Founder, House, HouseOptions};
+use postern_http::{Kind, PeerUid, ROUTES, Route, Verb, Who, router};
+use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
+use postern_types::{Address, Domain, Limits, Secret, Timestamp};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// 2026-11-22T21:00:00Z; a second passes with every request.
+const NOW: Timestamp = Timestamp(1_795_381_200_000);
+
+struct Scene {
+    house: Arc<House>,
+    clock: Arc<ManualClock>,
+    _folder: TempDir,
+}
+
+struct Reply {
+    status: u16,
+    kind: String,
+    body: Value,
+    response: Response<()>,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let (disk, limits) = (Arc::new(RealDisk), Limits::default());
+        let options = DbOptions::new(folder.path(), DatabaseUrl::Sqlite);
+        let clock = Arc::new(ManualClock::new(NOW));
+        let db = Db::open(options, disk.clone(), clock.clone()).unwrap();
+        let blobs = Blobs::in_folder(&folder.path().join("blobs"), &BlobOptions::new([7; 32], &limits), disk);
+        let house = House::open(HouseOptions {
+            db,
+            blobs,
+            limits,
+            hostname: "mail.example.org".into(),
+            plaintext_sign_in: PlaintextSignIn::Never,
+            password_places: 1,
+        })
+        .unwrap();
+        let founder = Founder {
+            domain: Domain::parse("example.org").unwrap(),
+            admin: Address::parse("admin@example.org").unwrap(),
+            password: Secret::new("a door in the garden wall"),
+        };
+        house.found(&house.operator(0).unwrap(), founder).await.unwrap();
+        Self { house, clock, _folder: folder }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Reply {
+        self.clock.advance_ms(1000);
+        let response = router(Arc::clone(&self.house)).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let response = Response::from_parts(parts, ());
+        let kind = response.headers().get("content-type").map_or("", |value| value.to_str().unwrap()).to_owned();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Reply { status: response.status().as_u16(), kind, body, response }
+    }
+
+    /// As the operator with user id 1000.
+    async fn ask(&self, method: &str, target: &str, body: Option<&str>) -> Reply {
+        let mut request = request(method, target, body);
+        request.extensions_mut().insert(PeerUid(1000));
+        self.send(request).await
+    }
+
+    async fn example(&self, route: &Route) -> Reply {
+        self.ask(route.verb.method().as_str(), route.example, route.example_body).await
+    }
+
+    /// The slug, status and text of a refusal.
+    async fn refused(&self, method: &str, target: &str, body: Option<&str>) -> (String, u16, String) {
+        let reply = self.ask(method, target, body).await;
+        slug_of(&reply)
+    }
+}
+
+fn request(method: &str, target: &str, body: Option<&str>) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(target);
+    if body.is_some() {
+        request = request.header("content-type", "application/json");
+    }
+    request.body(body.map_or_else(Body::empty, |text| Body::from(text.to_owned()))).unwrap()
+}
+
+/// A problem document (RFC 9457 section 3), checked for what all have in common.
+fn slug_of(reply: &Reply) -> (String, u16, String) {
+    assert_eq!(reply.kind, "application/problem+json", "{}", reply.body);
+    let text = |name: &str| reply.body[name].as_str().unwrap_or_default().to_owned();
+    let slug = text("type").strip_prefix("/api/v1/problems/").expect("a type of ours").to_owned();
+    let kind = Kind::of_slug(&slug).expect("a known kind");
+    assert_eq!(
+        (reply.status, json!(reply.status), text("title")),
+        (kind.status(), reply.body["status"].clone(), kind.title().to_owned())
+    );
+    (slug, reply.status, text("detail"))
+}
+
+/// The examples of the table, from top to bottom, each with the status it promises.
+#[tokio::test]
+async fn the_examples_of_the_table_are_a_story_that_works() {
+    let scene = Scene::new().await;
+    for route in ROUTES {
+        let reply = scene.example(route).await;
+        assert_eq!(reply.status, route.status, "{}: {}", route.operation, reply.body);
+        assert_eq!((reply.kind.as_str(), reply.body.is_object()), ("application/json", true), "{}", route.operation);
+        assert_eq!(reply.response.headers()["cache-control"], "no-store");
+    }
+}
+
+/// Whoever did not come by the socket may ask for health and the description alone.
+#[tokio::test]
+async fn without_peer_credentials_every_administrative_door_is_shut() {
+    let scene = Scene::new().await;
+    for route in ROUTES {
+        let method = route.verb.method();
+        let reply = scene.send(request(method.as_str(), route.example, route.example_body)).await;
+        match route.who {
+            Who::Anyone => assert_eq!(reply.status, route.status, "{}", route.operation),
+            Who::Has(_) => {
+                assert_eq!(slug_of(&reply).0, "sign-in-needed", "{}", route.operation);
+                assert!(reply.response.headers().contains_key("www-authenticate"), "RFC 9110 section 11.6.1");
+            }
+        }
+    }
+    let reply = scene.ask("GET", "/api/v1/persons", None).await;
+    assert_eq!(reply.body["persons"].as_array().unwrap().len(), 1, "nothing was done");
+}
+
+/// With the socket, each is open: it answers, if only that this is not there.
+#[tokio::test]
+async fn with_peer_credentials_every_door_leads_somewhere() {
+    let scene = Scene::new().await;
+    for route in ROUTES {
+        let reply = scene.example(route).await;
+        assert!(!matches!(reply.status, 401 | 405 | 500..), "{}: {}", route.operation, reply.body);
+        assert_ne!(reply.body["type"], "/api/v1/problems/no-such-route", "{}", route.operation);
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_is_shown_and_can_be_taken_back() {
+    let scene = Scene::new().await;
+    scene.ask("POST", "/api/v1/persons", Some(r#"{"address":"Alice@Example.org","name":"Alice"}"#)).await;
+    let made = r#"{"address":"support@example.org","aliases":["help@example.org"],"members":["alice@example.org"]}"#;
+    assert_eq!(scene.ask("POST", "/api/v1/shared", Some(made)).await.status, 201);
+
+    let shown = scene.ask("GET", "/api/v1/shared/SUPPORT@example.org", None).await.body;
+    assert_eq!(shown["addresses"], json!(["support@example.org", "help@example.org"]));
+    let delegate = &shown["delegates"][0];
+    assert_eq!(delegate["grantee"], "alice@example.org");
+    assert_eq!((&delegate["rights"], &delegate["role"]), (&json!("lrswipkxte"), &json!("full-access")));
+    assert_eq!((&delegate["send_as"], &delegate["given_by"]), (&json!(true), &json!("operator(1000)")));
+    assert_eq!(delegate["created_at"], "2026-11-22T21:00:02Z");
+
+    let terms = r#"{"rights":"lr","until":"2026-12-24T12:00:00+01:00"}"#;
+    let given = scene.ask("PUT", "/api/v1/shared/support@example.org/delegates/alice@example.org", Some(terms)).await;
+    assert_eq!((given.status, &given.body["role"]), (200, &json!("reader")), "{}", given.body);
+    assert_eq!((&given.body["until"], &given.body["send_as"]), (&json!("2026-12-24T11:00:00Z"), &json!(false)));
+
+    let target = "/api/v1/shared/support@example.org/delegates/alice@example.org";
+    assert_eq!(scene.ask("DELETE", target, None).await.body["removed"], 1);
+    let (slug, _, text) = scene.refused("DELETE", target, None).await;
+    assert_eq!((slug.as_str(), text.contains("alice@example.org holds nothing")), ("absent", true), "{text}");
+
+    let trail = scene.ask("GET", "/api/v1/audit?account=support@example.org", None).await.body;
+    let actions: Vec<&str> =
+        trail["events"].as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
+    assert_eq!(
+        actions,
+        ["grant.revoked", "grant.given", "grant.given", "shared.alias-added", "shared.added"],
+        "newest first"
+    );
+    assert_eq!(trail["events"][0]["actor"], "operator(1000)");
+    assert_eq!(trail["events"][0]["protocol"], "socket");
+}
+
+/// Pages neither repeat an event nor leave one out.
+#[tokio::test]
+async fn the_trail_is_read_in_pages() {
+    let scene = Scene::new().await;
+    for name in ["a", "b", "c", "d"] {
+        scene.ask("POST", "/api/v1/domains", Some(&format!(r#"{{"domain":"{name}.example"}}"#))).await;
+    }
+    let whole = scene.ask("GET", "/api/v1/audit", None).await.body;
+    let mut pages = Vec::new();
+    let mut target = "/api/v1/audit?limit=2".to_owned();
+    loop {
+        let page = scene.ask("GET", &target, None).await.body;
+        pages.extend(page["events"].as_array().unwrap().clone());
+        let Some(before) = page["next_before"].as_str() else { break };
+        target = format!("/api/v1/audit?limit=2&before={before}");
+    }
+    assert_eq!(&pages, whole["events"].as_array().unwrap());
+    assert!(pages.len() >= 6 && whole["next_before"].is_null(), "{} events", pages.len());
+    assert_eq!(scene.ask("GET", "/api/v1/audit?since=2026-11-22T22:00:00Z", None).await.body["events"], json!([]));
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_was_wrong() {
+    let scene = Scene::new().await;
+    let persons = "/api/v1/persons";
+    let cases = [
+        ("POST", persons, Some("{"), "bad-document", "EOF"),
+        ("POST", persons, Some(r#"{"adress":"a@example.org"}"#), "bad-document", "unknown field `adress`"),
+        ("POST", persons, Some(r#"{"address":"alice"}"#), "unusable", "address is \"alice\": an address looks like"),
+        ("POST", persons, Some(r#"{"address":"a@example.com"}"#), "unusable", "postern domain add example.com"),
+        ("POST", persons, Some(r#"{"address":"a@example.org","password":"short"}"#), "unusable", "at least 15"),
+        ("POST", persons, Some(r#"{"address":"admin@example.org"}"#), "address-taken", "admin@example.org is taken"),
+        (
+            "POST",
+            "/api/v1/groups",
+            Some(r#"{"address":"g@example.org","members":["x@example.org"]}"#),
+            "unusable",
+            "x@example.org",
+        ),
+        ("GET", "/api/v1/persons/alice@example.org", None, "absent", "There is no person alice@example.org"),
+        ("GET", "/api/v1/persons/alice", None, "unusable", "\"alice\" in the path"),
+        ("DELETE", "/api/v1/domains/example.org", None, "unusable", "in use by admin@example.org"),
+        ("GET", "/api/v1/audit?acount=x", None, "bad-query", "unknown field `acount`"),
+        ("GET", "/api/v1/audit?limit=0", None, "unusable", "1 to 500"),
+        ("GET", "/api/v1/audit?before=0", None, "unusable", "evt_42"),
+        ("GET", "/api/v1/audit?account=nobody@example.org", None, "absent", "no such account"),
+        ("GET", "/api/v1/nothing", None, "no-such-route", "/api/v1/openapi.json"),
+        ("PATCH", persons, None, "no-such-method", "takes POST, GET, HEAD"),
+    ];
+    for (method, target, body, slug, text) in cases {
+        let refused = scene.refused(method, target, body).await;
+        assert_eq!(refused.0, slug, "{method} {target}: {refused:?}");
+        assert!(refused.2.contains(text), "{method} {target}: {refused:?}");
+    }
+    let allow = scene.ask("PATCH", persons, None).await.response.headers()["allow"].clone();
+    assert_eq!(allow, "POST, GET, HEAD", "RFC 9110 section 15.5.6");
+}
+
+/// Every route that takes a document bounds it, wants JSON, and refuses what it does not know.
+#[tokio::test]
+async fn every_document_is_bounded_and_strict() {
+    let scene = Scene::new().await;
+    for route in ROUTES.iter().filter(|route| route.example_body.is_some()) {
+        let method = route.verb.method();
+        let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(70_000));
+        assert_eq!(scene.refused(method.as_str(), route.example, Some(&large)).await.0, "too-large");
+        let unknown = Some(r#"{"no_such_field":1}"#);
+        assert_eq!(scene.refused(method.as_str(), route.example, unknown).await.0, "bad-document");
+        let mut plain = Request::builder().method(method).uri(route.example).body(Body::from("{}")).unwrap();
+        plain.extensions_mut().insert(PeerUid(0));
+        assert_eq!(slug_of(&scene.send(plain).await).0, "not-json", "{}", route.operation);
+    }
+}
+
+/// A password comes in and never goes out: not in replies, not in refusals of the house.
+#[tokio::test]
+async fn passwords_are_not_echoed() {
+    let scene = Scene::new().await;
+    let secret = "silver key under the mat";
+    let body = format!(r#"{{"address":"bob@example.org","password":"{secret}"}}"#);
+    for target in ["/api/v1/persons", "/api/v1/persons"] {
+        let reply = scene.ask("POST", target, Some(&body)).await;
+        assert!(!reply.body.to_string().contains(secret), "{}", reply.body);
+    }
+    let everything = [scene.ask("GET", "/api/v1/persons", None).await, scene.ask("GET", "/api/v1/audit", None).await];
+    assert!(everything.iter().all(|reply| !reply.body.to_string().contains(secret)));
+}
+
+#[tokio::test]
+async fn a_suspended_person_is_shown_so() {
+    let scene = Scene::new().await;
+    scene.ask("POST", "/api/v1/persons", Some(r#"{"address":"carol@example.org"}"#)).await;
+    let state = async || {
+        scene.ask("GET", "/api/v1/persons/carol@example.org", None).await.body["state"].as_str().unwrap().to_owned()
+    };
+    scene.ask("POST", "/api/v1/persons/carol@example.org/suspend", None).await;
+    assert_eq!(state().await, "suspended");
+    scene.ask("POST", "/api/v1/persons/carol@example.org/resume", None).await;
+    assert_eq!(state().await, "active");
+}
+
+/// HEAD is GET without the body (RFC 9110 section 9.3.2).
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let scene = Scene::new().await;
+    let reply = scene.ask("HEAD", "/healthz", None).await;
+    assert_eq!((reply.status, reply.body), (StatusCode::OK.as_u16(), Value::Null));
+}
+
+#[tokio::test]
+async fn the_offline_way_is_the_same_router() {
+    let scene = Scene::new().await;
+    let house = Arc::clone(&scene.house);
+    let answered = postern_http::call(house, 7, "GET", "/api/v1/domains", None).await.unwrap();
+    let document: Value = serde_json::from_slice(&answered.body).unwrap();
+    assert_eq!((answered.status, &document["domains"][0]["domain"]), (200, &json!("example.org")));
+    assert_eq!(document, scene.ask("GET", "/api/v1/domains", None).await.body);
+    assert!(postern_http::call(Arc::clone(&scene.house), 7, "GET", "not a target", None).await.is_err());
+}
+
+/// The description is reviewed like code: `POSTERN_BLESS=1` writes it anew.
+#[test]
+fn the_description_is_the_golden_one() {
+    let text = serde_json::to_string_pretty(&postern_http::description()).unwrap() + "\n";
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    if std::env::var_os("POSTERN_BLESS").is_some() {
+        #[expect(clippy::disallowed_methods, reason = "a golden file is no mail")]
+        std::fs::write(&golden, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&golden).unwrap_or_default();
+    assert!(kept == text, "crates/http/openapi.json is not what the routes say; look, then set POSTERN_BLESS=1");
+}
+
+/// Every route is described with its documents, and every reference leads somewhere.
+#[test]
+fn the_description_is_complete() {
+    let description = serde_json::to_value(postern_http::description()).unwrap();
+    for route in ROUTES {
+        let method = route.verb.method().as_str().to_lowercase();
+        let operation = &description["paths"][route.path][&method];
+        assert_eq!(operation["operationId"], route.operation);
+        assert!(operation["responses"][route.status.to_string()].is_object(), "{}", route.operation);
+        assert!(operation["responses"]["503"].is_object(), "{}", route.operation);
+        assert_eq!(operation["responses"]["401"].is_object(), route.who != Who::Anyone, "{}", route.operation);
+        assert_eq!(operation["requestBody"].is_object(), route.example_body.is_some(), "{}", route.operation);
+        let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
+        assert!(parameters >= route.parameters().count(), "{}", route.operation);
+        assert!(route.verb != Verb::Get || route.example_body.is_none(), "GET has no body");
+    }
+    let mut references = Vec::new();
+    collect_references(&description, &mut references);
+    assert!(references.len() > ROUTES.len());
+    for reference in references {
+        assert!(description.pointer(reference.trim_start_matches('#')).is_some(), "{reference} leads nowhere");
+    }
+}
+
+fn collect_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(text) if name == "$ref" => found.push(text.clone()),
+                    _ => collect_references(value, found),
+                }
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_references(value, found)),
+        _ => {}
+    }
+}
