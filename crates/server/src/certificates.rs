@@ -1,0 +1,76 @@
+//! A local certificate authority, so that a new house has TLS from its first minute.
+//!
+//! People's programs trust `tls/ca.pem` once; certificates of the server change below it. The
+//! authority may sign nothing but server names at one level (RFC 5280 section 4.2.1.9), and a
+//! certificate lives 820 days: some clients refuse longer ones from any authority.
+
+use postern_types::{Secret, Timestamp};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const AUTHORITY_DAYS: u32 = 3650;
+const SERVER_DAYS: u32 = 820;
+
+/// PEM texts of a new authority and of a server's certificate under it.
+pub struct Certificates {
+    /// The authority's certificate: what clients are told to trust.
+    pub authority: String,
+    /// The authority's key.
+    pub authority_key: Secret,
+    /// The server's certificate, then the authority's.
+    pub server: String,
+    /// The server's key.
+    pub server_key: Secret,
+}
+
+/// Why certificates could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificates could not be made: {0}")]
+pub struct CertificateError(#[from] rcgen::Error);
+
+/// Makes both for a server of this name; it also answers to localhost, 127.0.0.1 and ::1.
+pub fn make(hostname: &str, now: Timestamp) -> Result<Certificates, CertificateError> {
+    let authority = CertifiedIssuer::self_signed(authority(hostname, now), KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let server = server(hostname, now)?.signed_by(&key, &authority)?;
+    Ok(Certificates {
+        authority: authority.pem(),
+        authority_key: Secret::new(authority.key().serialize_pem()),
+        server: server.pem() + &authority.pem(),
+        server_key: Secret::new(key.serialize_pem()),
+    })
+}
+
+fn authority(hostname: &str, now: Timestamp) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::OrganizationName, "Postern");
+    params.distinguished_name.push(DnType::CommonName, format!("Postern local authority of {hostname}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    lasting(&mut params, now, AUTHORITY_DAYS);
+    params
+}
+
+fn server(hostname: &str, now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
+    let mut names = vec![hostname.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    names.dedup();
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, hostname);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    lasting(&mut params, now, SERVER_DAYS);
+    Ok(params)
+}
+
+/// From a day ago, for clients whose clock is behind.
+fn lasting(params: &mut CertificateParams, now: Timestamp, days: u32) {
+    let seconds = u64::try_from(now.seconds()).unwrap_or(0);
+    let now = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    params.not_before = now - DAY;
+    params.not_after = now + DAY * days;
+}

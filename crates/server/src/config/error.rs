@@ -1,0 +1,115 @@
+//! What is wrong with a configuration: where, why, and what to do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// A configuration that can not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    place: Place,
+    reason: String,
+    cure: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    File { file: PathBuf, line: Option<usize> },
+    Variable(String),
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::File { file, line: Some(line) } => write!(f, "{}, line {line}: ", file.display())?,
+            Place::File { file, line: None } => write!(f, "{}: ", file.display())?,
+            Place::Variable(name) => write!(f, "environment variable {name}: ")?,
+        }
+        write!(f, "{}\nNext step: {}", self.reason, self.cure)
+    }
+}
+
+impl ConfigError {
+    /// The line at fault, counted from 1, where one is.
+    pub fn line(&self) -> Option<usize> {
+        match self.place {
+            Place::File { line, .. } => line,
+            Place::Variable(_) => None,
+        }
+    }
+
+    pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        let cure = match error.kind() {
+            std::io::ErrorKind::NotFound => "give the right file with --config, or make a house with: postern init",
+            std::io::ErrorKind::PermissionDenied => "run this as the user the server runs as",
+            _ => "look at the file and its disk",
+        };
+        Self::of_file(file, None, format!("the configuration can not be read: {error}"), cure)
+    }
+
+    pub(super) fn in_file(file: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let line = error.span().map(|span| line_at(text, &span));
+        Self::of_file(file, line, error.message().trim_end().to_owned(), SEE_DEFAULTS)
+    }
+
+    pub(super) fn merged(file: &Path, error: &toml::de::Error) -> Self {
+        Self::of_file(file, None, error.message().trim_end().to_owned(), SEE_DEFAULTS)
+    }
+
+    pub(super) fn variable(name: &str, reason: String) -> Self {
+        let cure = "unset it, or give it a value as the key would have (postern config show --defaults)";
+        Self { place: Place::Variable(name.to_owned()), reason, cure: cure.to_owned() }
+    }
+
+    fn of_file(file: &Path, line: Option<usize>, reason: String, cure: &str) -> Self {
+        Self { place: Place::File { file: file.to_owned(), line }, reason, cure: cure.to_owned() }
+    }
+}
+
+const SEE_DEFAULTS: &str = "compare it with: postern config show --defaults";
+
+/// A key whose value will not do; where it stands is found afterwards.
+#[derive(Debug)]
+pub(super) struct Problem {
+    key: String,
+    reason: String,
+    cure: String,
+}
+
+impl Problem {
+    /// `key` is a path such as `listen.imaps`.
+    pub(super) fn new(key: impl Into<String>, reason: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { key: key.into(), reason: reason.into(), cure: cure.into() }
+    }
+
+    /// Names the line, or the variable that gave the value; `sources` has the variable of
+    /// each key that came from one.
+    pub(super) fn locate(self, file: &Path, text: &str, sources: &BTreeMap<String, String>) -> ConfigError {
+        if let Some(name) = sources.get(&self.key) {
+            return ConfigError { place: Place::Variable(name.clone()), reason: self.reason, cure: self.cure };
+        }
+        ConfigError::of_file(file, line_of_key(text, &self.key), self.reason, &self.cure)
+    }
+}
+
+fn line_at(text: &str, span: &Range<usize>) -> usize {
+    let upto = &text.as_bytes()[..span.start.min(text.len())];
+    upto.iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The line on which a key stands, or the nearest of its tables.
+fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut line = None;
+    for part in key.split('.') {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part) else { break };
+        line = Some(line_at(text, &name.span()));
+        let toml::de::DeValue::Table(inner) = value.get_ref() else { break };
+        table = inner;
+    }
+    line
+}

@@ -1,0 +1,182 @@
+//! The commented file: what `init` writes and `config show --defaults` prints.
+//!
+//! Both come from one text, so that what a newcomer finds in their file and what the manual
+//! command says never differ. In a file of a house only what was chosen is set; every other
+//! key stands there as a comment with its default.
+
+use super::check::{BLOBS, CERTIFICATE, IMAPS, KEY, LMTP};
+use super::limits::LIMITS;
+use postern_types::Limits;
+use std::fmt::Write;
+
+/// What a house chose for itself; everything else keeps its default.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `hostname`; the text's example without one.
+    pub hostname: Option<String>,
+    /// `[database] url`.
+    pub database_url: Option<String>,
+    /// `[listen]` imaps.
+    pub imaps: Option<Vec<String>>,
+    /// `[listen]` imap.
+    pub imap: Option<Vec<String>>,
+    /// `[listen]` lmtp.
+    pub lmtp: Option<Vec<String>>,
+    /// `[security]` plaintext_sign_in = "loopback" and exempt_loopback = true.
+    pub trust_loopback: bool,
+}
+
+/// Every listener on this machine only, at `base` + its well-known port, and what a house
+/// that nobody else can reach may allow; base 0 leaves the ports to the system.
+pub fn loopback(settings: Settings, base: u16) -> Settings {
+    let at = |port: u16| {
+        let port = if base == 0 { 0 } else { base.saturating_add(port) };
+        Some(vec![format!("127.0.0.1:{port}")])
+    };
+    Settings { imaps: at(993), imap: at(143), lmtp: at(24), trust_loopback: true, ..settings }
+}
+
+/// How defaults stand in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// As comments: the file says what this house chose.
+    AsComments,
+    /// As values: the file says everything.
+    AsValues,
+}
+
+/// The file.
+pub fn document(settings: &Settings, defaults: Shown) -> String {
+    let mut page = Page { text: String::new(), defaults };
+    page.opening();
+    let hostname = settings.hostname.as_deref().map(quoted);
+    page.key("The name that people's programs connect to.", "hostname", &quoted("mail.example.org"), hostname);
+    page.default(
+        "Where everything lies; begins at the folder of this file, as do all paths below.",
+        "data_dir",
+        "\".\"",
+    );
+    page.storage(settings);
+    page.listen(settings);
+    page.tls();
+    page.log();
+    page.limits();
+    page.security(settings);
+    page.text
+}
+
+struct Page {
+    text: String,
+    defaults: Shown,
+}
+
+impl Page {
+    fn opening(&mut self) {
+        self.line("# Postern's boot facts. People, mailboxes and policy live in the database: see `postern --help`.");
+        self.line("# A key of the environment comes first: POSTERN_DATABASE__URL, POSTERN_LISTEN__IMAPS …");
+        self.line(
+            "# After a change: `kill -HUP` for certificates, [log] and [security] limits; a restart for the rest.",
+        );
+    }
+
+    fn storage(&mut self, settings: &Settings) {
+        self.section("database");
+        let what = "\"sqlite:\" (files in data_dir) or \"postgres://user@host/name\".";
+        self.key(what, "url", &quoted("sqlite:"), settings.database_url.as_deref().map(quoted));
+        self.section("blobs");
+        self.default("Bodies of large messages.", "url", &quoted(BLOBS));
+    }
+
+    fn listen(&mut self, settings: &Settings) {
+        self.section("listen");
+        self.line("# Lists of \"address:port\" (port 0: the system chooses) and \"unix:path\".");
+        self.key("IMAP under TLS.", "imaps", &list(&IMAPS), settings.imaps.as_deref().map(list));
+        self.key("IMAP without TLS, this machine only.", "imap", "[]", settings.imap.as_deref().map(list));
+        self.key("Mail coming in by LMTP.", "lmtp", &list(&LMTP), settings.lmtp.as_deref().map(list));
+    }
+
+    fn tls(&mut self) {
+        self.section("tls");
+        self.default("PEM: the certificate and those between it and its root.", "certificate", &quoted(CERTIFICATE));
+        self.default("PEM: its private key.", "key", &quoted(KEY));
+    }
+
+    fn log(&mut self) {
+        self.section("log");
+        self.default("error, warn, info, debug, trace, or a filter: \"info,postern_imap=debug\".", "level", "\"info\"");
+        self.default("\"text\" or \"json\", on standard error.", "format", "\"text\"");
+    }
+
+    fn limits(&mut self) {
+        self.section("limits");
+        let defaults = Limits::default();
+        for key in &LIMITS {
+            self.default(key.what, key.name, &(key.get)(&defaults).to_string());
+        }
+    }
+
+    fn security(&mut self, settings: &Settings) {
+        let defaults = Limits::default();
+        self.section("security");
+        let loopback = settings.trust_loopback;
+        self.key(
+            "Sign-in without TLS: \"never\", or \"loopback\" for programs on this machine.",
+            "plaintext_sign_in",
+            &quoted("never"),
+            loopback.then(|| quoted("loopback")),
+        );
+        self.default(
+            "When a failed sign-in is answered, in milliseconds, whatever its cause.",
+            "failure_deadline_ms",
+            &defaults.failure_deadline_ms.to_string(),
+        );
+        self.default(
+            "Connections that have not signed in, from one address.",
+            "unauthenticated_per_address",
+            &defaults.unauthenticated_per_address.to_string(),
+        );
+        self.key(
+            "Connections from this machine are not counted.",
+            "exempt_loopback",
+            "false",
+            loopback.then(|| "true".to_owned()),
+        );
+        self.default(
+            "Who may deliver by LMTP over TCP besides this machine: \"192.0.2.0/24\" …",
+            "lmtp_networks",
+            "[]",
+        );
+    }
+
+    fn section(&mut self, name: &str) {
+        // Writing to a String can not fail.
+        let _ = write!(self.text, "\n[{name}]\n");
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn key(&mut self, what: &str, name: &str, default: &str, chosen: Option<String>) {
+        match chosen {
+            Some(value) => self.line(&format!("# {what}\n{name} = {value}")),
+            None => self.default(what, name, default),
+        }
+    }
+
+    fn default(&mut self, what: &str, name: &str, value: &str) {
+        let mark = if self.defaults == Shown::AsComments { "# " } else { "" };
+        let line = format!("# {what}\n{mark}{name} = {value}");
+        self.line(&line);
+    }
+}
+
+/// A TOML string; its escapes are those of TOML's own writer.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn list<T: AsRef<str>>(texts: &[T]) -> String {
+    toml::Value::Array(texts.iter().map(|text| toml::Value::from(text.as_ref())).collect()).to_string()
+}

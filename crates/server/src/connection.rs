@@ -1,0 +1,81 @@
+//! One connection as protocol sessions see it: [`Wire`] over TCP, TLS and unix sockets.
+//!
+//! No buffer is held while a connection is idle: bytes are read into the stack of the poll
+//! that finds them and only what came is appended, so thousands of idle sessions cost what
+//! their protocol remembers and no more.
+
+use postern_app::Peer;
+use postern_app::wire::Wire;
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+/// Bytes taken at once; a TLS record holds no more.
+const PIECE_BYTES: usize = 16 << 10;
+/// How long the farewell of TLS may take: a peer who does not read it loses nothing.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A stream and who is at its other end.
+pub(crate) struct Connection<S> {
+    stream: S,
+    peer: Peer,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
+    pub(crate) fn new(stream: S, peer: Peer) -> Self {
+        Self { stream, peer }
+    }
+
+    /// Ends the stream so that the peer sees an end and no break (RFC 8446 section 6.1).
+    pub(crate) async fn close(&mut self) {
+        // A peer that is gone needs no farewell.
+        let _ = tokio::time::timeout(FAREWELL, self.stream.shutdown()).await;
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        let mut piece = [const { MaybeUninit::<u8>::uninit() }; PIECE_BYTES];
+        let mut piece = ReadBuf::uninit(&mut piece);
+        Pin::new(&mut self.stream).poll_read(context, &mut piece).map_ok(|()| {
+            buffer.extend_from_slice(piece.filled());
+            piece.filled().len()
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for &mut Connection<S> {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        poll_fn(|context| self.poll_read(context, buffer)).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_is_appended_and_the_end_is_nothing() {
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let mut connection = Connection::new(near, Peer { address: None, encrypted: false });
+        let mut wire = &mut connection;
+        let sent: Vec<u8> = (0..100_000u32).map(|number| (number % 251) as u8).collect();
+        far.write_all(&sent).await.unwrap();
+        drop(far);
+        let mut got = b"before".to_vec();
+        while wire.read(&mut got).await.unwrap() > 0 {}
+        assert_eq!(&got[..6], b"before");
+        assert!(got[6..] == sent, "every byte, in order");
+    }
+}

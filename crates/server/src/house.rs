@@ -1,0 +1,103 @@
+//! Opening the house: its lock, its keys, its database and its bodies, in that order.
+//!
+//! The lock comes first: two processes on one data folder would each believe their own
+//! counters. Whoever holds an [`OpenHouse`] is the process of that folder until it is closed.
+
+use crate::config::Config;
+use postern_app::{House, HouseOptions};
+use postern_store::{BlobOptions, Blobs, Clock, DataLock, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the house did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// There is none.
+    #[error("{} holds no house: {reason}\nNext step: postern init --data {} …", folder.display(), folder.display())]
+    Absent {
+        /// The data folder.
+        folder: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// The data folder is held by another process, or does not fit this version.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key can not be read.
+    #[error("{}: {reason}\nNext step: bring the keys folder back from a backup", path.display())]
+    Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The house itself said no.
+    #[error(transparent)]
+    Refused(#[from] postern_app::Refused),
+}
+
+/// A house that is open, and the lock of its folder.
+pub struct OpenHouse {
+    house: Arc<House>,
+    _lock: DataLock,
+}
+
+impl OpenHouse {
+    /// The house.
+    pub fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
+    /// Closes the database in good order, then lets the folder go.
+    pub async fn close(self) {
+        self.house.db().close().await;
+    }
+}
+
+/// Opens the house of a configuration on this machine's disk and clock. Blocks while the
+/// database is brought to this version.
+pub fn open_house(config: &Config) -> Result<OpenHouse, HouseError> {
+    open_house_on(config, Arc::new(RealDisk), Arc::new(SystemClock))
+}
+
+/// The same on any disk and clock.
+pub(crate) fn open_house_on(
+    config: &Config,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+) -> Result<OpenHouse, HouseError> {
+    let key = blob_key(&config.data_dir, &*disk)?;
+    let lock = DataLock::acquire(&config.data_dir)?;
+    let options = DbOptions::new(&config.data_dir, config.database.clone());
+    let db = Db::open(options, disk.clone(), clock)?;
+    let blobs = Blobs::in_folder(&config.blobs, &BlobOptions::new(key, &config.limits), disk);
+    let house = House::open(HouseOptions {
+        db,
+        blobs,
+        limits: config.limits.clone(),
+        hostname: config.hostname.clone(),
+        plaintext_sign_in: config.security.plaintext_sign_in,
+        password_places: std::thread::available_parallelism().map_or(2, usize::from),
+    })?;
+    Ok(OpenHouse { house, _lock: lock })
+}
+
+/// Where the running server is asked: `admin.sock` of the data folder.
+pub fn admin_socket(config: &Config) -> PathBuf {
+    config.data_dir.join("admin.sock")
+}
+
+pub(crate) fn blob_key_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("keys").join("blob.key")
+}
+
+fn blob_key(data_dir: &Path, disk: &dyn Disk) -> Result<[u8; 32], HouseError> {
+    let path = blob_key_file(data_dir);
+    let failed = |reason: &str| HouseError::Key { path: path.clone(), reason: reason.to_owned() };
+    let bytes = disk.read(&path).map_err(|error| failed(&error.to_string()))?;
+    let Some(bytes) = bytes else {
+        let reason = format!("{} is not there", path.display());
+        return Err(HouseError::Absent { folder: data_dir.to_owned(), reason });
+    };
+    bytes.try_into().map_err(|_| failed("a key has 32 bytes"))
+}

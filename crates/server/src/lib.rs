@@ -1,0 +1,32 @@
+//! The process side of Postern: configuration, TLS, listeners, limits before sign-in, reload
+//! and drain.
+//!
+//! It owns sockets and knows no commands: bytes go to the protocol crates over
+//! [`postern_app::wire::Wire`], and they decide nothing that `app` has not decided. A whole
+//! server runs in one call, [`Server::start`], so that tests have the same one as people.
+
+mod admin;
+pub mod certificates;
+pub mod config;
+mod connection;
+mod house;
+mod listener;
+mod logging;
+mod ready;
+mod server;
+mod setup;
+mod socket;
+mod taken;
+mod tls;
+mod visitors;
+
+pub use config::{Config, ConfigError};
+pub use house::{HouseError, OpenHouse, admin_socket, open_house};
+pub use logging::Logging;
+pub use ready::{ReadyFile, ready_text};
+pub use server::{Reloaded, Running, Server, ServerError, StartOptions};
+pub use setup::{NewHouse, SetupError};
+pub use socket::{BindError, Bound};
+pub use tls::{Tls, TlsError};
+
+pub use postern_store::{Clock, Disk, RealDisk, SystemClock};

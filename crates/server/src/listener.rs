@@ -1,0 +1,241 @@
+//! Accepting connections: limits first, then TLS, then the protocol's session.
+//!
+//! The doors outlive everything that can go wrong with one visitor. When the process has no
+//! file left (EMFILE) a door waits a little instead of spinning, and says so once.
+
+use crate::config::Network;
+use crate::connection::Connection;
+use crate::socket::Bound;
+use crate::tls::Tls;
+use crate::visitors::{Admission, Allowance, Guest, Visitors};
+use postern_app::wire::{Shutdown, Wire};
+use postern_app::{House, Peer};
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A client on the slowest line shakes hands in less.
+const HANDSHAKE: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What is spoken at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// IMAP under TLS.
+    Imaps,
+    /// IMAP without.
+    Imap,
+    /// LMTP.
+    Lmtp,
+}
+
+impl Speaks {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Speaks::Imaps => "imaps",
+            Speaks::Imap => "imap",
+            Speaks::Lmtp => "lmtp",
+        }
+    }
+}
+
+/// What all doors share.
+pub(crate) struct Doors {
+    pub house: Arc<House>,
+    pub tls: Tls,
+    pub shutdown: Shutdown,
+    /// Cut: sessions that did not end by themselves.
+    pub cut: CancellationToken,
+    pub tasks: TaskTracker,
+    pub visitors: Arc<Visitors>,
+    pub rules: RwLock<Rules>,
+}
+
+/// What a reload may change.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub allowance: Allowance,
+    pub lmtp_networks: Vec<Network>,
+}
+
+/// A stream that was accepted, and from where.
+enum Visitor {
+    Tcp(TcpStream, IpAddr),
+    Unix(UnixStream),
+}
+
+impl Visitor {
+    fn address(&self) -> Option<IpAddr> {
+        match self {
+            Visitor::Tcp(_, address) => Some(*address),
+            Visitor::Unix(_) => None,
+        }
+    }
+}
+
+/// Accepts at one door until the server drains.
+pub(crate) async fn keep_door(doors: Arc<Doors>, bound: Bound, speaks: Speaks) {
+    let mut shutdown = doors.shutdown.clone();
+    let mut pause = None;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.requested() => return,
+            accepted = accept(&bound) => accepted,
+        };
+        match accepted {
+            Ok(visitor) => {
+                pause = None;
+                doors.receive(visitor, speaks);
+            }
+            Err(error) if concerns_one(&error) => {}
+            Err(error) => {
+                let wait = pause.map_or(FIRST_PAUSE, |last: Duration| (last * 2).min(LONGEST_PAUSE));
+                if pause.is_none() {
+                    tracing::error!(event = "listener.accept-failed", listener = speaks.name(), %error);
+                }
+                pause = Some(wait);
+                tokio::select! {
+                    () = shutdown.requested() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn accept(bound: &Bound) -> io::Result<Visitor> {
+    match bound {
+        Bound::Tcp(listener, _) => {
+            listener.accept().await.map(|(stream, from)| Visitor::Tcp(stream, from.ip().to_canonical()))
+        }
+        Bound::Unix(listener, _) => listener.accept().await.map(|(stream, _)| Visitor::Unix(stream)),
+    }
+}
+
+/// accept(2) also reports what went wrong with the one connection it would have given.
+fn concerns_one(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, PermissionDenied, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | PermissionDenied
+            | TimedOut
+    )
+}
+
+impl Doors {
+    fn receive(self: &Arc<Self>, visitor: Visitor, speaks: Speaks) {
+        let Some(guest) = self.admit(&visitor, speaks) else { return };
+        let doors = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let cut = doors.cut.clone();
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = doors.serve(visitor, speaks) => {}
+            }
+            drop(guest);
+        });
+    }
+
+    /// Whether this visitor may stay. Refusals are silent on the wire: it costs nothing to
+    /// come again, so an answer to each would cost us more than it costs them.
+    fn admit(&self, visitor: &Visitor, speaks: Speaks) -> Option<Option<Guest>> {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        let address = visitor.address();
+        if speaks == Speaks::Lmtp {
+            let is_near = address.is_none_or(|from| {
+                from.is_loopback() || rules.lmtp_networks.iter().any(|network| network.contains(from))
+            });
+            if !is_near {
+                tracing::warn!(event = "connection.refused", listener = speaks.name(), ?address, reason = "network");
+                return None;
+            }
+            return Some(None);
+        }
+        match self.visitors.admit(address, rules.allowance) {
+            Admission::Welcome(guest) => Some(guest),
+            Admission::Full => {
+                tracing::warn!(event = "connection.refused", listener = speaks.name(), ?address, reason = "too-many");
+                None
+            }
+        }
+    }
+
+    async fn serve(&self, visitor: Visitor, speaks: Speaks) {
+        let address = visitor.address();
+        match visitor {
+            Visitor::Tcp(stream, _) => {
+                // Replies are whole when they are written: waiting for more only delays them.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(event = "connection.ended", ?address, %error);
+                    return;
+                }
+                self.greet(stream, address, speaks).await;
+            }
+            Visitor::Unix(stream) => self.greet(stream, address, speaks).await,
+        }
+    }
+
+    async fn greet<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &self,
+        stream: S,
+        address: Option<IpAddr>,
+        speaks: Speaks,
+    ) {
+        if speaks != Speaks::Imaps {
+            let peer = Peer { address, encrypted: false };
+            return self.talk(Connection::new(stream, peer), speaks).await;
+        }
+        let Some(stream) = Box::pin(self.shake_hands(stream, address)).await else { return };
+        let peer = Peer { address, encrypted: true };
+        self.talk(Connection::new(stream, peer), speaks).await;
+    }
+
+    async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin + Send>(
+        &self,
+        stream: S,
+        address: Option<IpAddr>,
+    ) -> Option<Box<tokio_rustls::server::TlsStream<S>>> {
+        let mut shutdown = self.shutdown.clone();
+        let handshake = tokio::time::timeout(HANDSHAKE, self.tls.acceptor().accept(stream));
+        let reason = tokio::select! {
+            () = shutdown.requested() => return None,
+            shaken = handshake => match shaken {
+                Ok(Ok(stream)) => return Some(Box::new(stream)),
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no handshake in time".to_owned(),
+            },
+        };
+        tracing::debug!(event = "tls.handshake-failed", ?address, reason);
+        None
+    }
+
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send>(&self, mut connection: Connection<S>, speaks: Speaks) {
+        let (house, shutdown) = (Arc::clone(&self.house), self.shutdown.clone());
+        speak(house, &mut connection, shutdown, speaks).await;
+        connection.close().await;
+    }
+}
+
+async fn speak<W: Wire>(house: Arc<House>, wire: W, shutdown: Shutdown, speaks: Speaks) {
+    match speaks {
+        Speaks::Imaps | Speaks::Imap => Box::pin(postern_imap::serve(house, wire, shutdown)).await,
+        Speaks::Lmtp => Box::pin(postern_smtp::serve_lmtp(house, wire, shutdown)).await,
+    }
+}

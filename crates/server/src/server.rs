@@ -1,0 +1,233 @@
+//! A whole server in one value: the house, its doors, the administration socket, and how all
+//! of it is reloaded and ended.
+//!
+//! Ending is a drain: no new connection, every session is told and finishes what it has
+//! begun, those that do not are cut, then the database is closed in good order. What was
+//! acknowledged is on disk before that (docs/design.md law 3), so even a kill loses nothing of it.
+
+use crate::admin;
+use crate::config::{Config, ListenAddress};
+use crate::house::{HouseError, OpenHouse, admin_socket, open_house_on};
+use crate::listener::{Doors, Rules, Speaks, keep_door};
+use crate::socket::{BindError, Bound};
+use crate::tls::{Tls, TlsError};
+use crate::visitors::{Allowance, Visitors};
+use postern_app::House;
+use postern_app::wire::Shutdown;
+use postern_store::{Clock, Disk, RealDisk, SystemClock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Why a server did not start. Each text gives the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The house did not open.
+    #[error(transparent)]
+    House(#[from] HouseError),
+    /// The certificate can not be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A listener did not open.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Nothing is listened to.
+    #[error("[listen] in {0} names no address\nNext step: add imaps = [\"127.0.0.1:10993\"]")]
+    Deaf(String),
+}
+
+/// What a server runs on; tests bring their own disk and clock.
+pub struct StartOptions {
+    /// The configuration.
+    pub config: Config,
+    /// The disk of every durable write.
+    pub disk: Arc<dyn Disk>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl StartOptions {
+    /// On this machine's disk and clock.
+    pub fn new(config: Config) -> Self {
+        Self { config, disk: Arc::new(RealDisk), clock: Arc::new(SystemClock) }
+    }
+}
+
+/// Starts servers.
+pub struct Server;
+
+impl Server {
+    /// Opens the house and every listener; when this answers, all of them accept.
+    pub async fn start(options: StartOptions) -> Result<Running, ServerError> {
+        let StartOptions { config, disk, clock } = options;
+        if config.listen.imaps.is_empty() && config.listen.imap.is_empty() && config.listen.lmtp.is_empty() {
+            return Err(ServerError::Deaf(config.file.display().to_string()));
+        }
+        let tls = Tls::load(&config.tls)?;
+        let open = open(&config, disk, clock).await?;
+        match Self::start_in(&open, &config, tls) {
+            Ok(Opened { doors, switch, listeners }) => {
+                Ok(Running { open, doors, switch, listeners, config: RwLock::new(config) })
+            }
+            Err(error) => {
+                open.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn start_in(open: &OpenHouse, config: &Config, tls: Tls) -> Result<Opened, ServerError> {
+        // All of them before the first is served: a start that fails has greeted nobody.
+        let opened = open_listeners(config)?;
+        let admin = Bound::open("admin.sock", &ListenAddress::Unix(admin_socket(config)), &config.file)?;
+        let (switch, shutdown) = Shutdown::new();
+        let doors = Arc::new(Doors {
+            house: Arc::clone(open.house()),
+            tls,
+            shutdown,
+            cut: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            visitors: Arc::new(Visitors::default()),
+            rules: RwLock::new(rules(config)),
+        });
+        let mut listeners = BTreeMap::from([("admin".to_owned(), admin.to_string())]);
+        for (speaks, bound) in opened {
+            add_name(&mut listeners, speaks.name(), bound.to_string());
+            doors.tasks.spawn(keep_door(Arc::clone(&doors), bound, speaks));
+        }
+        doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
+        doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
+        Ok(Opened { doors, switch, listeners })
+    }
+}
+
+struct Opened {
+    doors: Arc<Doors>,
+    switch: watch::Sender<bool>,
+    listeners: BTreeMap<String, String>,
+}
+
+async fn open(config: &Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<OpenHouse, ServerError> {
+    let opening = config.clone();
+    let opened = tokio::task::spawn_blocking(move || open_house_on(&opening, disk, clock)).await;
+    let open = opened.map_err(|_| postern_app::Refused::Unavailable).map_err(HouseError::from)??;
+    if open.house().is_founded().await.map_err(HouseError::from)? {
+        return Ok(open);
+    }
+    open.close().await;
+    let reason = "its database was never founded".to_owned();
+    Err(HouseError::Absent { folder: config.data_dir.clone(), reason }.into())
+}
+
+fn open_listeners(config: &Config) -> Result<Vec<(Speaks, Bound)>, BindError> {
+    let wanted = [
+        (Speaks::Imaps, &config.listen.imaps),
+        (Speaks::Imap, &config.listen.imap),
+        (Speaks::Lmtp, &config.listen.lmtp),
+    ];
+    let all = wanted.into_iter().flat_map(|(speaks, addresses)| addresses.iter().map(move |address| (speaks, address)));
+    all.map(|(speaks, address)| Ok((speaks, Bound::open(speaks.name(), address, &config.file)?))).collect()
+}
+
+/// The first address of a kind has its name, further ones are counted from 2.
+fn add_name(listeners: &mut BTreeMap<String, String>, name: &str, address: String) {
+    let numbered = |number: usize| if number == 1 { name.to_owned() } else { format!("{name}.{number}") };
+    if let Some(free) = (1..).map(numbered).find(|name| !listeners.contains_key(name)) {
+        listeners.insert(free, address);
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        allowance: Allowance::new(&config.limits, config.security.exempt_loopback),
+        lmtp_networks: config.security.lmtp_networks.clone(),
+    }
+}
+
+/// A server that runs. [`Running::drain`] ends it in good order.
+pub struct Running {
+    open: OpenHouse,
+    doors: Arc<Doors>,
+    switch: watch::Sender<bool>,
+    listeners: BTreeMap<String, String>,
+    config: RwLock<Config>,
+}
+
+/// What came of a reload.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// The certificate: read again, or why the old one stays.
+    pub certificate: Result<(), TlsError>,
+    /// Sections that differ and hold only after a restart.
+    pub needs_restart: Vec<&'static str>,
+}
+
+impl Running {
+    /// Every listener with the address it really has; `admin` is the administration socket.
+    pub fn listeners(&self) -> &BTreeMap<String, String> {
+        &self.listeners
+    }
+
+    /// The house.
+    pub fn house(&self) -> &Arc<House> {
+        self.open.house()
+    }
+
+    /// Takes a new configuration as far as a running server can: certificates, who may
+    /// connect, and (by the caller) the log level.
+    pub fn reload(&self, fresh: Config) -> Reloaded {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        let needs_restart = differing(&config, &fresh);
+        let certificate = self.doors.tls.reload(&fresh.tls);
+        *self.doors.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(&fresh);
+        let old = config.clone();
+        // What needs a restart stays as it is in force, so that the next reload says so again.
+        *config = Config {
+            tls: fresh.tls,
+            log: fresh.log,
+            security: crate::config::Security { plaintext_sign_in: old.security.plaintext_sign_in, ..fresh.security },
+            limits: postern_types::Limits {
+                unauthenticated_per_address: fresh.limits.unauthenticated_per_address,
+                ..old.limits
+            },
+            ..old
+        };
+        Reloaded { certificate, needs_restart }
+    }
+
+    /// Ends the server: sessions are told, get this long, and are cut after it. Answers
+    /// whether all ended by themselves.
+    pub async fn drain(self, patience: Duration) -> bool {
+        let Running { open, doors, switch, listeners: _, config: _ } = self;
+        switch.send_replace(true);
+        doors.tasks.close();
+        let in_time = tokio::time::timeout(patience, doors.tasks.wait()).await.is_ok();
+        if !in_time {
+            tracing::warn!(event = "server.sessions-cut", sessions = doors.tasks.len());
+            doors.cut.cancel();
+            doors.tasks.wait().await;
+        }
+        drop(doors);
+        open.close().await;
+        in_time
+    }
+}
+
+fn differing(old: &Config, fresh: &Config) -> Vec<&'static str> {
+    let mut limits = fresh.limits.clone();
+    limits.unauthenticated_per_address = old.limits.unauthenticated_per_address;
+    let differences = [
+        ("hostname", old.hostname != fresh.hostname),
+        ("data_dir", old.data_dir != fresh.data_dir),
+        ("[database]", old.database != fresh.database),
+        ("[blobs]", old.blobs != fresh.blobs),
+        ("[listen]", old.listen != fresh.listen),
+        ("[log] format", old.log.format != fresh.log.format),
+        ("[limits]", old.limits != limits),
+        ("[security] plaintext_sign_in", old.security.plaintext_sign_in != fresh.security.plaintext_sign_in),
+    ];
+    differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}

@@ -1,0 +1,217 @@
+//! A new house: its folder, keys, certificates, organisation and first admin, then the
+//! configuration that makes it a house.
+//!
+//! `postern.toml` is written last: a folder with one holds a house that is whole. What a
+//! failed attempt wrote is taken away again, so that the next one starts from nothing; what
+//! was there before is never touched.
+
+use crate::certificates::{self, CertificateError};
+use crate::config::{Config, ConfigError, Settings, Shown, document};
+use crate::house::{HouseError, blob_key_file, open_house_on};
+use postern_app::Founder;
+use postern_store::{Clock, Disk, RealDisk, SystemClock};
+use postern_types::{Address, Domain, Secret, Timestamp};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Names that a house has in its folder, and that must be free for a new one.
+const NAMES: [&str; 12] = [
+    "postern.toml",
+    "keys",
+    "tls",
+    "lock",
+    "postern.db",
+    "postern.db-wal",
+    "postern.db-shm",
+    "bodies.db",
+    "bodies.db-wal",
+    "bodies.db-shm",
+    "blobs",
+    "search.db",
+];
+/// The group may pass (to `admin.sock` and the certificates) and look, others may not.
+const FOLDER_MODE: u32 = 0o750;
+const PRIVATE_MODE: u32 = 0o600;
+const GROUP_MODE: u32 = 0o640;
+const PUBLIC_MODE: u32 = 0o644;
+
+/// Why no house was made. Each text gives the next step.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// There is one.
+    #[error(
+        "{} holds a house already\nNext step: start it with `postern serve --config {}`, or choose another folder with --data",
+        folder.display(), folder.join("postern.toml").display()
+    )]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Something lies where a file of the house would.
+    #[error(
+        "{} has no postern.toml and is not free: {name} is in the way\nNext step: choose another folder with --data, or move {name} away",
+        folder.display()
+    )]
+    InTheWay {
+        /// The folder.
+        folder: PathBuf,
+        /// What is there.
+        name: &'static str,
+    },
+    /// The database is another house's.
+    #[error("the database holds a house already\nNext step: name an empty one with --database")]
+    DatabaseInUse,
+    /// The files can not be written.
+    #[error("{}: {error}\nNext step: make the folder writable, or choose another one with --data", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes")]
+    Random,
+    /// The settings do not make a configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No certificates.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// The house did not open.
+    #[error(transparent)]
+    House(#[from] HouseError),
+}
+
+/// What a new house is made of.
+#[derive(Debug, Clone)]
+pub struct NewHouse {
+    /// Its folder.
+    pub data_dir: PathBuf,
+    /// Its first domain.
+    pub domain: Domain,
+    /// Its first admin.
+    pub admin: Address,
+    /// Their password.
+    pub password: Secret,
+    /// What its configuration says; the host name is needed.
+    pub settings: Settings,
+}
+
+impl NewHouse {
+    /// Makes the house; it is whole and closed when this answers.
+    pub async fn make(self) -> Result<Config, SetupError> {
+        self.make_on(Arc::new(RealDisk), Arc::new(SystemClock)).await
+    }
+
+    /// The same on any disk and clock.
+    pub async fn make_on(self, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Config, SetupError> {
+        let folder = self.data_dir.clone();
+        check_free(&folder, &*disk)?;
+        let was_there = disk.exists(&folder).map_err(|error| at(&folder, error))?;
+        let made = self.fill(disk, clock).await;
+        if made.is_err() {
+            take_away(&folder, was_there);
+        }
+        made
+    }
+
+    async fn fill(self, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Config, SetupError> {
+        let file = self.data_dir.join("postern.toml");
+        let text = document(&self.settings, Shown::AsComments);
+        // The environment may say otherwise later; the house is made of what it was asked for.
+        let config = Config::parse(&file, &text, &[])?;
+        disk.create_dir_all(&self.data_dir).map_err(|error| at(&self.data_dir, error))?;
+        set_mode(&self.data_dir, FOLDER_MODE)?;
+        write_keys(&self.data_dir, &*disk)?;
+        write_certificates(&config, clock.wall(), &*disk)?;
+        self.found(&config, disk.clone(), clock).await?;
+        // A url may hold a password; without one the group may find the socket by this file.
+        let mode = if self.settings.database_url.is_some() { PRIVATE_MODE } else { GROUP_MODE };
+        put(&*disk, &file, text.as_bytes(), mode)?;
+        Ok(config)
+    }
+
+    async fn found(&self, config: &Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<(), SetupError> {
+        let opening = config.clone();
+        let opened = tokio::task::spawn_blocking(move || open_house_on(&opening, disk, clock)).await;
+        let open = opened.map_err(|_| HouseError::from(postern_app::Refused::Unavailable))??;
+        let founded = self.found_in(&open).await;
+        open.close().await;
+        founded
+    }
+
+    async fn found_in(&self, open: &crate::OpenHouse) -> Result<(), SetupError> {
+        let house = open.house();
+        if house.is_founded().await.map_err(HouseError::from)? {
+            return Err(SetupError::DatabaseInUse);
+        }
+        let operator = house.operator(rustix::process::getuid().as_raw()).map_err(HouseError::from)?;
+        let founder =
+            Founder { domain: self.domain.clone(), admin: self.admin.clone(), password: self.password.clone() };
+        Ok(house.found(&operator, founder).await.map_err(HouseError::from)?)
+    }
+}
+
+fn check_free(folder: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
+    for name in NAMES {
+        let path = folder.join(name);
+        if disk.exists(&path).map_err(|error| at(&path, error))? {
+            let folder = folder.to_owned();
+            return Err(match name {
+                "postern.toml" => SetupError::Exists { folder },
+                name => SetupError::InTheWay { folder, name },
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Only names that were free before.
+fn take_away(folder: &Path, was_there: bool) {
+    for name in NAMES {
+        let path = folder.join(name);
+        // What can not be taken away is named by the next attempt.
+        let _ = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+    }
+    if !was_there {
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+fn write_keys(data_dir: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
+    let file = blob_key_file(data_dir);
+    disk.create_dir_all(&data_dir.join("keys")).map_err(|error| at(&file, error))?;
+    let mut key = [0; 32];
+    SystemRandom::new().fill(&mut key).map_err(|_| SetupError::Random)?;
+    put(disk, &file, Secret::new(key).expose(), PRIVATE_MODE)
+}
+
+fn write_certificates(config: &Config, now: Timestamp, disk: &dyn Disk) -> Result<(), SetupError> {
+    let folder = config.data_dir.join("tls");
+    disk.create_dir_all(&folder).map_err(|error| at(&folder, error))?;
+    set_mode(&folder, FOLDER_MODE)?;
+    let made = certificates::make(&config.hostname, now)?;
+    put(disk, &folder.join("ca.pem"), made.authority.as_bytes(), PUBLIC_MODE)?;
+    put(disk, &folder.join("ca.key"), made.authority_key.expose(), PRIVATE_MODE)?;
+    put(disk, &config.tls.certificate, made.server.as_bytes(), PUBLIC_MODE)?;
+    put(disk, &config.tls.key, made.server_key.expose(), PRIVATE_MODE)
+}
+
+fn put(disk: &dyn Disk, path: &Path, bytes: &[u8], mode: u32) -> Result<(), SetupError> {
+    disk.replace_file_durably(path, bytes, mode).map_err(|error| at(path, error))?;
+    // The process may have been started with a mask that takes bits away.
+    set_mode(path, mode)
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), SetupError> {
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|error| at(path, error))
+}
+
+fn at(path: &Path, error: io::Error) -> SetupError {
+    SetupError::File { path: path.to_owned(), error }
+}

@@ -1,0 +1,227 @@
+//! A whole server, as `serve` runs it: a new house is made, every listener answers, a reload
+//! and a drain do what they say, and every way a start can fail gives its next step.
+
+use postern_server::config::{Config, ListenAddress, Settings, loopback};
+use postern_server::{NewHouse, Running, Server, SetupError, StartOptions};
+use postern_types::{Address, Domain, Secret};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Long enough for any machine; a test that needs it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn new_house(folder: &Path) -> NewHouse {
+    let settings = Settings { hostname: Some("mail.example.org".into()), ..Settings::default() };
+    NewHouse {
+        data_dir: folder.join("house"),
+        domain: Domain::parse("example.org").unwrap(),
+        admin: Address::parse("admin@example.org").unwrap(),
+        password: Secret::new("a password for the tests"),
+        settings: loopback(settings, 0),
+    }
+}
+
+async fn start(config: Config) -> Running {
+    Server::start(StartOptions::new(config)).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn running(folder: &Path) -> (Running, Config) {
+    let config = new_house(folder).make().await.unwrap();
+    (start(config.clone()).await, config)
+}
+
+fn port(running: &Running, name: &str) -> String {
+    running.listeners()[name].clone()
+}
+
+async fn tls(config: &Config, address: &str) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(config.data_dir.join("tls/ca.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap()
+}
+
+async fn line<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> String {
+    let mut text = String::new();
+    tokio::time::timeout(PATIENCE, stream.read_line(&mut text)).await.expect("a line comes").unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_new_house_has_its_files_and_no_second_one_is_made_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = new_house(folder.path()).make().await.unwrap();
+    let mode = |name: &str| {
+        let about = std::fs::metadata(config.data_dir.join(name)).unwrap();
+        about.permissions().mode() & 0o777
+    };
+    assert_eq!((mode("keys"), mode("keys/blob.key")), (0o700, 0o600));
+    assert_eq!((mode("tls/ca.key"), mode("tls/key.pem")), (0o600, 0o600));
+    assert_eq!((mode("tls"), mode("tls/ca.pem"), mode("tls/cert.pem")), (0o750, 0o644, 0o644));
+    assert_eq!((mode("."), mode("postern.toml")), (0o750, 0o640));
+    assert_eq!(std::fs::read(config.data_dir.join("keys/blob.key")).unwrap().len(), 32);
+
+    let again = new_house(folder.path()).make().await.unwrap_err();
+    assert!(matches!(again, SetupError::Exists { .. }));
+    let text = again.to_string();
+    let next = format!("Next step: start it with `postern serve --config {}`", config.file.display());
+    assert!(text.contains("holds a house already") && text.contains(&next), "{text}");
+}
+
+#[tokio::test]
+async fn a_house_that_can_not_be_made_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut new = new_house(folder.path());
+    // Port 1 on this machine: nobody listens there.
+    new.settings.database_url = Some("postgres://nobody@127.0.0.1:1/none".into());
+    new.make().await.unwrap_err();
+    assert!(!folder.path().join("house").exists());
+
+    let mut new = new_house(folder.path());
+    new.password = Secret::new("short");
+    let refusal = new.make().await.unwrap_err().to_string();
+    assert!(refusal.contains("at least 15 characters"), "{refusal}");
+    assert!(!folder.path().join("house").exists());
+}
+
+#[tokio::test]
+async fn what_lies_in_the_folder_already_is_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("house/keys");
+    std::fs::create_dir_all(&keys).unwrap();
+    let refusal = new_house(folder.path()).make().await.unwrap_err().to_string();
+    assert!(refusal.contains("keys is in the way"), "{refusal}");
+    assert!(keys.exists());
+}
+
+#[tokio::test]
+async fn every_listener_answers_and_a_drain_tells_the_sessions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, config) = running(folder.path()).await;
+
+    let mut imaps = BufReader::new(tls(&config, &port(&running, "imaps")).await);
+    assert!(line(&mut imaps).await.starts_with("* OK "));
+    let mut imap = BufReader::new(TcpStream::connect(port(&running, "imap")).await.unwrap());
+    assert!(line(&mut imap).await.starts_with("* OK "));
+    let mut lmtp = BufReader::new(TcpStream::connect(port(&running, "lmtp")).await.unwrap());
+    assert!(line(&mut lmtp).await.starts_with("220 "));
+
+    let socket = config.data_dir.join("admin.sock");
+    assert_eq!(running.listeners()["admin"], format!("unix:{}", socket.display()));
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    let mut admin = BufReader::new(UnixStream::connect(&socket).await.unwrap());
+    admin.write_all(b"GET /api/v1/persons HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(line(&mut admin).await, "HTTP/1.1 200 OK\r\n", "the kernel names the operator");
+
+    let drained = tokio::spawn(running.drain(PATIENCE));
+    assert!(line(&mut imaps).await.starts_with("* BYE "));
+    assert!(line(&mut imap).await.starts_with("* BYE "));
+    assert!(line(&mut lmtp).await.starts_with("421 "));
+    assert!(drained.await.unwrap(), "all ended by themselves");
+    assert!(!socket.exists());
+    let mut rest = Vec::new();
+    imaps.read_to_end(&mut rest).await.expect("TLS ends with a farewell");
+    assert!(rest.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_end_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, _config) = running(folder.path()).await;
+    let mut lmtp = BufReader::new(TcpStream::connect(port(&running, "lmtp")).await.unwrap());
+    line(&mut lmtp).await;
+    // In the middle of a transaction a session does not end by itself.
+    lmtp.write_all(b"LHLO there.example.net\r\nMAIL FROM:<visitor@example.net>\r\n").await.unwrap();
+    while !line(&mut lmtp).await.starts_with("250 2.1.0") {}
+    assert!(!running.drain(Duration::ZERO).await);
+    assert_eq!(line(&mut lmtp).await, "", "the connection is gone");
+}
+
+#[tokio::test]
+async fn a_reload_brings_a_new_certificate_to_the_next_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, config) = running(folder.path()).await;
+    let address = port(&running, "imaps");
+    let leaf = |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+    let first = tls(&config, &address).await;
+
+    let other_folder = tempfile::tempdir().unwrap();
+    let other = new_house(other_folder.path()).make().await.unwrap();
+    let fresh = Config { tls: other.tls.clone(), hostname: "mx.example.org".into(), ..config.clone() };
+    let reloaded = running.reload(fresh.clone());
+    reloaded.certificate.unwrap();
+    assert_eq!(reloaded.needs_restart, ["hostname"], "what a running server can not change is said");
+    assert_eq!(running.reload(fresh).needs_restart, ["hostname"], "and said again while it differs");
+
+    let second = tls(&other, &address).await;
+    assert_ne!(leaf(&first), leaf(&second));
+    drop((first, second));
+    assert!(running.drain(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_before_sign_in_and_a_reload_changes_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = new_house(folder.path()).make().await.unwrap();
+    config.security.exempt_loopback = false;
+    config.limits.unauthenticated_per_address = 2;
+    let running = start(config.clone()).await;
+    let connect = async || BufReader::new(TcpStream::connect(port(&running, "imap")).await.unwrap());
+
+    let (mut one, mut two, mut three) = (connect().await, connect().await, connect().await);
+    assert!(line(&mut one).await.starts_with("* OK "));
+    assert!(line(&mut two).await.starts_with("* OK "));
+    assert_eq!(line(&mut three).await, "", "the third is closed without a word");
+
+    config.limits.unauthenticated_per_address = 3;
+    assert!(running.reload(config).needs_restart.is_empty());
+    let mut four = connect().await;
+    assert!(line(&mut four).await.starts_with("* OK "));
+    drop((one, two, three, four));
+    assert!(running.drain(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn one_folder_has_one_server_and_a_taken_port_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (running, config) = running(folder.path()).await;
+    let second = Server::start(StartOptions::new(config)).await.err().expect("the folder is held").to_string();
+    assert!(second.contains(&format!("in use by process {}", std::process::id())), "{second}");
+
+    let other = tempfile::tempdir().unwrap();
+    let mut config = new_house(other.path()).make().await.unwrap();
+    config.listen.imaps = vec![port(&running, "imaps").parse::<ListenAddress>().unwrap()];
+    let taken = Server::start(StartOptions::new(config.clone())).await.err().expect("the port is held").to_string();
+    assert!(taken.contains("(imaps) is taken by process") && taken.contains("Next step: stop it"), "{taken}");
+    assert!(running.drain(PATIENCE).await);
+
+    // A start that failed has let everything go.
+    assert!(start(config).await.drain(PATIENCE).await);
+}
+
+#[tokio::test]
+async fn a_folder_without_a_house_says_how_to_make_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = new_house(folder.path()).make().await.unwrap();
+    std::fs::remove_dir_all(config.data_dir.join("keys")).unwrap();
+    let absent = Server::start(StartOptions::new(config.clone())).await.err().expect("no key").to_string();
+    assert!(absent.contains("holds no house") && absent.contains("Next step: postern init"), "{absent}");
+    config.tls.key = "nowhere.pem".into();
+    let absent = Server::start(StartOptions::new(config)).await.err().expect("no certificate").to_string();
+    assert!(absent.contains("nowhere.pem") && absent.contains("[tls] certificate and key"), "{absent}");
+}
