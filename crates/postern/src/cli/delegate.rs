@@ -1,0 +1,208 @@
+//! `postern delegate`: who works in a shared mailbox, as themselves, and with which rights.
+
+use super::clock;
+use super::dates::{self, When, seconds};
+use super::domain::day;
+use super::failure::Failure;
+use super::output::{Said, table};
+use super::shared;
+use super::transport::{Client, segment};
+use super::unbuilt;
+use clap::{Args, Subcommand};
+use postern_access::Role;
+use postern_http::model::{Delegate, Delegates, TakenBack, Terms};
+use postern_types::{Address, Rights};
+
+/// What to do with delegates.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// Make people or groups delegates, or change what they were given
+    ///
+    /// Without flags: full access, send-as, shown in their mail programs without being asked
+    /// for. With a role, letters or a send right, send rights that are not named are not given.
+    Add(Give),
+    /// Who may do what in a shared mailbox
+    List {
+        /// The shared mailbox
+        #[arg(value_name = "SHARED", value_parser = Address::parse)]
+        shared: Address,
+    },
+    /// Take back everything that someone holds in a shared mailbox
+    Remove {
+        /// The shared mailbox
+        #[arg(value_name = "SHARED", value_parser = Address::parse)]
+        shared: Address,
+        /// The person or group
+        #[arg(value_name = "GRANTEE", value_parser = Address::parse)]
+        grantee: Address,
+        /// Only in this mailbox (not built yet)
+        #[arg(long, value_name = "NAME", hide = true)]
+        mailbox: Option<String>,
+    },
+}
+
+/// What is given, and to whom.
+#[derive(Debug, Clone, Args)]
+pub struct Give {
+    /// The shared mailbox
+    #[arg(value_name = "SHARED", value_parser = Address::parse)]
+    shared: Address,
+    /// Persons and groups
+    #[arg(value_name = "GRANTEE", required = true, value_parser = Address::parse)]
+    grantees: Vec<Address>,
+    /// Everything but managing its delegates: l r s w i p k x t e
+    #[arg(long, conflicts_with_all = ["role", "rights"])]
+    full_access: bool,
+    /// reader, contributor, author, editor, full-access or owner
+    #[arg(long, value_name = "ROLE", value_parser = Role::parse, conflicts_with = "rights")]
+    role: Option<Role>,
+    /// Letters of RFC 4314: l r s w i p k x t e a
+    #[arg(long, value_name = "LETTERS", value_parser = Rights::parse)]
+    rights: Option<Rights>,
+    /// They may send as the shared mailbox
+    #[arg(long)]
+    send_as: bool,
+    /// They may send on behalf of it, and are shown as the sender
+    #[arg(long)]
+    send_on_behalf: bool,
+    /// Do not show it in their mail programs until they ask for it
+    #[arg(long)]
+    no_automap: bool,
+    /// When it ends: a date (2026-12-31T18:00:00Z) or a span (8h, 90d)
+    #[arg(long, value_name = "DATE", value_parser = dates::parse)]
+    until: Option<When>,
+    /// Only in this mailbox (not built yet)
+    #[arg(long, value_name = "NAME", hide = true)]
+    mailbox: Option<String>,
+    /// Only in this mailbox and those below it (not built yet)
+    #[arg(long, value_name = "NAME", hide = true)]
+    subtree: Option<String>,
+}
+
+const WHOLE: &str = "leave it out: the grant is then on the whole shared mailbox";
+const WHO: &str = "see what there is: postern shared list, person list, group list";
+
+pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
+    match verb {
+        Verb::Add(give) => add(give, client).await,
+        Verb::List { shared } => {
+            let all: Result<Delegates, Failure> = client.get(&format!("{}/delegates", shared::path(&shared))).await;
+            let all = all.map_err(|failure| failure.if_absent(shared::WHICH))?;
+            Ok(Said::new(listed(shared.as_str(), &all.delegates), &all))
+        }
+        Verb::Remove { mailbox: Some(_), .. } => Err(unbuilt::flag("--mailbox", WHOLE)),
+        Verb::Remove { shared, grantee, mailbox: None } => remove(client, &shared, &grantee).await,
+    }
+}
+
+fn path(shared: &Address, grantee: &Address) -> String {
+    format!("{}/delegates/{}", shared::path(shared), segment(grantee.as_str()))
+}
+
+impl Give {
+    /// As REST takes it; what no flag says, REST fills in.
+    fn terms(&self) -> Terms {
+        let role = if self.full_access { Some(Role::FullAccess) } else { self.role };
+        Terms {
+            role: role.map(|role| role.name().to_owned()),
+            rights: self.rights.map(|rights| rights.to_string()),
+            send_as: self.send_as.then_some(true),
+            send_on_behalf: self.send_on_behalf.then_some(true),
+            automap: self.no_automap.then_some(false),
+            until: self.until.map(|until| until.ahead_of(clock::now())),
+        }
+    }
+}
+
+async fn add(give: Give, client: &mut Client) -> Result<Said, Failure> {
+    for (name, is_given) in [("--mailbox", give.mailbox.is_some()), ("--subtree", give.subtree.is_some())] {
+        if is_given {
+            return Err(unbuilt::flag(name, WHOLE));
+        }
+    }
+    let terms = give.terms();
+    let mut given = Delegates { delegates: Vec::new() };
+    for grantee in &give.grantees {
+        match client.send("PUT", &path(&give.shared, grantee), &terms).await {
+            Ok(delegate) => given.delegates.push(delegate),
+            Err(failure) => {
+                let failure: Failure = failure;
+                let done: Vec<String> = given.delegates.iter().map(|delegate| delegate.grantee.clone()).collect();
+                return Err(failure.if_absent(WHO).after(&done));
+            }
+        }
+    }
+    let lines: Vec<String> = given.delegates.iter().map(|delegate| sentence(&give.shared, delegate)).collect();
+    let next = match give.no_automap {
+        true => format!("they subscribe to Shared/{} in their mail program", give.shared),
+        false => format!("they find it under Shared/{} in their mail program", give.shared),
+    };
+    Ok(Said::new(
+        format!("{}Next: {next}; what was given: postern delegate list {}\n", lines.concat(), give.shared),
+        &given,
+    ))
+}
+
+fn sentence(shared: &Address, delegate: &Delegate) -> String {
+    let mut text = format!("{} is a delegate of {shared} now, {}", delegate.grantee, held(delegate));
+    if let Some(until) = &delegate.until {
+        text.push_str(&format!(", until {}", seconds(until)));
+    }
+    text + ".\n"
+}
+
+/// The rights of a delegate, as they read in a sentence.
+fn held(delegate: &Delegate) -> String {
+    let role = delegate.role.as_deref().and_then(|name| Role::parse(name).ok());
+    let letters = match role {
+        Some(role) => format!("{} ({})", role.phrase(), delegate.rights),
+        None if delegate.rights.is_empty() => "with no right to see it".to_owned(),
+        None => format!("with {}", delegate.rights),
+    };
+    match (delegate.send_as, delegate.send_on_behalf) {
+        (true, true) => format!("{letters}, send-as and send-on-behalf"),
+        (true, false) => format!("{letters} and send-as"),
+        (false, true) => format!("{letters} and send-on-behalf"),
+        (false, false) => letters,
+    }
+}
+
+/// The delegates of a shared mailbox as a table.
+pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
+    let rows = delegates.iter().map(|delegate| {
+        let send = match (delegate.send_as, delegate.send_on_behalf) {
+            (true, true) => "as, on behalf",
+            (true, false) => "as",
+            (false, true) => "on behalf",
+            (false, false) => "-",
+        };
+        let rights = match &delegate.role {
+            Some(role) => format!("{} ({role})", delegate.rights),
+            None => delegate.rights.clone(),
+        };
+        vec![
+            delegate.grantee.clone(),
+            delegate.kind.clone(),
+            delegate.mailbox.clone().unwrap_or_else(|| "all".to_owned()),
+            rights,
+            send.to_owned(),
+            if delegate.automap { "yes" } else { "no" }.to_owned(),
+            delegate.until.as_deref().map_or_else(|| "-".to_owned(), seconds),
+            delegate.given_by.clone(),
+            day(&delegate.created_at),
+        ]
+    });
+    let headings = ["DELEGATE", "KIND", "WHERE", "RIGHTS", "SEND", "SHOWN", "UNTIL", "GIVEN BY", "SINCE"];
+    table(&headings, rows.collect(), &format!("Nobody works in it yet: postern delegate add {shared} PERSON"))
+}
+
+async fn remove(client: &mut Client, shared: &Address, grantee: &Address) -> Result<Said, Failure> {
+    let taken: Result<TakenBack, Failure> = client.act("DELETE", &path(shared, grantee)).await;
+    let next = format!("see who does: postern delegate list {shared}");
+    let taken = taken.map_err(|failure| failure.if_absent(&next))?;
+    let text = format!(
+        "{grantee} is no delegate of {shared} any more; it holds from their next command on.\n\
+         Next: what they did there: postern audit list --account {shared} --actor {grantee}\n"
+    );
+    Ok(Said::new(text, &taken))
+}

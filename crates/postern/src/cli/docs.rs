@@ -1,0 +1,65 @@
+//! `docs/cli.md`: written from the commands themselves, and compared in a test, so that the
+//! page can not promise what the command line does not take.
+
+use super::Noun;
+use crate::globals::GlobalArgs;
+use clap::{Args, Command, Subcommand};
+use std::path::Path;
+
+const ABOUT: &str = "# The command line
+
+Written from the commands themselves; a test compares the two.
+
+`postern NOUN VERB` names the thing, then what to do with it. These nouns are clients of REST over `admin.sock` in the
+data folder, so a server must run; with `--offline` the same happens in the command's own process, which then holds the
+data folder's lock. Either way the actor is `operator(uid)`, the user who runs the command: they administer and never
+read mail, and each act is in the trail.
+
+Text is for people: what changed, and what to do next. `--json` prints one JSON document instead, the one that REST
+answered (`/api/v1/openapi.json` describes it). Errors go to standard error as `postern: …` with the next step.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage. Dates are RFC 3339 (`2026-12-31T18:00:00Z`) or spans (`30s`,
+`15m`, `8h`, `90d`).
+
+Passwords are read from standard input or made by the command and printed once, never given as arguments, which other
+users of the machine can read. One-time invitations will take the place of printed passwords.
+
+What is promised and not built yet (`--url`, `login`, `token`, `--as`; grants on one mailbox or subtree; removing
+people; settings of shared mailboxes; exporting and verifying the trail) is refused with a clear text.
+";
+
+fn page() -> String {
+    let globals = GlobalArgs::augment_args(Command::new("postern").disable_help_flag(true));
+    let mut text = format!("{ABOUT}\n## With every command\n\n{}", block(globals, true));
+    let nouns = Noun::augment_subcommands(Command::new("postern"));
+    for noun in nouns.get_subcommands().filter(|noun| !noun.is_hide_set()) {
+        let about = noun.get_about().map(ToString::to_string).unwrap_or_default();
+        text.push_str(&format!("\n## postern {}\n\n{about}.\n", noun.get_name()));
+        for verb in noun.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            let name = format!("postern {} {}", noun.get_name(), verb.get_name());
+            let help = block(verb.clone().bin_name(name.clone()), false);
+            text.push_str(&format!("\n### {name}\n\n{help}"));
+        }
+    }
+    text
+}
+
+fn block(command: Command, is_options_alone: bool) -> String {
+    let help = command.term_width(100).disable_help_flag(true).render_long_help().to_string();
+    let from = if is_options_alone { help.find("Global options:").unwrap_or(0) } else { 0 };
+    let help = &help[from..];
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    format!("```text\n{}\n```\n", lines.join("\n").trim_end())
+}
+
+/// `POSTERN_BLESS=1` writes the page anew.
+#[test]
+fn the_page_is_what_the_commands_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+    let page = page();
+    if std::env::var_os("POSTERN_BLESS").is_some() {
+        #[expect(clippy::disallowed_methods, reason = "a page of the documentation is no mail")]
+        std::fs::write(&path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == page, "docs/cli.md is not what the commands say; look, then set POSTERN_BLESS=1");
+}

@@ -1,0 +1,71 @@
+//! What a command says when it did nothing: the reason, and the next step.
+
+use postern_http::model::Problem;
+use std::fmt;
+
+/// Why a command did nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    reason: String,
+    next: Option<String>,
+    code: u8,
+    is_absence: bool,
+}
+
+impl Failure {
+    /// Refused or failed: exit code 1.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), next: None, code: 1, is_absence: false }
+    }
+    /// Asked in a way that can not be meant: exit code 2, as for flags that do not parse.
+    pub fn usage(reason: impl Into<String>) -> Self {
+        Self { code: 2, ..Self::new(reason) }
+    }
+    /// With what to do next.
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+    /// With a next step, if what was named is not there: where to see what is.
+    pub fn if_absent(self, next: &str) -> Self {
+        if self.is_absence { self.next(next) } else { self }
+    }
+    /// With what had been done before it.
+    pub fn after(mut self, done: &[String]) -> Self {
+        if !done.is_empty() {
+            self.reason = format!("{} (done before that: {})", self.reason, done.join(", "));
+        }
+        self
+    }
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+    #[cfg(test)]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// A refusal of the server; its kind tells the next step.
+    pub fn refused(problem: &Problem) -> Self {
+        let failure = Self::new(&problem.detail);
+        match problem.kind.rsplit('/').next().unwrap_or_default() {
+            "absent" => Self { is_absence: true, ..failure },
+            "address-taken" => {
+                failure.next("see who has it: postern person list, group list, shared list, domain list")
+            }
+            "unavailable" => failure.next("try again; if it stays, the server's log has the cause"),
+            _ => failure,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "postern: {}", self.reason)?;
+        match &self.next {
+            Some(next) => writeln!(f, "Next step: {next}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `postern person`: people who sign in as themselves.
+//!
+//! A password comes by standard input, or is made here and shown once. One-time invitations
+//! will take the place of shown passwords.
+
+use super::domain::day;
+use super::failure::Failure;
+use super::output::{Said, bytes, facts, plain, table};
+use super::password;
+use super::transport::{Client, segment};
+use super::unbuilt;
+use clap::Subcommand;
+use postern_http::model::{Made, PasswordSet, Person, Persons, Suspension};
+use postern_types::{Address, Secret};
+use serde_json::json;
+
+/// What to do with people.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Verb {
+    /// Add a person with their own mailboxes
+    ///
+    /// Without --password-stdin a strong password is made and printed once.
+    Add {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+        /// Their name
+        #[arg(long, default_value = "", hide_default_value = true)]
+        name: String,
+        /// Read their password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Every person
+    List,
+    /// One person
+    Show {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Give a person another password; their sessions end
+    ///
+    /// Without --password-stdin a strong password is made and printed once.
+    SetPassword {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+        /// Read their password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+        /// As the person themselves (not built yet)
+        #[arg(long = "self")]
+        own: bool,
+    },
+    /// Suspend a person: their sessions end, their mail stays
+    Suspend {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Let a suspended person back
+    Resume {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Remove a person (not built yet)
+    #[command(hide = true)]
+    Remove(unbuilt::Unbuilt),
+}
+
+const PERSONS: &str = "/api/v1/persons";
+const WHO: &str = "see who there is: postern person list";
+
+pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
+    match verb {
+        Verb::Add { address, name, password_stdin } => add(client, &address, &name, password_stdin).await,
+        Verb::List => list(client).await,
+        Verb::Show { address } => {
+            let person: Person = client.get(&path(&address)).await.map_err(|failure| failure.if_absent(WHO))?;
+            Ok(Said::new(shown(&person), &person))
+        }
+        Verb::SetPassword { own: true, .. } => Err(unbuilt::flag("--self", unbuilt::SOCKET)),
+        Verb::SetPassword { address, password_stdin, own: false } => {
+            set_password(client, &address, password_stdin).await
+        }
+        Verb::Suspend { address } => set_suspended(client, &address, true).await,
+        Verb::Resume { address } => set_suspended(client, &address, false).await,
+        Verb::Remove(_) => Err(unbuilt::command(
+            "person remove",
+            "postern person suspend EMAIL ends their sign-in and keeps their mail",
+        )),
+    }
+}
+
+fn path(address: &Address) -> String {
+    format!("{PERSONS}/{}", segment(address.as_str()))
+}
+
+/// A password for REST, and whether it was made here and must be shown.
+struct Chosen {
+    secret: Secret,
+    is_made_here: bool,
+}
+
+fn choose(from_stdin: bool) -> Result<Chosen, Failure> {
+    if from_stdin {
+        let secret = password::read(std::io::stdin().lock())
+            .map_err(|reason| Failure::usage(reason).next("give the password as one line of standard input"))?;
+        return Ok(Chosen { secret, is_made_here: false });
+    }
+    let made = password::generate().ok_or_else(|| Failure::new("this system gives no random bytes"))?;
+    Ok(Chosen { secret: Secret::new(made), is_made_here: true })
+}
+
+impl Chosen {
+    fn text(&self) -> &str {
+        self.secret.expose_text().unwrap_or_default()
+    }
+    /// The document with the password in it, where nobody else has it.
+    fn shown_in(&self, mut document: serde_json::Value) -> serde_json::Value {
+        if self.is_made_here {
+            document["password"] = json!(self.text());
+        }
+        document
+    }
+    fn note(&self) -> String {
+        match self.is_made_here {
+            true => {
+                format!("Password: {}\nIt is shown once and kept nowhere in clear; hand it over safely.\n", self.text())
+            }
+            false => String::new(),
+        }
+    }
+}
+
+async fn add(client: &mut Client, address: &Address, name: &str, from_stdin: bool) -> Result<Said, Failure> {
+    let chosen = choose(from_stdin)?;
+    let new = json!({ "address": address.as_str(), "name": name, "password": chosen.text() });
+    let made: Made = client.send("POST", PERSONS, &new).await?;
+    let text = format!(
+        "{address} can sign in now.\n{}Next: give them a shared mailbox to work in: postern delegate add SHARED {address}\n",
+        chosen.note()
+    );
+    Ok(Said::new(text, &chosen.shown_in(json!(made))))
+}
+
+async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) -> Result<Said, Failure> {
+    let chosen = choose(from_stdin)?;
+    let new = json!({ "password": chosen.text() });
+    let set: Result<PasswordSet, Failure> = client.send("PUT", &format!("{}/password", path(address)), &new).await;
+    let set = set.map_err(|failure| failure.if_absent(WHO))?;
+    let text = format!(
+        "{address} has another password now; their sessions have ended.\n{}Next: they enter it in their mail programs\n",
+        chosen.note()
+    );
+    Ok(Said::new(text, &chosen.shown_in(json!(set))))
+}
+
+async fn set_suspended(client: &mut Client, address: &Address, suspended: bool) -> Result<Said, Failure> {
+    let (verb, text) = match suspended {
+        true => (
+            "suspend",
+            format!(
+                "{address} is suspended: their sessions have ended, their mail stays and still arrives.\n\
+                 Next: postern person resume {address} lets them back\n"
+            ),
+        ),
+        false => ("resume", format!("{address} can sign in again, with the password they had.\n")),
+    };
+    let changed: Result<Suspension, Failure> = client.act("POST", &format!("{}/{verb}", path(address))).await;
+    Ok(Said::new(text, &changed.map_err(|failure| failure.if_absent(WHO))?))
+}
+
+async fn list(client: &mut Client) -> Result<Said, Failure> {
+    let all: Persons = client.get(PERSONS).await?;
+    let row = |person: &Person| {
+        vec![
+            person.address.clone(),
+            plain(&person.name),
+            state(person),
+            person.messages.to_string(),
+            bytes(person.bytes),
+            day(&person.created_at),
+        ]
+    };
+    let headings = ["EMAIL", "NAME", "STATE", "MESSAGES", "SIZE", "SINCE"];
+    let rows = all.persons.iter().map(row).collect();
+    Ok(Said::new(table(&headings, rows, "There is nobody yet: postern person add EMAIL"), &all))
+}
+
+fn state(person: &Person) -> String {
+    if person.admin { format!("{}, admin", person.state) } else { person.state.clone() }
+}
+
+fn shown(person: &Person) -> String {
+    facts(&[
+        ("Email", person.address.clone()),
+        ("Name", plain(&person.name)),
+        ("State", state(person)),
+        ("Messages", person.messages.to_string()),
+        ("Size", bytes(person.bytes)),
+        ("Since", person.created_at.clone()),
+    ])
+}

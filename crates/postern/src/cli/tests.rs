@@ -1,0 +1,307 @@
+//! The command line over a real house: by the socket, offline, and where nobody answers.
+
+use super::output::Said;
+use super::transport::Client;
+use super::{Failure, Noun, answer, unbuilt};
+use crate::globals::GlobalArgs;
+use clap::Parser;
+use postern_http::PeerUid;
+use postern_server::config::Settings;
+use postern_server::{NewHouse, OpenHouse, open_house};
+use postern_types::{Address, Domain, Secret};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
+
+#[derive(Parser)]
+#[command(name = "postern")]
+struct Line {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+/// A folder with a new house of example.org.
+struct Scene {
+    folder: TempDir,
+    config: postern_server::Config,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let config = NewHouse {
+            data_dir: folder.path().join("house"),
+            domain: Domain::parse("example.org").unwrap(),
+            admin: Address::parse("admin@example.org").unwrap(),
+            password: Secret::new("a door in the garden wall"),
+            settings: Settings { hostname: Some("mail.example.org".into()), ..Settings::default() },
+        }
+        .make()
+        .await
+        .unwrap();
+        Self { folder, config }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("house/postern.toml")
+    }
+
+    /// Serves REST on the socket of the house, as the server does for the user with id 0.
+    fn serve(&self) -> OpenHouse {
+        let open = open_house(&self.config).unwrap();
+        let listener = UnixListener::bind(self.config.data_dir.join("admin.sock")).unwrap();
+        let router = postern_http::router(Arc::clone(open.house())).layer(axum::Extension(PeerUid(0)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        open
+    }
+
+    async fn run(&self, line: &str) -> Result<Said, Failure> {
+        run(&format!("{line} --config {}", self.file().display())).await
+    }
+
+    async fn text(&self, line: &str) -> String {
+        self.run(line).await.unwrap_or_else(|failure| panic!("{line}: {failure}")).text
+    }
+
+    async fn failure(&self, line: &str) -> (String, u8) {
+        let failure = self.run(line).await.expect_err(line);
+        (failure.to_string(), failure.code())
+    }
+}
+
+async fn run(line: &str) -> Result<Said, Failure> {
+    let line = Line::try_parse_from(format!("postern {line}").split_whitespace()).unwrap_or_else(|e| panic!("{e}"));
+    unbuilt::refuse(&line.globals)?;
+    let mut client = Client::new(&line.globals);
+    let outcome = answer(line.noun, &mut client).await;
+    client.close().await;
+    outcome
+}
+
+fn usage(line: &str) -> String {
+    match Line::try_parse_from(format!("postern {line}").split_whitespace()) {
+        Ok(_) => panic!("{line} was understood"),
+        Err(error) => {
+            assert_eq!(error.exit_code(), 2, "{line}");
+            error.to_string()
+        }
+    }
+}
+
+/// A shared mailbox from nothing to a delegate and back, told by the commands themselves.
+#[tokio::test]
+async fn a_shared_mailbox_is_set_up_by_the_socket() {
+    let scene = Scene::new().await;
+    let _serving = scene.serve();
+    assert_eq!(
+        scene.text("shared add support@example.org --alias help@example.org").await,
+        "support@example.org is a shared mailbox now; it also receives the mail of help@example.org.\n\
+         Next: postern delegate add support@example.org PERSON\n"
+    );
+    let added = scene.text("person add alice@example.org --name Alice").await;
+    assert!(added.starts_with("alice@example.org can sign in now.\nPassword: "), "{added}");
+    assert_eq!(
+        scene.text("delegate add support@example.org alice@example.org").await,
+        "alice@example.org is a delegate of support@example.org now, with full access (lrswipkxte) and send-as.\n\
+         Next: they find it under Shared/support@example.org in their mail program; \
+         what was given: postern delegate list support@example.org\n"
+    );
+    let given = scene.text("delegate add support@example.org alice@example.org --role reader --until 2046-01-01T00:00:00Z --no-automap").await;
+    assert!(given.starts_with("alice@example.org is a delegate of support@example.org now, as reader (lr), until 2046-01-01T00:00:00Z.\nNext: they subscribe"), "{given}");
+    let listed = scene.text("delegate list support@example.org").await;
+    let words: Vec<&str> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(words[..7], ["alice@example.org", "person", "all", "lr", "(reader)", "-", "no"], "{listed}");
+
+    let removed = scene.text("delegate remove support@example.org alice@example.org").await;
+    assert!(removed.starts_with("alice@example.org is no delegate of support@example.org any more;"), "{removed}");
+    let trail = scene.text("audit list --account support@example.org").await;
+    let stories: Vec<&str> = trail.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+    assert_eq!(
+        stories,
+        [
+            "operator(0) took back what alice@example.org held on support@example.org (socket)",
+            "operator(0) gave alice@example.org lr on support@example.org (socket)",
+            "operator(0) gave alice@example.org lrswipkxte send-as on support@example.org (socket)",
+            "operator(0) gave support@example.org the address help@example.org (socket)",
+            "operator(0) made the shared mailbox support@example.org (socket)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn people_groups_and_domains_are_administered_offline() {
+    let scene = Scene::new().await;
+    let offline = async |line: &str| scene.text(&format!("{line} --offline")).await;
+    let domain = offline("domain add example.net").await;
+    assert!(domain.contains("Next: publish its DNS records: postern domain show example.net"), "{domain}");
+    let records = offline("domain show example.net").await;
+    assert!(records.contains("example.net.") && records.contains("10 mail.example.org."), "{records}");
+    assert!(offline("domain list").await.starts_with("DOMAIN       SINCE\nexample.net  20"));
+    offline("person add bob@example.net").await;
+    assert!(offline("person suspend bob@example.net").await.starts_with("bob@example.net is suspended:"));
+    assert!(
+        offline("person list")
+            .await
+            .lines()
+            .any(|line| line.starts_with("bob@example.net") && line.contains("suspended"))
+    );
+    offline("person resume bob@example.net").await;
+    assert!(offline("person show bob@example.net").await.contains("State     active\n"));
+    assert!(offline("person set-password bob@example.net").await.contains("Password: "));
+    let group = offline("group add team@example.org --member bob@example.net").await;
+    assert!(group.starts_with("team@example.org is a group now, with 1 member.\n"), "{group}");
+    offline("group add-member team@example.org admin@example.org").await;
+    offline("group remove-member team@example.org bob@example.net").await;
+    let shown = offline("group show team@example.org").await;
+    assert!(shown.contains("admin@example.org") && !shown.contains("bob@example.net"), "{shown}");
+    assert!(offline("group remove team@example.org").await.starts_with("The group team@example.org is gone"));
+    let (text, code) = scene.failure("domain remove example.net --offline").await;
+    assert_eq!((text.contains("in use by bob@example.net"), code), (true, 1), "{text}");
+}
+
+/// `--json` prints the document of REST, whatever the text says.
+#[tokio::test]
+async fn documents_are_stable() {
+    let scene = Scene::new().await;
+    let json = async |line: &str| scene.run(&format!("{line} --offline --json")).await.unwrap().document;
+    let made = json("person add alice@example.org --name Alice").await;
+    assert_eq!((&made["address"], &made["name"]), (&"alice@example.org".into(), &"Alice".into()));
+    assert_eq!(made["password"].as_str().map(str::len), Some(29), "five groups of five");
+    json("shared add support@example.org").await;
+    let given =
+        json("delegate add support@example.org alice@example.org admin@example.org --rights lrs --send-as").await;
+    let rights: Vec<&str> =
+        given["delegates"].as_array().unwrap().iter().map(|d| d["rights"].as_str().unwrap()).collect();
+    assert_eq!(rights, ["lrs", "lrs"]);
+    assert_eq!(json("shared show support@example.org").await["addresses"][0], "support@example.org");
+    assert_eq!(json("audit list --limit 1").await["events"][0]["action"], "grant.given");
+    assert_eq!(json("domain list").await["domains"][0]["domain"], "example.org");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_next_step() {
+    let scene = Scene::new().await;
+    let _serving = scene.serve();
+    let (text, code) = scene.failure("shared show suport@example.org").await;
+    assert_eq!(
+        text,
+        "postern: There is no shared mailbox suport@example.org\nNext step: see which there are: postern shared list\n"
+    );
+    assert_eq!(code, 1);
+    let (text, _) = scene.failure("person add admin@example.org").await;
+    assert!(text.starts_with("postern: admin@example.org is taken or reserved\nNext step: see who has it:"), "{text}");
+
+    scene.text("shared add support@example.org").await;
+    let (text, _) = scene.failure("delegate add support@example.org admin@example.org nobody@example.org").await;
+    assert!(text.contains("nobody@example.org (done before that: admin@example.org)"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_server_the_way_to_one_is_shown() {
+    let scene = Scene::new().await;
+    let (text, code) = scene.failure("person list").await;
+    assert!(text.starts_with("postern: no server answers at ") && text.contains("/admin.sock\n"), "{text}");
+    assert!(
+        text.contains(&format!("Next step: start it with: postern serve --config {}", scene.file().display())),
+        "{text}"
+    );
+    assert_eq!(code, 1);
+
+    let failure = run("person list --config /nowhere/postern.toml").await.unwrap_err();
+    assert!(failure.reason().contains("/nowhere/postern.toml"), "{failure}");
+}
+
+/// The lock of the data folder: `--offline` and a server never write beside each other.
+#[tokio::test]
+async fn offline_yields_to_a_server() {
+    let scene = Scene::new().await;
+    let serving = scene.serve();
+    let (text, code) = scene.failure("person list --offline").await;
+    assert_eq!((text.contains(&format!("process {}", std::process::id())), code), (true, 1), "{text}");
+    drop(serving);
+}
+
+/// A server that ends in the middle leaves a question, and the text says where its answer is.
+#[tokio::test]
+async fn a_broken_connection_points_to_the_trail() {
+    let scene = Scene::new().await;
+    let listener = UnixListener::bind(scene.config.data_dir.join("admin.sock")).unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut begun = [0; 16];
+        stream.read_exact(&mut begun).await.unwrap();
+        drop(stream);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut begun).await.unwrap();
+        stream.write_all(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+    });
+    let (text, code) = scene.failure("domain add example.net").await;
+    assert!(text.starts_with("postern: the connection to the server broke: "), "{text}");
+    assert_eq!((text.contains("postern audit list"), code), (true, 1), "{text}");
+    let (text, _) = scene.failure("domain add example.net").await;
+    assert!(text.starts_with("postern: the server answered with status 500\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_not_built_is_refused_and_never_ignored() {
+    for (line, name) in [
+        ("person list --url https://mail.example.org", "--url"),
+        ("person list --cacert ca.pem", "--cacert"),
+        ("person list --token-file t", "--token-file"),
+        ("person list --as alice@example.org", "--as"),
+        ("person list --as-password-file p", "--as-password-file"),
+        ("login alice@example.org", "`postern login`"),
+        ("logout", "`postern logout`"),
+        ("token create --name n", "`postern token`"),
+        ("person remove bob@example.org", "`postern person remove`"),
+        ("person set-password bob@example.org --self", "--self"),
+        ("shared set support@example.org --seen both", "`postern shared set`"),
+        ("shared convert-to-person support@example.org", "`postern shared convert-to-person`"),
+        ("delegate add support@example.org bob@example.org --mailbox INBOX", "--mailbox"),
+        ("delegate add support@example.org bob@example.org --subtree Archive", "--subtree"),
+        ("delegate remove support@example.org bob@example.org --mailbox INBOX", "--mailbox"),
+        ("audit verify", "`postern audit verify`"),
+    ] {
+        let failure = run(line).await.expect_err(line);
+        assert_eq!(failure.reason(), format!("{name} is not built yet"), "{line}");
+        assert_eq!(failure.code(), 1);
+        assert!(failure.to_string().contains("Next step: "), "{failure}");
+    }
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_is_asked() {
+    assert!(usage("person add alice").contains("an address looks like name@example.org"));
+    assert!(usage("delegate add support@example.org bob@example.org --role king").contains("the roles are reader"));
+    assert!(usage("delegate add support@example.org bob@example.org --rights q").contains("the letters are l r s w"));
+    assert!(usage("delegate add support@example.org bob@example.org --role reader --rights lr").contains("--rights"));
+    assert!(usage("delegate add support@example.org").contains("<GRANTEE>"));
+    assert!(usage("delegate add support@example.org bob@example.org --until soon").contains("a span (30s, 15m"));
+    assert!(usage("audit list --limit 0").contains("1..=500"));
+    assert!(usage("person add alice@example.org --password secret").contains("--password"), "secrets are no arguments");
+}
+
+/// Global flags stand before or after the noun.
+#[test]
+fn global_flags_stand_anywhere() {
+    for line in [
+        "postern --json --config c person list",
+        "postern person list --json --config c",
+        "postern person --json list --config c",
+    ] {
+        let line = Line::try_parse_from(line.split_whitespace()).unwrap();
+        assert!(line.globals.json && line.globals.config == Some(PathBuf::from("c")));
+    }
+}
+
+#[tokio::test]
+async fn the_house_must_be_named() {
+    let noun = Line::try_parse_from(["postern", "person", "list"]).unwrap().noun;
+    let failure = answer(noun, &mut Client::new(&GlobalArgs::default())).await.unwrap_err();
+    assert_eq!((failure.code(), failure.to_string().contains("POSTERN_CONFIG")), (2, true));
+}
