@@ -1,0 +1,94 @@
+//! Both engines, a fresh database for each test.
+//!
+//! PostgreSQL: one template database holds the schema, made once per schema under an
+//! advisory lock; each test copies it, which is a file copy and no SQL.
+
+use postern_store::{DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// An engine that tests run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded.
+    Sqlite,
+    /// The private server that `cargo xtask db` started.
+    Postgres,
+}
+
+/// The server for tests, or why there is none.
+fn server() -> Option<String> {
+    match std::env::var("POSTERN_TEST_POSTGRES") {
+        Ok(url) => Some(url),
+        Err(_) if std::env::var("POSTERN_TEST_ENGINES").as_deref() == Ok("sqlite") => None,
+        Err(_) => panic!(
+            "no PostgreSQL for this test; run: cargo xtask db -- cargo nextest run (or set POSTERN_TEST_ENGINES=sqlite)"
+        ),
+    }
+}
+
+/// A database of its own for one test; dropped with it.
+pub struct TestDatabase {
+    /// What the house is opened with.
+    pub url: DatabaseUrl,
+    /// The same as configuration writes it.
+    pub text: String,
+    drop: Option<(String, String)>,
+}
+
+impl TestDatabase {
+    /// A fresh database on `engine`; `None` when tests were told to run on SQLite alone.
+    pub async fn create(engine: Engine, scratch: &Path) -> Option<Self> {
+        if engine == Engine::Sqlite {
+            return Some(Self { url: DatabaseUrl::Sqlite, text: "sqlite:".into(), drop: None });
+        }
+        let server = server()?;
+        let scratch = scratch.join("template");
+        let made = tokio::task::spawn_blocking(move || copy_of_template(&server, &scratch)).await;
+        let (server, name, text) = made.expect("PostgreSQL gives a database");
+        Some(Self { url: DatabaseUrl::Postgres(text.clone()), text, drop: Some((server, name)) })
+    }
+}
+
+fn on(server: &str, database: &str) -> String {
+    let cut = server.rfind('/').expect("a URL with a database");
+    format!("{}/{database}", &server[..cut])
+}
+
+fn copy_of_template(server: &str, scratch: &Path) -> (String, String, String) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let template = format!("postern_template_{}", postern_store::schema_fingerprint());
+    let mut client = postgres::Client::connect(server, postgres::NoTls).expect("PostgreSQL answers");
+    client.execute("SELECT pg_advisory_lock(7243)", &[]).expect("a lock");
+    let known =
+        client.query("SELECT 1 FROM pg_database WHERE datname = $1", &[&template]).expect("a list of databases");
+    if known.is_empty() {
+        let making = format!("{template}_making");
+        client.batch_execute(&format!("DROP DATABASE IF EXISTS {making}")).expect("the name is free");
+        client.batch_execute(&format!("CREATE DATABASE {making}")).expect("a database");
+        let options = DbOptions::new(scratch, DatabaseUrl::Postgres(on(server, &making)));
+        let db = Db::open(options, Arc::new(RealDisk), Arc::new(ManualClock::default())).expect("the schema is loaded");
+        drop(db);
+        client.batch_execute(&format!("ALTER DATABASE {making} RENAME TO {template}")).expect("the template is ready");
+    }
+    let name = format!("postern_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    client.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).expect("the name is free");
+    client.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).expect("a copy");
+    client.execute("SELECT pg_advisory_unlock(7243)", &[]).expect("an unlock");
+    let text = on(server, &name);
+    (server.to_owned(), name, text)
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.drop.take() else { return };
+        // On a thread of its own: the client blocks, and a test's runtime may be ending.
+        let dropped = std::thread::spawn(move || {
+            if let Ok(mut client) = postgres::Client::connect(&server, postgres::NoTls) {
+                let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            }
+        });
+        let _ = dropped.join();
+    }
+}

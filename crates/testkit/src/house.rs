@@ -1,0 +1,204 @@
+//! A whole server in the test's process, on ports that the system chooses, with people.
+
+use crate::{Engine, ImapClient, LmtpClient, TestDatabase};
+use postern_app::{Caller, GrantTerms};
+use postern_server::config::Settings;
+use postern_server::{Config, NewHouse, Running, Server, StartOptions};
+use postern_types::{Address, Domain, Rights, Secret, SendRights};
+use rustls_pki_types::pem::PemObject;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// The password of every person in tests.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A running house. It drains when it is dropped with [`House::stop`], and is cut otherwise.
+pub struct House {
+    running: Option<Running>,
+    config: Config,
+    operator: Caller,
+    _database: TestDatabase,
+    folder: tempfile::TempDir,
+}
+
+/// How a house is to be.
+pub struct HouseBuilder {
+    engine: Engine,
+    lines: Vec<String>,
+}
+
+impl HouseBuilder {
+    /// Adds a variable of the environment, such as `POSTERN_LIMITS__MESSAGE_BYTES=1000`.
+    #[must_use]
+    pub fn with(mut self, variable: &str) -> Self {
+        self.lines.push(variable.to_owned());
+        self
+    }
+
+    /// Makes and starts it; `None` when tests were told to leave this engine out.
+    pub async fn start(self) -> Option<House> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = TestDatabase::create(self.engine, folder.path()).await?;
+        let settings = Settings {
+            database_url: (self.engine == Engine::Postgres).then(|| database.text.clone()),
+            hostname: Some("mail.example.org".into()),
+            imaps: Some(vec!["127.0.0.1:0".into()]),
+            imap: Some(vec!["127.0.0.1:0".into()]),
+            lmtp: Some(vec!["127.0.0.1:0".into()]),
+            trust_loopback: true,
+        };
+        let new = NewHouse {
+            data_dir: folder.path().join("house"),
+            domain: Domain::parse("example.org").expect("a domain"),
+            admin: address("admin@example.org"),
+            password: Secret::new(PASSWORD),
+            settings,
+        };
+        let made = new.make().await.expect("a house");
+        // Failed sign-ins are answered as early as the configuration lets them be.
+        let mut environment = vec![("POSTERN_SECURITY__FAILURE_DEADLINE_MS".to_owned(), "100".to_owned())];
+        environment.extend(
+            self.lines
+                .iter()
+                .filter_map(|line| line.split_once('='))
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let config = Config::load(&made.file, &environment).expect("the configuration reads");
+        Some(House::run(config, database, folder).await)
+    }
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).expect("an address")
+}
+
+impl House {
+    /// A house on this engine.
+    pub fn builder(engine: Engine) -> HouseBuilder {
+        HouseBuilder { engine, lines: Vec::new() }
+    }
+
+    async fn run(config: Config, database: TestDatabase, folder: tempfile::TempDir) -> Self {
+        let running = Server::start(StartOptions::new(config.clone())).await.expect("the server starts");
+        let operator = running.house().operator(0).expect("an operator");
+        Self { running: Some(running), config, operator, _database: database, folder }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the server runs until the test ends")
+    }
+
+    /// The house itself, for what no protocol does yet.
+    pub fn app(&self) -> &Arc<postern_app::House> {
+        self.running().house()
+    }
+
+    /// The operator of the local socket.
+    pub fn operator(&self) -> &Caller {
+        &self.operator
+    }
+
+    /// Its data folder.
+    pub fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
+    /// Its configuration file.
+    pub fn config_file(&self) -> &Path {
+        &self.config.file
+    }
+
+    /// A folder for whatever a test needs.
+    pub fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Drains the server and starts it again on the same data.
+    pub async fn restart(mut self) -> Self {
+        let running = self.running.take().expect("the server runs");
+        assert!(running.drain(Duration::from_secs(60)).await, "sessions end when the server drains");
+        let running = Server::start(StartOptions::new(self.config.clone())).await.expect("the server starts again");
+        self.operator = running.house().operator(0).expect("an operator");
+        self.running = Some(running);
+        self
+    }
+
+    /// Where a listener is.
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        let text = self.running().listeners().get(name).unwrap_or_else(|| panic!("no listener {name}"));
+        text.parse().unwrap_or_else(|_| panic!("{text} is no address"))
+    }
+
+    /// Makes a person whose password is [`PASSWORD`].
+    pub async fn person(&self, email: &str) {
+        let password = Some(Secret::new(PASSWORD));
+        self.app().add_person(&self.operator, &address(email), "", password).await.expect("a new person");
+    }
+
+    /// Makes a shared account.
+    pub async fn shared(&self, email: &str) {
+        self.app().add_shared(&self.operator, &address(email), "", &[], &[]).await.expect("a new shared account");
+    }
+
+    /// Gives letters on a whole account.
+    pub async fn grant(&self, shared: &str, grantee: &str, letters: &str) {
+        let terms = GrantTerms {
+            rights: Rights::parse(letters).expect("letters"),
+            send: SendRights::NONE,
+            automap: true,
+            not_after: None,
+        };
+        self.app().give(&self.operator, &address(shared), &address(grantee), terms).await.expect("a grant");
+    }
+
+    /// Takes everything back that someone holds in an account.
+    pub async fn revoke(&self, shared: &str, grantee: &str) {
+        self.app().take_back(&self.operator, &address(shared), &address(grantee)).await.expect("a grant to take back");
+    }
+
+    /// A connection to the plain IMAP listener, greeted.
+    pub async fn imap(&self, name: &str) -> ImapClient {
+        let stream = TcpStream::connect(self.listener("imap")).await.expect("the IMAP listener answers");
+        stream.set_nodelay(true).expect("a loopback socket takes the option");
+        ImapClient::start(stream, name).await
+    }
+
+    /// The same, signed in.
+    pub async fn imap_as(&self, email: &str) -> ImapClient {
+        let mut client = self.imap(email).await;
+        client.login(email, PASSWORD).await;
+        client
+    }
+
+    /// A connection to the TLS listener that trusts this house's authority alone.
+    pub async fn imaps(&self, name: &str) -> ImapClient {
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = rustls_pki_types::CertificateDer::from_pem_file(self.data_dir().join("tls/ca.pem"));
+        roots.add(pem.expect("the authority's certificate")).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let stream = TcpStream::connect(self.listener("imaps")).await.expect("the IMAPS listener answers");
+        stream.set_nodelay(true).expect("a loopback socket takes the option");
+        let server = "mail.example.org".try_into().expect("a name");
+        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(server, stream).await;
+        ImapClient::start(stream.expect("TLS with the house's own authority"), name).await
+    }
+
+    /// A connection to the LMTP listener.
+    pub async fn lmtp(&self) -> LmtpClient {
+        LmtpClient::connect(self.listener("lmtp")).await
+    }
+
+    /// Delivers one message; it must be accepted.
+    pub async fn deliver(&self, to: &str, message: &str) {
+        let replies = self.lmtp().await.deliver("sender@example.net", &[to], message.as_bytes()).await;
+        assert!(replies.iter().all(|reply| reply.starts_with("250")), "{replies:?}");
+    }
+}

@@ -1,0 +1,65 @@
+//! What tests need to see the house from outside: people, scripted clients, both engines,
+//! real mail.
+//!
+//! A scenario is one story told over the real wire; [`scenario!`] runs it on SQLite and on
+//! PostgreSQL. A test that is told to run on SQLite alone (`POSTERN_TEST_ENGINES=sqlite`)
+//! says so and passes over the other.
+
+mod corpus;
+mod engine;
+mod house;
+mod imap;
+mod lmtp;
+pub mod power;
+
+pub use corpus::corpus;
+pub use engine::{Engine, TestDatabase};
+pub use house::{House, HouseBuilder, PASSWORD};
+pub use imap::{Answer, ImapClient};
+pub use lmtp::{LmtpClient, stuffed, with_crlf};
+
+/// Runs one story on both engines, each in a runtime and a data folder of its own.
+///
+/// ```
+/// use postern_testkit::{House, scenario};
+/// scenario! {
+///     /// Whoever signs in sees their own INBOX.
+///     async fn own_inbox(house: House) {
+///         house.person("alice@example.org").await;
+///         let mut imap = house.imap_as("alice@example.org").await;
+///         imap.ok("SELECT INBOX", "[READ-WRITE]").await;
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! scenario {
+    ($($(#[$doc:meta])* async fn $name:ident($house:ident: House) $story:block)+) => { $(
+        $(#[$doc])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn story($house: $crate::House) $story
+
+            #[test]
+            fn sqlite() {
+                $crate::run($crate::Engine::Sqlite, story);
+            }
+
+            #[test]
+            fn postgres() {
+                $crate::run($crate::Engine::Postgres, story);
+            }
+        }
+    )+ };
+}
+
+/// Runs a story on one engine. [`scenario!`] calls it.
+pub fn run<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(House) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        if let Some(house) = House::builder(engine).start().await {
+            story(house).await;
+        }
+    });
+}
