@@ -1,0 +1,1 @@
+//! Whole-system stories; they are in `tests/all`, one binary.

@@ -1,0 +1,12 @@
+//! Stories told over the real wire, on both engines.
+
+mod corpus;
+mod foreign;
+mod hidden;
+mod kill;
+mod letter;
+mod lmtp;
+mod power_cut;
+mod process;
+mod strace;
+mod wire;
