@@ -1,0 +1,249 @@
+//! Repeatable workloads beside a peer: `make bench`, or `cargo run --release -p postern-bench`.
+//!
+//! Postern and Debian's Dovecot run on the same disk in the same run, both durable, with the
+//! same mails from the same client; ratios are what counts. Exit status: 0 floors met, 1 a floor
+//! missed or something failed, 2 wrong usage. `docs/speed.md` tells how to read the figures.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the person who started it")]
+
+mod cargo;
+mod child;
+mod client;
+mod corpus;
+mod deliver;
+mod judge;
+mod machine;
+mod power_cut;
+mod random;
+mod report;
+mod servers;
+mod spread;
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, ValueEnum};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+
+use deliver::{Extent, Workload};
+use servers::{Kind, Tools};
+
+/// What can be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// Both deliver workloads
+    Deliver,
+    /// LMTP deliveries over one connection, small mails
+    #[value(name = "deliver-1")]
+    DeliverOne,
+    /// LMTP deliveries over eight connections, mails of real sizes
+    #[value(name = "deliver-8")]
+    DeliverEight,
+    /// The crash test with thousands of seeds
+    PowerCut,
+}
+
+/// Repeatable workloads beside a peer.
+#[derive(Debug, Parser)]
+#[command(name = "postern-bench")]
+struct Arguments {
+    /// What to run; may be repeated; everything if not given
+    #[arg(long = "workload", value_name = "NAME")]
+    workloads: Vec<Name>,
+    /// Which servers; may be repeated; all that can run here if not given
+    #[arg(long = "server", value_name = "NAME")]
+    servers: Vec<Kind>,
+    /// Rounds of each server
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Mails a round; the workload's own number if not given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    mails: Option<u32>,
+    /// Of the words and attachments
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seeds of the power-cut test
+    #[arg(long, default_value_t = 2000)]
+    power_cut_seeds: u32,
+    /// Report only: a missed floor is no failure
+    #[arg(long)]
+    no_floors: bool,
+    /// Write what was measured as one JSON document
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// This binary instead of a release build of the workspace
+    #[arg(long, value_name = "FILE")]
+    postern: Option<PathBuf>,
+    /// A folder on the disk to measure; the system's temporary folder if not given
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
+}
+
+/// Exit status of a wrong command line, as the product itself uses it.
+const WRONG_USAGE: u8 = 2;
+/// Where the PostgreSQL is that may be written to; `cargo xtask db` sets it.
+const POSTGRES: &str = "POSTERN_TEST_POSTGRES";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = arguments.kinds() {
+        eprintln!("postern-bench: {error:#}");
+        return ExitCode::from(WRONG_USAGE);
+    }
+    match measure(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("postern-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread for the client and everything else of ours.
+fn measure(arguments: &Arguments) -> Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            // Whatever ends first, dropping the other ends every server and removes every folder.
+            met = run(arguments) => met,
+            _ = interrupt.recv() => bail!("interrupted"),
+            _ = terminate.recv() => bail!("told to end"),
+        }
+    })
+}
+
+/// Runs what was asked for; answers whether every floor was met.
+async fn run(arguments: &Arguments) -> Result<bool> {
+    let mut met = true;
+    let mut documents = Vec::new();
+    let workloads = arguments.deliveries();
+    let mut surroundings = None;
+    if !workloads.is_empty() {
+        let folder = folder(arguments.dir.as_deref())?;
+        let before = report::Surroundings::now(folder.path())?;
+        println!("{}\n", before.text());
+        surroundings = Some(before.document());
+        for workload in workloads {
+            let (document, reached) = deliver_beside_peers(arguments, workload, folder.path()).await?;
+            documents.push(document);
+            met &= reached;
+        }
+        println!("afterwards: {}\n", report::Surroundings::now(folder.path())?.text());
+    }
+    if arguments.wants(Name::PowerCut) {
+        println!("power-cut: {} seeds", arguments.power_cut_seeds);
+        power_cut::run(arguments.power_cut_seeds).await?;
+        documents.push(json!({ "workload": "power-cut", "seeds": arguments.power_cut_seeds, "met": true }));
+    }
+    if let Some(file) = &arguments.json {
+        let document = json!({ "surroundings": surroundings, "workloads": documents, "floors_met": met });
+        write(file, &document)?;
+    }
+    Ok(met || arguments.no_floors)
+}
+
+async fn deliver_beside_peers(arguments: &Arguments, workload: &Workload, folder: &Path) -> Result<(Value, bool)> {
+    let postgres = std::env::var(POSTGRES).ok();
+    let kinds = arguments.kinds()?;
+    let postern = match &arguments.postern {
+        Some(postern) => postern.clone(),
+        None if kinds.iter().all(|kind| kind.is_peer()) => PathBuf::new(),
+        None => servers::binary().await?,
+    };
+    let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
+    let extent = Extent {
+        rounds: arguments.rounds as usize,
+        mails: arguments.mails.map(|mails| mails as usize),
+        seed: arguments.seed,
+    };
+    let folder = folder.join(workload.name);
+    std::fs::create_dir(&folder)?;
+    let measured = deliver::run(workload, &kinds, &tools, &extent, &folder, |line| eprintln!("{line}")).await?;
+    std::fs::remove_dir_all(&folder).context("cannot clear what was measured")?;
+    let verdicts = judge::judge(&measured, workload.floor);
+    let mails = extent.mails.unwrap_or(workload.mails);
+    println!("\n{}", report::text(workload, mails, &measured, &verdicts));
+    let document = report::document(workload, mails, &measured, &verdicts);
+    Ok((document, verdicts.iter().all(|verdict| verdict.met() != Some(false))))
+}
+
+impl Arguments {
+    fn wants(&self, name: Name) -> bool {
+        self.workloads.is_empty() || self.workloads.contains(&name)
+    }
+
+    fn deliveries(&self) -> Vec<&'static Workload> {
+        let both = self.wants(Name::Deliver);
+        let named = [(Name::DeliverOne, &deliver::ONE), (Name::DeliverEight, &deliver::EIGHT)];
+        named.into_iter().filter(|(name, _)| both || self.wants(*name)).map(|(_, workload)| workload).collect()
+    }
+
+    /// The servers in the order of each round. A floor needs both sides, so leaving one out
+    /// must be said twice.
+    fn kinds(&self) -> Result<Vec<Kind>> {
+        self.kinds_with(std::env::var_os(POSTGRES).is_some())
+    }
+
+    fn kinds_with(&self, postgres: bool) -> Result<Vec<Kind>> {
+        let asked = |kind: &Kind| self.servers.is_empty() || self.servers.contains(kind);
+        let can = |kind: &Kind| !self.servers.is_empty() || postgres || *kind != Kind::PosternPostgres;
+        let kinds: Vec<Kind> = Kind::value_variants().iter().copied().filter(|kind| asked(kind) && can(kind)).collect();
+        let judged = kinds.iter().any(|kind| kind.has_floor()) && kinds.iter().any(|kind| kind.is_peer());
+        if !judged && !self.no_floors {
+            bail!("without postern-sqlite and a peer there is nothing to compare; add --no-floors to report only");
+        }
+        Ok(kinds)
+    }
+}
+
+/// A folder of our own that every server's user can pass through, gone with its guard.
+fn folder(on: Option<&Path>) -> Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("postern-bench-").permissions(Permissions::from_mode(0o711));
+    let folder = match on {
+        Some(on) => builder.tempdir_in(on),
+        None => builder.tempdir(),
+    };
+    let folder = folder.context("cannot make a folder to measure in")?;
+    machine::insist_on_a_disk(folder.path())?;
+    Ok(folder)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a report beside the person's own files")]
+fn write(file: &Path, document: &Value) -> Result<()> {
+    std::fs::write(file, format!("{document:#}\n")).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Arguments {
+        Arguments::try_parse_from(line.split(' ')).expect("a command line")
+    }
+
+    #[test]
+    fn everything_runs_unless_something_is_named() {
+        let names = |line| parsed(line).deliveries().iter().map(|workload| workload.name).collect::<Vec<_>>();
+        assert_eq!(names("bench"), ["deliver-1", "deliver-8"]);
+        assert_eq!(names("bench --workload deliver"), ["deliver-1", "deliver-8"]);
+        assert_eq!(names("bench --workload deliver-8"), ["deliver-8"]);
+        assert!(names("bench --workload power-cut").is_empty());
+        assert!(parsed("bench").wants(Name::PowerCut));
+        assert!(!parsed("bench --workload deliver").wants(Name::PowerCut));
+    }
+
+    #[test]
+    fn a_floor_needs_both_sides() {
+        assert!(!parsed("bench").kinds_with(false).expect("both sides").contains(&Kind::PosternPostgres));
+        assert!(parsed("bench").kinds_with(true).expect("both sides").contains(&Kind::PosternPostgres));
+        assert!(parsed("bench --server postern-sqlite").kinds_with(true).is_err());
+        assert!(parsed("bench --server postern-sqlite --no-floors").kinds_with(true).is_ok());
+        assert!(parsed("bench --server postern-postgres --server dovecot-sdbox").kinds_with(true).is_err());
+    }
+}

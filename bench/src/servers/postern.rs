@@ -1,0 +1,122 @@
+//! Postern as people run it: the release binary, `init`, `serve`, a shared mailbox.
+//!
+//! Nothing is switched off for the measurement: the configuration is what `init --loopback`
+//! writes, the log goes to a file, the trail is kept.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::database::Database;
+use super::{RECIPIENT, Server, Tools};
+use crate::child::Child;
+use crate::{cargo, machine};
+
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Builds the release binary, or a moment's look where it is up to date; answers where it is.
+pub async fn binary() -> Result<PathBuf> {
+    let mut command = cargo::command(&["build", "--release", "--locked", "--package", "postern"]);
+    let build = Child::start("cargo build", &mut command)?;
+    let status = build.wait().await;
+    if !status.success() {
+        bail!("the release build of postern failed ({status})");
+    }
+    let own = std::env::current_exe().context("this program's own path is unknown")?;
+    let target = own.parent().and_then(Path::parent).context("this program is in no build folder")?;
+    Ok(target.join("release/postern"))
+}
+
+/// A running Postern.
+pub struct Postern {
+    program: PathBuf,
+    configuration: PathBuf,
+    data: PathBuf,
+    address: SocketAddr,
+    // Ended before its database is dropped: fields are dropped in this order.
+    child: Child,
+    database: Option<Database>,
+}
+
+impl Postern {
+    /// Makes a house in `folder` and serves it.
+    pub async fn start(tools: &Tools<'_>, folder: &Path, on_postgres: bool) -> Result<Self> {
+        let database = match (on_postgres, tools.postgres) {
+            (true, Some(server)) => Some(Database::create(server)?),
+            (true, None) => bail!("no PostgreSQL was given: cargo xtask db --durable -- COMMAND gives one"),
+            (false, _) => None,
+        };
+        let data = folder.join("house");
+        let mut init = Command::new(tools.postern);
+        init.args(["init", "--domain", "example.org", "--hostname", "mail.example.org"]);
+        init.args(["--admin", "admin@example.org", "--loopback", "0", "--data"]).arg(&data);
+        if let Some(database) = &database {
+            init.args(["--database", database.url()]);
+        }
+        answer(&mut init)?;
+        let configuration = data.join("postern.toml");
+        let ready_file = folder.join("ready.json");
+        let log =
+            tempfile::Builder::new().prefix("postern-").suffix(".log").disable_cleanup(true).tempfile_in(folder)?;
+        let mut serve = Command::new(tools.postern);
+        serve.arg("serve").arg("--config").arg(&configuration).arg("--ready-file").arg(&ready_file);
+        serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
+        let child = Child::start("postern", &mut serve)?;
+        let ready = child.until(START_LIMIT, || std::fs::read(&ready_file).ok()).await;
+        let ready = ready.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
+        let ready: Value = serde_json::from_slice(&ready).context("the ready-file is no JSON")?;
+        let address = ready["listeners"]["lmtp"].as_str().context("the ready-file names no LMTP listener")?;
+        let address = address.parse().context("the LMTP listener is no address and port")?;
+        let server = Self { program: tools.postern.to_owned(), configuration, data, address, child, database };
+        server.say(&["shared", "add", RECIPIENT])?;
+        Ok(server)
+    }
+
+    /// A command of the binary to the running server.
+    fn say(&self, words: &[&str]) -> Result<String> {
+        answer(Command::new(&self.program).arg("--config").arg(&self.configuration).args(words))
+    }
+}
+
+impl Server for Postern {
+    fn lmtp(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn seconds(&self) -> Result<Option<f64>> {
+        self.child.still_there()?;
+        let own = machine::tree_seconds(self.child.id())?;
+        match &self.database {
+            Some(database) => Ok(database.seconds()?.map(|database| own + database)),
+            None => Ok(Some(own)),
+        }
+    }
+
+    fn mails(&self) -> Result<u64> {
+        let said = self.say(&["--json", "shared", "list"])?;
+        let document: Value = serde_json::from_str(&said).context("shared list printed no JSON")?;
+        document["shared"][0]["messages"].as_u64().context("shared list does not count messages")
+    }
+
+    fn disk_bytes(&self) -> Result<u64> {
+        let in_database = self.database.as_ref().map_or(Ok(0), Database::bytes)?;
+        Ok(machine::disk_bytes(&self.data)? + in_database)
+    }
+
+    fn stop(&self) -> Result<()> {
+        self.child.stop()
+    }
+}
+
+fn answer(command: &mut Command) -> Result<String> {
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", cargo::line(command)))?;
+    if !output.status.success() {
+        bail!("{}: {}", cargo::line(command), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).context("the answer is no text")
+}
