@@ -240,7 +240,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_ends_at_its_tag_and_literals_are_whole() {
         let (near, mut far) = tokio::io::duplex(1024);
-        far.write_all(b"* OK hello\r\n* 1 FETCH (BODY[] {5}\r\na\r\nb)\r\n UID 3)\r\na001 OK done\r\n").await.unwrap();
+        far.write_all(b"* OK hello\r\n* 1 FETCH (BODY[] {5}\r\na\r\nb) UID 3)\r\na001 OK done\r\n").await.unwrap();
         let mut client = ImapClient::start(near, "test").await;
         let answer = client.ok("FETCH 1 BODY[]", "done").await;
         assert_eq!(answer.literal().unwrap(), b"a\r\nb)");
