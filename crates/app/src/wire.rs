@@ -15,6 +15,8 @@ pub trait Wire: Send {
     fn write(&mut self, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
     /// Who is at the other end.
     fn peer(&self) -> &Peer;
+    /// Someone has signed in: the connection no longer counts among its address's strangers.
+    fn signed_in(&mut self);
 }
 
 /// Tells sessions that the server drains.

@@ -4,6 +4,7 @@
 //! that finds them and only what came is appended, so thousands of idle sessions cost what
 //! their protocol remembers and no more.
 
+use crate::visitors::Guest;
 use postern_app::Peer;
 use postern_app::wire::Wire;
 use std::future::poll_fn;
@@ -23,11 +24,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(crate) struct Connection<S> {
     stream: S,
     peer: Peer,
+    guest: Option<Guest>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
-    pub(crate) fn new(stream: S, peer: Peer) -> Self {
-        Self { stream, peer }
+    /// `guest` counts the connection until someone has signed in.
+    pub(crate) fn new(stream: S, peer: Peer, guest: Option<Guest>) -> Self {
+        Self { stream, peer, guest }
     }
 
     /// Ends the stream so that the peer sees an end and no break (RFC 8446 section 6.1).
@@ -59,6 +62,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for &mut Connection<S> {
     fn peer(&self) -> &Peer {
         &self.peer
     }
+
+    fn signed_in(&mut self) {
+        self.guest = None;
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +75,7 @@ mod tests {
     #[tokio::test]
     async fn what_comes_is_appended_and_the_end_is_nothing() {
         let (near, mut far) = tokio::io::duplex(1 << 20);
-        let mut connection = Connection::new(near, Peer { address: None, encrypted: false });
+        let mut connection = Connection::new(near, Peer { address: None, encrypted: false }, None);
         let mut wire = &mut connection;
         let sent: Vec<u8> = (0..100_000u32).map(|number| (number % 251) as u8).collect();
         far.write_all(&sent).await.unwrap();

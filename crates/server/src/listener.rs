@@ -147,9 +147,8 @@ impl Doors {
             let cut = doors.cut.clone();
             tokio::select! {
                 () = cut.cancelled() => {}
-                () = doors.serve(visitor, speaks) => {}
+                () = doors.serve(visitor, guest, speaks) => {}
             }
-            drop(guest);
         });
     }
 
@@ -177,7 +176,7 @@ impl Doors {
         }
     }
 
-    async fn serve(&self, visitor: Visitor, speaks: Speaks) {
+    async fn serve(&self, visitor: Visitor, guest: Option<Guest>, speaks: Speaks) {
         let address = visitor.address();
         match visitor {
             Visitor::Tcp(stream, _) => {
@@ -186,9 +185,9 @@ impl Doors {
                     tracing::debug!(event = "connection.ended", ?address, %error);
                     return;
                 }
-                self.greet(stream, address, speaks).await;
+                self.greet(stream, address, guest, speaks).await;
             }
-            Visitor::Unix(stream) => self.greet(stream, address, speaks).await,
+            Visitor::Unix(stream) => self.greet(stream, address, guest, speaks).await,
         }
     }
 
@@ -196,15 +195,16 @@ impl Doors {
         &self,
         stream: S,
         address: Option<IpAddr>,
+        guest: Option<Guest>,
         speaks: Speaks,
     ) {
         if speaks != Speaks::Imaps {
             let peer = Peer { address, encrypted: false };
-            return self.talk(Connection::new(stream, peer), speaks).await;
+            return self.talk(Connection::new(stream, peer, guest), speaks).await;
         }
         let Some(stream) = Box::pin(self.shake_hands(stream, address)).await else { return };
         let peer = Peer { address, encrypted: true };
-        self.talk(Connection::new(stream, peer), speaks).await;
+        self.talk(Connection::new(stream, peer, guest), speaks).await;
     }
 
     async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin + Send>(

@@ -192,7 +192,14 @@ async fn one_address_has_so_many_connections_before_sign_in_and_a_reload_changes
     assert!(running.reload(config).needs_restart.is_empty());
     let mut four = connect().await;
     assert!(line(&mut four).await.starts_with("* OK "));
-    drop((one, two, three, four));
+
+    // Who has signed in is no stranger any more and makes room for one.
+    four.write_all(b"a LOGIN admin@example.org \"a password for the tests\"\r\n").await.unwrap();
+    assert!(line(&mut four).await.starts_with("a OK "));
+    let (mut five, mut six) = (connect().await, connect().await);
+    assert!(line(&mut five).await.starts_with("* OK "));
+    assert_eq!(line(&mut six).await, "", "one and no more");
+    drop((one, two, three, four, five, six));
     assert!(running.drain(PATIENCE).await);
 }
 

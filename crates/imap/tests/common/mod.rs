@@ -39,6 +39,7 @@ impl Wire for Pipe {
     fn peer(&self) -> &Peer {
         &self.peer
     }
+    fn signed_in(&mut self) {}
 }
 
 pub fn address(text: &str) -> Address {
