@@ -58,8 +58,9 @@ pub fn busy_seconds() -> Result<f64> {
     let text = fs::read_to_string("/proc/stat").context("no /proc/stat")?;
     let first = text.lines().next().context("/proc/stat is empty")?;
     let fields: Vec<u64> = first.split_whitespace().skip(1).filter_map(|field| field.parse().ok()).collect();
-    // user, nice, system, (idle, iowait,) irq, softirq; steal is somebody else's.
-    let busy: u64 = [0, 1, 2, 5, 6].iter().filter_map(|field| fields.get(*field)).sum();
+    // user, nice, system, (idle, iowait,) irq, softirq, and steal: what another machine on the
+    // same processors took is as gone as what another program took.
+    let busy: u64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|field| fields.get(*field)).sum();
     Ok(busy as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 

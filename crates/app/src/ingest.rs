@@ -8,6 +8,10 @@ use postern_store::{MessageFacts, NewMessage, Prepared};
 use postern_types::{AccountId, Timestamp};
 use std::sync::Arc;
 
+/// Smaller messages are parsed where they came in, in well under a millisecond: handing them
+/// to another thread and back costs more. None of them becomes a file, so nothing blocks.
+const PARSED_IN_PLACE: usize = 24 << 10;
+
 /// Why a message can not be taken as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
@@ -27,7 +31,8 @@ pub(crate) struct Read {
 }
 
 impl House {
-    /// Parses a message and prepares its body for each account, off the async threads.
+    /// Parses a message and prepares its body for each account; a large one off the async
+    /// threads.
     pub(crate) async fn ingest(
         &self,
         raw: Arc<Vec<u8>>,
@@ -42,7 +47,8 @@ impl House {
         let permit = Arc::clone(&self.parsing).acquire_many_owned(permits as u32).await;
         let permit = permit.map_err(|_| Refused::Unavailable)?;
         let (blobs, limits, now) = (self.blobs.clone(), self.limits.clone(), self.db.now());
-        let work = tokio::task::spawn_blocking(move || -> Result<_, Refused> {
+        let in_place = raw.len() + 1 < PARSED_IN_PLACE.min(self.limits.inline_body_bytes);
+        let work = move || -> Result<_, Refused> {
             let _permit = permit;
             let read = read_message(&raw, &limits);
             let mut messages = Vec::with_capacity(accounts.len());
@@ -56,8 +62,8 @@ impl House {
                 messages.push(NewMessage { body, facts: Arc::clone(&read.facts), received });
             }
             Ok((messages, read.received_fields))
-        });
-        work.await.map_err(|_| Refused::Unavailable)?
+        };
+        if in_place { work() } else { tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Unavailable)? }
     }
 }
 
