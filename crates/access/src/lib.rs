@@ -29,7 +29,7 @@ pub use denied::Denied;
 pub use duty::{Duty, Scope, duty_verdict};
 pub use explain::{Explanation, Names, PlainNames, explain};
 pub use facts::{AccountFacts, AccountKind, AccountState, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach};
-pub use giving::{Gift, gift_limit, may_give};
+pub use giving::{Gift, gained, gift_limit, gift_limit_at, granted_at, mailbox_rights_of, may_give};
 pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
 pub use operation::{Need, Operation};
 pub use reason::Reason;

@@ -134,7 +134,7 @@ fn person_verdict(
 
 /// What delete protection leaves: without `a`, neither `x` nor `e`. `t` stays, so that
 /// clients which mark messages for later removal keep working; nothing is lost by a mark.
-fn protected(account: AccountFacts, rights: Rights) -> Rights {
+pub(crate) fn protected(account: AccountFacts, rights: Rights) -> Rights {
     if account.delete_protection && !rights.has(Letter::Administer) {
         rights - (Letter::DeleteMailbox | Letter::Expunge)
     } else {

@@ -5,9 +5,9 @@ use crate::passwords::{PasswordError, check_password_rules};
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
-    AccountRow, AuditFilter, AuditRow, Caller, Founding, GateError, GrantRow, GroupRow, ManageDomains, ManageGrants,
-    ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal, ReadAudit, Revoke, Rule, StoreError,
-    Suspend, Tx,
+    AccountRow, AuditFilter, AuditRow, Caller, Founding, GateError, GrantReach, GrantRow, GroupRow, ManageDomains,
+    ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal, ReadAudit, Revoke, Rule,
+    StoreError, Suspend, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
@@ -45,8 +45,10 @@ pub struct SharedView {
 }
 
 /// What a delegate is given.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct GrantTerms {
+    /// Where.
+    pub reach: GrantReach,
     /// The letters.
     pub rights: Rights,
     /// What they may write into From.
@@ -81,7 +83,7 @@ impl From<PasswordError> for Refused {
     }
 }
 
-fn account_of(tx: &Tx<'_>, address: &Address, what: &str) -> Result<AccountId, GateError> {
+pub(crate) fn account_of(tx: &Tx<'_>, address: &Address, what: &str) -> Result<AccountId, GateError> {
     tx.account_at(address)?.ok_or_else(|| Rule::Absent(format!("{what} {address}")).into())
 }
 
@@ -93,7 +95,7 @@ fn group_of(tx: &Tx<'_>, address: &Address) -> Result<GroupId, GateError> {
 }
 
 /// A person or a group, by address; shared accounts hold no grants.
-fn grantee_of(tx: &Tx<'_>, address: &Address) -> Result<PrincipalId, GateError> {
+pub(crate) fn grantee_of(tx: &Tx<'_>, address: &Address) -> Result<PrincipalId, GateError> {
     match tx.principal_at(address)? {
         Some(Principal::Group(group)) => Ok(group.principal()),
         Some(Principal::Account(account)) if tx.is_person(account)? => {
@@ -314,12 +316,13 @@ impl House {
             }
             for member in &members {
                 let terms = GrantTerms {
+                    reach: GrantReach::Account,
                     rights: Rights::FULL_ACCESS,
                     send: SendRights { send_as: true, send_on_behalf: false },
                     automap: true,
                     not_after: None,
                 };
-                give(tx, &caller, account, member, terms)?;
+                give(tx, &caller, account, member, &terms)?;
             }
             Ok(())
         })
@@ -350,7 +353,8 @@ impl House {
         .await
     }
 
-    /// Makes someone a delegate of the whole account, or changes what they were given.
+    /// Makes someone a delegate of the account, a subtree or a mailbox, or changes what they
+    /// were given there.
     pub async fn give(
         &self,
         caller: &Caller,
@@ -361,18 +365,25 @@ impl House {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
             let account = account_of(tx, &shared, "shared mailbox")?;
-            give(tx, &caller, account, &grantee, terms)
+            give(tx, &caller, account, &grantee, &terms)
         })
         .await
     }
 
-    /// Takes everything back that someone holds in an account; answers how many grants.
-    pub async fn take_back(&self, caller: &Caller, shared: &Address, grantee: &Address) -> Result<u64, Refused> {
+    /// Takes back what someone holds in an account: the grant of one reach, or everything.
+    /// Answers how many grants.
+    pub async fn take_back(
+        &self,
+        caller: &Caller,
+        shared: &Address,
+        grantee: &Address,
+        reach: Option<GrantReach>,
+    ) -> Result<u64, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
             let account = account_of(tx, &shared, "shared mailbox")?;
             let authority = tx.authority_on::<Revoke>(&caller, account)?;
-            authority.take_back(grantee_of(tx, &grantee)?, grantee.as_str())
+            authority.take_back(grantee_of(tx, &grantee)?, grantee.as_str(), reach.as_ref())
         })
         .await
     }
@@ -401,13 +412,13 @@ fn give(
     caller: &Caller,
     account: AccountId,
     grantee: &Address,
-    terms: GrantTerms,
+    terms: &GrantTerms,
 ) -> Result<GrantId, GateError> {
     let authority = tx.authority_on::<ManageGrants>(caller, account)?;
-    authority.check_gift(terms.rights, terms.send)?;
     let grant = NewGrant {
         grantee: grantee_of(tx, grantee)?,
         grantee_address: grantee.to_string(),
+        reach: terms.reach.clone(),
         rights: terms.rights,
         send: terms.send,
         automap: terms.automap,

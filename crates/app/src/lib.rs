@@ -5,6 +5,7 @@
 //! with it. Each use case opens the gate in a transaction of its own, so a right that was
 //! taken back fails at the next call, whatever the protocol remembers.
 
+mod acl;
 mod admin;
 mod delivery;
 mod directory;
@@ -22,6 +23,7 @@ mod session;
 mod sign_in;
 pub mod wire;
 
+pub use acl::ListedRights;
 pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedView};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
@@ -39,6 +41,6 @@ pub use sign_in::{Attempt, Peer, SignInRefused};
 
 pub use postern_access::{Denied, Role};
 pub use postern_store::{
-    AccountRow, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange, FlagsChanged,
-    GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, Rule, Stored,
+    AccountRow, AclEntry, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange,
+    FlagsChanged, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, RightsChange, Rule, Stored,
 };

@@ -1,11 +1,12 @@
-//! Delegates of a shared mailbox: grants on the whole account, given and taken back.
+//! Delegates of a shared mailbox: grants on all of it, a subtree or a mailbox, given and
+//! taken back.
 
-use crate::model::{Delegate, Delegates, TakenBack, Terms};
+use crate::model::{Delegate, Delegates, TakeBackParameters, TakenBack, Terms};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
-use postern_app::{GrantRow, GrantTerms, Role};
-use postern_types::{Address, Rights, SendRights};
+use postern_app::{GrantReach, GrantRow, GrantTerms, Role};
+use postern_types::{Address, MailboxName, Rights, SendRights};
 
 pub(crate) fn shown(row: GrantRow) -> Delegate {
     Delegate {
@@ -45,7 +46,18 @@ fn terms(document: &Terms) -> Result<GrantTerms, Problem> {
         return Err(Problem::unusable("A grant of nothing gives nothing; name letters or a send right"));
     }
     let not_after = document.until.as_deref().map(|until| field("until", until, parse_date)).transpose()?;
-    Ok(GrantTerms { rights, send, automap: document.automap.unwrap_or(true), not_after })
+    let reach = reach(document.mailbox.as_deref(), document.subtree.as_deref())?.unwrap_or(GrantReach::Account);
+    Ok(GrantTerms { reach, rights, send, automap: document.automap.unwrap_or(true), not_after })
+}
+
+/// One mailbox, or one with those below it; nothing where neither is named.
+fn reach(mailbox: Option<&str>, subtree: Option<&str>) -> Result<Option<GrantReach>, Problem> {
+    Ok(match (mailbox, subtree) {
+        (Some(_), Some(_)) => return Err(Problem::unusable("Give mailbox or subtree, not both")),
+        (Some(name), None) => Some(GrantReach::Mailbox(field("mailbox", name, MailboxName::parse)?)),
+        (None, Some(name)) => Some(GrantReach::Subtree(field("subtree", name, MailboxName::parse)?)),
+        (None, None) => None,
+    })
 }
 
 pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
@@ -66,7 +78,9 @@ pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
-    let removed = ask.house.take_back(ask.caller()?, &shared, &grantee).await?;
+    let asked: TakeBackParameters = ask.query()?;
+    let reach = reach(asked.mailbox.as_deref(), asked.subtree.as_deref())?;
+    let removed = ask.house.take_back(ask.caller()?, &shared, &grantee, reach).await?;
     Reply::ok(&TakenBack { shared: shared.to_string(), grantee: grantee.to_string(), removed })
 }
 
@@ -93,9 +107,14 @@ mod tests {
 
     #[test]
     fn what_can_not_be_meant_is_refused() {
-        for json in
-            [r#"{"role":"reader","rights":"l"}"#, r#"{"rights":""}"#, r#"{"role":"king"}"#, r#"{"until":"soon"}"#]
-        {
+        for json in [
+            r#"{"mailbox":"INBOX","subtree":"Clients"}"#,
+            r#"{"mailbox":"a//b"}"#,
+            r#"{"role":"reader","rights":"l"}"#,
+            r#"{"rights":""}"#,
+            r#"{"role":"king"}"#,
+            r#"{"until":"soon"}"#,
+        ] {
             assert!(terms(&serde_json::from_str(json).unwrap()).is_err(), "{json}");
         }
         assert!(serde_json::from_str::<Terms>(r#"{"sendas":true}"#).is_err(), "a misspelt field is told");

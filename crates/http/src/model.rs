@@ -314,7 +314,7 @@ pub struct SharedWithDelegates {
     pub delegates: Vec<Delegate>,
 }
 
-/// What a delegate is given on the whole account. An empty document means full access,
+/// What a delegate is given, on the whole account where no mailbox is named. An empty document means full access,
 /// send-as, shown without being asked. With `role`, `rights` or a send right, send rights
 /// that are not named are not given; without `role` and `rights` the letters are full access.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -337,6 +337,13 @@ pub struct Terms {
     /// Shown in their mail program without being asked for; true when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automap: Option<bool>,
+    /// Only in this mailbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Archive")]
+    pub mailbox: Option<String>,
+    /// Only in this mailbox and those below it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtree: Option<String>,
     /// When it ends; never, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -391,6 +398,14 @@ pub struct TakenBack {
     pub grantee: String,
     /// How many grants were taken.
     pub removed: u64,
+}
+
+/// Which grant is taken back.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TakeBackParameters {
+    pub mailbox: Option<String>,
+    pub subtree: Option<String>,
 }
 
 /// Which events of the trail.

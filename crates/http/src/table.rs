@@ -143,7 +143,10 @@ pub static ROUTES: &[Route] = &[
         .absent("There is no shared mailbox {address}"),
     // Delegates.
     route(Put, "/api/v1/shared/{address}/delegates/{grantee}", "delegates.give", GRANTS, to!(delegates::give))
-        .says("Makes a person or group a delegate of the whole mailbox, or changes what they were given.")
+        .says(
+            "Makes a person or group a delegate of the whole account, or of one of its mailboxes, or changes what \
+             they were given there. Nobody gives what they do not hold; administrators may give everything.",
+        )
         .at("/api/v1/shared/support@example.org/delegates/alice@example.org")
         .takes::<Terms>(r#"{"role":"editor","send_as":true,"until":"2046-11-22T21:00:00Z"}"#)
         .gives::<Delegate>(200)
@@ -161,9 +164,17 @@ pub static ROUTES: &[Route] = &[
         Who::Has(Duty::Revoke),
         to!(delegates::take_back),
     )
-    .says("Takes back everything that someone holds in a shared mailbox. It holds from their next command on.")
+    .says(
+        "Takes back everything that someone holds in a shared mailbox, or only the grant on one mailbox or subtree. \
+         It holds from their next command on.",
+    )
     .at("/api/v1/shared/support@example.org/delegates/alice@example.org")
+    .query(&[
+        ("mailbox", "Only the grant on this mailbox."),
+        ("subtree", "Only the grant on this mailbox and those below it."),
+    ])
     .gives::<TakenBack>(200)
+    .refuses(&[RightNotHeld])
     .absent("There is no shared mailbox {address}, or {grantee} holds nothing in it"),
     // The trail.
     route(Get, "/api/v1/audit", "audit.list", Who::Has(Duty::ReadAudit), to!(audit::list))

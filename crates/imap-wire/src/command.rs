@@ -370,6 +370,8 @@ pub struct ListReturn {
     pub children: bool,
     /// SPECIAL-USE
     pub special_use: bool,
+    /// MYRIGHTS (RFC 8440)
+    pub my_rights: bool,
     /// STATUS (RFC 5819); empty when not asked for.
     pub status: Vec<StatusItem>,
 }

@@ -4,7 +4,7 @@
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
 
 /// Served to those who are signed in.
-const SIGNED_IN: [&str; 16] = [
+const SIGNED_IN: [&str; 19] = [
     "NAMESPACE",
     "IDLE",
     "UIDPLUS",
@@ -21,6 +21,10 @@ const SIGNED_IN: [&str; 16] = [
     "BINARY",
     "PREVIEW",
     "SASL-IR",
+    // The letters that RFC 4314 added to RFC 2086 (section 2.2).
+    "ACL",
+    "RIGHTS=kxte",
+    "LIST-MYRIGHTS",
 ];
 
 /// Before sign-in, to a peer that may sign in on this connection or may not. RFC 9051
@@ -48,6 +52,6 @@ mod tests {
         assert!(names.contains(&"LOGINDISABLED") && !names.contains(&"AUTH=PLAIN"));
         let names = before_sign_in(true);
         assert!(!names.contains(&"LOGINDISABLED") && names.contains(&"AUTH=PLAIN"));
-        assert!(!signed_in().contains(&"AUTH=PLAIN") && !signed_in().contains(&"ACL"));
+        assert!(!signed_in().contains(&"AUTH=PLAIN") && signed_in().contains(&"ACL"));
     }
 }

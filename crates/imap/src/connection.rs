@@ -348,15 +348,7 @@ impl<W: Wire> Connection<W> {
 
 /// Commands that can be read and are not offered are unknown commands to the client.
 fn is_served(kind: CommandKind) -> bool {
-    !matches!(
-        kind,
-        CommandKind::StartTls
-            | CommandKind::GetAcl
-            | CommandKind::SetAcl
-            | CommandKind::DeleteAcl
-            | CommandKind::ListRights
-            | CommandKind::MyRights
-    )
+    kind != CommandKind::StartTls
 }
 
 /// Commands after which the selected mailbox is looked at whether or not a notice came.

@@ -7,7 +7,7 @@
 use crate::names::{self, is_namespace, parents, shown};
 use postern_app::{House, ListedMailbox, Locator, Refused, Session};
 use postern_imap_wire::ListAttribute;
-use postern_types::{Address, SpecialUse};
+use postern_types::{Address, Rights, SpecialUse};
 use std::collections::{HashMap, HashSet};
 
 /// What a name stands for.
@@ -31,11 +31,21 @@ pub(crate) struct Node {
     pub(crate) has_children: bool,
     /// For STATUS.
     pub(crate) locator: Option<Locator>,
+    /// For MYRIGHTS.
+    pub(crate) rights: Rights,
 }
 
 impl Node {
     fn new(name: String, kind: Kind) -> Self {
-        Self { name, kind, special_use: None, subscribed: false, has_children: false, locator: None }
+        Self {
+            name,
+            kind,
+            special_use: None,
+            subscribed: false,
+            has_children: false,
+            locator: None,
+            rights: Rights::NONE,
+        }
     }
 
     /// Attributes as LIST shows them. `\NonExistent` is for those who know RFC 5258; it
@@ -115,6 +125,7 @@ impl Listing {
             special_use: mailbox.special_use,
             subscribed: mailbox.subscribed,
             locator: Some(Locator { account: address.cloned(), name: mailbox.name }),
+            rights: mailbox.rights,
             ..Node::new(name, Kind::Mailbox)
         };
         match self.places.get(&node.name) {

@@ -4,7 +4,7 @@
 //! demo looks like that of a house that people use.
 
 use anyhow::{Context, bail};
-use postern_app::{Caller, Delivery, GrantTerms, House, Peer};
+use postern_app::{Caller, Delivery, GrantReach, GrantTerms, House, Peer};
 use postern_types::{Address, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
 
@@ -103,7 +103,13 @@ pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<()> {
 async fn share(house: &House, operator: &Caller) -> anyhow::Result<()> {
     house.add_shared(operator, &parse(SUPPORT)?, "Support", &[], &[parse(ALICE.0)?]).await?;
     house.add_shared(operator, &parse(BILLING)?, "Billing", &[], &[parse(CAROL.0)?]).await?;
-    let reading = GrantTerms { rights: Rights::READER, send: SendRights::NONE, automap: true, not_after: None };
+    let reading = GrantTerms {
+        reach: GrantReach::Account,
+        rights: Rights::READER,
+        send: SendRights::NONE,
+        automap: true,
+        not_after: None,
+    };
     house.give(operator, &parse(SUPPORT)?, &parse(BOB.0)?, reading).await?;
     Ok(())
 }

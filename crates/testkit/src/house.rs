@@ -1,7 +1,7 @@
 //! A whole server in the test's process, on ports that the system chooses, with people.
 
 use crate::{Engine, ImapClient, LmtpClient, TestDatabase};
-use postern_app::{Caller, GrantTerms};
+use postern_app::{Caller, GrantReach, GrantTerms};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
 use postern_types::{Address, Domain, Rights, Secret, SendRights};
@@ -146,6 +146,7 @@ impl House {
     /// Gives letters on a whole account.
     pub async fn grant(&self, shared: &str, grantee: &str, letters: &str) {
         let terms = GrantTerms {
+            reach: GrantReach::Account,
             rights: Rights::parse(letters).expect("letters"),
             send: SendRights::NONE,
             automap: true,
@@ -156,7 +157,10 @@ impl House {
 
     /// Takes everything back that someone holds in an account.
     pub async fn revoke(&self, shared: &str, grantee: &str) {
-        self.app().take_back(&self.operator, &address(shared), &address(grantee)).await.expect("a grant to take back");
+        self.app()
+            .take_back(&self.operator, &address(shared), &address(grantee), None)
+            .await
+            .expect("a grant to take back");
     }
 
     /// A connection to the plain IMAP listener, greeted.

@@ -1,6 +1,7 @@
 //! Stories told over the real wire, on both engines.
 
 mod corpus;
+mod delegates;
 mod foreign;
 mod hidden;
 mod kill;

@@ -1,5 +1,5 @@
 //! LIST and LSUB (RFC 9051 section 6.3.9, RFC 3501 sections 6.3.8 and 6.3.9), with the
-//! options of RFC 5258, RFC 5819 (STATUS) and RFC 6154 (SPECIAL-USE).
+//! options of RFC 5258, RFC 5819 (STATUS), RFC 6154 (SPECIAL-USE) and RFC 8440 (MYRIGHTS).
 
 use super::manage::status_items;
 use super::token::{Explain, Help, Input, Parsed, fail, is_astring_char, mailbox, peek, space, string, word};
@@ -81,8 +81,7 @@ fn selection(input: &mut Input<'_>) -> Parsed<ListSelection> {
 }
 
 fn returns(input: &mut Input<'_>) -> Parsed<ListReturn> {
-    const HELP: &str =
-        "LIST returns SUBSCRIBED, CHILDREN, SPECIAL-USE and STATUS (...), as in LIST \"\" * RETURN (CHILDREN)";
+    const HELP: &str = "LIST returns SUBSCRIBED, CHILDREN, SPECIAL-USE, MYRIGHTS and STATUS (...), as in LIST \"\" * RETURN (CHILDREN)";
     if word(input).help(HELP)?.as_bytes() != b"RETURN" {
         return fail(HELP);
     }
@@ -93,6 +92,7 @@ fn returns(input: &mut Input<'_>) -> Parsed<ListReturn> {
             b"SUBSCRIBED" => returns.subscribed = true,
             b"CHILDREN" => returns.children = true,
             b"SPECIAL-USE" => returns.special_use = true,
+            b"MYRIGHTS" => returns.my_rights = true,
             b"STATUS" => {
                 space(input)?;
                 returns.status = status_items(input)?;

@@ -1,4 +1,4 @@
-//! LIST, plain and extended (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154).
+//! LIST, plain and extended (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440).
 //!
 //! Nothing here is remote, so REMOTE selects nothing more and nothing less. Children and
 //! purposes are told always: they cost nothing, and RFC 3348 and RFC 6154 allow it.
@@ -6,7 +6,7 @@
 use crate::answer::{Completion, Handled};
 use crate::commands::status;
 use crate::connection::{Client, Desk};
-use crate::listing::{Listing, Node};
+use crate::listing::{Kind, Listing, Node};
 use crate::names::{DELIMITER, SHARED, SHARED_PREFIX, shown_at};
 use crate::pattern::Pattern;
 use postern_app::Refused;
@@ -43,6 +43,9 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
             subscribed_below: line.subscribed_below,
             old_name: None,
         });
+        if list.returns.my_rights && line.node.kind == Kind::Mailbox {
+            Encoder::new(out, rev2).my_rights(&line.node.name, line.node.rights);
+        }
         let Some(at) = line.node.locator.as_ref().filter(|_| !list.returns.status.is_empty()) else { continue };
         match house.status(session, at).await {
             Ok(counters) => {
@@ -94,7 +97,6 @@ fn lines<'a>(listing: &'a Listing, list: &ListCommand) -> Vec<Line<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listing::Kind;
     use crate::listing::tests::listing;
     use postern_imap_wire::ListSelection;
 

@@ -4,6 +4,7 @@
 //! adds what others did meanwhile, then the completion. Which state allows which command is
 //! `postern_imap_wire::COMMANDS`'s to say, and was asked before.
 
+mod acl;
 mod append;
 mod close;
 mod copy;
@@ -73,15 +74,16 @@ impl<W: Wire> Connection<W> {
             CommandBody::Copy { by_uid, set, mailbox } => copy::copy(client, by_uid, &set, &mailbox).await,
             CommandBody::Move { by_uid, set, mailbox } => copy::r#move(client, by_uid, &set, &mailbox).await,
             CommandBody::Idle => self.idle().await,
+            CommandBody::GetAcl { mailbox } => acl::get(client, &mailbox).await,
+            CommandBody::SetAcl { mailbox, identifier, change } => {
+                acl::set(client, &mailbox, &identifier, change).await
+            }
+            CommandBody::DeleteAcl { mailbox, identifier } => acl::delete(client, &mailbox, &identifier).await,
+            CommandBody::ListRights { mailbox, identifier } => acl::list_rights(client, &mailbox, &identifier).await,
+            CommandBody::MyRights { mailbox } => acl::my_rights(client, &mailbox).await,
             // The table of what is served keeps them out; they are here so that a new
             // command can not be forgotten.
-            CommandBody::Logout
-            | CommandBody::StartTls
-            | CommandBody::GetAcl { .. }
-            | CommandBody::SetAcl { .. }
-            | CommandBody::DeleteAcl { .. }
-            | CommandBody::ListRights { .. }
-            | CommandBody::MyRights { .. } => Ok(Completion::bad(crate::connection::UNKNOWN)),
+            CommandBody::Logout | CommandBody::StartTls => Ok(Completion::bad(crate::connection::UNKNOWN)),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use postern_access::PlaintextSignIn;
 use postern_app::wire::{Shutdown, Wire};
-use postern_app::{Caller, Founder, GrantTerms, House, HouseOptions, Peer};
+use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, Peer};
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, Domain, Limits, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
@@ -102,6 +102,7 @@ impl Scene {
     /// Letters on all of support@.
     pub async fn give(&self, name: &str, letters: &str) {
         let terms = GrantTerms {
+            reach: GrantReach::Account,
             rights: Rights::parse(letters).unwrap(),
             send: SendRights::NONE,
             automap: true,
@@ -113,7 +114,7 @@ impl Scene {
 
     pub async fn take_back(&self, name: &str) {
         let (shared, grantee) = (address("support@example.org"), address(&format!("{name}@example.org")));
-        self.house.take_back(&self.operator, &shared, &grantee).await.unwrap();
+        self.house.take_back(&self.operator, &shared, &grantee, None).await.unwrap();
     }
 
     /// A connection that has read its greeting.

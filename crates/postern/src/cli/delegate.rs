@@ -7,11 +7,10 @@ use super::failure::Failure;
 use super::output::{Said, table};
 use super::shared;
 use super::transport::{Client, segment};
-use super::unbuilt;
 use clap::{Args, Subcommand};
 use postern_access::Role;
 use postern_http::model::{Delegate, Delegates, TakenBack, Terms};
-use postern_types::{Address, Rights};
+use postern_types::{Address, MailboxName, Rights};
 
 /// What to do with delegates.
 #[derive(Debug, Clone, Subcommand)]
@@ -27,7 +26,7 @@ pub enum Verb {
         #[arg(value_name = "SHARED", value_parser = Address::parse)]
         shared: Address,
     },
-    /// Take back everything that someone holds in a shared mailbox
+    /// Take back everything that someone holds in a shared mailbox, or one grant
     Remove {
         /// The shared mailbox
         #[arg(value_name = "SHARED", value_parser = Address::parse)]
@@ -35,9 +34,12 @@ pub enum Verb {
         /// The person or group
         #[arg(value_name = "GRANTEE", value_parser = Address::parse)]
         grantee: Address,
-        /// Only in this mailbox (not built yet)
-        #[arg(long, value_name = "NAME", hide = true)]
-        mailbox: Option<String>,
+        /// Only the grant on this mailbox
+        #[arg(long, value_name = "NAME", value_parser = mailbox_name, conflicts_with = "subtree")]
+        mailbox: Option<MailboxName>,
+        /// Only the grant on this mailbox and those below it
+        #[arg(long, value_name = "NAME", value_parser = mailbox_name)]
+        subtree: Option<MailboxName>,
     },
 }
 
@@ -71,15 +73,19 @@ pub struct Give {
     /// When it ends: a date (2026-12-31T18:00:00Z) or a span (8h, 90d)
     #[arg(long, value_name = "DATE", value_parser = dates::parse)]
     until: Option<When>,
-    /// Only in this mailbox (not built yet)
-    #[arg(long, value_name = "NAME", hide = true)]
-    mailbox: Option<String>,
-    /// Only in this mailbox and those below it (not built yet)
-    #[arg(long, value_name = "NAME", hide = true)]
-    subtree: Option<String>,
+    /// Only in this mailbox, such as Archive
+    #[arg(long, value_name = "NAME", value_parser = mailbox_name, conflicts_with = "subtree")]
+    mailbox: Option<MailboxName>,
+    /// Only in this mailbox and those below it
+    #[arg(long, value_name = "NAME", value_parser = mailbox_name)]
+    subtree: Option<MailboxName>,
 }
 
-const WHOLE: &str = "leave it out: the grant is then on the whole shared mailbox";
+/// For clap: a name that a mailbox can have.
+fn mailbox_name(text: &str) -> Result<MailboxName, String> {
+    MailboxName::parse(text).map_err(|error| error.to_string())
+}
+
 const WHO: &str = "see what there is: postern shared list, person list, group list";
 
 pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
@@ -90,8 +96,10 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             let all = all.map_err(|failure| failure.if_absent(shared::WHICH))?;
             Ok(Said::new(listed(shared.as_str(), &all.delegates), &all))
         }
-        Verb::Remove { mailbox: Some(_), .. } => Err(unbuilt::flag("--mailbox", WHOLE)),
-        Verb::Remove { shared, grantee, mailbox: None } => remove(client, &shared, &grantee).await,
+        Verb::Remove { shared, grantee, mailbox, subtree } => {
+            let one = mailbox.map(|name| ("mailbox", name)).or(subtree.map(|name| ("subtree", name)));
+            remove(client, &shared, &grantee, one).await
+        }
     }
 }
 
@@ -109,17 +117,14 @@ impl Give {
             send_as: self.send_as.then_some(true),
             send_on_behalf: self.send_on_behalf.then_some(true),
             automap: self.no_automap.then_some(false),
+            mailbox: self.mailbox.as_ref().map(ToString::to_string),
+            subtree: self.subtree.as_ref().map(ToString::to_string),
             until: self.until.map(|until| until.ahead_of(clock::now())),
         }
     }
 }
 
 async fn add(give: Give, client: &mut Client) -> Result<Said, Failure> {
-    for (name, is_given) in [("--mailbox", give.mailbox.is_some()), ("--subtree", give.subtree.is_some())] {
-        if is_given {
-            return Err(unbuilt::flag(name, WHOLE));
-        }
-    }
     let terms = give.terms();
     let mut given = Delegates { delegates: Vec::new() };
     for grantee in &give.grantees {
@@ -144,11 +149,18 @@ async fn add(give: Give, client: &mut Client) -> Result<Said, Failure> {
 }
 
 fn sentence(shared: &Address, delegate: &Delegate) -> String {
-    let mut text = format!("{} is a delegate of {shared} now, {}", delegate.grantee, held(delegate));
+    let place = place(delegate).map(|place| format!("{place} in ")).unwrap_or_default();
+    let mut text = format!("{} is a delegate of {place}{shared} now, {}", delegate.grantee, held(delegate));
     if let Some(until) = &delegate.until {
         text.push_str(&format!(", until {}", seconds(until)));
     }
     text + ".\n"
+}
+
+/// What part of the account a grant covers; nothing for all of it.
+fn place(delegate: &Delegate) -> Option<String> {
+    let name = delegate.mailbox.as_deref()?;
+    Some(if delegate.reach == "subtree" { format!("{name} and below") } else { name.to_owned() })
 }
 
 /// The rights of a delegate, as they read in a sentence.
@@ -183,7 +195,7 @@ pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
         vec![
             delegate.grantee.clone(),
             delegate.kind.clone(),
-            delegate.mailbox.clone().unwrap_or_else(|| "all".to_owned()),
+            place(delegate).unwrap_or_else(|| "all".to_owned()),
             rights,
             send.to_owned(),
             if delegate.automap { "yes" } else { "no" }.to_owned(),
@@ -196,13 +208,25 @@ pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
     table(&headings, rows.collect(), &format!("Nobody works in it yet: postern delegate add {shared} PERSON"))
 }
 
-async fn remove(client: &mut Client, shared: &Address, grantee: &Address) -> Result<Said, Failure> {
-    let taken: Result<TakenBack, Failure> = client.act("DELETE", &path(shared, grantee)).await;
+async fn remove(
+    client: &mut Client,
+    shared: &Address,
+    grantee: &Address,
+    one: Option<(&str, MailboxName)>,
+) -> Result<Said, Failure> {
+    let query = one.as_ref().map(|(kind, name)| format!("?{kind}={}", segment(name.as_str()))).unwrap_or_default();
+    let taken: Result<TakenBack, Failure> = client.act("DELETE", &format!("{}{query}", path(shared, grantee))).await;
     let next = format!("see who does: postern delegate list {shared}");
     let taken = taken.map_err(|failure| failure.if_absent(&next))?;
-    let text = format!(
-        "{grantee} is no delegate of {shared} any more; it holds from their next command on.\n\
-         Next: what they did there: postern audit list --account {shared} --actor {grantee}\n"
-    );
+    let text = match one {
+        None => format!(
+            "{grantee} is no delegate of {shared} any more; it holds from their next command on.\n\
+             Next: what they did there: postern audit list --account {shared} --actor {grantee}\n"
+        ),
+        Some((_, name)) => format!(
+            "The grant of {grantee} on {name} in {shared} is gone; it holds from their next command on.\n\
+             Next: what they hold still: postern delegate list {shared}\n"
+        ),
+    };
     Ok(Said::new(text, &taken))
 }

@@ -262,9 +262,6 @@ async fn what_is_not_built_is_refused_and_never_ignored() {
         ("person set-password bob@example.org --self", "--self"),
         ("shared set support@example.org --seen both", "`postern shared set`"),
         ("shared convert-to-person support@example.org", "`postern shared convert-to-person`"),
-        ("delegate add support@example.org bob@example.org --mailbox INBOX", "--mailbox"),
-        ("delegate add support@example.org bob@example.org --subtree Archive", "--subtree"),
-        ("delegate remove support@example.org bob@example.org --mailbox INBOX", "--mailbox"),
         ("audit verify", "`postern audit verify`"),
     ] {
         let failure = run(line).await.expect_err(line);

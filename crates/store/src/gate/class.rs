@@ -47,6 +47,8 @@ classes! {
     Remove;
     /// Move messages to another mailbox (`r t e`; RFC 6851 section 4.1).
     MoveOut;
+    /// Hear what one holds oneself (any letter that RFC 4314 section 4 names for MYRIGHTS).
+    OwnRights;
     /// Change who may do what (`a`).
     Administer;
 }

@@ -1,6 +1,7 @@
 //! Reads the facts a verdict needs, and asks `postern-access` for it.
 
 use super::caller::{Caller, Epochs};
+use crate::sql::Row;
 use crate::statements::facts as sql;
 use crate::{StoreError, Tx};
 use postern_access::{
@@ -134,22 +135,29 @@ pub(super) fn person_facts(tx: &Tx<'_>, person: PersonId) -> Result<Option<Perso
 /// Grants that reach a person in an account, directly or through their groups.
 pub(super) fn grants_for(tx: &Tx<'_>, account: AccountId, person: PersonId) -> Result<Vec<GrantFact>, StoreError> {
     tx.all(&sql::GRANTS_FOR_PERSON, &[account.get().into(), person.get().into()], |row| {
-        let grantee = row.int(1)?;
-        Ok(GrantFact {
-            id: GrantId::new(row.int(0)?)?,
-            via: if grantee == person.get() { None } else { Some(GroupId::new(grantee)?) },
-            reach: match row.text(2)? {
-                "account" => Reach::Account,
-                "subtree" => Reach::Subtree(parse_name(row.text(3)?)?),
-                "mailbox" => Reach::Mailbox(MailboxId::from_key(row.int(4)?)?),
-                other => return Err(StoreError::Damaged(format!("grant reach {other:?}"))),
-            },
-            rights: Rights::from_bits(row.int(5)?),
-            send: SendRights { send_as: row.flag(6)?, send_on_behalf: row.flag(7)? },
-            automap: row.flag(8)?,
-            not_after: row.opt_int(9)?.map(Timestamp),
-        })
+        let (grantee, fact) = grant_fact(row)?;
+        let via = if grantee == person.get() { None } else { Some(GroupId::new(grantee)?) };
+        Ok(GrantFact { via, ..fact })
     })
+}
+
+/// A grant from a row that starts with its id and its grantee; as the grantee's own.
+pub(super) fn grant_fact(row: &dyn Row) -> Result<(i64, GrantFact), StoreError> {
+    let fact = GrantFact {
+        id: GrantId::new(row.int(0)?)?,
+        via: None,
+        reach: match row.text(2)? {
+            "account" => Reach::Account,
+            "subtree" => Reach::Subtree(parse_name(row.text(3)?)?),
+            "mailbox" => Reach::Mailbox(MailboxId::from_key(row.int(4)?)?),
+            other => return Err(StoreError::Damaged(format!("grant reach {other:?}"))),
+        },
+        rights: Rights::from_bits(row.int(5)?),
+        send: SendRights { send_as: row.flag(6)?, send_on_behalf: row.flag(7)? },
+        automap: row.flag(8)?,
+        not_after: row.opt_int(9)?.map(Timestamp),
+    };
+    Ok((row.int(1)?, fact))
 }
 
 /// The mailbox with this name in an account.

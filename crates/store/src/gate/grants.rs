@@ -1,12 +1,18 @@
-//! Grants on an account: given by those who hold, taken back by those who answer for it.
+//! Grants on an account, a subtree or a mailbox: given by those who hold, taken back by those
+//! who answer for the account. SETACL's way to the same rows is in `acl`.
 
+use super::audit::{Detail, Event};
 use super::authority::{Authority, DutyClass, ManageGrants, Revoke, with_duty_facts};
+use super::caller::Caller;
 use super::error::{GateError, Rule};
+use super::facts;
 use super::tree::raise_epoch;
-use crate::statements::people as sql;
-use crate::{Notice, StoreError};
-use postern_access::{Gift, gift_limit, may_give};
-use postern_types::{AccountId, GrantId, PrincipalId, Rights, SendRights, Timestamp};
+use crate::statements::{mailbox as mailbox_sql, people as sql};
+use crate::{Notice, StoreError, Tx};
+use postern_access::{GrantFact, MailboxFacts, Reach, gained, gift_limit, gift_limit_at, may_give};
+use postern_types::{
+    AccountId, GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
+};
 
 /// A grant as administration shows it.
 #[derive(Debug, Clone)]
@@ -37,13 +43,26 @@ pub struct GrantRow {
     pub created: Timestamp,
 }
 
-/// A grant to be given on a whole account.
+/// What a grant covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantReach {
+    /// The whole account.
+    Account,
+    /// A mailbox and those below it.
+    Subtree(MailboxName),
+    /// One mailbox.
+    Mailbox(MailboxName),
+}
+
+/// A grant to be given.
 #[derive(Debug, Clone)]
 pub struct NewGrant {
     /// Who gets it.
     pub grantee: PrincipalId,
     /// Their address, for the trail.
     pub grantee_address: String,
+    /// What it covers.
+    pub reach: GrantReach,
     /// The letters.
     pub rights: Rights,
     /// What they may write into From.
@@ -55,69 +74,31 @@ pub struct NewGrant {
 }
 
 impl Authority<'_, ManageGrants> {
-    /// Refuses to give what the giver does not hold (docs/decisions/0004-no-escalation.md).
-    pub fn check_gift(&self, rights: Rights, send: SendRights) -> Result<(), GateError> {
-        let limit = with_duty_facts(self.tx(), self.caller(), self.account(), |facts| {
-            gift_limit(self.caller().actor(), facts)
-        })??;
-        Ok(may_give(limit, Gift { rights, send })?)
-    }
-
-    /// Gives a grant on the whole account, or changes the one that is there.
+    /// Gives a grant, or changes the one of the same reach. Nobody gives what they do not
+    /// hold (docs/decisions/0004-no-escalation.md).
     pub fn give(&self, grant: &NewGrant) -> Result<GrantId, GateError> {
         let (tx, account) = (self.tx(), self.of()?);
-        let values = [
-            account.get().into(),
-            grant.grantee.get().into(),
-            grant.rights.bits().into(),
-            grant.send.send_as.into(),
-            grant.send.send_on_behalf.into(),
-            grant.automap.into(),
-            self.caller().origin().label.as_str().into(),
-            grant.not_after.map(|end| end.0).into(),
-            tx.now().0.into(),
-        ];
-        let id = tx.one(&sql::PUT_ACCOUNT_GRANT, &values, |row| Ok(GrantId::new(row.int(0)?)?))?;
-        let mut what = grant.rights.to_string();
-        if grant.send.send_as {
-            what.push_str(" send-as");
-        }
-        if grant.send.send_on_behalf {
-            what.push_str(" send-on-behalf");
-        }
-        self.note("grant.given", Some(account), &what, &grant.grantee_address)?;
-        self.grants_changed(account)?;
-        id.ok_or_else(|| StoreError::Damaged("a grant has no id".into()).into())
-    }
-}
-
-impl Authority<'_, Revoke> {
-    /// Takes every grant of someone in this account away.
-    pub fn take_back(&self, grantee: PrincipalId, grantee_address: &str) -> Result<u64, GateError> {
-        let (tx, account) = (self.tx(), self.of()?);
-        let removed = tx.execute(&sql::REMOVE_GRANTS, &[account.get().into(), grantee.get().into()])?;
-        if removed == 0 {
-            return Err(Rule::Absent(format!("grant to {grantee_address}")).into());
-        }
-        self.note("grant.revoked", Some(account), "", grantee_address)?;
-        self.grants_changed(account)?;
-        Ok(removed)
-    }
-}
-
-impl<D: DutyClass> Authority<'_, D> {
-    fn of(&self) -> Result<AccountId, StoreError> {
-        self.account().ok_or_else(|| StoreError::Conflict("grants belong to an account".into()))
+        let reach = self.find(&grant.reach)?;
+        let before = grants_of(tx, account, grant.grantee)?;
+        let unnumbered = GrantId::new(i64::MAX).map_err(StoreError::from)?;
+        let fact = GrantFact {
+            id: before.iter().find(|held| held.reach == reach).map_or(unnumbered, |held| held.id),
+            via: None,
+            reach,
+            rights: grant.rights,
+            send: grant.send,
+            automap: grant.automap,
+            not_after: grant.not_after,
+        };
+        let mut after: Vec<GrantFact> = before.iter().filter(|held| held.reach != fact.reach).cloned().collect();
+        after.push(fact.clone());
+        self.may_change(&before, &after)?;
+        let id = put_grant(tx, self.caller(), account, grant.grantee, &fact)?;
+        self.note_grant("grant.given", &fact.reach, &terms(&fact), &grant.grantee_address)?;
+        grants_changed(tx, account)?;
+        Ok(id)
     }
 
-    fn grants_changed(&self, account: AccountId) -> Result<(), StoreError> {
-        raise_epoch(self.tx(), account)?;
-        self.tx().notify(Notice::List(account));
-        Ok(())
-    }
-}
-
-impl Authority<'_, ManageGrants> {
     /// Grants of the account, by grantee.
     pub fn grants(&self) -> Result<Vec<GrantRow>, GateError> {
         let account = self.of()?;
@@ -138,4 +119,170 @@ impl Authority<'_, ManageGrants> {
             })
         })?)
     }
+}
+
+impl Authority<'_, Revoke> {
+    /// Takes grants of someone in this account away: the one of this reach, or all of them.
+    /// To take all away gives nobody anything; to take a narrow one away may give back what
+    /// it held back, and then asks for the right to give that.
+    pub fn take_back(
+        &self,
+        grantee: PrincipalId,
+        grantee_address: &str,
+        reach: Option<&GrantReach>,
+    ) -> Result<u64, GateError> {
+        let (tx, account) = (self.tx(), self.of()?);
+        let absent = || Rule::Absent(format!("grant to {grantee_address}"));
+        let Some(reach) = reach else {
+            let removed = tx.execute(&sql::REMOVE_GRANTS, &[account.get().into(), grantee.get().into()])?;
+            if removed == 0 {
+                return Err(absent().into());
+            }
+            self.note("grant.revoked", Some(account), "", grantee_address)?;
+            grants_changed(tx, account)?;
+            return Ok(removed);
+        };
+        let reach = self.find(reach)?;
+        let before = grants_of(tx, account, grantee)?;
+        let fact = before.iter().find(|held| held.reach == reach).ok_or_else(absent)?;
+        let after: Vec<GrantFact> = before.iter().filter(|held| held.reach != reach).cloned().collect();
+        self.may_change(&before, &after)?;
+        tx.execute(&sql::REMOVE_GRANT, &[fact.id.get().into()])?;
+        self.note_grant("grant.revoked", &reach, "", grantee_address)?;
+        grants_changed(tx, account)?;
+        Ok(1)
+    }
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    fn of(&self) -> Result<AccountId, StoreError> {
+        self.account().ok_or_else(|| StoreError::Conflict("grants belong to an account".into()))
+    }
+
+    /// What a reach means here: a mailbox that is named is there.
+    fn find(&self, reach: &GrantReach) -> Result<Reach, GateError> {
+        let (GrantReach::Subtree(name) | GrantReach::Mailbox(name)) = reach else { return Ok(Reach::Account) };
+        let found = facts::mailbox_named(self.tx(), self.of()?, name)?;
+        let mailbox = found.ok_or_else(|| Rule::Absent(format!("mailbox {name} in it")))?;
+        Ok(match reach {
+            GrantReach::Mailbox(_) => Reach::Mailbox(mailbox),
+            _ => Reach::Subtree(name.clone()),
+        })
+    }
+
+    /// Looks at the account and at each of its mailboxes, and refuses where a grantee would
+    /// gain what the caller may not give.
+    fn may_change(&self, before: &[GrantFact], after: &[GrantFact]) -> Result<(), GateError> {
+        let (tx, account, actor) = (self.tx(), self.of()?, self.caller().actor());
+        let now = tx.now();
+        let mailboxes = tx.all(&mailbox_sql::OF_ACCOUNT, &[account.get().into()], |row| {
+            let special_use = row.opt_text(2)?.and_then(SpecialUse::parse);
+            Ok((MailboxId::from_key(row.int(0)?)?, facts::parse_name(row.text(1)?)?, special_use))
+        })?;
+        with_duty_facts(tx, self.caller(), Some(account), |duty| -> Result<(), GateError> {
+            let whole = gained(before, after, None, now);
+            if !whole.is_nothing() {
+                may_give(gift_limit(actor, duty)?, whole)?;
+            }
+            for (mailbox, name, special_use) in &mailboxes {
+                let gift = gained(before, after, Some((*mailbox, name)), now);
+                let Some(account) = duty.account.filter(|_| !gift.is_nothing()) else { continue };
+                let facts = MailboxFacts {
+                    mailbox: *mailbox,
+                    name,
+                    special_use: *special_use,
+                    account,
+                    person: duty.person,
+                    grants: duty.grants,
+                    now,
+                };
+                may_give(gift_limit_at(actor, duty, &facts)?, gift)?;
+            }
+            Ok(())
+        })?
+    }
+
+    fn note_grant(
+        &self,
+        action: &'static str,
+        reach: &Reach,
+        public: &str,
+        grantee_address: &str,
+    ) -> Result<(), GateError> {
+        Ok(note_grant(self.tx(), self.caller(), self.of()?, action, reach, public, grantee_address)?)
+    }
+}
+
+/// One event for a grant: on which mailbox, where it is on one.
+pub(super) fn note_grant(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: AccountId,
+    action: &'static str,
+    reach: &Reach,
+    public: &str,
+    grantee_address: &str,
+) -> Result<(), StoreError> {
+    let (mailbox, personal) = match reach {
+        Reach::Account => (None, grantee_address.to_owned()),
+        Reach::Mailbox(mailbox) => (Some(*mailbox), grantee_address.to_owned()),
+        Reach::Subtree(name) => (None, format!("{grantee_address} in {name} and below")),
+    };
+    let detail = Detail { public, personal: &personal };
+    tx.record(caller, &Event { class: "A", action, account: Some(account), mailbox, detail })
+}
+
+/// Letters and send rights as the trail tells them.
+pub(super) fn terms(grant: &GrantFact) -> String {
+    let mut text = if grant.rights.is_empty() { "no letters".to_owned() } else { grant.rights.to_string() };
+    if grant.send.send_as {
+        text.push_str(" send-as");
+    }
+    if grant.send.send_on_behalf {
+        text.push_str(" send-on-behalf");
+    }
+    text
+}
+
+/// Grants that one grantee holds themselves in an account.
+pub(super) fn grants_of(tx: &Tx<'_>, account: AccountId, grantee: PrincipalId) -> Result<Vec<GrantFact>, StoreError> {
+    tx.all(&sql::GRANTS_OF_GRANTEE, &[account.get().into(), grantee.get().into()], |row| Ok(facts::grant_fact(row)?.1))
+}
+
+/// Writes a grant; who may, was asked before.
+pub(super) fn put_grant(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: AccountId,
+    grantee: PrincipalId,
+    grant: &GrantFact,
+) -> Result<GrantId, StoreError> {
+    let (reach, subtree, mailbox) = match &grant.reach {
+        Reach::Account => ("account", None, None),
+        Reach::Subtree(name) => ("subtree", Some(name.as_str()), None),
+        Reach::Mailbox(mailbox) => ("mailbox", None, Some(mailbox.get())),
+    };
+    let values = [
+        account.get().into(),
+        grantee.get().into(),
+        grant.rights.bits().into(),
+        grant.send.send_as.into(),
+        grant.send.send_on_behalf.into(),
+        grant.automap.into(),
+        caller.origin().label.as_str().into(),
+        grant.not_after.map(|end| end.0).into(),
+        tx.now().0.into(),
+        reach.into(),
+        subtree.into(),
+        mailbox.into(),
+    ];
+    let id = tx.one(&sql::PUT_GRANT, &values, |row| Ok(GrantId::new(row.int(0)?)?))?;
+    id.ok_or_else(|| StoreError::Damaged("a grant has no id".into()))
+}
+
+/// Verdicts in the account are found anew, and lists of mailboxes too.
+pub(super) fn grants_changed(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
+    raise_epoch(tx, account)?;
+    tx.notify(Notice::List(account));
+    Ok(())
 }

@@ -34,6 +34,7 @@
 //! ```
 
 mod access;
+mod acl;
 mod audit;
 mod authority;
 mod caller;
@@ -53,6 +54,7 @@ mod sign_in;
 mod tree;
 
 pub use access::Access;
+pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
     Authority, Collect, DutyClass, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared,
@@ -60,12 +62,12 @@ pub use authority::{
 };
 pub use caller::{Caller, Epochs, Origin};
 pub use class::{
-    Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, Read, Reads, Remove,
+    Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, OwnRights, Read, Reads, Remove,
 };
 pub use copy::{Copied, FileBody};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
-pub use grants::{GrantRow, NewGrant};
+pub use grants::{GrantReach, GrantRow, NewGrant};
 pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};

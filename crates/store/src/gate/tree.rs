@@ -6,11 +6,12 @@ use super::caller::Caller;
 use super::class::{CreateChild, DeleteMailbox};
 use super::error::{GateError, Rule};
 use super::facts;
+use super::grants::put_grant;
 use super::insert::{Growth, advance, log_change};
 use crate::statements::{mailbox as sql, people as people_sql};
 use crate::{Notice, StoreError, Tx};
-use postern_access::{Denied, Operation};
-use postern_types::{AccountId, Limits, MailboxId, MailboxName, SpecialUse};
+use postern_access::{Denied, GrantFact, Operation, Reach};
+use postern_types::{AccountId, Limits, MailboxId, MailboxName, PrincipalId, SpecialUse};
 
 impl Tx<'_> {
     /// CREATE (RFC 9051 section 6.3.4): needs `k` on the nearest mailbox above that is
@@ -122,30 +123,47 @@ pub(super) fn make_mailbox(
 }
 
 fn copy_grants(tx: &Tx<'_>, caller: &Caller, parent: MailboxId, child: MailboxId) -> Result<(), StoreError> {
-    let account = parent.account().get();
-    let grants = tx.all(&sql::GRANTS_ON_MAILBOX, &[account.into(), parent.get().into()], |row| {
-        let mut numbers = [0; 5];
-        for (column, number) in numbers.iter_mut().enumerate() {
-            *number = row.int(column)?;
-        }
-        Ok((numbers, row.opt_int(5)?))
-    })?;
-    for ([grantee, letters, send_as, send_on_behalf, automap], not_after) in grants {
-        let values = [
-            account.into(),
-            grantee.into(),
-            letters.into(),
-            send_as.into(),
-            send_on_behalf.into(),
-            automap.into(),
-            caller.origin().label.as_str().into(),
-            not_after.into(),
-            tx.now().0.into(),
-            child.get().into(),
-        ];
-        tx.one(&people_sql::PUT_MAILBOX_GRANT, &values, |row| row.int(0))?;
+    let account = parent.account();
+    let facts = tx.all(&people_sql::GRANT_FACTS, &[account.get().into()], facts::grant_fact)?;
+    for (grantee, fact) in facts.into_iter().filter(|(_, fact)| fact.reach == Reach::Mailbox(parent)) {
+        let fact = GrantFact { reach: Reach::Mailbox(child), ..fact };
+        put_grant(tx, caller, account, PrincipalId::new(grantee)?, &fact)?;
     }
     Ok(())
+}
+
+/// Grants on a subtree follow its name, as those on a mailbox follow the mailbox: rights stay
+/// with what they were given on (RFC 4314 section 4, RENAME).
+fn rename_subtrees(tx: &Tx<'_>, account: AccountId, from: &MailboxName, to: &MailboxName) -> Result<(), GateError> {
+    for (id, subtree) in subtree_grants(tx, account)? {
+        if subtree.is_within(from) {
+            tx.execute(&people_sql::RENAME_SUBTREE, &[id.into(), renamed(&subtree, from, to)?.as_str().into()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Grants on a subtree end with the mailbox at its top, so that who makes another one of the
+/// same name does not give it to people of the past.
+fn remove_subtree_grants(tx: &Tx<'_>, account: AccountId, name: &MailboxName) -> Result<(), StoreError> {
+    for (id, subtree) in subtree_grants(tx, account)? {
+        if subtree == *name {
+            tx.execute(&people_sql::REMOVE_GRANT, &[id.into()])?;
+        }
+    }
+    Ok(())
+}
+
+fn subtree_grants(tx: &Tx<'_>, account: AccountId) -> Result<Vec<(i64, MailboxName)>, StoreError> {
+    tx.all(&people_sql::SUBTREE_GRANTS, &[account.get().into()], |row| {
+        Ok((row.int(0)?, facts::parse_name(row.text(1)?)?))
+    })
+}
+
+/// The name of `old`, which is `from` or below it, once `from` is called `to`.
+fn renamed(old: &MailboxName, from: &MailboxName, to: &MailboxName) -> Result<MailboxName, Rule> {
+    let text = format!("{to}{}", &old.as_str()[from.as_str().len()..]);
+    MailboxName::parse(&text).map_err(|error| Rule::Unusable(error.to_string()))
 }
 
 /// Raises the epoch of an account: verdicts about names and mailboxes are found anew.
@@ -178,6 +196,7 @@ impl Access<'_, DeleteMailbox> {
         tx.execute(&sql::DELETE_VANISHED, &key)?;
         tx.execute(&sql::DELETE_SEEN, &key)?;
         tx.execute(&sql::DELETE_GRANTS, &[self.account().get().into(), self.mailbox().get().into()])?;
+        remove_subtree_grants(tx, self.account(), &name)?;
         tx.execute(&sql::DELETE, &key)?;
         log_change(tx, &advance, "mailbox.deleted", self.mailbox())?;
         tx.record_tree(self.caller(), "mailbox.deleted", self.mailbox(), name.as_str())?;
@@ -210,10 +229,9 @@ impl Access<'_, DeleteMailbox> {
         let mut moved = self.below(&name)?;
         moved.push((self.mailbox(), name.clone()));
         for (id, old) in moved {
-            let new = MailboxName::parse(&format!("{target}{}", &old.as_str()[name.as_str().len()..]))
-                .map_err(|error| Rule::Unusable(error.to_string()))?;
-            tx.execute(&sql::RENAME, &[id.get().into(), new.as_str().into()])?;
+            tx.execute(&sql::RENAME, &[id.get().into(), renamed(&old, &name, target)?.as_str().into()])?;
         }
+        rename_subtrees(tx, self.account(), &name, target)?;
         self.after_rename(&name, target)
     }
 

@@ -75,13 +75,6 @@ statements! {
     /// Marks every message so far as seen by a session (\Recent, RFC 3501 section 2.3.2).
     TAKE_RECENT = "UPDATE mailbox SET recent_from = uid_next WHERE id = $1 AND recent_from < uid_next";
 
-    /// Grants of account `$1` that are given on mailbox `$2` alone, to be copied to a child.
-    GRANTS_ON_MAILBOX = "
-        SELECT grantee_id, letters, send_as, send_on_behalf, automap, not_after_ms
-          FROM access_grant
-         WHERE account_id = $1 AND mailbox_id = $2
-         ORDER BY id";
-
     /// What person `$1` subscribed to or unsubscribed from. Primary key.
     SUBSCRIPTIONS = "SELECT account_id, name, subscribed FROM subscription WHERE person_id = $1 ORDER BY account_id, name";
 

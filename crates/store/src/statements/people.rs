@@ -87,24 +87,39 @@ statements! {
     /// Deletes every grant of a grantee.
     REMOVE_GRANTS_OF = "DELETE FROM access_grant WHERE grantee_id = $1";
 
-    /// Gives a grant on a whole account, or changes it.
-    PUT_ACCOUNT_GRANT = "
+    /// Gives a grant of reach `$10` (with its subtree `$11` or mailbox `$12`), or changes
+    /// the one that is there.
+    PUT_GRANT = "
         INSERT INTO access_grant (account_id, grantee_id, reach, subtree, mailbox_id, letters, send_as, send_on_behalf,
                                   automap, giver, not_after_ms, created_ms)
-        VALUES ($1, $2, 'account', NULL, NULL, $3, $4, $5, $6, $7, $8, $9)
+        VALUES ($1, $2, $10, $11, $12, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (account_id, grantee_id, reach, COALESCE(subtree, ''), COALESCE(mailbox_id, 0))
         DO UPDATE SET letters = excluded.letters, send_as = excluded.send_as, send_on_behalf = excluded.send_on_behalf,
                       automap = excluded.automap, giver = excluded.giver, not_after_ms = excluded.not_after_ms
         RETURNING id";
-    /// Gives a grant on one mailbox, as a new child inherits it from its parent.
-    PUT_MAILBOX_GRANT = "
-        INSERT INTO access_grant (account_id, grantee_id, reach, subtree, mailbox_id, letters, send_as, send_on_behalf,
-                                  automap, giver, not_after_ms, created_ms)
-        VALUES ($1, $2, 'mailbox', NULL, $10, $3, $4, $5, $6, $7, $8, $9)
-        ON CONFLICT (account_id, grantee_id, reach, COALESCE(subtree, ''), COALESCE(mailbox_id, 0))
-        DO UPDATE SET letters = excluded.letters, send_as = excluded.send_as, send_on_behalf = excluded.send_on_behalf,
-                      automap = excluded.automap, giver = excluded.giver, not_after_ms = excluded.not_after_ms
-        RETURNING id";
+    /// Takes one grant away.
+    REMOVE_GRANT = "DELETE FROM access_grant WHERE id = $1";
+    /// Grants of account `$1` that grantee `$2` holds themselves. Index:
+    /// access_grant_by_account.
+    GRANTS_OF_GRANTEE = "
+        SELECT id, grantee_id, reach, subtree, mailbox_id, letters, send_as, send_on_behalf, automap, not_after_ms
+          FROM access_grant
+         WHERE account_id = $1 AND grantee_id = $2
+         ORDER BY id";
+    /// Every grant of account `$1` as a fact. Index: access_grant_by_account.
+    GRANT_FACTS = "
+        SELECT id, grantee_id, reach, subtree, mailbox_id, letters, send_as, send_on_behalf, automap, not_after_ms
+          FROM access_grant
+         WHERE account_id = $1
+         ORDER BY grantee_id, id";
+    /// The address of grantee `$1`, a person or a group.
+    ADDRESS_OF_GRANTEE = "
+        SELECT COALESCE((SELECT address FROM account WHERE id = $1),
+                        (SELECT address FROM people_group WHERE id = $1))";
+    /// Grants of account `$1` on subtrees. Index: access_grant_by_account.
+    SUBTREE_GRANTS = "SELECT id, subtree FROM access_grant WHERE account_id = $1 AND reach = 'subtree' ORDER BY id";
+    /// The subtree of grant `$1` is called `$2` now.
+    RENAME_SUBTREE = "UPDATE access_grant SET subtree = $2 WHERE id = $1";
     /// Takes every grant of grantee `$2` in account `$1` away.
     REMOVE_GRANTS = "DELETE FROM access_grant WHERE account_id = $1 AND grantee_id = $2";
     /// Grants of account `$1`. Index: access_grant_by_account.

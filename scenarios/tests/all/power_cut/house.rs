@@ -2,8 +2,8 @@
 
 use super::model::{Letter, Mailbox, Message, Place, Row, State, Trail};
 use postern_app::{
-    Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, GrantTerms, House, HouseOptions,
-    Locator, Peer, Session,
+    Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, GrantReach, GrantTerms, House,
+    HouseOptions, Locator, Peer, Session,
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock};
 use postern_testkit::power::{FakeDisk, Image, Syncs, scratch};
@@ -33,7 +33,7 @@ pub fn failed(error: impl std::fmt::Display) -> String {
 
 pub fn terms(letters: &str) -> GrantTerms {
     let rights = Rights::parse(letters).expect("letters");
-    GrantTerms { rights, send: SendRights::NONE, automap: true, not_after: None }
+    GrantTerms { reach: GrantReach::Account, rights, send: SendRights::NONE, automap: true, not_after: None }
 }
 
 /// A house that is open.

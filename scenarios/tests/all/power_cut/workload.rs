@@ -90,7 +90,7 @@ impl World {
             let (house, operator) = (&self.open.house, &self.open.operator);
             let begun = self.position();
             let (action, letters) = if is_delegate {
-                house.take_back(operator, &support, &bob).await.map_err(failed)?;
+                house.take_back(operator, &support, &bob, None).await.map_err(failed)?;
                 ("grant.revoked", "")
             } else {
                 house.give(operator, &support, &bob, terms("lrs")).await.map_err(failed)?;

@@ -1,0 +1,140 @@
+//! Delegates: who may do what in a shared mailbox, seen by a second session.
+
+use postern_app::{GrantReach, GrantTerms};
+use postern_testkit::{House, ImapClient, scenario};
+use postern_types::{Address, MailboxName, Rights, SendRights};
+
+const LETTER: &str =
+    "From: Customer <customer@example.net>\r\nSubject: It does not start\r\n\r\nSince this morning.\r\n";
+const INBOX: &str = "Shared/support@example.org/INBOX";
+
+fn address(text: &str) -> Address {
+    Address::parse(text).expect("an address")
+}
+
+fn mailbox(name: &str) -> GrantReach {
+    GrantReach::Mailbox(MailboxName::parse(name).expect("a name"))
+}
+
+async fn give(house: &House, grantee: &str, reach: GrantReach, letters: &str) {
+    let terms = GrantTerms {
+        reach,
+        rights: Rights::parse(letters).expect("letters"),
+        send: SendRights::NONE,
+        automap: true,
+        not_after: None,
+    };
+    let (shared, grantee) = (address("support@example.org"), address(grantee));
+    house.app().give(house.operator(), &shared, &grantee, terms).await.expect("a grant");
+}
+
+/// support@ with its owner Alice and the stranger Bob.
+async fn owned(house: &House) -> (ImapClient, ImapClient) {
+    for person in ["alice@example.org", "bob@example.org", "carol@example.org"] {
+        house.person(person).await;
+    }
+    house.shared("support@example.org").await;
+    house.grant("support@example.org", "alice@example.org", "lrswipkxtea").await;
+    house.deliver("support@example.org", LETTER).await;
+    (house.imap_as("alice@example.org").await, house.imap_as("bob@example.org").await)
+}
+
+scenario! {
+    /// RFC 4314 section 3: an owner gives, narrows and takes away in her mail program, and
+    /// what she does shows at the other's next command.
+    async fn an_owner_manages_delegates_over_imap(house: House) {
+        let (mut alice, mut bob) = owned(&house).await;
+        alice.ok("CAPABILITY", " ACL RIGHTS=kxte").await;
+        alice.ok(&format!("MYRIGHTS {INBOX}"), &format!("* MYRIGHTS {INBOX} lrswipkxteacd")).await;
+        bob.no(&format!("MYRIGHTS {INBOX}"), "[NONEXISTENT] No such mailbox").await;
+
+        alice.ok(&format!("SETACL {INBOX} bob@example.org lrs"), "").await;
+        bob.ok(&format!("MYRIGHTS {INBOX}"), &format!("* MYRIGHTS {INBOX} lrs\r\n").trim_end()).await;
+        bob.ok(&format!("SELECT {INBOX}"), "[READ-WRITE]").await; // s alone: \Seen may be kept
+        bob.no(&format!("GETACL {INBOX}"), "[NOPERM]").await;
+        bob.no(&format!("SETACL {INBOX} bob@example.org +a"), "[NOPERM]").await;
+        bob.no(&format!("LISTRIGHTS {INBOX} bob@example.org"), "[NOPERM]").await;
+        let acl = alice.ok(&format!("GETACL {INBOX}"), "* ACL ").await;
+        assert!(acl.has(&format!("* ACL {INBOX} alice@example.org lrswipkxteacd bob@example.org lrs")), "{:?}", acl.lines());
+
+        alice.ok(&format!("SETACL {INBOX} bob@example.org +te"), "").await;
+        bob.ok("STORE 1 +FLAGS (\\Deleted)", "\\Deleted").await;
+        alice.ok(&format!("SETACL {INBOX} bob@example.org -e"), "").await;
+        bob.no("EXPUNGE", "[NOPERM]").await;
+        let rights = alice.ok(&format!("LISTRIGHTS {INBOX} bob@example.org"), "* LISTRIGHTS ").await;
+        assert!(rights.has("bob@example.org \"\" l r s w i p k x t e a"), "{:?}", rights.lines());
+
+        alice.ok(&format!("DELETEACL {INBOX} bob@example.org"), "").await;
+        bob.no("FETCH 1 FLAGS", "[NONEXISTENT] No such mailbox").await;
+        assert!(!bob.ok("LIST \"\" *", "").await.has("Shared"));
+    }
+
+    /// RFC 4314 section 2: identifiers that are nobody here, or everybody, are refused in words.
+    async fn identifiers_are_people_and_groups(house: House) {
+        let (mut alice, mut bob) = owned(&house).await;
+        for identifier in ["anyone", "Anonymous", "-bob@example.org", "dave@example.org", "support@example.org", "bob"] {
+            alice.no(&format!("SETACL {INBOX} {identifier} lr"), "[CANNOT]").await;
+            alice.no(&format!("LISTRIGHTS {INBOX} {identifier}"), "[CANNOT]").await;
+            bob.no(&format!("SETACL {INBOX} {identifier} lr"), "[NONEXISTENT] No such mailbox").await;
+        }
+        alice.no("SETACL INBOX alice@example.org lr", "[CANNOT]").await;
+        alice.ok("LISTRIGHTS INBOX alice@example.org", "alice@example.org lrswipkxtea").await;
+        alice.bad(&format!("SETACL {INBOX} bob@example.org lq"), "").await;
+    }
+
+    /// One's own mailboxes can be shared too: they appear under one's address.
+    async fn a_person_shares_a_mailbox_of_their_own(house: House) {
+        let (mut alice, mut bob) = owned(&house).await;
+        alice.ok("CREATE Projects", "").await;
+        alice.ok("SETACL Projects bob@example.org lr", "").await;
+        assert!(bob.ok("LIST \"\" *", "").await.has("Shared/alice@example.org/Projects"));
+        bob.ok("SELECT Shared/alice@example.org/Projects", "[READ-ONLY]").await;
+        bob.no("SELECT Shared/alice@example.org/INBOX", "[NONEXISTENT] No such mailbox").await;
+        alice.ok("CREATE Projects/2027", "").await; // new children copy the parent's grants
+        bob.ok("SELECT Shared/alice@example.org/Projects/2027", "[READ-ONLY]").await;
+    }
+
+    /// Nobody gives what they do not hold (docs/decisions/0004-no-escalation.md).
+    async fn who_holds_a_gives_what_they_hold(house: House) {
+        let (mut alice, mut bob) = owned(&house).await;
+        give(&house, "bob@example.org", mailbox("INBOX"), "lra").await;
+        bob.no(&format!("SETACL {INBOX} carol@example.org lrw"), "[NOPERM] You may not give the right to change flags").await;
+        bob.no(&format!("SETACL {INBOX} bob@example.org +w"), "[NOPERM]").await;
+        bob.ok(&format!("SETACL {INBOX} carol@example.org lr"), "").await;
+        bob.ok(&format!("LISTRIGHTS {INBOX} carol@example.org"), "carol@example.org \"\" l r a").await;
+        // To narrow is to take away; to undo it is to give, and that is for who holds it.
+        bob.ok(&format!("SETACL {INBOX} alice@example.org lra"), "").await;
+        bob.no(&format!("SETACL {INBOX} alice@example.org +w"), "[NOPERM]").await;
+        alice.ok(&format!("MYRIGHTS {INBOX}"), "MYRIGHTS").await;
+    }
+
+    /// The most specific grant decides: mailbox over subtree over account (docs/design.md section 4).
+    async fn a_narrow_grant_decides_where_it_reaches(house: House) {
+        let (mut alice, mut bob) = owned(&house).await;
+        for name in ["Clients", "Clients/Acme", "Clients/Acme/2027"] {
+            alice.ok(&format!("CREATE Shared/support@example.org/{name}"), "").await;
+        }
+        give(&house, "bob@example.org", GrantReach::Account, "lr").await;
+        give(&house, "bob@example.org", GrantReach::Subtree(MailboxName::parse("Clients").expect("a name")), "lrsw").await;
+        give(&house, "bob@example.org", mailbox("Clients/Acme"), "").await;
+        let list = bob.ok("LIST \"\" Shared/* RETURN (MYRIGHTS)", "").await;
+        let rights = |name: &str| list.line_with(&format!("MYRIGHTS Shared/support@example.org/{name} "));
+        assert!(rights("INBOX").is_some_and(|line| line.trim_end().ends_with(" lr")), "{:?}", list.lines());
+        assert!(rights("Clients").is_some_and(|line| line.trim_end().ends_with(" lrsw")), "{:?}", list.lines());
+        assert!(rights("Clients/Acme/2027").is_some_and(|line| line.trim_end().ends_with(" lrsw")), "{:?}", list.lines());
+        assert_eq!(rights("Clients/Acme"), None, "{:?}", list.lines());
+
+        // Rights stay with what they were given on: a subtree keeps them under its new name.
+        alice.ok("RENAME Shared/support@example.org/Clients Shared/support@example.org/Customers", "").await;
+        bob.ok("MYRIGHTS Shared/support@example.org/Customers/Acme/2027", " lrsw").await;
+        bob.no("MYRIGHTS Shared/support@example.org/Customers/Acme", "[NONEXISTENT]").await;
+
+        // A subtree's grant ends with the mailbox at its top.
+        for name in ["Customers/Acme/2027", "Customers/Acme", "Customers"] {
+            alice.ok(&format!("DELETE Shared/support@example.org/{name}"), "").await;
+        }
+        alice.ok("CREATE Shared/support@example.org/Customers", "").await;
+        let mine = bob.ok("MYRIGHTS Shared/support@example.org/Customers", "").await;
+        assert!(mine.line_with("MYRIGHTS").is_some_and(|line| line.trim_end().ends_with(" lr")), "{:?}", mine.lines());
+    }
+}
