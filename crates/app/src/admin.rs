@@ -10,7 +10,8 @@ use postern_store::{
     StoreError, Suspend, Tx,
 };
 use postern_types::{
-    AccountId, Address, AuditId, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
+    AccountId, Address, AuditId, DisplayName, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights,
+    Timestamp,
 };
 
 /// What a new house starts with.
@@ -169,16 +170,16 @@ impl House {
         &self,
         caller: &Caller,
         address: &Address,
-        name: &str,
+        name: &DisplayName,
         password: Option<Secret>,
     ) -> Result<(), Refused> {
         let verifier = match password {
             Some(password) => Some(self.verifier_of(password).await?),
             None => None,
         };
-        let (caller, address, name) = (caller.clone(), address.clone(), name.to_owned());
+        let (caller, address, name) = (caller.clone(), address.clone(), name.clone());
         self.change(move |tx| {
-            tx.authority::<ManagePeople>(&caller)?.add_person(&address, &name, verifier.as_ref()).map(|_| ())
+            tx.authority::<ManagePeople>(&caller)?.add_person(&address, name.as_str(), verifier.as_ref()).map(|_| ())
         })
         .await
     }
@@ -241,13 +242,13 @@ impl House {
         &self,
         caller: &Caller,
         address: &Address,
-        name: &str,
+        name: &DisplayName,
         members: &[Address],
     ) -> Result<(), Refused> {
-        let (caller, address, name, members) = (caller.clone(), address.clone(), name.to_owned(), members.to_vec());
+        let (caller, address, name, members) = (caller.clone(), address.clone(), name.clone(), members.to_vec());
         self.change(move |tx| {
             let groups = tx.authority::<ManageGroups>(&caller)?;
-            let group = groups.add_group(&address, &name)?;
+            let group = groups.add_group(&address, name.as_str())?;
             for member in &members {
                 groups.set_member(group, account_of(tx, member, "account")?, true)?;
             }
@@ -302,15 +303,15 @@ impl House {
         &self,
         caller: &Caller,
         address: &Address,
-        name: &str,
+        name: &DisplayName,
         aliases: &[Address],
         members: &[Address],
     ) -> Result<(), Refused> {
-        let (caller, address, name) = (caller.clone(), address.clone(), name.to_owned());
+        let (caller, address, name) = (caller.clone(), address.clone(), name.clone());
         let (aliases, members) = (aliases.to_vec(), members.to_vec());
         self.change(move |tx| {
             let authority = tx.authority::<ManageShared>(&caller)?;
-            let account = authority.add_shared(&address, &name)?;
+            let account = authority.add_shared(&address, name.as_str())?;
             for alias in &aliases {
                 authority.add_alias(account, alias)?;
             }

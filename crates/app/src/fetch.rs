@@ -66,6 +66,9 @@ pub struct FetchChunk {
 
 /// UIDs looked at in one transaction at most.
 const MESSAGES_PER_CHUNK: usize = 256;
+/// Bytes of messages loaded in one transaction at most, the last one beyond that included: to
+/// search or cut them takes time that is not seen in what is encoded.
+const RAW_BYTES_PER_CHUNK: u64 = 4 << 20;
 /// A gap between wanted UIDs up to this is read over rather than asked around.
 const GAP: u32 = 16;
 
@@ -85,10 +88,10 @@ impl House {
         let (blobs, most) = (self.blobs.clone(), self.limits.chunk_bytes);
         let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
-            let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new() };
+            let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0 };
             let mut bytes = Vec::new();
             let mut done = from;
-            while done < uids.len() && done - from < MESSAGES_PER_CHUNK && bytes.len() < most {
+            while done < uids.len() && done - from < MESSAGES_PER_CHUNK && !reader.is_full(&bytes, most) {
                 let limit = if needs.raw { 8 } else { 64 };
                 let run = run_length(&uids[done..], limit);
                 done += reader.read(&uids[done..done + run], needs, &*encode, &mut bytes, most)?;
@@ -136,11 +139,17 @@ struct Reader<'a, 't> {
     access: &'a Access<'t, Read>,
     blobs: &'a postern_store::Blobs,
     flags: HashMap<FlagSetId, Arc<Flags>>,
+    /// Bytes of messages loaded so far.
+    raw_bytes: u64,
 }
 
 impl Reader<'_, '_> {
-    /// Encodes a run of UIDs; answers how many are done, fewer than all once `most` bytes
-    /// are reached.
+    /// Is this enough for one transaction?
+    fn is_full(&self, bytes: &[u8], most: usize) -> bool {
+        bytes.len() >= most || self.raw_bytes >= RAW_BYTES_PER_CHUNK
+    }
+
+    /// Encodes a run of UIDs; answers how many are done, fewer than all once it is enough.
     fn read(
         &mut self,
         run: &[Uid],
@@ -160,7 +169,7 @@ impl Reader<'_, '_> {
                 return Ok(());
             }
             self.encode(row, needs, encode, bytes)?;
-            if bytes.len() >= most {
+            if self.is_full(bytes, most) {
                 full = true;
                 done = place + 1;
             }
@@ -178,6 +187,7 @@ impl Reader<'_, '_> {
     ) -> Result<(), StoreError> {
         let flags = self.flags(row.flags()?)?;
         let raw = if needs.raw { Some(load(self.blobs, self.access.body_of(row)?)?) } else { None };
+        self.raw_bytes += raw.as_ref().map_or(0, |raw| raw.len() as u64);
         let message = Fetched {
             uid: row.uid(),
             flags: &flags,

@@ -3,7 +3,7 @@
 use crate::wire::Shutdown;
 use crate::{House, Refused};
 use postern_access::Job;
-use postern_store::{Collect, Collected, Tx};
+use postern_store::{Collect, Collected, GateError, Tx};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,15 @@ impl House {
                 tracing::info!(event = "bodies.collected", inline = collected.inline, files = collected.files);
             }
         }
+    }
+
+    /// Counts every mailbox and account again, and tells what does not agree with the rows;
+    /// nothing, in a sound house. Reads every placement, so it is for tests and for doubt.
+    pub async fn recount(&self) -> Result<Vec<String>, Refused> {
+        let job = self.job(Job::Collection, "job", String::new())?;
+        let read =
+            self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.authority::<Collect>(&job)?.recount()?) });
+        Ok(read.await?)
     }
 
     /// Collects bodies that no message names and nobody has touched for 48 hours.

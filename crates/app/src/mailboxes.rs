@@ -143,11 +143,14 @@ impl House {
 
     /// Deletes a mailbox with what is in it.
     pub async fn delete_mailbox(&self, session: &Session, at: &Locator) -> Result<(), Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
-        let deleted = self.db.write(move |tx: &Tx<'_>| {
-            tx.open_named::<DeleteMailbox>(&caller, at.account(tx, own)?, &at.name)?.delete()
+        let (caller, own, wanted) = (session.caller.clone(), session.own_account(), at.clone());
+        let counted = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            Ok(tx.open_named::<DeleteMailbox>(&caller, wanted.account(tx, own)?, &wanted.name)?.counters()?)
         });
-        Ok(deleted.await?)
+        let messages = usize::try_from(counted.await?.messages).unwrap_or(usize::MAX);
+        let (caller, at) = (session.caller.clone(), at.clone());
+        let work = move |tx: &Tx<'_>| tx.open_named::<DeleteMailbox>(&caller, at.account(tx, own)?, &at.name)?.delete();
+        self.write_rows(messages, work).await
     }
 
     /// Renames a mailbox within its account.
@@ -166,13 +169,17 @@ impl House {
     }
 
     /// Subscribes the session's person to a mailbox they may see (`l`, RFC 4314 section 4),
-    /// or unsubscribes them from any name: a subscription outlives its mailbox.
+    /// or unsubscribes them from one, or from a name that they had subscribed to: a
+    /// subscription outlives its mailbox. To subscribe to anything else is refused, for it
+    /// would be shown for an account that is there and hidden, and not for an absent one.
     pub async fn subscribe(&self, session: &Session, at: &Locator, subscribed: bool) -> Result<(), Refused> {
         let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
         let done = self.db.write(move |tx: &Tx<'_>| -> Result<(), GateError> {
             let account = at.account(tx, own)?;
-            if subscribed {
-                tx.open_named::<Lookup>(&caller, account, &at.name)?;
+            let visible = tx.open_named::<Lookup>(&caller, account, &at.name).map(|_| ());
+            let known = !subscribed && tx.is_subscribed(&caller, account, &at.name)?;
+            if !known {
+                visible?;
             }
             Ok(tx.subscribe(&caller, account, &at.name, subscribed)?)
         });

@@ -2,11 +2,14 @@
 
 use crate::{House, Locator, Refused, Session};
 use postern_store::{
-    Appended, ChangeFlags, Copied, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut, Prepared,
-    Read, Remove, Tx,
+    Appended, ChangeFlags, Copied, Counters, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut,
+    Prepared, Read, Remove, Tx,
 };
 use postern_types::{AccountId, Flags, MailboxId, Timestamp, Uid};
 use std::sync::Arc;
+
+/// Rows that a command may touch in the lane of those who wait at their screens.
+const INTERACTIVE_ROWS: usize = 500;
 
 /// A message to be added by APPEND.
 #[derive(Debug, Clone)]
@@ -60,10 +63,10 @@ impl House {
         change: FlagChange,
     ) -> Result<FlagsChanged, Refused> {
         let caller = session.caller.clone();
-        let changed = self
-            .db
-            .write(move |tx: &Tx<'_>| tx.open::<ChangeFlags>(&caller, mailbox)?.change_flags(&uids, &flags, change));
-        Ok(changed.await?)
+        let changed = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
+            tx.open::<ChangeFlags>(&caller, mailbox)?.change_flags(&uids, &flags, change)
+        });
+        changed.await
     }
 
     /// Sets \Seen where the session may and where it is not set, as reading a body does
@@ -85,9 +88,13 @@ impl House {
         mailbox: MailboxId,
         uids: Option<Arc<[Uid]>>,
     ) -> Result<Expunged, Refused> {
+        let rows = match &uids {
+            Some(uids) => uids.len(),
+            None => self.rows_of(session, mailbox, |counters| counters.deleted).await?,
+        };
         let caller = session.caller.clone();
-        let expunged = self.db.write(move |tx: &Tx<'_>| tx.open::<Remove>(&caller, mailbox)?.expunge(uids.as_deref()));
-        Ok(expunged.await?)
+        let work = move |tx: &Tx<'_>| tx.open::<Remove>(&caller, mailbox)?.expunge(uids.as_deref());
+        self.write_rows(rows, work).await
     }
 
     /// COPY (RFC 9051 section 6.4.7).
@@ -100,11 +107,11 @@ impl House {
     ) -> Result<Copied, Refused> {
         let (target, _files) = self.target(session, mailbox, &uids, to).await?;
         let caller = session.caller.clone();
-        let copied = self.db.write(move |tx: &Tx<'_>| {
+        let copied = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
             let (source, target) = tx.open_pair::<Read, Insert>(&caller, mailbox, target)?;
             source.copy_to(&target, &uids)
         });
-        Ok(copied.await?)
+        copied.await
     }
 
     /// MOVE (RFC 6851).
@@ -117,11 +124,38 @@ impl House {
     ) -> Result<Copied, Refused> {
         let (target, _files) = self.target(session, mailbox, &uids, to).await?;
         let caller = session.caller.clone();
-        let moved = self.db.write(move |tx: &Tx<'_>| {
+        let moved = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
             let (source, target) = tx.open_pair::<MoveOut, Insert>(&caller, mailbox, target)?;
             source.move_to(&target, &uids)
         });
-        Ok(moved.await?)
+        moved.await
+    }
+
+    /// Writes so many rows: a command that touches more than a few hundred messages is one
+    /// transaction all the same, and waits behind people whose commands are short
+    /// (docs/design.md section 5).
+    pub(crate) async fn write_rows<T: Send + 'static>(
+        &self,
+        rows: usize,
+        work: impl Fn(&Tx<'_>) -> Result<T, GateError> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let done = if rows > INTERACTIVE_ROWS { self.db.write_bulk(work).await } else { self.db.write(work).await };
+        Ok(done?)
+    }
+
+    /// How many rows of an open mailbox a command will touch, by its counters. Whoever may
+    /// not read them is refused by the command itself.
+    pub(crate) async fn rows_of(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        count: impl Fn(&Counters) -> u64 + Send + 'static,
+    ) -> Result<usize, Refused> {
+        let caller = session.caller.clone();
+        let read = self
+            .db
+            .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.open::<Remove>(&caller, mailbox)?.counters()?) });
+        Ok(usize::try_from(count(&read.await?)).unwrap_or(usize::MAX))
     }
 
     /// Finds the target of a copy and, where it is another account's, gives that account

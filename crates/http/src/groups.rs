@@ -6,7 +6,7 @@ use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
 use postern_access::AccountKind;
 use postern_app::{GroupRow, MemberRow};
-use postern_types::Address;
+use postern_types::{Address, DisplayName};
 
 fn shown(row: GroupRow) -> Group {
     let created_at = show_date(row.created);
@@ -28,10 +28,11 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
     let new: NewGroup = ask.document()?;
+    let name = field("name", &new.name, DisplayName::parse)?;
     let address = field("address", &new.address, Address::parse)?;
     let members = addresses("members", &new.members)?;
-    ask.house.add_group(ask.caller()?, &address, &new.name, &members).await?;
-    Reply::made(&Made { address: address.to_string(), name: new.name })
+    ask.house.add_group(ask.caller()?, &address, &name, &members).await?;
+    Reply::made(&Made { address: address.to_string(), name: name.to_string() })
 }
 
 /// The addresses of a list, each parsed.

@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
 use postern_app::AccountRow;
-use postern_types::Address;
+use postern_types::{Address, DisplayName};
 
 fn shown(row: AccountRow) -> Person {
     Person {
@@ -26,10 +26,11 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
     let new: NewPerson = ask.document()?;
+    let name = field("name", &new.name, DisplayName::parse)?;
     let address = field("address", &new.address, Address::parse)?;
     let password = new.password.map(|text| text.0);
-    ask.house.add_person(ask.caller()?, &address, &new.name, password).await?;
-    Reply::made(&Made { address: address.to_string(), name: new.name })
+    ask.house.add_person(ask.caller()?, &address, &name, password).await?;
+    Reply::made(&Made { address: address.to_string(), name: name.to_string() })
 }
 
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {

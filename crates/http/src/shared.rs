@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
 use postern_app::AccountRow;
-use postern_types::Address;
+use postern_types::{Address, DisplayName};
 
 fn shown(row: AccountRow) -> Shared {
     Shared {
@@ -30,10 +30,11 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
     let new: NewShared = ask.document()?;
+    let name = field("name", &new.name, DisplayName::parse)?;
     let address = field("address", &new.address, Address::parse)?;
     let (aliases, members) = (addresses("aliases", &new.aliases)?, addresses("members", &new.members)?);
-    ask.house.add_shared(ask.caller()?, &address, &new.name, &aliases, &members).await?;
-    Reply::made(&Made { address: address.to_string(), name: new.name })
+    ask.house.add_shared(ask.caller()?, &address, &name, &aliases, &members).await?;
+    Reply::made(&Made { address: address.to_string(), name: name.to_string() })
 }
 
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {

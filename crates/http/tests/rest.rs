@@ -216,6 +216,21 @@ async fn a_refusal_says_what_was_wrong() {
         ("POST", persons, Some(r#"{"address":"alice"}"#), "unusable", "address is \"alice\": an address looks like"),
         ("POST", persons, Some(r#"{"address":"a@example.com"}"#), "unusable", "postern domain add example.com"),
         ("POST", persons, Some(r#"{"address":"a@example.org","password":"short"}"#), "unusable", "at least 15"),
+        ("POST", persons, Some(r#"{"address":"a@example.org","name":"a\u0000b"}"#), "unusable", "name is \"a\\0b\""),
+        (
+            "POST",
+            "/api/v1/groups",
+            Some(r#"{"address":"g@example.org","name":"a\nb"}"#),
+            "unusable",
+            "control characters",
+        ),
+        (
+            "POST",
+            "/api/v1/shared",
+            Some(r#"{"address":"s@example.org","name":"\u202eb"}"#),
+            "unusable",
+            "control characters",
+        ),
         ("POST", persons, Some(r#"{"address":"admin@example.org"}"#), "address-taken", "admin@example.org is taken"),
         (
             "POST",

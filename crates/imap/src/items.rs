@@ -26,6 +26,15 @@ pub(crate) struct Show {
     utf8: bool,
     /// A part in an unknown encoding was asked for by BINARY (RFC 3516 section 4.3).
     pub(crate) unknown_encoding: AtomicBool,
+    /// So much of one message was asked for that it is not shown.
+    pub(crate) too_much: AtomicBool,
+}
+
+/// Bytes that sections may add up to for a message of `size` bytes: the whole twice over, for
+/// those who ask for it and for its parts, and some for small messages in many pieces. A
+/// command may name hundreds of sections, and each may be the whole message.
+fn most_shown(size: u64) -> usize {
+    usize::try_from(size).map_or(usize::MAX, |size| size.saturating_mul(2).saturating_add(1 << 20))
 }
 
 impl Show {
@@ -37,7 +46,16 @@ impl Show {
         recent_from: Option<u64>,
         utf8: bool,
     ) -> Self {
-        Self { items, by_uid, targets, marked, recent_from, utf8, unknown_encoding: AtomicBool::new(false) }
+        Self {
+            items,
+            by_uid,
+            targets,
+            marked,
+            recent_from,
+            utf8,
+            unknown_encoding: AtomicBool::default(),
+            too_much: AtomicBool::default(),
+        }
     }
 
     /// Do the items show bytes of the message itself?
@@ -58,8 +76,10 @@ impl Show {
     /// Writes the FETCH reply of one message.
     pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) {
         let Some(number) = self.targets.number(message.uid) else { return };
+        let begin = out.len();
         let mut reply = Encoder::new(out, self.utf8);
         let mut fetch = reply.fetch(number);
+        let bare = fetch.written();
         // RFC 9051 section 6.4.9: the UID form answers with the UID, asked for or not.
         if self.by_uid || self.items.contains(&FetchItem::Uid) {
             fetch.uid(message.uid);
@@ -69,10 +89,22 @@ impl Show {
             fetch.flags(message.flags, recent);
         }
         let mut source = Source::new(message);
+        let most = most_shown(message.size);
+        let start = fetch.written();
         for item in self.items.iter() {
             self.item(&mut fetch, message, &mut source, item);
+            if fetch.written() - start > most {
+                self.too_much.store(true, Ordering::Relaxed);
+                fetch.cut_to(start);
+                break;
+            }
         }
+        // With nothing in it, a reply is none.
+        let is_empty = fetch.written() == bare;
         fetch.finish();
+        if is_empty {
+            out.truncate(begin);
+        }
     }
 
     fn item(&self, fetch: &mut FetchWriter<'_>, message: &Fetched<'_>, source: &mut Source<'_>, item: &FetchItem) {
@@ -193,6 +225,19 @@ mod tests {
         assert_eq!(reply, "* 3 FETCH (BODY[9] NIL)\r\n");
         let (reply, _) = shown(&[FetchItem::Rfc822], false, false);
         assert_eq!(reply.len(), "* 3 FETCH (RFC822 {000}\r\n)\r\n".len() + MAIL.len());
+    }
+
+    /// However often a command asks for the whole message, what is shown of it has a bound; what
+    /// stands in front is shown all the same.
+    #[test]
+    fn what_is_shown_of_one_message_has_a_bound() {
+        let whole = section(&[], SectionText::Whole, None);
+        let copies = (1 << 20) / MAIL.len() + 4;
+        let many = vec![whole.clone(); copies];
+        assert_eq!(shown(&many, false, false).0, "");
+        assert_eq!(shown(&many, true, true).0, "* 3 FETCH (UID 7 FLAGS (\\Seen \\Recent))\r\n");
+        let some = vec![whole; 256];
+        assert!(shown(&some, false, false).0.len() > 256 * MAIL.len(), "small messages may be asked for often");
     }
 
     /// RFC 3516 sections 4.2 and 4.3.

@@ -351,7 +351,7 @@ async fn a_suspended_person_hears_bye_and_a_babbler_too() {
     }
     babbler.ok("NOOP").await;
     for _ in 0..3 {
-        assert!(babbler.last("GETACL INBOX").await.starts_with("BAD Unknown command"));
+        assert!(babbler.last("XANADU INBOX").await.starts_with("BAD Unknown command"));
     }
     babbler.send("z NONSENSE\r\n").await;
     let rest = babbler.rest().await;

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, bail};
 use postern_app::{Caller, Delivery, GrantReach, GrantTerms, House, Peer};
-use postern_types::{Address, Rights, Secret, SendRights, Timestamp};
+use postern_types::{Address, DisplayName, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
 
 pub(crate) const DOMAIN: &str = "example.org";
@@ -90,7 +90,10 @@ pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<()> {
     let operator = house.operator(uid)?;
     for ((address, password), name) in PEOPLE {
         let password = Some(Secret::new(password));
-        house.add_person(&operator, &parse(address)?, name, password).await.with_context(|| address.to_owned())?;
+        house
+            .add_person(&operator, &parse(address)?, &DisplayName::parse(name)?, password)
+            .await
+            .with_context(|| address.to_owned())?;
     }
     share(house, &operator).await?;
     for letter in &LETTERS {
@@ -101,8 +104,8 @@ pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<()> {
 
 /// Alice works in support@, Bob reads there, Carol works in billing@.
 async fn share(house: &House, operator: &Caller) -> anyhow::Result<()> {
-    house.add_shared(operator, &parse(SUPPORT)?, "Support", &[], &[parse(ALICE.0)?]).await?;
-    house.add_shared(operator, &parse(BILLING)?, "Billing", &[], &[parse(CAROL.0)?]).await?;
+    house.add_shared(operator, &parse(SUPPORT)?, &DisplayName::parse("Support")?, &[], &[parse(ALICE.0)?]).await?;
+    house.add_shared(operator, &parse(BILLING)?, &DisplayName::parse("Billing")?, &[], &[parse(CAROL.0)?]).await?;
     let reading = GrantTerms {
         reach: GrantReach::Account,
         rights: Rights::READER,

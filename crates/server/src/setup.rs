@@ -12,7 +12,9 @@ use postern_app::Founder;
 use postern_store::{Clock, Disk, RealDisk, SystemClock};
 use postern_types::{Address, Domain, Secret, Timestamp};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::fs::Permissions;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -61,6 +63,15 @@ pub enum SetupError {
         folder: PathBuf,
         /// What is there.
         name: &'static str,
+    },
+    /// Another process is at it.
+    #[error(
+        "another process makes a house in {} right now\nNext step: wait for it, or choose another folder with --data",
+        folder.display()
+    )]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The database is another house's.
     #[error("the database holds a house already\nNext step: name an empty one with --database")]
@@ -111,8 +122,13 @@ impl NewHouse {
     /// The same on any disk and clock.
     pub async fn make_on(self, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Config, SetupError> {
         let folder = self.data_dir.clone();
+        // Before a folder is made for nothing.
         check_free(&folder, &*disk)?;
         let was_there = disk.exists(&folder).map_err(|error| at(&folder, error))?;
+        disk.create_dir_all(&folder).map_err(|error| at(&folder, error))?;
+        let _held = hold(&folder)?;
+        // Whoever held the folder before may have made a house there.
+        check_free(&folder, &*disk)?;
         let made = self.fill(disk, clock).await;
         if made.is_err() {
             take_away(&folder, was_there);
@@ -125,7 +141,6 @@ impl NewHouse {
         let text = document(&self.settings, Shown::AsComments);
         // The environment may say otherwise later; the house is made of what it was asked for.
         let config = Config::parse(&file, &text, &[])?;
-        disk.create_dir_all(&self.data_dir).map_err(|error| at(&self.data_dir, error))?;
         set_mode(&self.data_dir, FOLDER_MODE)?;
         write_keys(&self.data_dir, &*disk)?;
         write_certificates(&config, clock.wall(), &*disk)?;
@@ -171,7 +186,18 @@ fn check_free(folder: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// Only names that were free before.
+/// Takes the folder for making a house in it: of two who try at once, one goes on and the
+/// other is told. The kernel's lock on the folder itself ends with the process.
+fn hold(folder: &Path) -> Result<File, SetupError> {
+    let held = File::open(folder).map_err(|error| at(folder, error))?;
+    match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(held),
+        Err(Errno::WOULDBLOCK) => Err(SetupError::Busy { folder: folder.to_owned() }),
+        Err(error) => Err(at(folder, error.into())),
+    }
+}
+
+/// Only names that were free before, by who holds the folder.
 fn take_away(folder: &Path, was_there: bool) {
     for name in NAMES {
         let path = folder.join(name);

@@ -203,6 +203,26 @@ async fn one_address_has_so_many_connections_before_sign_in_and_a_reload_changes
     assert!(running.drain(PATIENCE).await);
 }
 
+/// Of several who make a house in one folder at once, one makes it and the others are told; none
+/// takes away what the one has made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_gets_one_house_however_many_make_it_at_once() {
+    for _ in 0..4 {
+        let folder = tempfile::tempdir().unwrap();
+        let made: Vec<_> = (0..4).map(|_| tokio::spawn(new_house(folder.path()).make())).collect();
+        let mut configs = Vec::new();
+        for one in made {
+            match one.await.unwrap() {
+                Ok(config) => configs.push(config),
+                Err(SetupError::Busy { .. } | SetupError::Exists { .. } | SetupError::InTheWay { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(configs.len(), 1, "one house");
+        assert!(start(configs.remove(0)).await.drain(PATIENCE).await);
+    }
+}
+
 #[tokio::test]
 async fn one_folder_has_one_server_and_a_taken_port_is_told() {
     let folder = tempfile::tempdir().unwrap();

@@ -50,7 +50,7 @@ fn in_use(data_dir: &Path, file: &mut File) -> StoreError {
         pid => format!("process {pid}"),
     };
     StoreError::Unusable(format!(
-        "The data folder {} is in use by {holder}. Stop it first, or ask the running server through its admin.sock",
+        "The data folder {} is in use by {holder}\nNext step: stop it first, or ask the running server through its admin.sock",
         data_dir.display()
     ))
 }
@@ -65,7 +65,7 @@ mod tests {
         let first = DataLock::acquire(folder.path()).unwrap();
         let refusal = DataLock::acquire(folder.path()).unwrap_err().to_string();
         assert!(refusal.contains(&format!("process {}", std::process::id())), "{refusal}");
-        assert!(refusal.contains("Stop it first"), "{refusal}");
+        assert!(refusal.contains("Next step: stop it first"), "{refusal}");
         drop(first);
         DataLock::acquire(folder.path()).unwrap();
     }

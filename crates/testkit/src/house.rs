@@ -4,7 +4,7 @@ use crate::{Engine, ImapClient, LmtpClient, TestDatabase};
 use postern_app::{Caller, GrantReach, GrantTerms};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
-use postern_types::{Address, Domain, Rights, Secret, SendRights};
+use postern_types::{Address, DisplayName, Domain, Rights, Secret, SendRights};
 use rustls_pki_types::pem::PemObject;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,6 +22,18 @@ pub struct House {
     operator: Caller,
     _database: TestDatabase,
     folder: tempfile::TempDir,
+}
+
+/// At the end of every story its counters are counted again: SELECT and STATUS answer from
+/// them, so one that is wrong is a wrong answer somewhere.
+impl Drop for House {
+    fn drop(&mut self) {
+        let Some(running) = self.running.as_ref().filter(|_| !std::thread::panicking()) else { return };
+        let house = std::sync::Arc::clone(running.house());
+        let amiss = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(house.recount()));
+        let amiss = amiss.expect("the house can be counted");
+        assert!(amiss.is_empty(), "the counters are not what the rows say: {amiss:?}");
+    }
 }
 
 /// How a house is to be.
@@ -135,12 +147,18 @@ impl House {
     /// Makes a person whose password is [`PASSWORD`].
     pub async fn person(&self, email: &str) {
         let password = Some(Secret::new(PASSWORD));
-        self.app().add_person(&self.operator, &address(email), "", password).await.expect("a new person");
+        self.app()
+            .add_person(&self.operator, &address(email), &DisplayName::default(), password)
+            .await
+            .expect("a new person");
     }
 
     /// Makes a shared account.
     pub async fn shared(&self, email: &str) {
-        self.app().add_shared(&self.operator, &address(email), "", &[], &[]).await.expect("a new shared account");
+        self.app()
+            .add_shared(&self.operator, &address(email), &DisplayName::default(), &[], &[])
+            .await
+            .expect("a new shared account");
     }
 
     /// Gives letters on a whole account.
@@ -153,6 +171,12 @@ impl House {
             not_after: None,
         };
         self.app().give(&self.operator, &address(shared), &address(grantee), terms).await.expect("a grant");
+    }
+
+    /// How many messages are in a shared account.
+    pub async fn messages(&self, shared: &str) -> u64 {
+        let all = self.app().shared(&self.operator).await.expect("the shared accounts");
+        all.into_iter().find(|row| row.address == shared).expect("a shared account").messages
     }
 
     /// Takes everything back that someone holds in an account.

@@ -4,6 +4,7 @@
 //! every other crate may hold; nothing here decides who may do what (see `postern-access`).
 
 mod address;
+mod display_name;
 mod flags;
 mod ids;
 mod limits;
@@ -13,6 +14,7 @@ mod secret;
 mod time;
 
 pub use address::{Address, AddressError, Domain};
+pub use display_name::{DisplayName, DisplayNameError};
 pub use flags::{FlagError, Flags, Keyword, SystemFlag};
 pub use ids::{
     AccountId, AuditId, BlobHash, CredentialId, FlagSetId, GrantId, GroupId, IdError, MailboxId, MessageId, ModSeq,

@@ -8,6 +8,7 @@
 
 use postern_imap_wire::COMMANDS;
 use postern_testkit::{House, ImapClient, scenario};
+use postern_types::DisplayName;
 
 /// Names that are there, and names of equal length that are not.
 const PAIRS: [(&str, &str); 5] = [
@@ -35,7 +36,11 @@ async fn support_desk(house: &House) {
     let address = |text: &str| postern_types::Address::parse(text).expect("an address");
     house.app().suspend_person(house.operator(), &address("david@example.org"), true).await.expect("suspended");
     let members = [address("alice@example.org")];
-    house.app().add_group(house.operator(), &address("everyone@example.org"), "", &members).await.expect("a group");
+    house
+        .app()
+        .add_group(house.operator(), &address("everyone@example.org"), &DisplayName::default(), &members)
+        .await
+        .expect("a group");
     let mut alice = house.imap_as("alice@example.org").await;
     alice.ok("CREATE Shared/support@example.org/Secret", "").await;
     alice.ok("CREATE Shared/support@example.org/Secret/Below", "").await;

@@ -2,6 +2,7 @@
 
 use crate::wire::on_sqlite;
 use postern_testkit::{House, LmtpClient, scenario};
+use postern_types::DisplayName;
 
 const LETTER: &[u8] = b"From: Customer <customer@example.net>\r\nSubject: Hello\r\n\r\nA line.\r\n";
 
@@ -56,7 +57,7 @@ scenario! {
         house_of_four(&house).await;
         let address = |text: &str| postern_types::Address::parse(text).expect("an address");
         let members = [address("alice@example.org"), address("bob@example.org")];
-        house.app().add_group(house.operator(), &address("team@example.org"), "", &members).await.expect("a group");
+        house.app().add_group(house.operator(), &address("team@example.org"), &DisplayName::default(), &members).await.expect("a group");
         let replies = house.lmtp().await.deliver("", &["team@example.org", "alice@example.org"], LETTER).await;
         assert!(replies.len() == 2 && replies.iter().all(|reply| reply.starts_with("250")), "{replies:?}");
         for (who, expected) in [("alice@example.org", 1), ("bob@example.org", 1), ("carol@example.org", 0)] {

@@ -9,5 +9,7 @@ mod letter;
 mod lmtp;
 mod power_cut;
 mod process;
+mod races;
+mod rest;
 mod strace;
 mod wire;

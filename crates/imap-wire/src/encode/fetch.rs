@@ -35,6 +35,14 @@ impl<'a> FetchWriter<'a> {
     pub fn resume(out: &'a mut Vec<u8>, utf8: bool) -> Self {
         Self { out, utf8, first: false }
     }
+    /// How long everything written so far is.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+    /// Takes back what was written after `length`, which is the end of an item.
+    pub fn cut_to(&mut self, length: usize) {
+        self.out.truncate(length);
+    }
     /// Ends the reply.
     pub fn finish(self) {
         self.out.extend_from_slice(b")\r\n");

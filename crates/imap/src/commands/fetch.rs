@@ -27,6 +27,15 @@ pub(crate) fn no_such_number(_: NoSuchNumber) -> Stop {
     Completion::bad("There is no message with that number").into()
 }
 
+/// What kept something from being shown.
+#[derive(Default)]
+struct Amiss {
+    /// A part is in an unknown encoding.
+    unknown_encoding: bool,
+    /// The sections of a message add up to too much.
+    too_much: bool,
+}
+
 impl<W: Wire> Connection<W> {
     /// FETCH
     pub(crate) async fn fetch(&mut self, fetch: FetchCommand) -> Handled {
@@ -51,14 +60,20 @@ impl<W: Wire> Connection<W> {
             !selected.read_only && selected.rights.has(Letter::Seen) && fetch.items.iter().any(FetchItem::sets_seen);
         let items: Arc<[FetchItem]> = fetch.items.into();
         let part = if marks { MESSAGES_PER_PART } else { targets.uids.len() };
-        let mut unknown_encoding = false;
+        let mut amiss = Amiss::default();
         for start in (0..targets.uids.len()).step_by(part) {
             let end = targets.uids.len().min(start + part);
             let targets = if end - start == targets.uids.len() { targets.clone() } else { targets.slice(start..end) };
             let marked = if marks { self.mark_seen(&targets).await? } else { HashSet::new() };
-            unknown_encoding |= self.fetch_part(&items, fetch.by_uid, targets, marked).await?;
+            let part = self.fetch_part(&items, fetch.by_uid, targets, marked).await?;
+            amiss.too_much |= part.too_much;
+            amiss.unknown_encoding |= part.unknown_encoding;
         }
-        if unknown_encoding {
+        if amiss.too_much {
+            let text = "So much of one message was asked for that it was left out; ask for fewer sections at once";
+            return Ok(Completion::no(ResponseCode::Limit, text));
+        }
+        if amiss.unknown_encoding {
             let text = "A part is in an encoding that this server does not know; BODY.PEEK shows it as it is";
             return Ok(Completion::no(ResponseCode::UnknownCte, text));
         }
@@ -93,14 +108,14 @@ impl<W: Wire> Connection<W> {
         Ok(marked)
     }
 
-    /// Shows some messages; answers whether a part was in an unknown encoding.
+    /// Shows some messages; answers what could not be shown.
     async fn fetch_part(
         &mut self,
         items: &Arc<[FetchItem]>,
         by_uid: bool,
         targets: Targets,
         marked: HashSet<Uid>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<Amiss, Stop> {
         let Work { selected, rev2, .. } = self.client.work()?;
         let recent_from = (!rev2).then_some(selected.messages.recent_from());
         let uids = Arc::clone(&targets.uids);
@@ -116,7 +131,10 @@ impl<W: Wire> Connection<W> {
             done = chunk.done;
             self.send(chunk.bytes, done < uids.len()).await?;
         }
-        Ok(show.unknown_encoding.load(Ordering::Relaxed))
+        Ok(Amiss {
+            unknown_encoding: show.unknown_encoding.load(Ordering::Relaxed),
+            too_much: show.too_much.load(Ordering::Relaxed),
+        })
     }
 
     /// Sends a piece. The last one, when it is small, waits for the completion.

@@ -7,7 +7,7 @@ use postern_access::PlaintextSignIn;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, Peer};
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
-use postern_types::{Address, Domain, Limits, Rights, Secret, SendRights, Timestamp};
+use postern_types::{Address, DisplayName, Domain, Limits, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -40,6 +40,10 @@ impl Wire for Pipe {
         &self.peer
     }
     fn signed_in(&mut self) {}
+}
+
+fn display(name: &str) -> DisplayName {
+    DisplayName::parse(name).unwrap()
 }
 
 pub fn address(text: &str) -> Address {
@@ -87,11 +91,11 @@ impl Scene {
         house.found(&operator, founder).await.unwrap();
         for name in ["alice", "bob", "carol"] {
             let person = address(&format!("{name}@example.org"));
-            house.add_person(&operator, &person, name, Some(Secret::new(PASSWORD))).await.unwrap();
+            house.add_person(&operator, &person, &display(name), Some(Secret::new(PASSWORD))).await.unwrap();
         }
         for name in ["support", "billing"] {
             let shared = address(&format!("{name}@example.org"));
-            house.add_shared(&operator, &shared, name, &[], &[]).await.unwrap();
+            house.add_shared(&operator, &shared, &display(name), &[], &[]).await.unwrap();
         }
         let (drain, shutdown) = Shutdown::new();
         let scene = Self { house, operator, drain, shutdown, _folder: folder };

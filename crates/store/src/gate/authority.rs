@@ -79,8 +79,10 @@ impl<'t, D: DutyClass> Authority<'t, D> {
 }
 
 impl Tx<'_> {
-    /// Proves a duty on the organisation.
+    /// Proves a duty on the organisation. In a write the caller's own row is held first, so
+    /// whoever takes their standing away and this act take turns.
     pub fn authority<'t, D: DutyClass>(&'t self, caller: &'t Caller) -> Result<Authority<'t, D>, GateError> {
+        facts::hold_person(self, caller)?;
         self.prove_duty(caller, None)
     }
 

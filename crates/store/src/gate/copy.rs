@@ -134,7 +134,7 @@ fn place_copies<C: Class>(
         };
         let message = if other_account { copy_message(tx, one, &advance, index as i64, target)? } else { one.message };
         let uid = Uid::from_i64(i64::from(taken.first_uid.get()) + index as i64).map_err(StoreError::from)?;
-        place(source, target, one, &Placing { message, set, uid, modseq: advance.modseq })?;
+        place(target, one, &Placing { message, set, uid, modseq: advance.modseq })?;
         uids.push((one.uid, uid));
     }
     log_change(tx, &advance, "message.added", target.mailbox())?;
@@ -148,21 +148,14 @@ struct Placing {
     modseq: ModSeq,
 }
 
-fn place<C: Class>(
-    source: &Access<'_, C>,
-    target: &Access<'_, Insert>,
-    one: &Leaving,
-    placing: &Placing,
-) -> Result<(), StoreError> {
-    let key = [source.mailbox().get().into(), i64::from(one.uid.get()).into()];
-    let internal = target.tx().one(&sql::FETCH_ROW, &key, |row| row.int(3))?;
+fn place(target: &Access<'_, Insert>, one: &Leaving, placing: &Placing) -> Result<(), StoreError> {
     let values: [Value<'_>; 8] = [
         target.mailbox().get().into(),
         i64::from(placing.uid.get()).into(),
         placing.message.into(),
         placing.set.into(),
         placing.modseq.0.into(),
-        internal.unwrap_or(target.tx().now().0).into(),
+        one.internal_ms.into(),
         target.tx().now().0.into(),
         one.size.into(),
     ];

@@ -34,12 +34,23 @@ pub(super) fn epochs(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result
             credential: row.opt_int(3)?.unwrap_or(0),
         })
     })?;
-    if !tx.writable() || person == 0 {
-        return Ok(epochs);
+    // After the account's row, as everywhere.
+    match hold_person(tx, caller)? {
+        Some(person) => Ok(epochs.map(|epochs| Epochs { person, ..epochs })),
+        None => Ok(epochs),
     }
-    // Held until the commit, after the account's row: a suspension and a write take turns.
-    let person = tx.one(&sql::PERSON_EPOCH_FOR_WRITE, &[person.into()], |row| row.int(0))?;
-    Ok(epochs.map(|epochs| Epochs { person: person.unwrap_or(0), ..epochs }))
+}
+
+/// In a write by a person, holds their row until the commit, so that a suspension and the
+/// write take turns; answers its epoch as of then, 0 where there is no such person.
+pub(super) fn hold_person(tx: &Tx<'_>, caller: &Caller) -> Result<Option<i64>, StoreError> {
+    match caller.actor() {
+        Actor::Person(person) if tx.writable() => {
+            let epoch = tx.one(&sql::PERSON_EPOCH_FOR_WRITE, &[person.get().into()], |row| row.int(0))?;
+            Ok(Some(epoch.unwrap_or(0)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Takes the rows of two accounts in id order.

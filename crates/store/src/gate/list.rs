@@ -111,6 +111,13 @@ impl Tx<'_> {
         Ok(rows.into_iter().collect())
     }
 
+    /// Has the caller subscribed to this name?
+    pub fn is_subscribed(&self, caller: &Caller, account: AccountId, name: &MailboxName) -> Result<bool, StoreError> {
+        let Actor::Person(person) = caller.actor() else { return Ok(false) };
+        let key = [person.get().into(), account.get().into(), name.as_str().into()];
+        Ok(self.one(&sql::SUBSCRIPTION, &key, |row| row.flag(0))?.unwrap_or(false))
+    }
+
     /// Subscribes the caller to a name, or unsubscribes. It says nothing about whether the
     /// name exists, for subscriptions outlive mailboxes.
     pub fn subscribe(

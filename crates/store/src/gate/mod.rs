@@ -49,6 +49,7 @@ mod insert;
 mod list;
 mod people;
 mod read;
+mod recount;
 mod remove;
 mod sign_in;
 mod tree;

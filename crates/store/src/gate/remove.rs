@@ -26,6 +26,7 @@ pub(super) struct Leaving {
     pub uid: Uid,
     pub message: i64,
     pub flags: Flags,
+    pub internal_ms: i64,
     pub size: i64,
 }
 
@@ -70,13 +71,13 @@ pub(super) fn leaving(tx: &Tx<'_>, mailbox: MailboxId, uids: Option<&[Uid]>) -> 
     for (first, last) in spans {
         let values = [mailbox.get().into(), i64::from(first.get()).into(), i64::from(last.get()).into()];
         tx.query(&sql::PLACEMENTS_BETWEEN, &values, |row| {
-            rows.push((Uid::from_i64(row.int(0)?)?, row.int(1)?, row.int(2)?, row.int(5)?));
+            rows.push((Uid::from_i64(row.int(0)?)?, row.int(1)?, row.int(2)?, row.int(4)?, row.int(5)?));
             Ok(())
         })?;
     }
     let mut sets: HashMap<i64, Flags> = HashMap::new();
     let mut leaving = Vec::with_capacity(rows.len());
-    for (uid, message, set, size) in rows {
+    for (uid, message, set, internal_ms, size) in rows {
         let flags = match sets.get(&set) {
             Some(flags) => flags.clone(),
             None => {
@@ -85,7 +86,7 @@ pub(super) fn leaving(tx: &Tx<'_>, mailbox: MailboxId, uids: Option<&[Uid]>) -> 
                 flags
             }
         };
-        leaving.push(Leaving { uid, message, flags, size });
+        leaving.push(Leaving { uid, message, flags, internal_ms, size });
     }
     Ok(leaving)
 }

@@ -78,6 +78,9 @@ statements! {
     /// What person `$1` subscribed to or unsubscribed from. Primary key.
     SUBSCRIPTIONS = "SELECT account_id, name, subscribed FROM subscription WHERE person_id = $1 ORDER BY account_id, name";
 
+    /// Is person `$1` subscribed to the name `$3` of account `$2`? Primary key.
+    SUBSCRIPTION = "SELECT subscribed FROM subscription WHERE person_id = $1 AND account_id = $2 AND name = $3";
+
     /// Person `$1` subscribes to (`$4` = 1) or unsubscribes from the name `$3` of account `$2`.
     SUBSCRIBE = "
         INSERT INTO subscription (person_id, account_id, name, subscribed) VALUES ($1, $2, $3, $4)

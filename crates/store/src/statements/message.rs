@@ -128,4 +128,26 @@ statements! {
 
     /// Takes away who has seen UID `$2` of mailbox `$1`.
     FORGET_SEEN = "DELETE FROM personal_seen WHERE mailbox_id = $1 AND uid = $2";
+
+    /// The counters of every mailbox, to be counted again.
+    COUNTED_MAILBOXES = "
+        SELECT id, uid_next, modseq, message_count, unseen_count, deleted_count, message_bytes
+          FROM mailbox
+         ORDER BY id";
+
+    /// The counters of every account beside what its messages add up to.
+    COUNTED_ACCOUNTS = "
+        SELECT a.id, a.message_count, a.message_bytes, COUNT(m.id), CAST(COALESCE(SUM(m.size), 0) AS BIGINT)
+          FROM account a
+          LEFT JOIN message m ON m.account_id = a.id
+         GROUP BY a.id, a.message_count, a.message_bytes
+         ORDER BY a.id";
+
+    /// Placements whose message is gone. Primary key of message.
+    PLACED_AND_GONE = "
+        SELECT COUNT(*) FROM placement p WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = p.message_id)";
+
+    /// Messages that are placed nowhere. Index: placement_by_message.
+    PLACED_NOWHERE = "
+        SELECT COUNT(*) FROM message m WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.message_id = m.id)";
 }

@@ -7,7 +7,7 @@ use postern_app::{
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock};
 use postern_testkit::power::{FakeDisk, Image, Syncs, scratch};
-use postern_types::{Address, Domain, Limits, MailboxName, Rights, Secret, SendRights, Timestamp, Uid};
+use postern_types::{Address, DisplayName, Domain, Limits, MailboxName, Rights, Secret, SendRights, Timestamp, Uid};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
@@ -133,6 +133,10 @@ impl OpenHouse {
         for place in Place::ALL {
             mailboxes.insert(place, read(&self.house, sessions.of(place), place).await?);
         }
+        let amiss = self.house.recount().await.map_err(failed)?;
+        if !amiss.is_empty() {
+            return Err(format!("the counters are not what the rows say: {amiss:?}"));
+        }
         for file in ["postern.db", "bodies.db"] {
             let disk = self.disk.clone();
             tokio::task::spawn_blocking(move || disk.check(file)).await.map_err(failed)??;
@@ -232,9 +236,9 @@ async fn make_founded() -> Result<Image, String> {
     let (house, operator) = (&open.house, &open.operator);
     for person in [ALICE, BOB] {
         let password = Some(Secret::new(PASSWORD));
-        house.add_person(operator, &address(person), "", password).await.map_err(failed)?;
+        house.add_person(operator, &address(person), &DisplayName::default(), password).await.map_err(failed)?;
     }
-    house.add_shared(operator, &address(SUPPORT), "", &[], &[]).await.map_err(failed)?;
+    house.add_shared(operator, &address(SUPPORT), &DisplayName::default(), &[], &[]).await.map_err(failed)?;
     house.give(operator, &address(SUPPORT), &address(ALICE), terms("lrswipkxte")).await.map_err(failed)?;
     open.close().await?;
     Image::read(open.disk.root()).map_err(failed)

@@ -1,0 +1,31 @@
+//! REST over a whole house: the table's own examples, in their order, are a story that works.
+
+use postern_http::{ROUTES, call};
+use postern_testkit::scenario;
+
+scenario! {
+    /// Every route succeeds once, as its example promises.
+    async fn the_examples_of_the_table_are_a_story(house: House) {
+        for route in ROUTES {
+            let body = route.example_body.map(|body| body.as_bytes().to_vec());
+            let answered = call(house.app().clone(), 1000, route.verb.method().as_str(), route.example, body).await;
+            let answered = answered.expect("an answer");
+            assert_eq!(answered.status, route.status, "{}: {}", route.operation, String::from_utf8_lossy(&answered.body));
+        }
+    }
+
+    /// A letter may hold anything, in clear or encoded, and is kept as it came.
+    async fn a_letter_with_nul_everywhere(house: House) {
+        house.person("alice@example.org").await;
+        let letter = "From: =?utf-8?q?A=00B?= <a@example.net>\r\nSubject: =?utf-8?q?one=00two?=\r\n\
+            Message-ID: <nul@example.net>\r\nContent-Type: text/plain; charset=utf-8; name=\"=?utf-8?q?=00?=\"\r\n\
+            Content-Transfer-Encoding: quoted-printable\r\n\r\nbefore=00after\r\n";
+        house.deliver("alice@example.org", letter).await;
+        let mut alice = house.imap_as("alice@example.org").await;
+        alice.ok("SELECT INBOX", "* 1 EXISTS").await;
+        alice.ok("FETCH 1 (ENVELOPE BODYSTRUCTURE PREVIEW)", "FETCH").await;
+        let bytes = alice.ok("FETCH 1 BODY.PEEK[]", "").await.literal().expect("the letter");
+        assert!(bytes.ends_with(letter.as_bytes()));
+        alice.ok("SEARCH SUBJECT two", "* SEARCH 1").await;
+    }
+}
