@@ -205,8 +205,8 @@ mod tests {
         let mailbox = MailboxId::pack(AccountId::new(7).unwrap(), 1).unwrap();
         let broad = grant(1, Reach::Account, "lrswi", None);
         let narrow = |end| grant(2, Reach::Mailbox(mailbox), "lr", end);
-        assert_eq!(gains(&[broad.clone()], &[broad.clone(), narrow(None)]), "", "to narrow gives nothing");
-        assert_eq!(gains(&[broad.clone(), narrow(None)], &[broad.clone()]), "swi");
+        assert_eq!(gains(std::slice::from_ref(&broad), &[broad.clone(), narrow(None)]), "", "to narrow gives nothing");
+        assert_eq!(gains(&[broad.clone(), narrow(None)], std::slice::from_ref(&broad)), "swi");
         assert_eq!(gains(&[broad.clone(), narrow(None)], &[broad.clone(), narrow(Some(200))]), "swi");
         assert_eq!(gains(&[broad.clone(), narrow(Some(50))], &[broad]), "", "it had ended before");
         let ending = |end| grant(1, Reach::Account, "lr", end);

@@ -29,8 +29,11 @@ pub struct House {
 impl Drop for House {
     fn drop(&mut self) {
         let Some(running) = self.running.as_ref().filter(|_| !std::thread::panicking()) else { return };
-        let house = std::sync::Arc::clone(running.house());
-        let amiss = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(house.recount()));
+        let (house, runtime) = (running.house(), tokio::runtime::Handle::current());
+        // The store answers on its own threads, so waiting for them from a thread of one's own
+        // needs no worker of the story's runtime.
+        let amiss = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(house.recount())).join());
+        let amiss = amiss.expect("counting does not panic");
         let amiss = amiss.expect("the house can be counted");
         assert!(amiss.is_empty(), "the counters are not what the rows say: {amiss:?}");
     }
