@@ -245,7 +245,7 @@ pub(crate) fn administers(actor: &Actor, facts: &DutyFacts<'_>) -> bool {
 
 /// Does the actor hold anything anywhere on the account: as its person, or by a grant that
 /// counts, whatever it covers?
-pub(crate) fn takes_part(actor: &Actor, facts: &DutyFacts<'_>) -> bool {
+pub fn takes_part(actor: &Actor, facts: &DutyFacts<'_>) -> bool {
     let (Actor::Person(id), Some(account)) = (actor, facts.account) else {
         return false;
     };

@@ -26,7 +26,7 @@ mod sign_in;
 
 pub use actor::{Actor, Job};
 pub use denied::Denied;
-pub use duty::{Duty, Scope, duty_verdict};
+pub use duty::{Duty, Scope, duty_verdict, takes_part};
 pub use explain::{Explanation, Names, PlainNames, explain};
 pub use facts::{AccountFacts, AccountKind, AccountState, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach};
 pub use giving::{Gift, gained, gift_limit, gift_limit_at, granted_at, mailbox_rights_of, may_give};

@@ -18,18 +18,18 @@ pub struct ListedRights {
 impl House {
     /// Every letter that the session holds on a mailbox.
     pub async fn my_rights(&self, session: &Session, at: &Locator) -> Result<Rights, Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok(tx.open_named::<OwnRights>(&caller, at.account(tx, own)?, &at.name)?.held())
+            Ok(tx.open_named::<OwnRights>(&caller, at.account(tx, view)?, &at.name)?.held())
         });
         Ok(read.await?)
     }
 
     /// Who holds what on a mailbox.
     pub async fn acl(&self, session: &Session, at: &Locator) -> Result<Vec<AclEntry>, Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            tx.open_named::<Administer>(&caller, at.account(tx, own)?, &at.name)?.acl()
+            tx.open_named::<Administer>(&caller, at.account(tx, view)?, &at.name)?.acl()
         });
         Ok(read.await?)
     }
@@ -41,10 +41,10 @@ impl House {
         at: &Locator,
         identifier: &str,
     ) -> Result<ListedRights, Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let identifier = identifier.to_owned();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            let access = tx.open_named::<Administer>(&caller, at.account(tx, own)?, &at.name)?;
+            let access = tx.open_named::<Administer>(&caller, at.account(tx, view)?, &at.name)?;
             let (grantee, _) = identified(tx, &identifier)?;
             Ok(match access.is_owner(grantee)? {
                 true => ListedRights { always: Rights::ALL, optional: Rights::NONE },
@@ -62,10 +62,10 @@ impl House {
         identifier: &str,
         change: RightsChange,
     ) -> Result<(), Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let identifier = identifier.to_owned();
         let write = self.db.write(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            let access = tx.open_named::<Administer>(&caller, at.account(tx, own)?, &at.name)?;
+            let access = tx.open_named::<Administer>(&caller, at.account(tx, view)?, &at.name)?;
             let (grantee, address) = identified(tx, &identifier)?;
             access.set_acl(grantee, address.as_str(), change)
         });

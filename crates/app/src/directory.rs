@@ -20,16 +20,27 @@ impl Locator {
     }
 
     /// The account's number, or one that no account has: both take the same statements.
-    pub(crate) fn account(&self, tx: &Tx<'_>, own: AccountId) -> Result<AccountId, GateError> {
+    pub(crate) fn account(&self, tx: &Tx<'_>, view: View) -> Result<AccountId, GateError> {
         match &self.account {
-            None => Ok(own),
+            None => Ok(view.account),
+            // A rooted session has its own account and no other, whatever the name.
+            Some(_) if view.rooted => Ok(Tx::no_account()),
             Some(address) => Ok(tx.account_at(address)?.unwrap_or_else(Tx::no_account)),
         }
     }
 }
 
+/// Where a session stands: the account at the top, and whether it is all there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct View {
+    /// The account whose mailboxes have no prefix.
+    pub account: AccountId,
+    /// It is not the person's own by default: they signed in to this one account alone.
+    pub rooted: bool,
+}
+
 impl Session {
-    pub(crate) fn own_account(&self) -> AccountId {
-        self.account
+    pub(crate) fn view(&self) -> View {
+        self.view
     }
 }

@@ -25,25 +25,46 @@ pub(crate) struct Hub {
 
 /// One thing watched: [`Watch::changed`] ends when something happened since it was last seen.
 #[derive(Debug, Clone)]
-pub struct Watch(watch::Receiver<u64>);
+pub struct Watch {
+    one: watch::Receiver<u64>,
+    other: Option<watch::Receiver<u64>>,
+}
 
 impl Watch {
     /// Waits for the next notice. Cancel-safe.
     pub async fn changed(&mut self) {
-        if self.0.changed().await.is_err() {
-            // The hub lives as long as the house; without it there is nothing to hear.
-            std::future::pending::<()>().await;
+        let Some(other) = &mut self.other else { return heard(&mut self.one).await };
+        tokio::select! {
+            () = heard(&mut self.one) => {}
+            () = heard(other) => {}
         }
+    }
+
+    /// Hears of this and of another thing that is watched.
+    pub(crate) fn and(self, other: Watch) -> Self {
+        Self { other: Some(other.one), ..self }
     }
 
     /// Was there a notice since the last call? Takes note of it.
     pub fn take(&mut self) -> bool {
-        let changed = self.0.has_changed().unwrap_or(false);
-        if changed {
-            self.0.borrow_and_update();
-        }
-        changed
+        let one = take(&mut self.one);
+        self.other.as_mut().is_some_and(take) | one
     }
+}
+
+async fn heard(receiver: &mut watch::Receiver<u64>) {
+    if receiver.changed().await.is_err() {
+        // The hub lives as long as the house; without it there is nothing to hear.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn take(receiver: &mut watch::Receiver<u64>) -> bool {
+    let changed = receiver.has_changed().unwrap_or(false);
+    if changed {
+        receiver.borrow_and_update();
+    }
+    changed
 }
 
 impl Hub {
@@ -52,7 +73,8 @@ impl Hub {
         if senders.len() > 4096 {
             senders.retain(|_, sender| sender.receiver_count() > 0);
         }
-        Watch(senders.entry(key).or_insert_with(|| watch::Sender::new(0)).subscribe())
+        let one = senders.entry(key).or_insert_with(|| watch::Sender::new(0)).subscribe();
+        Watch { one, other: None }
     }
 
     /// Messages and flags of a mailbox. Watching opens nothing.

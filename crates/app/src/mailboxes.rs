@@ -45,21 +45,30 @@ pub struct Synced {
 }
 
 impl House {
-    /// Every account and mailbox the session may see, its own first.
+    /// Every account and mailbox the session may see, its own first. A rooted session has one.
     pub async fn list(&self, session: &Session) -> Result<Vec<ListedAccount>, Refused> {
-        let caller = session.caller.clone();
-        Ok(self.db.read(move |tx: &Tx<'_>| tx.list(&caller)).await?)
+        let (caller, view) = (session.caller.clone(), session.view());
+        let mut accounts = self.db.read(move |tx: &Tx<'_>| tx.list(&caller)).await?;
+        if view.rooted {
+            accounts.retain(|account| account.account == view.account);
+            accounts.iter_mut().for_each(|account| account.own = true);
+        }
+        Ok(accounts)
     }
 
     /// Names the session's person subscribed to or unsubscribed from, by account address;
     /// `None` is their own. Names of accounts that are gone are left out.
     pub async fn subscriptions(&self, session: &Session) -> Result<Vec<(Option<String>, String, bool)>, Refused> {
-        let (caller, own) = (session.caller.clone(), session.own_account());
+        let (caller, view) = (session.caller.clone(), session.view());
         let names = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
             let postern_access::Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
             let mut names = Vec::new();
             for ((account, name), subscribed) in tx.subscriptions(*person)? {
-                let address = if account == own { Some(None) } else { tx.address_of(account)?.map(Some) };
+                let address = match account == view.account {
+                    true => Some(None),
+                    false if view.rooted => None,
+                    false => tx.address_of(account)?.map(Some),
+                };
                 names.extend(address.map(|address| (address, name, subscribed)));
             }
             Ok(names)
@@ -69,9 +78,9 @@ impl House {
 
     /// Opens a mailbox for reading. Its opening is on the trail before this returns.
     pub async fn open_mailbox(&self, session: &Session, at: &Locator, read_only: bool) -> Result<Opened, Refused> {
-        let (caller, own, wanted) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            let access = tx.open_named::<Read>(&caller, wanted.account(tx, own)?, &wanted.name)?;
+            let access = tx.open_named::<Read>(&caller, wanted.account(tx, view)?, &wanted.name)?;
             Ok((access.mailbox(), access.counters()?))
         });
         let (mailbox, mut counters) = found.await?;
@@ -118,9 +127,9 @@ impl House {
 
     /// Numbers of a mailbox that may be read (STATUS needs `r`, RFC 4314 section 4).
     pub async fn status(&self, session: &Session, at: &Locator) -> Result<Counters, Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok(tx.open_named::<Read>(&caller, at.account(tx, own)?, &at.name)?.counters()?)
+            Ok(tx.open_named::<Read>(&caller, at.account(tx, view)?, &at.name)?.counters()?)
         });
         Ok(read.await?)
     }
@@ -132,10 +141,9 @@ impl House {
         at: &Locator,
         special_use: Option<SpecialUse>,
     ) -> Result<MailboxId, Refused> {
-        let (caller, own, at, limits) =
-            (session.caller.clone(), session.own_account(), at.clone(), self.limits.clone());
+        let (caller, view, at, limits) = (session.caller.clone(), session.view(), at.clone(), self.limits.clone());
         let made = self.db.write(move |tx: &Tx<'_>| {
-            let account = at.account(tx, own)?;
+            let account = at.account(tx, view)?;
             tx.create_mailbox(&caller, account, &at.name, special_use, &limits)
         });
         Ok(made.await?)
@@ -143,23 +151,24 @@ impl House {
 
     /// Deletes a mailbox with what is in it.
     pub async fn delete_mailbox(&self, session: &Session, at: &Locator) -> Result<(), Refused> {
-        let (caller, own, wanted) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let counted = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok(tx.open_named::<DeleteMailbox>(&caller, wanted.account(tx, own)?, &wanted.name)?.counters()?)
+            Ok(tx.open_named::<DeleteMailbox>(&caller, wanted.account(tx, view)?, &wanted.name)?.counters()?)
         });
         let messages = usize::try_from(counted.await?.messages).unwrap_or(usize::MAX);
         let (caller, at) = (session.caller.clone(), at.clone());
-        let work = move |tx: &Tx<'_>| tx.open_named::<DeleteMailbox>(&caller, at.account(tx, own)?, &at.name)?.delete();
+        let work =
+            move |tx: &Tx<'_>| tx.open_named::<DeleteMailbox>(&caller, at.account(tx, view)?, &at.name)?.delete();
         self.write_rows(messages, work).await
     }
 
     /// Renames a mailbox within its account.
     pub async fn rename_mailbox(&self, session: &Session, from: &Locator, to: &Locator) -> Result<(), Refused> {
-        let (caller, own, limits) = (session.caller.clone(), session.own_account(), self.limits.clone());
+        let (caller, view, limits) = (session.caller.clone(), session.view(), self.limits.clone());
         let (from, to) = (from.clone(), to.clone());
         let renamed = self.db.write(move |tx: &Tx<'_>| {
-            let source = tx.open_named::<DeleteMailbox>(&caller, from.account(tx, own)?, &from.name)?;
-            let target = to.account(tx, own)?;
+            let source = tx.open_named::<DeleteMailbox>(&caller, from.account(tx, view)?, &from.name)?;
+            let target = to.account(tx, view)?;
             if target != source.account() {
                 refuse_other_account(tx, &caller, target, &to.name)?;
             }
@@ -173,9 +182,9 @@ impl House {
     /// subscription outlives its mailbox. To subscribe to anything else is refused, for it
     /// would be shown for an account that is there and hidden, and not for an absent one.
     pub async fn subscribe(&self, session: &Session, at: &Locator, subscribed: bool) -> Result<(), Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let done = self.db.write(move |tx: &Tx<'_>| -> Result<(), GateError> {
-            let account = at.account(tx, own)?;
+            let account = at.account(tx, view)?;
             let visible = tx.open_named::<Lookup>(&caller, account, &at.name).map(|_| ());
             let known = !subscribed && tx.is_subscribed(&caller, account, &at.name)?;
             if !known {

@@ -25,18 +25,18 @@ pub struct AppendRequest {
 impl House {
     /// May the session add messages there? Asked before a literal is taken.
     pub async fn may_append(&self, session: &Session, at: &Locator) -> Result<(), Refused> {
-        let (caller, own, at) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let asked = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            tx.open_named::<Insert>(&caller, at.account(tx, own)?, &at.name).map(|_| ())
+            tx.open_named::<Insert>(&caller, at.account(tx, view)?, &at.name).map(|_| ())
         });
         Ok(asked.await?)
     }
 
     /// Adds a message (RFC 9051 section 6.3.12). It is on disk and visible when this returns.
     pub async fn append(&self, session: &Session, at: &Locator, request: AppendRequest) -> Result<Appended, Refused> {
-        let (caller, own, wanted) = (session.caller.clone(), session.own_account(), at.clone());
+        let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok((tx.open_named::<Insert>(&caller, wanted.account(tx, own)?, &wanted.name)?.mailbox(), tx.now()))
+            Ok((tx.open_named::<Insert>(&caller, wanted.account(tx, view)?, &wanted.name)?.mailbox(), tx.now()))
         });
         let (mailbox, now) = found.await?;
         let received = request.internal_date.unwrap_or(now);
@@ -168,10 +168,10 @@ impl House {
         uids: &Arc<[Uid]>,
         to: &Locator,
     ) -> Result<(MailboxId, Vec<Prepared>), Refused> {
-        let (caller, own, to, uids) = (session.caller.clone(), session.own_account(), to.clone(), Arc::clone(uids));
+        let (caller, view, to, uids) = (session.caller.clone(), session.view(), to.clone(), Arc::clone(uids));
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<(MailboxId, Vec<FileBody>), GateError> {
             let source = tx.open::<Read>(&caller, mailbox)?;
-            let target = tx.open_named::<Insert>(&caller, to.account(tx, own)?, &to.name)?;
+            let target = tx.open_named::<Insert>(&caller, to.account(tx, view)?, &to.name)?;
             let files = if source.account() == target.account() { Vec::new() } else { source.file_bodies(&uids)? };
             Ok((target.mailbox(), files))
         });

@@ -1,5 +1,6 @@
 //! A session: one signed-in connection, its actor, and what it watches.
 
+use crate::directory::View;
 use crate::hub::Watch;
 use postern_access::Actor;
 use postern_store::{Caller, SignInFacts};
@@ -13,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub struct Session {
     pub(crate) caller: Caller,
-    pub(crate) account: AccountId,
+    pub(crate) view: View,
     pub(crate) address: Address,
     pub(crate) checked: SignInFacts,
     pub(crate) own: Mutex<Watch>,
@@ -26,7 +27,7 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(
         caller: Caller,
-        account: AccountId,
+        view: View,
         address: Address,
         checked: SignInFacts,
         own: Watch,
@@ -35,7 +36,7 @@ impl Session {
         let (own, everyone) = (Mutex::new(own), Mutex::new(everyone));
         Self {
             caller,
-            account,
+            view,
             address,
             checked,
             own,
@@ -50,9 +51,14 @@ impl Session {
         &self.address
     }
 
-    /// The account they signed in to.
+    /// The account they signed in to, whose mailboxes are at the top.
     pub fn account(&self) -> AccountId {
-        self.account
+        self.view.account
+    }
+
+    /// Is that account all there is, as for `alice@example.org/support@example.org`?
+    pub fn is_rooted(&self) -> bool {
+        self.view.rooted
     }
 
     /// Who acts.

@@ -1,6 +1,7 @@
 //! Signing in: the secret is checked in a bounded pool, the verdict is `postern-access`'s,
 //! and the write that records the sign-in is the one that accepts it (docs/design.md section 4).
 
+use crate::directory::View;
 use crate::{House, Refused, Session};
 use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
 use postern_store::{Caller, SignInFacts, StoreError, Tx};
@@ -32,7 +33,8 @@ impl Peer {
 /// An attempt to sign in.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// The name as it came.
+    /// The name as it came: `alice@example.org`, or with the account to root the session at,
+    /// `alice@example.org/support@example.org` (`\` separates them too).
     pub username: String,
     /// The secret as it came.
     pub secret: Secret,
@@ -73,12 +75,18 @@ impl House {
     }
 
     async fn try_sign_in(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
-        // A name that is no address is looked up as one that nobody has, at the same cost.
-        let parsed = Address::parse(&attempt.username).ok();
-        let address = parsed.clone().or_else(|| Address::parse("nobody@invalid").ok());
-        let address = address.ok_or(SignInRefused::Unavailable)?;
+        let (name, root) = split(&attempt.username);
+        let address = address_or_nobody(name)?;
+        let root = root.map(address_or_nobody).transpose()?;
         let wanted = address.clone();
-        let facts = self.db.read(move |tx: &Tx<'_>| tx.sign_in_facts(&wanted)).await.map_err(unavailable)?;
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
+            let root = match &root {
+                Some(root) => Some(tx.account_at(root)?.unwrap_or_else(Tx::no_account)),
+                None => None,
+            };
+            tx.sign_in_facts(&wanted, root)
+        });
+        let facts = read.await.map_err(unavailable)?;
         let secret = self.check_secret(&attempt, &facts).await?;
         let verdict = postern_access::sign_in_verdict(&postern_access::SignInFacts {
             means: SignInMeans::Password { person: facts.person },
@@ -89,7 +97,7 @@ impl House {
                 plaintext: self.plaintext_sign_in,
             },
             account: facts.account,
-            root: None,
+            root: facts.root_duty(),
         });
         match verdict.outcome {
             Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts).await,
@@ -124,11 +132,16 @@ impl House {
             .map_err(|_| SignInRefused::Unavailable)?;
         let caller = Caller::new(Actor::Person(person), origin);
         // The session listens before the write commits, so no notice can fall between.
-        let (own, everyone) = (self.hub.account(person.account()), self.hub.everyone());
+        let (mut own, everyone) = (self.hub.account(person.account()), self.hub.everyone());
+        let mut view = View { account: person.account(), rooted: false };
+        if let Some(root) = &facts.root {
+            own = own.and(self.hub.account(root.id));
+            view = View { account: root.id, rooted: true };
+        }
         let (writer, checked, mechanism) = (caller.clone(), facts.clone(), attempt.mechanism);
         let accepted = self.db.write(move |tx: &Tx<'_>| tx.accept_sign_in(&writer, &checked, mechanism)).await;
         match accepted {
-            Ok(true) => Ok(Session::new(caller, person.account(), address, facts, own, everyone)),
+            Ok(true) => Ok(Session::new(caller, view, address, facts, own, everyone)),
             Ok(false) => {
                 self.note_failure(&attempt, &facts, &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
@@ -162,10 +175,13 @@ impl House {
             return Ok(());
         }
         let address = session.address.clone();
-        let now = self.db.read(move |tx: &Tx<'_>| tx.sign_in_facts(&address)).await?;
+        let root = session.checked.root.as_ref().map(|root| root.id);
+        let now = self.db.read(move |tx: &Tx<'_>| tx.sign_in_facts(&address, root)).await?;
         let password = |facts: &SignInFacts| facts.password.as_ref().map(|(id, _, epoch)| (*id, *epoch));
         let suspended = now.person.is_none_or(|person| person.suspended);
-        if suspended || password(&now) != password(&session.checked) || now.account != session.checked.account {
+        let root_holds = now.person.is_some_and(|person| now.root_holds(person.id));
+        let same = password(&now) == password(&session.checked) && now.account == session.checked.account;
+        if suspended || !root_holds || !same {
             return Err(Refused::Ended);
         }
         session.holds();
@@ -173,7 +189,41 @@ impl House {
     }
 }
 
+/// The name of who signs in, and of the account they name after their own, split at the first
+/// separator. Our addresses hold neither of them; a quoted local part may be written with a `\`
+/// (RFC 5321 section 4.1.2), so what is one address is not split.
+fn split(username: &str) -> (&str, Option<&str>) {
+    if Address::parse(username).is_ok() {
+        return (username, None);
+    }
+    match username.find(['/', '\\']) {
+        Some(at) => (&username[..at], Some(&username[at + 1..])),
+        None => (username, None),
+    }
+}
+
+/// A name that is no address is looked up as one that nobody has, at the same cost.
+fn address_or_nobody(name: &str) -> Result<Address, SignInRefused> {
+    Address::parse(name).or_else(|_| Address::parse("nobody@invalid")).map_err(|_| SignInRefused::Unavailable)
+}
+
 fn unavailable(error: StoreError) -> SignInRefused {
     tracing::error!(event = "sign-in.failed-to-read", %error);
     SignInRefused::Unavailable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_split_at_the_first_separator_unless_it_is_one_address() {
+        assert_eq!(split("alice@example.org"), ("alice@example.org", None));
+        let (alice, support) = ("alice@example.org", "support@example.org");
+        assert_eq!(split("alice@example.org/support@example.org"), (alice, Some(support)));
+        assert_eq!(split("alice@example.org\\support@example.org"), (alice, Some(support)));
+        assert_eq!(split("alice@example.org/a/b"), (alice, Some("a/b")));
+        assert_eq!(split("\"ali\\ce\"@example.org"), ("\"ali\\ce\"@example.org", None));
+        assert_eq!(split("/"), ("", Some("")));
+    }
 }

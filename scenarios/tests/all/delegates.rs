@@ -1,7 +1,9 @@
 //! Delegates: who may do what in a shared mailbox, seen by a second session.
 
-use postern_app::{GrantReach, GrantTerms};
-use postern_testkit::{House, ImapClient, scenario};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use postern_app::{AuditQuery, GrantReach, GrantTerms};
+use postern_testkit::{House, ImapClient, PASSWORD, scenario};
 use postern_types::{Address, MailboxName, Rights, SendRights};
 
 const LETTER: &str =
@@ -49,7 +51,7 @@ scenario! {
         bob.no(&format!("MYRIGHTS {INBOX}"), "[NONEXISTENT] No such mailbox").await;
 
         alice.ok(&format!("SETACL {INBOX} bob@example.org lrs"), "").await;
-        bob.ok(&format!("MYRIGHTS {INBOX}"), &format!("* MYRIGHTS {INBOX} lrs\r\n").trim_end()).await;
+        bob.ok(&format!("MYRIGHTS {INBOX}"), format!("* MYRIGHTS {INBOX} lrs\r\n").trim_end()).await;
         bob.ok(&format!("SELECT {INBOX}"), "[READ-WRITE]").await; // s alone: \Seen may be kept
         bob.no(&format!("GETACL {INBOX}"), "[NOPERM]").await;
         bob.no(&format!("SETACL {INBOX} bob@example.org +a"), "[NOPERM]").await;
@@ -136,5 +138,67 @@ scenario! {
         alice.ok("CREATE Shared/support@example.org/Customers", "").await;
         let mine = bob.ok("MYRIGHTS Shared/support@example.org/Customers", "").await;
         assert!(mine.line_with("MYRIGHTS").is_some_and(|line| line.trim_end().ends_with(" lr")), "{:?}", mine.lines());
+    }
+
+    /// `alice@example.org/support@example.org`: the session is Alice's, and support@ is at the
+    /// top and all there is (docs/design.md section 7, RFC 4616 section 2 for the authzid).
+    async fn a_session_rooted_at_one_shared_mailbox(house: House) {
+        let (_alice, mut bob) = owned(&house).await;
+        let plain = |authzid: &str| STANDARD.encode(format!("{authzid}\0alice@example.org\0{PASSWORD}"));
+        for sign_in in [
+            format!("LOGIN alice@example.org/support@example.org \"{PASSWORD}\""),
+            format!("LOGIN \"alice@example.org\\\\support@example.org\" \"{PASSWORD}\""),
+            format!("AUTHENTICATE PLAIN {}", plain("support@example.org")),
+        ] {
+            let mut rooted = house.imaps("rooted").await;
+            rooted.ok(&sign_in, "").await;
+            rooted.ok("NAMESPACE", "* NAMESPACE ((\"\" \"/\")) NIL NIL").await;
+            let list = rooted.ok("LIST \"\" *", "\"/\" INBOX").await;
+            assert!(list.has("\"/\" Sent") && !list.has("Shared"), "{:?}", list.lines());
+            rooted.ok("SELECT INBOX", "* 1 EXISTS").await;
+            rooted.ok("FETCH 1 BODY.PEEK[TEXT]", "Since this morning.").await;
+            for name in ["Shared/support@example.org/INBOX", "Shared/alice@example.org/INBOX"] {
+                rooted.no(&format!("SELECT {name}"), "[NONEXISTENT] No such mailbox").await;
+            }
+            rooted.ok("LOGOUT", "").await;
+        }
+
+        // A mailbox that is not hers, one that nobody has and a wrong password: the same bytes.
+        house.shared("billing@example.org").await;
+        let mut refusals = Vec::new();
+        for (name, password) in [
+            ("alice@example.org/billing@example.org", PASSWORD),
+            ("alice@example.org/nothing@example.org", PASSWORD),
+            ("alice@example.org/", PASSWORD),
+            ("alice@example.org/support@example.org", "wrong"),
+            ("alice@example.org", "wrong"),
+        ] {
+            let mut stranger = house.imaps("stranger").await;
+            refusals.push(stranger.command(&format!("LOGIN {name} \"{password}\"")).await.status);
+        }
+        refusals.dedup();
+        assert_eq!(refusals, ["NO [AUTHENTICATIONFAILED] The name or the password is wrong"]);
+
+        // What she does there is hers on the trail; when her grant goes, the session goes too.
+        let mut rooted = house.imaps("rooted").await;
+        rooted.login("alice@example.org/support@example.org", PASSWORD).await;
+        rooted.ok("CREATE Cases", "").await;
+        bob.no("SELECT Shared/support@example.org/Cases", "[NONEXISTENT]").await;
+        let mut waiting = house.imaps("waiting").await;
+        waiting.login("alice@example.org/support@example.org", PASSWORD).await;
+        waiting.idle().await;
+        house.revoke("support@example.org", "alice@example.org").await;
+        waiting.until("* BYE Your sign-in has ended").await;
+        rooted.send(b"z1 NOOP\r\n").await;
+        assert_eq!(rooted.closed().await, ["* BYE Your sign-in has ended"]);
+        let query = AuditQuery {
+            account: Some(address("support@example.org")),
+            actor: Some(address("alice@example.org")),
+            most: 50,
+            ..AuditQuery::default()
+        };
+        let trail = house.app().audit(house.operator(), query).await.expect("the trail");
+        let actions: Vec<&str> = trail.iter().map(|row| row.action.as_str()).collect();
+        assert!(actions.contains(&"mailbox.created") && actions.contains(&"sign-in.accepted"), "{actions:?}");
     }
 }

@@ -101,6 +101,8 @@ fn deed(event: &AuditEvent) -> String {
     let account = event.account.as_deref().unwrap_or("an account that is gone");
     let subject = event.subject.as_deref().unwrap_or(account);
     let detail = event.detail.as_str();
+    // The group's address, or its number once that is erased.
+    let group = event.subject.as_deref().unwrap_or(detail);
     let place = match event.mailbox.as_deref() {
         Some(mailbox) => format!("{mailbox} of {account}"),
         None => account.to_owned(),
@@ -115,13 +117,13 @@ fn deed(event: &AuditEvent) -> String {
         "person.suspended" => format!("suspended {account}"),
         "person.resumed" => format!("let {account} back"),
         "group.added" => format!("made the group {subject}"),
-        "group.member-added" => format!("added {account} to {detail}"),
-        "group.member-removed" => format!("took {account} out of {detail}"),
-        "group.removed" => format!("removed {detail}"),
+        "group.member-added" => format!("added {account} to {group}"),
+        "group.member-removed" => format!("took {account} out of {group}"),
+        "group.removed" => format!("removed the group {group}"),
         "shared.added" => format!("made the shared mailbox {subject}"),
         "shared.alias-added" => format!("gave {account} the address {subject}"),
-        "grant.given" => format!("gave {subject} {detail} on {account}"),
-        "grant.revoked" => format!("took back what {subject} held on {account}"),
+        "grant.given" => format!("gave {subject} {detail} on {place}"),
+        "grant.revoked" => format!("took back what {subject} held on {place}"),
         "sign-in.accepted" => with_detail(format!("signed in to {account}")),
         "sign-in.failed" => with_detail(format!("failed to sign in to {account}")),
         "mailbox.opened" => with_detail(format!("opened {place}")),

@@ -24,7 +24,7 @@ pub(super) fn check(raw: RawConfig, file: &Path) -> Checked<Config> {
     refuse_unbuilt(&raw)?;
     let data_dir = match raw.data_dir.as_deref() {
         None | Some(".") => folder_of(file),
-        Some(folder) => folder_of(file).join(folder),
+        Some(folder) => folder_of(file).join(folder).components().collect(),
     };
     let (security, failure_deadline_ms, unauthenticated_per_address) = security(raw.security)?;
     let limits = Limits { failure_deadline_ms, unauthenticated_per_address, ..limits::check(&raw.limits)? };

@@ -90,12 +90,13 @@ impl Authority<'_, ManageGroups> {
         }
         self.raise_person(account)?;
         let action = if is_member { "group.member-added" } else { "group.member-removed" };
-        Ok(self.note(action, Some(account), &format!("group {group}"), "")?)
+        Ok(self.note(action, Some(account), &format!("group {group}"), &self.address_of_group(group)?)?)
     }
 
     /// Deletes a group with its grants.
     pub fn remove_group(&self, group: GroupId) -> Result<(), GateError> {
         let tx = self.tx();
+        let address = self.address_of_group(group)?;
         for member in self.members(group)? {
             self.raise_person(member.account)?;
         }
@@ -111,6 +112,13 @@ impl Authority<'_, ManageGroups> {
         if tx.execute(&sql::REMOVE_GROUP, &key)? == 0 {
             return Err(Rule::Absent("such group".into()).into());
         }
-        Ok(self.note("group.removed", None, &format!("group {group}"), "")?)
+        Ok(self.note("group.removed", None, &format!("group {group}"), &address)?)
+    }
+
+    fn address_of_group(&self, group: GroupId) -> Result<String, StoreError> {
+        let address = self
+            .tx()
+            .one(&sql::ADDRESS_OF_GRANTEE, &[group.get().into()], |row| Ok(row.opt_text(0)?.map(str::to_owned)))?;
+        Ok(address.flatten().unwrap_or_default())
     }
 }

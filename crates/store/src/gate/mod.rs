@@ -75,4 +75,4 @@ pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
 pub use read::{Changes, Counters, Entry, FetchRow, StoredBody};
 pub use remove::Expunged;
-pub use sign_in::SignInFacts;
+pub use sign_in::{RootFacts, SignInFacts};

@@ -6,8 +6,8 @@ use super::error::GateError;
 use super::facts;
 use crate::statements::people as sql;
 use crate::{StoreError, Tx};
-use postern_access::{AccountFacts, Actor, PersonFacts};
-use postern_types::{AccountId, Address, CredentialId, PersonId, Secret};
+use postern_access::{AccountFacts, Actor, DutyFacts, GrantFact, PersonFacts};
+use postern_types::{AccountId, Address, CredentialId, PersonId, Secret, Timestamp};
 
 /// What the house knows about a name that someone wants to sign in with.
 #[derive(Debug, Clone)]
@@ -20,18 +20,50 @@ pub struct SignInFacts {
     pub password: Option<(CredentialId, Secret, i64)>,
     /// The organisation's and the person's epoch.
     pub epochs: Epochs,
+    /// The account that the session is to be rooted at, where one was named.
+    pub root: Option<RootFacts>,
+}
+
+/// What the person holds on the account that a session is to be rooted at.
+#[derive(Debug, Clone)]
+pub struct RootFacts {
+    /// Which account; the number of none where the name is nobody's.
+    pub id: AccountId,
+    /// The account, if there is one.
+    pub account: Option<AccountFacts>,
+    /// The person's grants on it.
+    pub grants: Vec<GrantFact>,
+    /// When they were read.
+    pub at: Timestamp,
+}
+
+impl SignInFacts {
+    /// The account to root at, as a verdict needs it.
+    pub fn root_duty(&self) -> Option<DutyFacts<'_>> {
+        let root = self.root.as_ref()?;
+        Some(DutyFacts { account: root.account, person: self.person, grants: &root.grants, now: root.at })
+    }
+
+    /// Does the person hold anything on the account that the session is rooted at? Yes, where
+    /// it is rooted at none.
+    pub fn root_holds(&self, person: PersonId) -> bool {
+        self.root_duty().is_none_or(|duty| postern_access::takes_part(&Actor::Person(person), &duty))
+    }
 }
 
 impl Tx<'_> {
     /// Everything a sign-in by password depends on. An unknown name takes the same
     /// statements as a known one (law 4).
-    pub fn sign_in_facts(&self, address: &Address) -> Result<SignInFacts, StoreError> {
+    pub fn sign_in_facts(&self, address: &Address, root: Option<AccountId>) -> Result<SignInFacts, StoreError> {
         let account = self.account_at(address)?.unwrap_or_else(Tx::no_account);
-        self.sign_in_facts_of(account)
+        self.sign_in_facts_of(account, root)
     }
 
-    fn sign_in_facts_of(&self, account: AccountId) -> Result<SignInFacts, StoreError> {
+    fn sign_in_facts_of(&self, account: AccountId, root: Option<AccountId>) -> Result<SignInFacts, StoreError> {
         let person = PersonId::of(account);
+        if let Some(root) = root {
+            facts::lock_accounts(self, account, root)?;
+        }
         // First, for in a write this takes the locks: what is read after them can not change
         // before the commit.
         let probe = Caller::new(Actor::Person(person), Origin::new(0, "", String::new(), String::new(), [0; 32]));
@@ -44,6 +76,16 @@ impl Tx<'_> {
             person: facts::person_facts(self, person)?,
             password,
             epochs,
+            root: root.map(|root| self.root_facts(root, person)).transpose()?,
+        })
+    }
+
+    fn root_facts(&self, root: AccountId, person: PersonId) -> Result<RootFacts, StoreError> {
+        Ok(RootFacts {
+            id: root,
+            account: facts::account_facts(self, root)?,
+            grants: facts::grants_for(self, root, person)?,
+            at: self.now(),
         })
     }
 
@@ -54,9 +96,11 @@ impl Tx<'_> {
         let (Some(account), Some((credential, _, epoch))) = (&checked.account, &checked.password) else {
             return Ok(false);
         };
-        let now = self.sign_in_facts_of(account.id)?;
+        let root = checked.root.as_ref().map(|root| root.id);
+        let now = self.sign_in_facts_of(account.id, root)?;
         let same_password = now.password.as_ref().is_some_and(|(id, _, now)| id == credential && now == epoch);
-        if !same_password || now.account != checked.account || now.person != checked.person {
+        let same_person = now.account == checked.account && now.person == checked.person;
+        if !same_password || !same_person || !now.root_holds(PersonId::of(account.id)) {
             return Ok(false);
         }
         self.execute(&sql::USED_CREDENTIAL, &[credential.get().into(), self.now().0.into()])?;
@@ -65,7 +109,7 @@ impl Tx<'_> {
             &Event {
                 class: "A",
                 action: "sign-in.accepted",
-                account: Some(account.id),
+                account: Some(root.unwrap_or(account.id)),
                 mailbox: None,
                 detail: Detail { public: mechanism, personal: "" },
             },
