@@ -11,6 +11,7 @@ mod limits;
 mod name;
 mod rights;
 mod secret;
+mod seen;
 mod time;
 
 pub use address::{Address, AddressError, Domain};
@@ -24,4 +25,5 @@ pub use limits::Limits;
 pub use name::{MailboxName, NameError, SpecialUse};
 pub use rights::{Letter, Rights, RightsError, SendRights};
 pub use secret::Secret;
+pub use seen::{Seen, SeenError};
 pub use time::Timestamp;
