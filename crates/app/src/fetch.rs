@@ -3,8 +3,8 @@
 //! taken back acts inside a running FETCH, and a slow reader holds nothing (docs/design.md section 5).
 
 use crate::{House, Refused, Session};
-use postern_store::{Access, FetchRow, GateError, Read, StoreError, StoredBody, StoredForm, Tx};
-use postern_types::{FlagSetId, Flags, MailboxId, ModSeq, Timestamp, Uid};
+use postern_store::{Access, FetchRow, FlagsKey, GateError, Read, StoreError, StoredBody, StoredForm, Tx};
+use postern_types::{Flags, MailboxId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -138,7 +138,7 @@ fn run_length(uids: &[Uid], most: usize) -> usize {
 struct Reader<'a, 't> {
     access: &'a Access<'t, Read>,
     blobs: &'a postern_store::Blobs,
-    flags: HashMap<FlagSetId, Arc<Flags>>,
+    flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Bytes of messages loaded so far.
     raw_bytes: u64,
 }
@@ -210,13 +210,12 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    fn flags(&mut self, set: Option<FlagSetId>) -> Result<Arc<Flags>, StoreError> {
-        let Some(id) = set else { return Ok(Arc::default()) };
-        if let Some(flags) = self.flags.get(&id) {
+    fn flags(&mut self, key: FlagsKey) -> Result<Arc<Flags>, StoreError> {
+        if let Some(flags) = self.flags.get(&key) {
             return Ok(Arc::clone(flags));
         }
-        let flags = Arc::new(self.access.flags_of(set)?);
-        self.flags.insert(id, Arc::clone(&flags));
+        let flags = Arc::new(self.access.flags_of(key)?);
+        self.flags.insert(key, Arc::clone(&flags));
         Ok(flags)
     }
 }

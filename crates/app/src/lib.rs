@@ -42,5 +42,6 @@ pub use sign_in::{Attempt, Peer, SignInRefused};
 pub use postern_access::{Denied, Role};
 pub use postern_store::{
     AccountRow, AclEntry, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange,
-    FlagsChanged, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, RightsChange, Rule, Stored,
+    FlagsChanged, FlagsKey, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, RightsChange,
+    Rule, Stored,
 };

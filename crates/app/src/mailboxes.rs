@@ -4,10 +4,10 @@ use crate::hub::Watch;
 use crate::{House, Locator, Refused, Session};
 use postern_access::Operation;
 use postern_store::{
-    Changes, Counters, CreateChild, DeleteMailbox, Entry as MessageEntry, GateError, ListedAccount, Lookup, Read, Rule,
-    StoreError, Tx,
+    Changes, Counters, CreateChild, DeleteMailbox, Entry as MessageEntry, FlagsKey, GateError, ListedAccount, Lookup,
+    Read, Rule, StoreError, Tx,
 };
-use postern_types::{AccountId, FlagSetId, Flags, MailboxId, MailboxName, ModSeq, Rights, SpecialUse};
+use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -23,8 +23,10 @@ pub struct Opened {
     pub counters: Counters,
     /// Its messages by UID.
     pub entries: Vec<MessageEntry>,
-    /// Every set of flags the entries name.
-    pub flags: HashMap<FlagSetId, Arc<Flags>>,
+    /// The flags that the entries name, as the session is shown them.
+    pub flags: HashMap<FlagsKey, Arc<Flags>>,
+    /// Whose `\Seen` that is.
+    pub seen: Seen,
     /// Flags in use in the account.
     pub flags_in_use: Flags,
     /// Wakes when messages or flags change.
@@ -38,8 +40,10 @@ pub struct Opened {
 pub struct Synced {
     /// The changes.
     pub changes: Changes,
-    /// Every set of flags the changed entries name.
-    pub flags: HashMap<FlagSetId, Arc<Flags>>,
+    /// The flags that the changed entries name, as the session is shown them.
+    pub flags: HashMap<FlagsKey, Arc<Flags>>,
+    /// Whose `\Seen` that is.
+    pub seen: Seen,
     /// Every letter held now.
     pub rights: Rights,
 }
@@ -98,22 +102,30 @@ impl House {
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let entries = access.snapshot()?;
-            let flags = flag_sets(&entries, |set| access.flags_of(Some(set)))?;
-            Ok((access.held(), access.counters()?, entries, flags, access.flags_in_use()?))
+            let flags = flag_sets(&entries, |key| access.flags_of(key))?;
+            Ok((access.held(), access.counters()?, (entries, flags, access.seen()), access.flags_in_use()?))
         });
-        let (rights, mut counters, entries, flags, flags_in_use) = read.await?;
+        let (rights, mut counters, (entries, flags, seen), flags_in_use) = read.await?;
         counters.recent_from = recent_from;
-        Ok(Opened { mailbox, rights, counters, entries, flags, flags_in_use, changes, rights_watch })
+        Ok(Opened { mailbox, rights, counters, entries, flags, seen, flags_in_use, changes, rights_watch })
     }
 
-    /// What changed in an opened mailbox after `since`.
-    pub async fn sync(&self, session: &Session, mailbox: MailboxId, since: ModSeq) -> Result<Synced, Refused> {
+    /// What changed in an opened mailbox after `since`, when `\Seen` was kept as `then`: if that
+    /// is another way now, every message may show another one.
+    pub async fn sync(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        since: ModSeq,
+        then: Seen,
+    ) -> Result<Synced, Refused> {
         let caller = session.caller.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
-            let changes = access.changes_since(since)?;
-            let flags = flag_sets(&changes.changed, |set| access.flags_of(Some(set)))?;
-            Ok(Synced { changes, flags, rights: access.held() })
+            let seen = access.seen();
+            let changes = access.changes_since(if seen == then { since } else { ModSeq(0) })?;
+            let flags = flag_sets(&changes.changed, |key| access.flags_of(key))?;
+            Ok(Synced { changes, flags, seen, rights: access.held() })
         });
         Ok(read.await?)
     }
@@ -214,12 +226,12 @@ fn refuse_other_account(
 
 fn flag_sets(
     entries: &[MessageEntry],
-    mut read: impl FnMut(FlagSetId) -> Result<Flags, StoreError>,
-) -> Result<HashMap<FlagSetId, Arc<Flags>>, StoreError> {
+    mut read: impl FnMut(FlagsKey) -> Result<Flags, StoreError>,
+) -> Result<HashMap<FlagsKey, Arc<Flags>>, StoreError> {
     let mut sets = HashMap::new();
-    for set in entries.iter().filter_map(|entry| entry.flags) {
-        if let Entry::Vacant(place) = sets.entry(set) {
-            place.insert(Arc::new(read(set)?));
+    for entry in entries {
+        if let Entry::Vacant(place) = sets.entry(entry.flags) {
+            place.insert(Arc::new(read(entry.flags)?));
         }
     }
     Ok(sets)

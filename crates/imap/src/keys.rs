@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_belongs_to_the_session_becomes_uids() {
         let entries: Vec<Entry> =
-            [10, 20, 30].map(|number| Entry { uid: uid(number), flags: None, modseq: ModSeq(1) }).into();
+            [10, 20, 30].map(|number| Entry { uid: uid(number), flags: Default::default(), modseq: ModSeq(1) }).into();
         let messages = Messages::new(&entries, &HashMap::new(), &Flags::new(), 30);
         let saved = [uid(10), uid(11)];
         let mut keys = Keys::new(&messages, &saved);

@@ -6,9 +6,9 @@
 //! 7.5.1). Eight bytes a message; sets of flags are kept once. Flags are kept so that a
 //! client hears of changes it does not know and of no others, its own above all.
 
-use postern_app::Entry;
+use postern_app::{Entry, FlagsKey};
 use postern_imap_wire::SequenceSet;
-use postern_types::{FlagSetId, Flags, Keyword, SystemFlag, Uid};
+use postern_types::{Flags, Keyword, SystemFlag, Uid};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl Messages {
     /// A mailbox as it was opened. `in_use` are the flags FLAGS tells of.
     pub(crate) fn new(
         entries: &[Entry],
-        flags: &HashMap<FlagSetId, Arc<Flags>>,
+        flags: &HashMap<FlagsKey, Arc<Flags>>,
         in_use: &Flags,
         recent_from: u64,
     ) -> Self {
@@ -117,7 +117,7 @@ impl Messages {
             known,
             recent_from,
         };
-        let mut places: HashMap<Option<FlagSetId>, u32> = HashMap::new();
+        let mut places: HashMap<FlagsKey, u32> = HashMap::new();
         for entry in entries {
             let place = match places.get(&entry.flags) {
                 Some(place) => *place,
@@ -258,7 +258,7 @@ impl Messages {
         &mut self,
         changed: &[Entry],
         vanished: &[(Uid, Uid)],
-        flags: &HashMap<FlagSetId, Arc<Flags>>,
+        flags: &HashMap<FlagsKey, Arc<Flags>>,
         may_expunge: bool,
     ) -> News {
         self.gone.extend_from_slice(vanished);
@@ -314,8 +314,8 @@ impl Messages {
     }
 }
 
-fn flags_of(entry: &Entry, flags: &HashMap<FlagSetId, Arc<Flags>>) -> Arc<Flags> {
-    entry.flags.and_then(|set| flags.get(&set)).cloned().unwrap_or_default()
+fn flags_of(entry: &Entry, flags: &HashMap<FlagsKey, Arc<Flags>>) -> Arc<Flags> {
+    flags.get(&entry.flags).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

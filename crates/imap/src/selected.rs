@@ -3,7 +3,7 @@
 use crate::messages::{Messages, News};
 use postern_app::{House, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode};
-use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Uid};
+use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Seen, Uid};
 
 /// A selected mailbox. It remembers what the client was told; what the client may do is
 /// asked at each command.
@@ -17,6 +17,8 @@ pub(crate) struct Selected {
     pub(crate) messages: Messages,
     /// What SEARCH RETURN (SAVE) kept: `$` (RFC 9051 section 6.4.4.1).
     pub(crate) saved: Vec<Uid>,
+    /// Whose `\Seen` the client was told of.
+    seen: Seen,
     /// Changes up to here have been taken in.
     synced: ModSeq,
     /// Notices were heard that have not been followed.
@@ -34,6 +36,7 @@ impl Selected {
             rights: opened.rights,
             messages: Messages::new(&opened.entries, &opened.flags, &opened.flags_in_use, recent_from),
             saved: Vec::new(),
+            seen: opened.seen,
             synced: opened.counters.modseq,
             stale: false,
             changes: opened.changes,
@@ -83,9 +86,10 @@ impl Selected {
         // Notices from here on are about what is not read below.
         self.stale = true;
         let _heard = self.changes.take() | self.rights_watch.take();
-        let synced = house.sync(session, self.mailbox, self.synced).await?;
+        let synced = house.sync(session, self.mailbox, self.synced, self.seen).await?;
         self.stale = false;
         self.rights = synced.rights;
+        self.seen = synced.seen;
         self.synced = synced.changes.counters.modseq;
         let changes = &synced.changes;
         let news = self.messages.apply(&changes.changed, &changes.vanished, &synced.flags, may_expunge);

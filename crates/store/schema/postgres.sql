@@ -192,14 +192,16 @@ CREATE TABLE flag_set (
 );
 CREATE UNIQUE INDEX flag_set_by_flags ON flag_set (account_id, flags);
 
--- A row says *seen*; where there is none the message is unseen to that person.
+-- Whether a person has seen a message; where there is no row they have not.
 CREATE TABLE personal_seen (
     mailbox_id BIGINT NOT NULL,
-    person_id BIGINT NOT NULL,
     uid BIGINT NOT NULL,
-    modseq BIGINT NOT NULL,
-    PRIMARY KEY (mailbox_id, person_id, uid)
+    person_id BIGINT NOT NULL,
+    seen BIGINT NOT NULL,
+    modseq BIGINT NOT NULL,                   -- of the last change, so that one's other sessions hear of it
+    PRIMARY KEY (mailbox_id, uid, person_id)
 );
+CREATE INDEX personal_seen_by_person ON personal_seen (mailbox_id, person_id, modseq, seen);
 
 CREATE TABLE vanished (
     mailbox_id BIGINT NOT NULL,
@@ -260,6 +262,5 @@ CREATE TABLE body (
     bytes BYTEA NOT NULL,
     PRIMARY KEY (account_id, hash)
 );
-CREATE INDEX body_by_touch ON body (touched_ms);
 -- Bodies are compressed before they come here.
 ALTER TABLE body ALTER COLUMN bytes SET STORAGE EXTERNAL;

@@ -192,14 +192,16 @@ CREATE TABLE flag_set (
 ) STRICT;
 CREATE UNIQUE INDEX flag_set_by_flags ON flag_set (account_id, flags);
 
--- A row says *seen*; where there is none the message is unseen to that person.
+-- Whether a person has seen a message; where there is no row they have not.
 CREATE TABLE personal_seen (
     mailbox_id INTEGER NOT NULL,
-    person_id INTEGER NOT NULL,
     uid INTEGER NOT NULL,
-    modseq INTEGER NOT NULL,
-    PRIMARY KEY (mailbox_id, person_id, uid)
+    person_id INTEGER NOT NULL,
+    seen INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,                   -- of the last change, so that one's other sessions hear of it
+    PRIMARY KEY (mailbox_id, uid, person_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX personal_seen_by_person ON personal_seen (mailbox_id, person_id, modseq, seen);
 
 CREATE TABLE vanished (
     mailbox_id INTEGER NOT NULL,

@@ -49,6 +49,15 @@ impl Seen {
         }
     }
 
+    /// Keywords that it shows beside those that people set.
+    pub fn keywords(self) -> Flags {
+        let mut flags = Flags::new();
+        if self == Seen::Both {
+            flags.insert_keyword(team());
+        }
+        flags
+    }
+
     /// Is there something to know about each person?
     pub fn is_personal(self) -> bool {
         self != Seen::Shared

@@ -3,7 +3,7 @@
 
 use super::*;
 use postern_imap_wire::{SequenceNumber, SequenceRange};
-use postern_types::{AccountId, ModSeq};
+use postern_types::{AccountId, FlagSetId, ModSeq};
 
 /// A small generator, so that a seed tells a whole run.
 struct Random(u64);
@@ -21,17 +21,18 @@ fn uid(number: u32) -> Uid {
     Uid::new(number).unwrap()
 }
 
-fn set_id(number: i64) -> FlagSetId {
-    FlagSetId::pack(AccountId::new(1).unwrap(), number).unwrap()
+fn key(number: i64) -> FlagsKey {
+    let set = (number > 0).then(|| FlagSetId::pack(AccountId::new(1).unwrap(), number).unwrap());
+    FlagsKey { set, own_seen: false }
 }
 
 /// Flag set 0 is the empty one, the others are keywords `k1`, `k2`, ...
 fn entry(number: u32, set: i64) -> Entry {
-    Entry { uid: uid(number), flags: (set > 0).then(|| set_id(set)), modseq: ModSeq(1) }
+    Entry { uid: uid(number), flags: key(set), modseq: ModSeq(1) }
 }
 
-fn flag_table() -> HashMap<FlagSetId, Arc<Flags>> {
-    (1..5).map(|number| (set_id(number), Arc::new(Flags::parse(&format!("k{number}")).unwrap()))).collect()
+fn flag_table() -> HashMap<FlagsKey, Arc<Flags>> {
+    (1..5).map(|number| (key(number), Arc::new(Flags::parse(&format!("k{number}")).unwrap()))).collect()
 }
 
 fn opened(entries: &[Entry]) -> Messages {
@@ -130,7 +131,7 @@ fn numbers_agree_with_a_client_that_listens() {
             assert_eq!(messages.uids().map(Uid::get).collect::<Vec<_>>(), model.client);
             for (uid_number, set) in &model.there {
                 let told = messages.flags(uid(*uid_number)).unwrap().to_string();
-                assert_eq!(told, entry(*uid_number, *set).flags.map(|_| format!("k{set}")).unwrap_or_default());
+                assert_eq!(told, entry(*uid_number, *set).flags.set.map(|_| format!("k{set}")).unwrap_or_default());
                 let number = messages.number(uid(*uid_number)).unwrap();
                 let known_before = before.get(uid_number);
                 assert_eq!(news.changed.contains(&number), known_before.is_some_and(|before| before != set));

@@ -6,8 +6,9 @@ use super::class::Class;
 use super::error::GateError;
 use super::facts;
 use crate::{StoreError, Tx};
+use postern_access::Actor;
 use postern_access::{Denied, Verdict};
-use postern_types::{AccountId, Letter, MailboxId, MailboxName, Rights, SendRights};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen, SendRights};
 use std::marker::PhantomData;
 
 /// Operation class `C` on one mailbox, allowed to one actor until the transaction ends.
@@ -18,6 +19,7 @@ pub struct Access<'t, C: Class> {
     caller: &'t Caller,
     mailbox: MailboxId,
     held: Rights,
+    seen: Seen,
     class: PhantomData<C>,
 }
 
@@ -41,11 +43,28 @@ impl<'t, C: Class> Access<'t, C> {
     pub fn held(&self) -> Rights {
         self.held
     }
+    /// How `\Seen` is kept for this caller: jobs have none of their own, so theirs is the one
+    /// of all.
+    pub fn seen(&self) -> Seen {
+        if matches!(self.caller.actor(), Actor::Person(_)) { self.seen } else { Seen::Shared }
+    }
+    /// Is `\Seen` each person's own in this account, whoever asks?
+    pub(super) fn keeps_own_seen(&self) -> bool {
+        self.seen.is_personal()
+    }
+    /// The person whose own `\Seen` counts here, where one does.
+    pub(super) fn seer(&self) -> Option<PersonId> {
+        match self.caller.actor() {
+            Actor::Person(person) if self.seen.is_personal() => Some(*person),
+            _ => None,
+        }
+    }
     /// A proof of another class on the same mailbox, from the letters already found.
     pub fn also<D: Class>(&self) -> Result<Access<'t, D>, Denied> {
         let verdict = Verdict { rights: self.held, send: SendRights::NONE, valid_until: None, reasons: Vec::new() };
         verdict.allows(D::OPERATION)?;
-        Ok(Access { tx: self.tx, caller: self.caller, mailbox: self.mailbox, held: self.held, class: PhantomData })
+        let Self { tx, caller, mailbox, held, seen, .. } = *self;
+        Ok(Access { tx, caller, mailbox, held, seen, class: PhantomData })
     }
     /// Refuses unless `letter` is held too.
     pub fn require(&self, letter: Letter) -> Result<(), Denied> {
@@ -63,8 +82,8 @@ impl Tx<'_> {
         let held = match (cached, epochs) {
             (Some(cached), _) => cached,
             (None, epochs) => {
-                let verdict = facts::judge(self, caller, mailbox)?;
-                let found = Cached::of(&verdict, epochs.unwrap_or_default());
+                let (verdict, seen) = facts::judge(self, caller, mailbox)?;
+                let found = Cached::of(&verdict, seen, epochs.unwrap_or_default());
                 // Not in a write: its epochs may never be committed. Not without `l`: what is
                 // hidden takes the same statements each time, like what is absent.
                 if epochs.is_some() && !self.writable() && found.rights.has(Letter::Lookup) {
@@ -109,7 +128,7 @@ impl Tx<'_> {
     ) -> Result<Access<'t, C>, GateError> {
         let verdict = Verdict { rights: held.rights, send: held.send, valid_until: None, reasons: Vec::new() };
         verdict.allows(C::OPERATION)?;
-        Ok(Access { tx: self, caller, mailbox, held: held.rights, class: PhantomData })
+        Ok(Access { tx: self, caller, mailbox, held: held.rights, seen: held.seen, class: PhantomData })
     }
 
     /// What `caller` would hold on a mailbox of this name if it were made now: account and

@@ -1,7 +1,7 @@
 //! Who asks: the actor, how they came in, and the verdicts found so far.
 
 use postern_access::{Actor, Verdict};
-use postern_types::{MailboxId, Rights, SendRights, Timestamp};
+use postern_types::{MailboxId, Rights, Seen, SendRights, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,13 +23,15 @@ pub struct Epochs {
 pub(crate) struct Cached {
     pub rights: Rights,
     pub send: SendRights,
+    /// How the account keeps `\Seen`; a change of it raises the account's epoch.
+    pub seen: Seen,
     pub epochs: Epochs,
     pub valid_until: Option<Timestamp>,
 }
 
 impl Cached {
-    pub(crate) fn of(verdict: &Verdict, epochs: Epochs) -> Self {
-        Self { rights: verdict.rights, send: verdict.send, epochs, valid_until: verdict.valid_until }
+    pub(crate) fn of(verdict: &Verdict, seen: Seen, epochs: Epochs) -> Self {
+        Self { rights: verdict.rights, send: verdict.send, seen, epochs, valid_until: verdict.valid_until }
     }
     pub(crate) fn holds(&self, epochs: Epochs, now: Timestamp) -> bool {
         self.epochs == epochs && self.valid_until.is_none_or(|end| now < end)

@@ -119,11 +119,11 @@ fn place_copies<C: Class>(
         Growth::default()
     };
     let advance = advance(tx, target.account(), &growth)?;
-    let flags: Vec<Flags> = sources.iter().map(|one| one.flags.settable_with(target.held())).collect();
+    let (flags, own) = flags_of_copies(source, target, sources)?;
     let taken = take_uids(tx, target.mailbox(), advance.modseq, &flags, bytes)?;
     let mut sets: BTreeMap<&Flags, i64> = BTreeMap::new();
     let mut uids = Vec::with_capacity(sources.len());
-    for (index, (one, flags)) in sources.iter().zip(&flags).enumerate() {
+    for (index, ((one, flags), own)) in sources.iter().zip(&flags).zip(own).enumerate() {
         let set = match sets.get(flags) {
             Some(set) => *set,
             None => {
@@ -135,10 +135,55 @@ fn place_copies<C: Class>(
         let message = if other_account { copy_message(tx, one, &advance, index as i64, target)? } else { one.message };
         let uid = Uid::from_i64(i64::from(taken.first_uid.get()) + index as i64).map_err(StoreError::from)?;
         place(target, one, &Placing { message, set, uid, modseq: advance.modseq })?;
+        if let Some(person) = target.seer().filter(|_| own) {
+            target.put_seen(person, uid, true, advance.modseq)?;
+        }
+        if !other_account && target.keeps_own_seen() {
+            copy_seen(source, target, one.uid, uid, advance.modseq)?;
+        }
         uids.push((one.uid, uid));
     }
     log_change(tx, &advance, "message.added", target.mailbox())?;
     Ok(Copied { uid_validity: taken.uid_validity, uids, modseq: advance.modseq })
+}
+
+/// The flags that copies get, and whether the actor has seen them: what they are shown and may
+/// set in the target. What the team has seen stays so within the account while it does not count.
+fn flags_of_copies<C: Class>(
+    source: &Access<'_, C>,
+    target: &Access<'_, Insert>,
+    sources: &[Leaving],
+) -> Result<(Vec<Flags>, Vec<bool>), StoreError> {
+    let nothing = Flags::new();
+    let mut copies = (Vec::with_capacity(sources.len()), Vec::with_capacity(sources.len()));
+    for one in sources {
+        let own = source.seer().map(|person| source.seen_by(person, one.uid)).transpose()?.unwrap_or(false);
+        let wanted = source.seen().shown(&one.flags, own).settable_with(target.held());
+        let before = if source.account() == target.account() { &one.flags } else { &nothing };
+        let (flags, sees) = target.seen().stored(&wanted, before, false);
+        copies.0.push(flags);
+        copies.1.push(sees && target.seer().is_some());
+    }
+    Ok(copies)
+}
+
+/// What colleagues have seen, they have seen where it went: to tidy up makes nothing unread.
+fn copy_seen<C: Class>(
+    source: &Access<'_, C>,
+    target: &Access<'_, Insert>,
+    from: Uid,
+    to: Uid,
+    modseq: ModSeq,
+) -> Result<(), StoreError> {
+    let values = [
+        target.mailbox().get().into(),
+        i64::from(to.get()).into(),
+        modseq.0.into(),
+        source.mailbox().get().into(),
+        i64::from(from.get()).into(),
+        target.seer().map_or(0, |person| person.get()).into(),
+    ];
+    target.tx().execute(&sql::COPY_SEEN, &values).map(|_| ())
 }
 
 struct Placing {

@@ -8,8 +8,8 @@ use postern_access::{
     AccountFacts, AccountKind, AccountState, Actor, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
 };
 use postern_types::{
-    AccountId, Address, GrantId, GroupId, IdError, MailboxId, MailboxName, PersonId, Rights, SendRights, SpecialUse,
-    Timestamp,
+    AccountId, Address, GrantId, GroupId, IdError, MailboxId, MailboxName, PersonId, Rights, Seen, SendRights,
+    SpecialUse, Timestamp,
 };
 
 /// A mailbox id of `account` that no mailbox has: stands for "not there", so that absent
@@ -61,20 +61,21 @@ pub(super) fn lock_accounts(tx: &Tx<'_>, one: AccountId, other: AccountId) -> Re
     Ok(())
 }
 
-/// The whole question: every fact is read and `postern-access` judges.
-pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<Verdict, StoreError> {
+/// The whole question: every fact is read and `postern-access` judges. Beside the verdict, how
+/// the account keeps `\Seen`.
+pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<(Verdict, Seen), StoreError> {
     let row = tx.one(&sql::MAILBOX_NAME, &[mailbox.get().into()], |row| {
         Ok((row.text(0)?.to_owned(), row.opt_text(1)?.and_then(SpecialUse::parse)))
     })?;
     let found = row.is_some();
     let (name, special_use) = row.unwrap_or_else(|| ("?".to_owned(), None));
-    let mut verdict = judge_facts(tx, caller, mailbox, &parse_name(&name)?, special_use)?;
+    let (mut verdict, seen) = judge_facts(tx, caller, mailbox, &parse_name(&name)?, special_use)?;
     if !found {
         verdict.rights = Rights::NONE;
         verdict.send = SendRights::NONE;
         verdict.valid_until = None;
     }
-    Ok(verdict)
+    Ok((verdict, seen))
 }
 
 /// The verdict on a mailbox that would have this name.
@@ -84,7 +85,7 @@ pub(super) fn judge_name(
     account: AccountId,
     name: &MailboxName,
 ) -> Result<Verdict, StoreError> {
-    judge_facts(tx, caller, no_mailbox(account)?, name, None)
+    Ok(judge_facts(tx, caller, no_mailbox(account)?, name, None)?.0)
 }
 
 fn judge_facts(
@@ -93,17 +94,18 @@ fn judge_facts(
     mailbox: MailboxId,
     name: &MailboxName,
     special_use: Option<SpecialUse>,
-) -> Result<Verdict, StoreError> {
-    let account = account_facts(tx, mailbox.account())?;
+) -> Result<(Verdict, Seen), StoreError> {
+    let account = account_row(tx, mailbox.account())?;
     let (person, grants) = match caller.actor() {
         Actor::Person(person) => (person_facts(tx, *person)?, grants_for(tx, mailbox.account(), *person)?),
         _ => (None, Vec::new()),
     };
-    let Some(account) = account else {
-        return Ok(Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() });
+    let Some((account, seen)) = account else {
+        let nothing = Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() };
+        return Ok((nothing, Seen::Shared));
     };
     let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now: tx.now() };
-    Ok(postern_access::mailbox_verdict(caller.actor(), &facts))
+    Ok((postern_access::mailbox_verdict(caller.actor(), &facts), seen))
 }
 
 pub(super) fn parse_name(text: &str) -> Result<MailboxName, StoreError> {
@@ -112,8 +114,13 @@ pub(super) fn parse_name(text: &str) -> Result<MailboxName, StoreError> {
 
 /// State of an account; `None` when there is none.
 pub(super) fn account_facts(tx: &Tx<'_>, account: AccountId) -> Result<Option<AccountFacts>, StoreError> {
+    Ok(account_row(tx, account)?.map(|(facts, _)| facts))
+}
+
+/// State of an account, and how it keeps `\Seen`.
+fn account_row(tx: &Tx<'_>, account: AccountId) -> Result<Option<(AccountFacts, Seen)>, StoreError> {
     tx.one(&sql::ACCOUNT, &[account.get().into()], |row| {
-        Ok(AccountFacts {
+        let facts = AccountFacts {
             id: account,
             kind: account_kind(row.text(0)?)?,
             state: match row.text(1)? {
@@ -123,7 +130,9 @@ pub(super) fn account_facts(tx: &Tx<'_>, account: AccountId) -> Result<Option<Ac
                 other => return Err(StoreError::Damaged(format!("account state {other:?}"))),
             },
             delete_protection: row.flag(2)?,
-        })
+        };
+        let seen = Seen::parse(row.text(5)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok((facts, seen))
     })
 }
 

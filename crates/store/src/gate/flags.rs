@@ -73,21 +73,58 @@ fn changed(now: &Flags, request: &Flags, change: FlagChange, held: postern_types
     }
 }
 
+/// What a STORE writes.
+#[derive(Default)]
+struct Writes {
+    /// Every message that changes, in order.
+    uids: Vec<Uid>,
+    /// New sets of flags of all.
+    sets: Vec<(Uid, Flags)>,
+    /// Whether the actor has seen the message, where that is kept apart.
+    own: Vec<(Uid, bool)>,
+    /// How many more messages are unseen, by the `\Seen` of all.
+    unseen: i64,
+    /// How many more are deleted.
+    deleted: i64,
+}
+
+impl Writes {
+    /// One message: its flags before and after, and whether the actor had and has seen it.
+    fn note(&mut self, uid: Uid, (before, after): (Flags, Flags), (own, sees): (bool, bool)) {
+        let has = |flags: &Flags, flag| i64::from(flags.has(flag));
+        self.unseen += has(&before, SystemFlag::Seen) - has(&after, SystemFlag::Seen);
+        self.deleted += has(&after, SystemFlag::Deleted) - has(&before, SystemFlag::Deleted);
+        if before != after || own != sees {
+            self.uids.push(uid);
+        }
+        if before != after {
+            self.sets.push((uid, after));
+        }
+        if own != sees {
+            self.own.push((uid, sees));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.uids.is_empty()
+    }
+}
+
 impl Access<'_, ChangeFlags> {
     /// STORE. Flags this actor may not change are left as they are; when not one flag of
     /// the request may be changed, the request is refused (RFC 4314 section 4).
     pub fn change_flags(&self, uids: &[Uid], request: &Flags, change: FlagChange) -> Result<FlagsChanged, GateError> {
         self.refuse_hopeless(request)?;
         let tx = self.tx();
-        let mut modseq = self.counters()?.modseq;
+        let (seen, seer) = (self.seen(), self.seer());
+        let mut modseq = self.numbers()?.modseq;
         let mut messages = Vec::with_capacity(uids.len());
         let mut sets: HashMap<i64, Flags> = HashMap::new();
-        let mut writes = Vec::new();
-        let (mut unseen, mut deleted) = (0i64, 0i64);
+        let mut writes = Writes::default();
         for uid in uids {
             let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
             let Some(set) = tx.one(&sql::PLACEMENTS_BETWEEN, &key, |row| row.int(2))? else { continue };
-            let now = match sets.get(&set) {
+            let stored = match sets.get(&set) {
                 Some(flags) => flags.clone(),
                 None => {
                     let flags = flags_of(tx, flag_set(set)?)?;
@@ -95,16 +132,19 @@ impl Access<'_, ChangeFlags> {
                     flags
                 }
             };
-            let flags = changed(&now, request, change, self.held());
-            if flags != now {
-                unseen += i64::from(now.has(SystemFlag::Seen)) - i64::from(flags.has(SystemFlag::Seen));
-                deleted += i64::from(flags.has(SystemFlag::Deleted)) - i64::from(now.has(SystemFlag::Deleted));
-                writes.push((*uid, flags.clone()));
+            let own = seer.map(|person| self.seen_by(person, *uid)).transpose()?.unwrap_or(false);
+            let shown = seen.shown(&stored, own);
+            let wanted = changed(&shown, request, change, self.held());
+            if wanted == shown {
+                messages.push(Stored { uid: *uid, flags: shown });
+                continue;
             }
-            messages.push(Stored { uid: *uid, flags });
+            let (flags, sees) = seen.stored(&wanted, &stored, own);
+            messages.push(Stored { uid: *uid, flags: seen.shown(&flags, sees) });
+            writes.note(*uid, (stored, flags), (own, sees));
         }
         if !writes.is_empty() {
-            modseq = self.write_flags(&writes, unseen, deleted, request, change)?;
+            modseq = self.write_flags(&writes, request, change)?;
         }
         Ok(FlagsChanged { modseq, messages })
     }
@@ -117,18 +157,11 @@ impl Access<'_, ChangeFlags> {
         Err(Denied::Missing { missing })
     }
 
-    fn write_flags(
-        &self,
-        writes: &[(Uid, Flags)],
-        unseen: i64,
-        deleted: i64,
-        request: &Flags,
-        change: FlagChange,
-    ) -> Result<ModSeq, GateError> {
+    fn write_flags(&self, writes: &Writes, request: &Flags, change: FlagChange) -> Result<ModSeq, GateError> {
         let tx = self.tx();
         let advance = advance(tx, self.account(), &Growth::default())?;
         let mut ids: BTreeMap<&Flags, i64> = BTreeMap::new();
-        for (uid, flags) in writes {
+        for (uid, flags) in &writes.sets {
             let id = match ids.get(flags) {
                 Some(id) => *id,
                 None => {
@@ -140,7 +173,13 @@ impl Access<'_, ChangeFlags> {
             let values = [self.mailbox().get().into(), i64::from(uid.get()).into(), id.into(), advance.modseq.0.into()];
             tx.execute(&sql::SET_FLAGS, &values)?;
         }
-        let values = [self.mailbox().get().into(), advance.modseq.0.into(), unseen.into(), deleted.into()];
+        if let Some(person) = self.seer() {
+            for (uid, sees) in &writes.own {
+                self.put_seen(person, *uid, *sees, advance.modseq)?;
+            }
+        }
+        let values =
+            [self.mailbox().get().into(), advance.modseq.0.into(), writes.unseen.into(), writes.deleted.into()];
         tx.execute(&sql::COUNT_FLAGS, &values)?;
         log_change(tx, &advance, "flags.changed", self.mailbox())?;
         let sign = match change {
@@ -148,7 +187,6 @@ impl Access<'_, ChangeFlags> {
             FlagChange::Add => "+",
             FlagChange::Remove => "-",
         };
-        let uids: Vec<Uid> = writes.iter().map(|(uid, _)| *uid).collect();
         tx.record(
             self.caller(),
             &Event {
@@ -156,7 +194,7 @@ impl Access<'_, ChangeFlags> {
                 action: "flags.changed",
                 account: Some(self.account()),
                 mailbox: Some(self.mailbox()),
-                detail: Detail { public: &format!("{sign}({request}) uid {}", uid_set(&uids)), personal: "" },
+                detail: Detail { public: &format!("{sign}({request}) uid {}", uid_set(&writes.uids)), personal: "" },
             },
         )?;
         Ok(advance.modseq)

@@ -148,7 +148,7 @@ impl Access<'_, Insert> {
     /// and that is not an error (RFC 4314 section 4).
     pub fn append(&self, message: &NewMessage, flags: &Flags) -> Result<Appended, GateError> {
         let tx = self.tx();
-        let flags = flags.settable_with(self.held());
+        let (flags, own) = self.seen().stored(&flags.settable_with(self.held()), &Flags::new(), false);
         let size = message.body.size as i64;
         let advance =
             advance(tx, self.account(), &Growth { numbers: 1, messages: 1, bytes: size, ..Growth::default() })?;
@@ -169,6 +169,9 @@ impl Access<'_, Insert> {
                 size.into(),
             ],
         )?;
+        if let Some(person) = self.seer().filter(|_| own) {
+            self.put_seen(person, taken.first_uid, true, advance.modseq)?;
+        }
         log_change(tx, &advance, "message.added", self.mailbox())?;
         tx.record(
             self.caller(),

@@ -73,6 +73,6 @@ pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
-pub use read::{Changes, Counters, Entry, FetchRow, StoredBody};
+pub use read::{Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
 pub use sign_in::{RootFacts, SignInFacts};

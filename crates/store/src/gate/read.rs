@@ -7,7 +7,7 @@ use super::error::GateError;
 use crate::sql::{BodyKey, Row};
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{StoreError, Tx};
-use postern_types::{BlobHash, FlagSetId, Flags, MessageId, ModSeq, Timestamp, Uid, UidValidity};
+use postern_types::{BlobHash, FlagSetId, Flags, MessageId, ModSeq, PersonId, Timestamp, Uid, UidValidity};
 
 /// Numbers of a mailbox, kept on its row so that SELECT and STATUS count nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Counters {
     pub modseq: ModSeq,
     /// Messages.
     pub messages: u64,
-    /// Messages without the shared \Seen.
+    /// Messages without the \Seen that counts for whoever asks.
     pub unseen: u64,
     /// Messages with \Deleted.
     pub deleted: u64,
@@ -30,14 +30,25 @@ pub struct Counters {
     pub recent_from: u64,
 }
 
+/// What decides which flags a message shows to somebody: the set that all share, and whether
+/// they have seen it themselves, where the account keeps that apart. [`Access::flags_of`] makes
+/// flags of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct FlagsKey {
+    /// The set of all; `None` is the empty one.
+    pub set: Option<FlagSetId>,
+    /// They have seen it themselves; never where one `\Seen` counts for all.
+    pub own_seen: bool,
+}
+
 /// One message in a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// Its UID.
     pub uid: Uid,
-    /// Its flags; `None` is the empty set.
-    pub flags: Option<FlagSetId>,
-    /// Its last change.
+    /// Its flags.
+    pub flags: FlagsKey,
+    /// Its last change: of the message, or of whether they have seen it.
     pub modseq: ModSeq,
 }
 
@@ -67,6 +78,8 @@ pub struct StoredBody {
 pub struct FetchRow<'r> {
     row: &'r dyn Row,
     uid: Uid,
+    /// Somebody's own `\Seen` is in the row.
+    has_own: bool,
 }
 
 impl FetchRow<'_> {
@@ -78,13 +91,14 @@ impl FetchRow<'_> {
     pub fn message(&self) -> Result<MessageId, StoreError> {
         Ok(MessageId::from_key(self.row.int(0)?)?)
     }
-    /// The set of flags; `None` is the empty set.
-    pub fn flags(&self) -> Result<Option<FlagSetId>, StoreError> {
-        flag_set(self.row.int(1)?)
+    /// What its flags are made from.
+    pub fn flags(&self) -> Result<FlagsKey, StoreError> {
+        Ok(FlagsKey { set: flag_set(self.row.int(1)?)?, own_seen: self.has_own && self.row.flag(21)? })
     }
     /// Its last change.
     pub fn modseq(&self) -> Result<ModSeq, StoreError> {
-        Ok(ModSeq(self.row.int(2)?))
+        let own = if self.has_own { self.row.int(22)? } else { 0 };
+        Ok(ModSeq(self.row.int(2)?.max(own)))
     }
     /// INTERNALDATE.
     pub fn internal_date(&self) -> Result<Timestamp, StoreError> {
@@ -152,13 +166,32 @@ pub(super) fn count(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| StoreError::Damaged(format!("count {number}")))
 }
 
-pub(super) fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
-    Ok(Entry { uid: Uid::from_i64(row.int(0)?)?, flags: flag_set(row.int(1)?)?, modseq: ModSeq(row.int(2)?) })
+fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
+    let flags = FlagsKey { set: flag_set(row.int(1)?)?, own_seen: false };
+    Ok(Entry { uid: Uid::from_i64(row.int(0)?)?, flags, modseq: ModSeq(row.int(2)?) })
+}
+
+/// The same where the row ends with somebody's own `\Seen` and its modseq.
+fn own_entry(row: &dyn Row) -> Result<Entry, StoreError> {
+    let entry = entry(row)?;
+    let flags = FlagsKey { own_seen: row.flag(3)?, ..entry.flags };
+    Ok(Entry { flags, modseq: entry.modseq.max(ModSeq(row.int(4)?)), ..entry })
 }
 
 impl<C: Class> Access<'_, C> {
     /// The mailbox's numbers. Any class may: they are what EXISTS and APPENDUID tell.
     pub fn counters(&self) -> Result<Counters, StoreError> {
+        let mut counters = self.numbers()?;
+        if let Some(person) = self.seer() {
+            let values = [self.mailbox().get().into(), person.get().into()];
+            let seen = self.tx().one(&sql::COUNT_SEEN_BY, &values, |row| count(row.int(0)?))?.unwrap_or(0);
+            counters.unseen = counters.messages.saturating_sub(seen);
+        }
+        Ok(counters)
+    }
+
+    /// The numbers of its row: `unseen` is by the \Seen of all.
+    pub(super) fn numbers(&self) -> Result<Counters, StoreError> {
         let found = self.tx().one(&mailbox_sql::COUNTERS, &[self.mailbox().get().into()], |row| {
             Ok(Counters {
                 uid_validity: UidValidity(
@@ -176,9 +209,27 @@ impl<C: Class> Access<'_, C> {
         found.ok_or_else(|| StoreError::Damaged("an opened mailbox has no row".into()))
     }
 
-    /// The flags of a set in this account.
-    pub fn flags_of(&self, set: Option<FlagSetId>) -> Result<Flags, StoreError> {
-        flags_of(self.tx(), set)
+    /// The flags that a message shows to the caller.
+    pub fn flags_of(&self, key: FlagsKey) -> Result<Flags, StoreError> {
+        Ok(self.seen().shown(&flags_of(self.tx(), key.set)?, key.own_seen))
+    }
+
+    /// Has this person seen a message themselves?
+    pub(super) fn seen_by(&self, person: PersonId, uid: Uid) -> Result<bool, StoreError> {
+        let values = [self.mailbox().get().into(), i64::from(uid.get()).into(), person.get().into()];
+        Ok(self.tx().one(&sql::SEEN_BY, &values, |row| row.flag(0))?.unwrap_or(false))
+    }
+
+    /// Keeps whether this person has seen a message.
+    pub(super) fn put_seen(&self, person: PersonId, uid: Uid, seen: bool, modseq: ModSeq) -> Result<(), StoreError> {
+        let values = [
+            self.mailbox().get().into(),
+            i64::from(uid.get()).into(),
+            person.get().into(),
+            seen.into(),
+            modseq.0.into(),
+        ];
+        self.tx().execute(&sql::PUT_SEEN, &values).map(|_| ())
     }
 }
 
@@ -192,20 +243,32 @@ pub(super) fn flags_of(tx: &Tx<'_>, set: Option<FlagSetId>) -> Result<Flags, Sto
 impl<C: Reads> Access<'_, C> {
     /// Every message of the mailbox by UID.
     pub fn snapshot(&self) -> Result<Vec<Entry>, StoreError> {
-        self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry)
+        match self.seer() {
+            None => self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry),
+            Some(person) => {
+                let values = [self.mailbox().get().into(), person.get().into()];
+                self.tx().all(&sql::SNAPSHOT_OWN, &values, own_entry)
+            }
+        }
     }
 
     /// What changed after `modseq`.
     pub fn changes_since(&self, modseq: ModSeq) -> Result<Changes, StoreError> {
-        let counters = self.counters()?;
-        if counters.modseq <= modseq {
-            return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), counters });
+        if self.numbers()?.modseq <= modseq {
+            return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), counters: self.counters()? });
         }
         let values = [self.mailbox().get().into(), modseq.0.into()];
         let vanished = self
             .tx()
             .all(&sql::VANISHED_SINCE, &values, |row| Ok((Uid::from_i64(row.int(0)?)?, Uid::from_i64(row.int(1)?)?)))?;
-        Ok(Changes { changed: self.tx().all(&sql::CHANGED_SINCE, &values, entry)?, vanished, counters })
+        let changed = match self.seer() {
+            None => self.tx().all(&sql::CHANGED_SINCE, &values, entry)?,
+            Some(person) => {
+                let [mailbox, modseq] = values;
+                self.tx().all(&sql::CHANGED_SINCE_OWN, &[mailbox, modseq, person.get().into()], own_entry)?
+            }
+        };
+        Ok(Changes { changed, vanished, counters: self.counters()? })
     }
 
     /// Hands over at most `most` messages with UIDs from `first` to `last`, in order.
@@ -222,7 +285,16 @@ impl<C: Reads> Access<'_, C> {
             i64::from(last.get()).into(),
             (most as i64).into(),
         ];
-        self.tx().query(&sql::FETCH_BETWEEN, &values, |row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)? }))
+        let has_own = self.seer().is_some();
+        let mut each = |row: &dyn Row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)?, has_own });
+        match self.seer() {
+            None => self.tx().query(&sql::FETCH_BETWEEN, &values, each),
+            Some(person) => {
+                let [mailbox, first, last, most] = values;
+                let values = [mailbox, first, last, most, person.get().into()];
+                self.tx().query(&sql::FETCH_BETWEEN_OWN, &values, &mut each)
+            }
+        }
     }
 
     /// The stored body of a message of this mailbox; a file is read after the transaction.
@@ -238,7 +310,7 @@ impl<C: Reads> Access<'_, C> {
 
     /// Every keyword in use in this account, for FLAGS and PERMANENTFLAGS.
     pub fn flags_in_use(&self) -> Result<Flags, StoreError> {
-        let mut all = Flags::new();
+        let mut all = self.seen().keywords();
         self.tx().query(&sql::FLAG_SETS_OF_ACCOUNT, &[self.account().get().into()], |row| {
             let flags = Flags::parse(row.text(1)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
             all = all.union(&flags);

@@ -34,9 +34,11 @@ impl Authority<'_, Collect> {
         for counted in mailboxes {
             self.recount_mailbox(&counted, &mut amiss)?;
         }
-        for (statement, what) in
-            [(&sql::PLACED_AND_GONE, "placements of no message"), (&sql::PLACED_NOWHERE, "messages placed nowhere")]
-        {
+        for (statement, what) in [
+            (&sql::PLACED_AND_GONE, "placements of no message"),
+            (&sql::PLACED_NOWHERE, "messages placed nowhere"),
+            (&sql::SEEN_AND_GONE, "messages that were seen and are gone"),
+        ] {
             let count = self.tx().one(statement, &[], |row| row.int(0))?.unwrap_or(0);
             if count != 0 {
                 amiss.push(format!("{count} {what}"));

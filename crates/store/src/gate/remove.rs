@@ -34,7 +34,7 @@ impl Access<'_, Remove> {
     /// Takes out the messages that have \Deleted; of `uids` alone where given (RFC 9051
     /// sections 6.4.3 and 6.4.9).
     pub fn expunge(&self, uids: Option<&[Uid]>) -> Result<Expunged, GateError> {
-        let counters = self.counters()?;
+        let counters = self.numbers()?;
         if counters.deleted == 0 {
             return Ok(Expunged { modseq: counters.modseq, uids: Vec::new() });
         }

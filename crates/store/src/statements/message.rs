@@ -31,12 +31,32 @@ statements! {
     /// What a snapshot holds: every message of mailbox `$1` by UID. Primary key.
     SNAPSHOT = "SELECT uid, flag_set_id, modseq FROM placement WHERE mailbox_id = $1 ORDER BY uid";
 
+    /// The same as person `$2` is shown it. Primary keys.
+    SNAPSHOT_OWN = "
+        SELECT p.uid, p.flag_set_id, p.modseq, COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
+          FROM placement p
+          LEFT JOIN personal_seen s ON s.mailbox_id = p.mailbox_id AND s.uid = p.uid AND s.person_id = $2
+         WHERE p.mailbox_id = $1
+         ORDER BY p.uid";
+
     /// Placements of mailbox `$1` changed after modseq `$2`. Index: placement_by_modseq.
     CHANGED_SINCE = "
         SELECT uid, flag_set_id, modseq
           FROM placement
          WHERE mailbox_id = $1 AND modseq > $2
          ORDER BY uid";
+
+    /// The same as person `$3` is shown it: what they have seen changes it too.
+    /// Index: placement_by_modseq, personal_seen_by_person.
+    CHANGED_SINCE_OWN = "
+        SELECT p.uid, p.flag_set_id, p.modseq, COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
+          FROM placement p
+          LEFT JOIN personal_seen s ON s.mailbox_id = p.mailbox_id AND s.uid = p.uid AND s.person_id = $3
+         WHERE p.mailbox_id = $1
+           AND p.uid IN (SELECT uid FROM placement WHERE mailbox_id = $1 AND modseq > $2
+                          UNION
+                         SELECT uid FROM personal_seen WHERE mailbox_id = $1 AND person_id = $3 AND modseq > $2)
+         ORDER BY p.uid";
 
     /// UID ranges that vanished from mailbox `$1` after modseq `$2`. Primary key.
     VANISHED_SINCE = "
@@ -84,6 +104,19 @@ statements! {
          ORDER BY p.uid
          LIMIT $4";
 
+    /// The same as person `$5` is shown it. Primary keys.
+    FETCH_BETWEEN_OWN = "
+        SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
+               m.header_bytes, m.envelope, m.structure, m.body, m.parts, m.preview, m.blob_hash, m.blob_place,
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.summary, p.saved_ms, p.uid, m.sent_day,
+               COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
+          FROM placement p
+          JOIN message m ON m.id = p.message_id
+          LEFT JOIN personal_seen s ON s.mailbox_id = p.mailbox_id AND s.uid = p.uid AND s.person_id = $5
+         WHERE p.mailbox_id = $1 AND p.uid >= $2 AND p.uid <= $3
+         ORDER BY p.uid
+         LIMIT $4";
+
     /// Where the body of message `$1` lies. Primary key.
     BODY_OF_MESSAGE = "SELECT blob_hash, blob_place FROM message WHERE id = $1";
 
@@ -126,7 +159,26 @@ statements! {
     /// Keeps that UIDs `$3` to `$4` are gone from mailbox `$1` as of modseq `$2`.
     NOTE_VANISHED = "INSERT INTO vanished (mailbox_id, modseq, first_uid, last_uid) VALUES ($1, $2, $3, $4)";
 
-    /// Takes away who has seen UID `$2` of mailbox `$1`.
+    /// Has person `$3` seen UID `$2` of mailbox `$1`? Primary key.
+    SEEN_BY = "SELECT seen FROM personal_seen WHERE mailbox_id = $1 AND uid = $2 AND person_id = $3";
+
+    /// How many messages of mailbox `$1` person `$2` has seen. Index: personal_seen_by_person.
+    COUNT_SEEN_BY = "SELECT COUNT(*) FROM personal_seen WHERE mailbox_id = $1 AND person_id = $2 AND seen = 1";
+
+    /// Keeps whether (`$4`) person `$3` has seen UID `$2` of mailbox `$1`, as of modseq `$5`.
+    PUT_SEEN = "
+        INSERT INTO personal_seen (mailbox_id, uid, person_id, seen, modseq) VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (mailbox_id, uid, person_id) DO UPDATE SET seen = excluded.seen, modseq = excluded.modseq";
+
+    /// Whoever but person `$6` has seen UID `$5` of mailbox `$4` has seen its copy, UID `$2` of
+    /// mailbox `$1`, as of modseq `$3`. Primary key.
+    COPY_SEEN = "
+        INSERT INTO personal_seen (mailbox_id, uid, person_id, seen, modseq)
+        SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), person_id, 1, CAST($3 AS BIGINT)
+          FROM personal_seen
+         WHERE mailbox_id = $4 AND uid = $5 AND seen = 1 AND person_id <> $6";
+
+    /// Takes away who has seen UID `$2` of mailbox `$1`. Primary key.
     FORGET_SEEN = "DELETE FROM personal_seen WHERE mailbox_id = $1 AND uid = $2";
 
     /// The counters of every mailbox, to be counted again.
@@ -146,6 +198,12 @@ statements! {
     /// Placements whose message is gone. Primary key of message.
     PLACED_AND_GONE = "
         SELECT COUNT(*) FROM placement p WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = p.message_id)";
+
+    /// What people have seen of messages that are gone. Primary key of placement.
+    SEEN_AND_GONE = "
+        SELECT COUNT(*)
+          FROM personal_seen s
+         WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.mailbox_id = s.mailbox_id AND p.uid = s.uid)";
 
     /// Messages that are placed nowhere. Index: placement_by_message.
     PLACED_NOWHERE = "
