@@ -260,8 +260,9 @@ async fn ended(thread: JoinHandle<()>, end: oneshot::Receiver<()>) {
 
 impl Inner {
     fn begin_close(&self) -> Engine {
-        self.shared.reads.close();
+        // In this order, so that who has been refused a read is refused a write, too.
         self.shared.writes.close();
+        self.shared.reads.close();
         std::mem::take(&mut *self.engine.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
