@@ -16,7 +16,7 @@ use crate::corpus::{self, Corpus};
 use crate::judge::Floor;
 use crate::machine;
 use crate::servers::{self, Kind, RECIPIENT, Server, Tools};
-use crate::spread::Spread;
+use crate::spread::{Spread, share};
 
 /// How long a server may go on working after its last acknowledgement.
 const REST_LIMIT: Duration = Duration::from_secs(10);
@@ -155,7 +155,7 @@ impl Contestant {
         self.rest().await?;
         let (busy, own) = (machine::busy_seconds()?, self.all_ours()?);
         let server = self.server.seconds()?;
-        let delivered = client::deliver(self.server.lmtp(), RECIPIENT, corpus, workload.connections).await?;
+        let delivered = client::deliver(self.server.lmtp()?, RECIPIENT, corpus, workload.connections).await?;
         let foreign = (machine::busy_seconds()? - busy) - (self.all_ours()? - own);
         // What a server puts off until after its acknowledgement is its work too.
         self.rest().await?;
@@ -205,25 +205,5 @@ impl Contestant {
         self.server.stop().with_context(|| format!("{name} did not end well"))?;
         let grown = self.server.disk_bytes()?.saturating_sub(self.disk_before);
         Ok(Measured { kind: self.kind, rounds: self.rounds, disk_per_byte: grown as f64 / self.bytes as f64 })
-    }
-}
-
-/// Milliseconds that this share of the mails took at most.
-fn share(ascending: &[Duration], share: f64) -> f64 {
-    let place = (ascending.len() as f64 * share).ceil() as usize;
-    ascending.get(place.saturating_sub(1)).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_of_the_ordered_list() {
-        let hundred: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
-        assert_eq!(share(&hundred, 0.5), 50.0);
-        assert_eq!(share(&hundred, 0.99), 99.0);
-        assert_eq!(share(&hundred[..1], 0.99), 1.0);
-        assert_eq!(share(&[], 0.5), 0.0);
     }
 }

@@ -5,16 +5,19 @@
 //! missed or something failed, 2 wrong usage. `docs/speed.md` tells how to read the figures.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the person who started it")]
 
+mod asking;
 mod cargo;
 mod child;
 mod client;
 mod corpus;
 mod deliver;
+mod imap;
 mod judge;
 mod machine;
 mod power_cut;
 mod random;
 mod report;
+mod revoke;
 mod servers;
 mod spread;
 
@@ -42,6 +45,10 @@ enum Name {
     /// LMTP deliveries over eight connections, mails of real sizes
     #[value(name = "deliver-8")]
     DeliverEight,
+    /// How soon two hundred open sessions hear that a right was taken back
+    Revoke,
+    /// What asking the gate at every command costs
+    Asking,
     /// The crash test with thousands of seeds
     PowerCut,
 }
@@ -123,7 +130,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut documents = Vec::new();
     let workloads = arguments.deliveries();
     let mut surroundings = None;
-    if !workloads.is_empty() {
+    if !workloads.is_empty() || arguments.wants(Name::Revoke) || arguments.wants(Name::Asking) {
         let folder = folder(arguments.dir.as_deref())?;
         let before = report::Surroundings::now(folder.path())?;
         println!("{}\n", before.text());
@@ -133,6 +140,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
             documents.push(document);
             met &= reached;
         }
+        met &= own_workloads(arguments, folder.path(), &mut documents).await?;
         println!("afterwards: {}\n", report::Surroundings::now(folder.path())?.text());
     }
     if arguments.wants(Name::PowerCut) {
@@ -147,13 +155,37 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     Ok(met || arguments.no_floors)
 }
 
+/// What is measured without a peer: no other server says what it does here.
+async fn own_workloads(arguments: &Arguments, folder: &Path, documents: &mut Vec<Value>) -> Result<bool> {
+    let mut met = true;
+    if !arguments.wants(Name::Revoke) && !arguments.wants(Name::Asking) {
+        return Ok(met);
+    }
+    let postern = arguments.product().await?;
+    let postgres = std::env::var(POSTGRES).ok();
+    if arguments.wants(Name::Revoke) {
+        let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
+        let engines: &[bool] = if postgres.is_some() { &[false, true] } else { &[false] };
+        for on_postgres in engines {
+            let (document, reached) = revoke::run(&tools, folder, *on_postgres, arguments.rounds).await?;
+            documents.push(document);
+            met &= reached;
+        }
+    }
+    if arguments.wants(Name::Asking) {
+        let (document, reached) = asking::run(&postern, folder, arguments.rounds, arguments.seed).await?;
+        documents.push(document);
+        met &= reached;
+    }
+    Ok(met)
+}
+
 async fn deliver_beside_peers(arguments: &Arguments, workload: &Workload, folder: &Path) -> Result<(Value, bool)> {
     let postgres = std::env::var(POSTGRES).ok();
     let kinds = arguments.kinds()?;
-    let postern = match &arguments.postern {
-        Some(postern) => postern.clone(),
-        None if kinds.iter().all(|kind| kind.is_peer()) => PathBuf::new(),
-        None => servers::binary().await?,
+    let postern = match kinds.iter().all(|kind| kind.is_peer()) {
+        true => PathBuf::new(),
+        false => arguments.product().await?,
     };
     let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
     let extent = Extent {
@@ -173,6 +205,14 @@ async fn deliver_beside_peers(arguments: &Arguments, workload: &Workload, folder
 }
 
 impl Arguments {
+    /// The binary that is measured.
+    async fn product(&self) -> Result<PathBuf> {
+        match &self.postern {
+            Some(postern) => Ok(postern.clone()),
+            None => servers::binary().await,
+        }
+    }
+
     fn wants(&self, name: Name) -> bool {
         self.workloads.is_empty() || self.workloads.contains(&name)
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-pub use postern::binary;
+pub use postern::{Postern, binary, binary_that_trusts_its_cache};
 
 /// Whom the mail is for, on every server.
 pub const RECIPIENT: &str = "support@example.org";
@@ -63,7 +63,7 @@ pub struct Tools<'a> {
 /// A server at work.
 pub trait Server {
     /// Where it takes mail.
-    fn lmtp(&self) -> SocketAddr;
+    fn lmtp(&self) -> Result<SocketAddr>;
     /// Processor time so far of everything that serves, or `None` where it cannot be seen.
     fn seconds(&self) -> Result<Option<f64>>;
     /// Mails that it says are in the recipient's inbox.

@@ -1,6 +1,7 @@
 //! Several measurements of one thing: the middle one, and how far they lie apart.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Median, least and greatest.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,9 +37,24 @@ impl fmt::Display for Spread {
     }
 }
 
+/// Milliseconds that this share of what took so long took at most.
+pub fn share(ascending: &[Duration], share: f64) -> f64 {
+    let place = (ascending.len() as f64 * share).ceil() as usize;
+    ascending.get(place.saturating_sub(1)).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_of_the_ordered_list() {
+        let hundred: Vec<Duration> = (1..=100).map(Duration::from_millis).collect();
+        assert_eq!(share(&hundred, 0.5), 50.0);
+        assert_eq!(share(&hundred, 0.99), 99.0);
+        assert_eq!(share(&hundred[..1], 0.99), 1.0);
+        assert_eq!(share(&[], 0.5), 0.0);
+    }
 
     #[test]
     fn the_median_is_the_middle() {

@@ -76,8 +76,8 @@ impl Dovecot {
 }
 
 impl Server for Dovecot {
-    fn lmtp(&self) -> SocketAddr {
-        self.address
+    fn lmtp(&self) -> Result<SocketAddr> {
+        Ok(self.address)
     }
 
     fn seconds(&self) -> Result<Option<f64>> {

@@ -3,6 +3,8 @@
 //! Nothing is switched off for the measurement: the configuration is what `init --loopback`
 //! writes, the log goes to a file, the trail is kept.
 
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,12 +33,27 @@ pub async fn binary() -> Result<PathBuf> {
     Ok(target.join("release/postern"))
 }
 
+/// The same program but for one thing: a verdict that was found once is not asked for again
+/// (`postern_store::TRUSTS_CACHE`). In a build folder of its own, for its flags differ.
+pub async fn binary_that_trusts_its_cache() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("this program's own path is unknown")?;
+    let target = own.parent().and_then(Path::parent).context("this program is in no build folder")?;
+    let target = target.join("trust-cache");
+    let mut command = cargo::command(&["build", "--release", "--locked", "--package", "postern"]);
+    command.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", "--cfg postern_trust_cache");
+    let status = Child::start("cargo build", &mut command)?.wait().await;
+    if !status.success() {
+        bail!("the release build of postern that trusts its cache failed ({status})");
+    }
+    Ok(target.join("release/postern"))
+}
+
 /// A running Postern.
 pub struct Postern {
     program: PathBuf,
     configuration: PathBuf,
     data: PathBuf,
-    address: SocketAddr,
+    listeners: BTreeMap<String, String>,
     // Ended before its database is dropped: fields are dropped in this order.
     child: Child,
     database: Option<Database>,
@@ -69,22 +86,48 @@ impl Postern {
         let ready = child.until(START_LIMIT, || std::fs::read(&ready_file).ok()).await;
         let ready = ready.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
         let ready: Value = serde_json::from_slice(&ready).context("the ready-file is no JSON")?;
-        let address = ready["listeners"]["lmtp"].as_str().context("the ready-file names no LMTP listener")?;
-        let address = address.parse().context("the LMTP listener is no address and port")?;
-        let server = Self { program: tools.postern.to_owned(), configuration, data, address, child, database };
+        let listeners =
+            serde_json::from_value(ready["listeners"].clone()).context("the ready-file names no listener")?;
+        let server = Self { program: tools.postern.to_owned(), configuration, data, listeners, child, database };
         server.say(&["shared", "add", RECIPIENT])?;
         Ok(server)
     }
 
     /// A command of the binary to the running server.
-    fn say(&self, words: &[&str]) -> Result<String> {
+    pub fn say(&self, words: &[&str]) -> Result<String> {
         answer(Command::new(&self.program).arg("--config").arg(&self.configuration).args(words))
+    }
+
+    /// Adds a person with this password.
+    pub fn add_person(&self, address: &str, password: &str) -> Result<()> {
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(&self.configuration).args(["person", "add", address, "--password-stdin"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(password.as_bytes())?;
+        }
+        let output = child.wait_with_output()?;
+        if !output.status.success() {
+            bail!("{}: {}", cargo::line(&command), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
+    /// Where a listener is.
+    pub fn listener(&self, name: &str) -> Result<SocketAddr> {
+        let text = self.listeners.get(name).with_context(|| format!("the ready-file names no {name} listener"))?;
+        text.parse().with_context(|| format!("the {name} listener is no address and port"))
+    }
+
+    /// The socket of the operator.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.data.join("admin.sock")
     }
 }
 
 impl Server for Postern {
-    fn lmtp(&self) -> SocketAddr {
-        self.address
+    fn lmtp(&self) -> Result<SocketAddr> {
+        self.listener("lmtp")
     }
 
     fn seconds(&self) -> Result<Option<f64>> {

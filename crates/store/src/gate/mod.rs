@@ -54,7 +54,7 @@ mod remove;
 mod sign_in;
 mod tree;
 
-pub use access::Access;
+pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{

@@ -1,0 +1,81 @@
+//! An IMAP client that knows just enough to measure: a line at a time, one command after the
+//! other. What is fetched here holds no literals.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+/// A server that says nothing for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+const TAG: &str = "bench7";
+
+/// A connection, signed in.
+pub struct Imap {
+    stream: BufReader<TcpStream>,
+    line: String,
+}
+
+impl Imap {
+    /// Connects and signs in.
+    pub async fn sign_in(address: SocketAddr, username: &str, password: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.with_context(|| format!("no answer at {address}"))?;
+        stream.set_nodelay(true)?;
+        let mut client = Self { stream: BufReader::new(stream), line: String::new() };
+        client.read_line().await?;
+        client.ok(&format!("LOGIN {username} \"{password}\"")).await?;
+        Ok(client)
+    }
+
+    /// Sends a command; it must be done. Answers how many lines came before.
+    pub async fn ok(&mut self, command: &str) -> Result<usize> {
+        let (lines, status) = self.command(command).await?;
+        if !status.starts_with("OK") {
+            bail!("{command}: {status}");
+        }
+        Ok(lines)
+    }
+
+    /// Sends a command and reads to its completion; answers how many lines came before, and the
+    /// completion without its tag.
+    pub async fn command(&mut self, command: &str) -> Result<(usize, String)> {
+        self.send(&format!("{TAG} {command}\r\n")).await?;
+        let mut lines = 0;
+        loop {
+            self.read_line().await?;
+            if let Some(status) = self.line.strip_prefix(TAG) {
+                return Ok((lines, status.trim().to_owned()));
+            }
+            lines += 1;
+        }
+    }
+
+    /// Begins IDLE.
+    pub async fn idle(&mut self) -> Result<()> {
+        self.send(&format!("{TAG} IDLE\r\n")).await?;
+        while !self.read_line().await?.starts_with('+') {}
+        Ok(())
+    }
+
+    /// Reads until a line begins so.
+    pub async fn until(&mut self, start: &str) -> Result<()> {
+        while !self.read_line().await?.starts_with(start) {}
+        Ok(())
+    }
+
+    async fn send(&mut self, text: &str) -> Result<()> {
+        let sent = tokio::time::timeout(PATIENCE, self.stream.get_mut().write_all(text.as_bytes())).await;
+        sent.context("the server takes no bytes any more")?.context("the connection broke")
+    }
+
+    async fn read_line(&mut self) -> Result<&str> {
+        self.line.clear();
+        let read = tokio::time::timeout(PATIENCE, self.stream.read_line(&mut self.line)).await;
+        if read.context("the server does not answer")?.context("the connection broke")? == 0 {
+            bail!("the server closed the connection");
+        }
+        Ok(&self.line)
+    }
+}
