@@ -11,5 +11,6 @@ mod power_cut;
 mod process;
 mod races;
 mod rest;
+mod shared;
 mod strace;
 mod wire;
