@@ -2,12 +2,13 @@
 //! gate's `Authority` decides who may; REST and the CLI translate.
 
 use crate::passwords::{PasswordError, check_password_rules};
+use crate::shared::manage_grants;
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
     AccountRow, AuditFilter, AuditRow, Caller, Founding, GateError, GrantReach, GrantRow, GroupRow, ManageDomains,
-    ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal, ReadAudit, Revoke, Rule,
-    StoreError, Suspend, Tx,
+    ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal, ReadAudit, Revoke, Rule, StoreError,
+    Suspend, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, DisplayName, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights,
@@ -127,14 +128,14 @@ impl House {
         Ok(self.db.read(|tx: &Tx<'_>| -> Result<_, StoreError> { tx.is_founded() }).await?)
     }
 
-    async fn change<T: Send + 'static>(
+    pub(crate) async fn change<T: Send + 'static>(
         &self,
         job: impl Fn(&Tx<'_>) -> Result<T, GateError> + Send + Sync + 'static,
     ) -> Result<T, Refused> {
         Ok(self.db.write(job).await?)
     }
 
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         job: impl Fn(&Tx<'_>) -> Result<T, GateError> + Send + Sync + 'static,
     ) -> Result<T, Refused> {
@@ -315,31 +316,7 @@ impl House {
             for alias in &aliases {
                 authority.add_alias(account, alias)?;
             }
-            for member in &members {
-                let terms = GrantTerms {
-                    reach: GrantReach::Account,
-                    rights: Rights::FULL_ACCESS,
-                    send: SendRights { send_as: true, send_on_behalf: false },
-                    automap: true,
-                    not_after: None,
-                };
-                give(tx, &caller, account, member, &terms)?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// One shared account with its addresses and delegates.
-    pub async fn show_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
-        let (caller, address) = (caller.clone(), address.clone());
-        self.ask(move |tx| {
-            let shared = tx.authority::<ManageShared>(&caller)?;
-            let account = account_of(tx, &address, "shared mailbox")?;
-            let row = shared.shared()?.into_iter().find(|row| row.id == account);
-            let row = row.ok_or_else(|| Rule::Absent(format!("shared mailbox {address}")))?;
-            let grants = tx.authority_on::<ManageGrants>(&caller, account)?.grants()?;
-            Ok(SharedView { row, addresses: shared.addresses(account)?, grants })
+            give_members(tx, &caller, account, &members)
         })
         .await
     }
@@ -349,7 +326,7 @@ impl House {
         let (caller, shared) = (caller.clone(), shared.clone());
         self.ask(move |tx| {
             let account = account_of(tx, &shared, "shared mailbox")?;
-            tx.authority_on::<ManageGrants>(&caller, account)?.grants()
+            manage_grants(tx, &caller, account)?.grants()
         })
         .await
     }
@@ -407,6 +384,23 @@ impl House {
     }
 }
 
+/// What `--member` gives: full access and send-as.
+pub(crate) fn give_members(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: AccountId,
+    members: &[Address],
+) -> Result<(), GateError> {
+    let terms = GrantTerms {
+        reach: GrantReach::Account,
+        rights: Rights::FULL_ACCESS,
+        send: SendRights { send_as: true, send_on_behalf: false },
+        automap: true,
+        not_after: None,
+    };
+    members.iter().try_for_each(|member| give(tx, caller, account, member, &terms).map(|_| ()))
+}
+
 /// Nobody gives what they do not hold: the gate compares with the giver's own verdict.
 fn give(
     tx: &Tx<'_>,
@@ -415,7 +409,7 @@ fn give(
     grantee: &Address,
     terms: &GrantTerms,
 ) -> Result<GrantId, GateError> {
-    let authority = tx.authority_on::<ManageGrants>(caller, account)?;
+    let authority = manage_grants(tx, caller, account)?;
     let grant = NewGrant {
         grantee: grantee_of(tx, grantee)?,
         grantee_address: grantee.to_string(),

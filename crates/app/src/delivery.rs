@@ -65,7 +65,8 @@ impl House {
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
             let ours = tx.is_own_domain(&wanted.domain())?;
             let accounts = match tx.principal_at(&wanted)? {
-                Some(Principal::Account(account)) => Some(vec![account]),
+                // What was removed keeps its address, and takes mail as little as what never was.
+                Some(Principal::Account(account)) if !tx.is_removed(account)? => Some(vec![account]),
                 Some(Principal::Group(group)) => Some(tx.mail_of_group(group)?),
                 _ if ours && wanted.local() == "postmaster" => Some(tx.admins()?),
                 _ => None,

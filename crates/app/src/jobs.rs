@@ -3,13 +3,15 @@
 use crate::wire::Shutdown;
 use crate::{House, Refused};
 use postern_access::Job;
-use postern_store::{Collect, Collected, GateError, Tx};
+use postern_store::{Collect, Collected, Expire, GateError, Tx};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time between two collections. A body is kept two days after nothing names it any more,
-/// so an hour more is nothing.
-const COLLECT_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Time between two rounds. A body is kept two days after nothing names it any more, and an
+/// account thirty after it was removed, so an hour more is nothing.
+const ROUND_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Rows deleted in one write of the bulk lane.
+const PIECE_ROWS: usize = 500;
 
 impl House {
     /// Runs the house's jobs until the server drains.
@@ -17,12 +19,42 @@ impl House {
         loop {
             tokio::select! {
                 () = shutdown.requested() => return,
-                () = tokio::time::sleep(COLLECT_EVERY) => {}
+                () = tokio::time::sleep(ROUND_EVERY) => {}
+            }
+            // A large account takes a while; what is left of it goes in the next round.
+            let expired = tokio::select! {
+                () = shutdown.requested() => return,
+                expired = self.expire() => expired,
+            };
+            if let Ok(accounts @ 1..) = expired {
+                tracing::info!(event = "accounts.deleted", accounts);
             }
             if let Ok(collected) = self.collect().await {
                 tracing::info!(event = "bodies.collected", inline = collected.inline, files = collected.files);
             }
         }
+    }
+
+    /// Deletes for good what was removed 30 days ago or before, piece by piece; answers how
+    /// many accounts went.
+    pub async fn expire(&self) -> Result<u64, Refused> {
+        let job = self.job(Job::Expiry, "job", String::new())?;
+        let caller = job.clone();
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            Ok(tx.authority::<Expire>(&caller)?.ended_accounts()?)
+        });
+        let mut deleted = 0;
+        for account in read.await? {
+            loop {
+                let caller = job.clone();
+                let piece = move |tx: &Tx<'_>| tx.authority::<Expire>(&caller)?.delete_piece(account, PIECE_ROWS);
+                if self.db.write_bulk(piece).await? {
+                    break;
+                }
+            }
+            deleted += 1;
+        }
+        Ok(deleted)
     }
 
     /// Counts every mailbox and account again, and tells what does not agree with the rows;

@@ -20,6 +20,7 @@ mod passwords;
 mod refused;
 mod search;
 mod session;
+mod shared;
 mod sign_in;
 pub mod wire;
 
@@ -37,11 +38,12 @@ pub use passwords::{PasswordError, check_password_rules};
 pub use refused::Refused;
 pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
+pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
 
 pub use postern_access::{Denied, Role};
 pub use postern_store::{
     AccountRow, AclEntry, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange,
     FlagsChanged, FlagsKey, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, RightsChange,
-    Rule, Stored,
+    Rule, SharedChange, Stored,
 };

@@ -156,6 +156,7 @@ async fn no_such_method(request: Request) -> Response {
             crate::route::Verb::Get => "GET, HEAD",
             crate::route::Verb::Post => "POST",
             crate::route::Verb::Put => "PUT",
+            crate::route::Verb::Patch => "PATCH",
             crate::route::Verb::Delete => "DELETE",
         })
         .collect();

@@ -1,6 +1,10 @@
 //! The JSON documents of REST. Names are stable and in snake_case; dates are RFC 3339 in
 //! UTC; ids are short and say their kind. Documents of requests refuse unknown fields.
 
+mod shared;
+
+pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
+
 use postern_types::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -285,14 +289,20 @@ pub struct Shared {
     pub seen: String,
     /// Where sent mail is filed: `shared`, `sender`, `both` or `none`.
     pub sent_copy: String,
-    /// Does deleting need an administrator?
+    /// Do only owners (letter `a`) expunge messages and delete mailboxes?
     pub delete_protection: bool,
+    /// The most bytes of messages it may hold; nothing for no bound.
+    pub quota_bytes: Option<u64>,
     /// Messages in it.
     pub messages: u64,
     /// Bytes of these.
     pub bytes: u64,
     /// When it was made.
     pub created_at: String,
+    /// When it was removed; nothing while it is in use.
+    pub removed_at: Option<String>,
+    /// Days in which a removed one can still come back.
+    pub days_left: Option<u32>,
 }
 
 /// All shared mailboxes.

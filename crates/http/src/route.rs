@@ -22,6 +22,8 @@ pub enum Verb {
     Post,
     /// Sets a state; doing it twice is doing it once.
     Put,
+    /// Changes what the document names, and leaves the rest (RFC 5789, RFC 7396).
+    Patch,
     /// Takes something away.
     Delete,
 }
@@ -33,6 +35,7 @@ impl Verb {
             Verb::Get => Method::GET,
             Verb::Post => Method::POST,
             Verb::Put => Method::PUT,
+            Verb::Patch => Method::PATCH,
             Verb::Delete => Method::DELETE,
         }
     }
@@ -42,6 +45,7 @@ impl Verb {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
             Verb::Put => MethodFilter::PUT,
+            Verb::Patch => MethodFilter::PATCH,
             Verb::Delete => MethodFilter::DELETE,
         }
     }

@@ -2,30 +2,52 @@
 
 use crate::delegates;
 use crate::groups::addresses;
-use crate::model::{Made, NewShared, Shared, SharedMailboxes, SharedWithDelegates};
+use crate::model::{
+    ConvertedFromPerson, ConvertedToPerson, FromPerson, Made, NewShared, Shared, SharedMailboxes, SharedSettings,
+    SharedWithDelegates,
+};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::AccountRow;
-use postern_types::{Address, DisplayName};
+use postern_app::{AccountRow, SharedChange, SharedView};
+use postern_types::{Address, DisplayName, Seen, Timestamp};
 
-fn shown(row: AccountRow) -> Shared {
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+fn shown(row: AccountRow, now: Timestamp) -> Shared {
     Shared {
+        removed_at: row.removed.map(show_date),
+        days_left: row.gone_at().map(|gone| days_until(gone, now)),
         address: row.address,
         name: row.name,
         state: row.state,
         seen: row.seen,
         sent_copy: row.sent_copy,
         delete_protection: row.delete_protection,
+        quota_bytes: row.quota,
         messages: row.messages,
         bytes: row.bytes,
         created_at: show_date(row.created),
     }
 }
 
+/// Days that have begun and not ended until then.
+fn days_until(end: Timestamp, now: Timestamp) -> u32 {
+    let left_ms = end.0.saturating_sub(now.0).max(0);
+    u32::try_from((left_ms + DAY_MS - 1) / DAY_MS).unwrap_or(u32::MAX)
+}
+
+fn viewed(view: SharedView, now: Timestamp) -> SharedWithDelegates {
+    SharedWithDelegates {
+        shared: shown(view.row, now),
+        addresses: view.addresses,
+        delegates: view.grants.into_iter().map(delegates::shown).collect(),
+    }
+}
+
 pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
-    let shared = ask.house.shared(ask.caller()?).await?;
-    Reply::ok(&SharedMailboxes { shared: shared.into_iter().map(shown).collect() })
+    let (shared, now) = (ask.house.shared(ask.caller()?).await?, ask.house.now());
+    Reply::ok(&SharedMailboxes { shared: shared.into_iter().map(|row| shown(row, now)).collect() })
 }
 
 pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
@@ -40,9 +62,97 @@ pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     let view = ask.house.show_shared(ask.caller()?, &address).await?;
-    Reply::ok(&SharedWithDelegates {
-        shared: shown(view.row),
-        addresses: view.addresses,
-        delegates: view.grants.into_iter().map(delegates::shown).collect(),
+    Reply::ok(&viewed(view, ask.house.now()))
+}
+
+/// What the document asks for.
+fn change(document: &SharedSettings) -> Result<SharedChange, Problem> {
+    if *document == SharedSettings::default() {
+        return Err(Problem::unusable("Nothing is to be changed; name a setting or an alias"));
+    }
+    if document.quota_bytes == Some(Some(0)) {
+        return Err(Problem::unusable("quota_bytes is 0: a quota is at least 1 byte, and null is none"));
+    }
+    Ok(SharedChange {
+        name: document.name.as_deref().map(|name| field("name", name, DisplayName::parse)).transpose()?,
+        seen: document.seen.as_deref().map(|seen| field("seen", seen, Seen::parse)).transpose()?,
+        delete_protection: document.delete_protection,
+        quota: document.quota_bytes,
+        add_aliases: addresses("add_aliases", &document.add_aliases)?,
+        remove_aliases: addresses("remove_aliases", &document.remove_aliases)?,
     })
+}
+
+pub(crate) async fn set(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let change = change(&ask.document()?)?;
+    let view = ask.house.set_shared(ask.caller()?, &address, change).await?;
+    Reply::ok(&viewed(view, ask.house.now()))
+}
+
+pub(crate) async fn remove(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let view = ask.house.remove_shared(ask.caller()?, &address).await?;
+    Reply::ok(&shown(view.row, ask.house.now()))
+}
+
+pub(crate) async fn restore(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let view = ask.house.restore_shared(ask.caller()?, &address).await?;
+    Reply::ok(&viewed(view, ask.house.now()))
+}
+
+pub(crate) async fn convert_to_person(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let converted = ask.house.convert_to_person(ask.caller()?, &address).await?;
+    Reply::ok(&ConvertedToPerson {
+        address: address.to_string(),
+        delegates: converted.grants.into_iter().map(delegates::shown).collect(),
+        left_groups: converted.ended.left_groups,
+        ended_credentials: converted.ended.ended_credentials,
+    })
+}
+
+pub(crate) async fn convert_from_person(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let asked: FromPerson = ask.document()?;
+    if !asked.confirm {
+        return Err(Problem::unusable(format!(
+            "Delegates could read the private mail of {address}, and their sign-in would end; send \"confirm\": true \
+             if that is meant"
+        )));
+    }
+    let members = addresses("members", &asked.members)?;
+    let converted = ask.house.convert_from_person(ask.caller()?, &address, &members).await?;
+    Reply::ok(&ConvertedFromPerson {
+        shared: viewed(converted.view, ask.house.now()),
+        ended_credentials: converted.ended.ended_credentials,
+        ended_grants: converted.ended.ended_grants,
+        groups: converted.ended.groups,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_has_begun_is_left() {
+        let days = |left_ms| days_until(Timestamp(1_000_000 + left_ms), Timestamp(1_000_000));
+        assert_eq!(
+            [days(30 * DAY_MS), days(DAY_MS + 1), days(DAY_MS), days(1), days(0), days(-5)],
+            [30, 2, 1, 1, 0, 0]
+        );
+    }
+
+    #[test]
+    fn settings_that_can_not_be_meant_are_refused() {
+        let refused = |json: &str| change(&serde_json::from_str(json).unwrap()).unwrap_err().detail;
+        assert!(refused("{}").contains("name a setting"));
+        assert!(refused(r#"{"seen":"nobody"}"#).contains("seen is shared, personal or both"));
+        assert!(refused(r#"{"quota_bytes":0}"#).contains("at least 1 byte"));
+        assert!(refused(r#"{"add_aliases":["help"]}"#).contains("add_aliases is \"help\""));
+        let unknown = serde_json::from_str::<SharedSettings>(r#"{"sent_copy":"both"}"#).unwrap_err().to_string();
+        assert!(unknown.contains("unknown field `sent_copy`"), "what is not built is not ignored: {unknown}");
+    }
 }

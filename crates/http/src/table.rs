@@ -5,12 +5,13 @@
 //! which each succeeds; a test plays it.
 
 use crate::model::{
-    AuditPage, Delegate, Delegates, DomainWithRecords, Domains, GroupWithMembers, Groups, Health, Made, Membership,
-    NewDomain, NewGroup, NewPassword, NewPerson, NewShared, PasswordSet, Person, Persons, ProblemKind, Removed,
-    SharedMailboxes, SharedWithDelegates, Suspension, TakenBack, Terms,
+    AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegate, Delegates, DomainWithRecords, Domains, FromPerson,
+    GroupWithMembers, Groups, Health, Made, Membership, NewDomain, NewGroup, NewPassword, NewPerson, NewShared,
+    PasswordSet, Person, Persons, ProblemKind, Removed, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates,
+    Suspension, TakenBack, Terms,
 };
-use crate::problem::Kind::{AddressTaken, RightNotHeld, Unusable};
-use crate::route::Verb::{Delete, Get, Post, Put};
+use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, Unusable};
+use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
 use crate::{audit, delegates, domains, groups, health, openapi, persons, problem, shared};
 use postern_access::Duty;
@@ -141,6 +142,56 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/shared/support@example.org")
         .gives::<SharedWithDelegates>(200)
         .absent("There is no shared mailbox {address}"),
+    route(Patch, "/api/v1/shared/{address}", "shared.set", SHARED, to!(shared::set))
+        .says("Changes settings and aliases of a shared mailbox. They hold from everybody's next command on.")
+        .at("/api/v1/shared/support@example.org")
+        .takes::<SharedSettings>(r#"{"seen":"personal","delete_protection":true,"quota_bytes":10737418240}"#)
+        .gives::<SharedWithDelegates>(200)
+        .refuses(&[AddressTaken])
+        .absent("There is no shared mailbox {address}"),
+    route(Delete, "/api/v1/shared/{address}", "shared.remove", SHARED, to!(shared::remove))
+        .says(
+            "Takes a shared mailbox out of use: its delegates lose it at their next command and its mail is refused. \
+             It can come back for 30 days, and its addresses stay reserved; then it is deleted.",
+        )
+        .at("/api/v1/shared/support@example.org")
+        .gives::<Shared>(200)
+        .absent("There is no shared mailbox {address}"),
+    route(Post, "/api/v1/shared/{address}/restore", "shared.restore", SHARED, to!(shared::restore))
+        .says("Brings a removed shared mailbox back as it was.")
+        .at("/api/v1/shared/support@example.org/restore")
+        .gives::<SharedWithDelegates>(200)
+        .absent("There is no shared mailbox {address}"),
+    route(
+        Post,
+        "/api/v1/shared/{address}/convert-to-person",
+        "shared.convert-to-person",
+        SHARED,
+        to!(shared::convert_to_person),
+    )
+    .says(
+        "Makes a shared mailbox a person's own, who can sign in once a password is set. Its credentials end; delegates \
+         stay until they are taken back.",
+    )
+    .at("/api/v1/shared/support@example.org/convert-to-person")
+    .gives::<ConvertedToPerson>(200)
+    .absent("There is no shared mailbox {address}"),
+    route(
+        Post,
+        "/api/v1/shared/{address}/convert-from-person",
+        "shared.convert-from-person",
+        SHARED,
+        to!(shared::convert_from_person),
+    )
+    .says(
+        "Makes the mailbox of a person shared. Their passwords, tokens and sessions end, and so does what they held \
+         elsewhere. Delegates can read what was private, so it must be confirmed.",
+    )
+    .at("/api/v1/shared/support@example.org/convert-from-person")
+    .takes::<FromPerson>(r#"{"members":["alice@example.org"],"confirm":true}"#)
+    .gives::<ConvertedFromPerson>(200)
+    .refuses(&[Forbidden])
+    .absent("There is no person {address}, or a member is nobody here"),
     // Delegates.
     route(Put, "/api/v1/shared/{address}/delegates/{grantee}", "delegates.give", GRANTS, to!(delegates::give))
         .says(

@@ -185,6 +185,81 @@ async fn what_is_given_is_shown_and_can_be_taken_back() {
     assert_eq!(trail["events"][0]["protocol"], "socket");
 }
 
+/// A removed mailbox is shown with the days it has left; settings that are null end.
+#[tokio::test]
+async fn a_shared_mailbox_is_set_removed_and_brought_back() {
+    let scene = Scene::new().await;
+    let (all, one) = ("/api/v1/shared", "/api/v1/shared/support@example.org");
+    scene.ask("POST", all, Some(r#"{"address":"support@example.org","name":"Support"}"#)).await;
+    let set = r#"{"seen":"both","delete_protection":true,"quota_bytes":1000,"add_aliases":["help@example.org"]}"#;
+    let shown = scene.ask("PATCH", one, Some(set)).await.body;
+    assert_eq!((&shown["seen"], &shown["delete_protection"]), (&json!("both"), &json!(true)), "{shown}");
+    assert_eq!((&shown["quota_bytes"], &shown["name"]), (&json!(1000), &json!("Support")));
+    assert_eq!(shown["addresses"], json!(["support@example.org", "help@example.org"]));
+    let shown =
+        scene.ask("PATCH", one, Some(r#"{"quota_bytes":null,"remove_aliases":["help@example.org"]}"#)).await.body;
+    assert_eq!((&shown["quota_bytes"], &shown["seen"]), (&Value::Null, &json!("both")), "{shown}");
+    assert_eq!(shown["addresses"], json!(["support@example.org"]));
+    for (document, text) in [
+        ("{}", "Nothing is to be changed"),
+        (r#"{"seen":"mine"}"#, "shared, personal or both"),
+        (r#"{"add_aliases":["support@example.org"]}"#, "support@example.org is taken or reserved"),
+        (r#"{"remove_aliases":["support@example.org"]}"#, "the address of the mailbox itself"),
+    ] {
+        let (_, _, said) = scene.refused("PATCH", one, Some(document)).await;
+        assert!(said.contains(text), "{document}: {said}");
+    }
+
+    let removed = scene.ask("DELETE", one, None).await.body;
+    assert_eq!((&removed["state"], &removed["days_left"]), (&json!("removed"), &json!(30)), "{removed}");
+    scene.clock.advance_ms(3 * 24 * 60 * 60 * 1000);
+    let listed = scene.ask("GET", all, None).await.body;
+    assert_eq!((&listed["shared"][0]["state"], &listed["shared"][0]["days_left"]), (&json!("removed"), &json!(27)));
+    let (slug, _, text) = scene.refused("PATCH", one, Some(set)).await;
+    assert_eq!(
+        (slug.as_str(), text.contains("postern shared restore support@example.org")),
+        ("unusable", true),
+        "{text}"
+    );
+    assert_eq!(
+        scene.refused("POST", "/api/v1/persons", Some(r#"{"address":"support@example.org"}"#)).await.0,
+        "address-taken"
+    );
+    let restored = scene.ask("POST", &format!("{one}/restore"), None).await.body;
+    assert_eq!((&restored["state"], &restored["days_left"]), (&json!("active"), &Value::Null));
+    scene.ask("DELETE", one, None).await;
+    scene.clock.advance_ms(30 * 24 * 60 * 60 * 1000);
+    assert_eq!(scene.refused("POST", &format!("{one}/restore"), None).await.0, "absent");
+    assert_eq!(scene.ask("GET", all, None).await.body["shared"], json!([]));
+}
+
+/// Nobody opens a person's mail by accident, and the answer tells what ended.
+#[tokio::test]
+async fn a_persons_mailbox_is_made_shared_when_that_is_confirmed() {
+    let scene = Scene::new().await;
+    let body = r#"{"address":"bob@example.org","password":"silver key under the mat"}"#;
+    scene.ask("POST", "/api/v1/persons", Some(body)).await;
+    let convert = "/api/v1/shared/bob@example.org/convert-from-person";
+    for document in ["{}", r#"{"confirm":false}"#, r#"{"members":["admin@example.org"]}"#] {
+        let (slug, _, text) = scene.refused("POST", convert, Some(document)).await;
+        assert_eq!((slug.as_str(), text.contains("private mail of bob@example.org")), ("unusable", true), "{text}");
+    }
+    let document = r#"{"members":["admin@example.org"],"confirm":true}"#;
+    let converted = scene.ask("POST", convert, Some(document)).await.body;
+    assert_eq!(
+        (&converted["address"], &converted["ended_credentials"]),
+        (&json!("bob@example.org"), &json!(1)),
+        "{converted}"
+    );
+    assert_eq!(converted["delegates"][0]["grantee"], "admin@example.org");
+    assert_eq!(scene.refused("GET", "/api/v1/persons/bob@example.org", None).await.0, "absent");
+    let admin = "/api/v1/shared/admin@example.org/convert-from-person";
+    assert_eq!(scene.refused("POST", admin, Some(document)).await.0, "forbidden");
+    let back = scene.ask("POST", "/api/v1/shared/bob@example.org/convert-to-person", None).await.body;
+    assert_eq!((&back["address"], &back["delegates"][0]["rights"]), (&json!("bob@example.org"), &json!("lrswipkxte")));
+    assert_eq!(scene.ask("GET", "/api/v1/persons/bob@example.org", None).await.status, 200);
+}
+
 /// Pages neither repeat an event nor leave one out.
 #[tokio::test]
 async fn the_trail_is_read_in_pages() {

@@ -1,10 +1,13 @@
 //! A whole server in the test's process, on ports that the system chooses, with people.
 
+use crate::clock::MovedClock;
 use crate::{Engine, ImapClient, LmtpClient, TestDatabase};
-use postern_app::{Caller, GrantReach, GrantTerms};
+use postern_access::Actor;
+use postern_app::{Caller, GrantReach, GrantTerms, SharedChange};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
-use postern_types::{Address, DisplayName, Domain, Rights, Secret, SendRights};
+use postern_store::Origin;
+use postern_types::{Address, DisplayName, Domain, PersonId, Rights, Secret, Seen, SendRights};
 use rustls_pki_types::pem::PemObject;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,6 +23,7 @@ pub struct House {
     running: Option<Running>,
     config: Config,
     operator: Caller,
+    clock: Arc<MovedClock>,
     _database: TestDatabase,
     folder: tempfile::TempDir,
 }
@@ -97,9 +101,16 @@ impl House {
     }
 
     async fn run(config: Config, database: TestDatabase, folder: tempfile::TempDir) -> Self {
-        let running = Server::start(StartOptions::new(config.clone())).await.expect("the server starts");
+        let clock = Arc::new(MovedClock::default());
+        let options = StartOptions { clock: clock.clone(), ..StartOptions::new(config.clone()) };
+        let running = Server::start(options).await.expect("the server starts");
         let operator = running.house().operator(0).expect("an operator");
-        Self { running: Some(running), config, operator, _database: database, folder }
+        Self { running: Some(running), config, operator, clock, _database: database, folder }
+    }
+
+    /// Lets days pass. What the house does by the clock it does when a test asks for it.
+    pub fn pass_days(&self, days: i64) {
+        self.clock.pass_ms(days * 24 * 60 * 60 * 1000);
     }
 
     fn running(&self) -> &Running {
@@ -114,6 +125,14 @@ impl House {
     /// The operator of the local socket.
     pub fn operator(&self) -> &Caller {
         &self.operator
+    }
+
+    /// A person as they act once they have signed in somewhere.
+    pub async fn acting_as(&self, email: &str) -> Caller {
+        let people = self.app().persons(&self.operator).await.expect("the people");
+        let row = people.into_iter().find(|row| row.address == email).expect("a person");
+        let origin = Origin::new(0, "test", String::new(), email.to_owned(), [7; 32]);
+        Caller::new(Actor::Person(PersonId::of(row.id)), origin)
     }
 
     /// Its data folder.
@@ -135,7 +154,8 @@ impl House {
     pub async fn restart(mut self) -> Self {
         let running = self.running.take().expect("the server runs");
         assert!(running.drain(Duration::from_secs(60)).await, "sessions end when the server drains");
-        let running = Server::start(StartOptions::new(self.config.clone())).await.expect("the server starts again");
+        let options = StartOptions { clock: self.clock.clone(), ..StartOptions::new(self.config.clone()) };
+        let running = Server::start(options).await.expect("the server starts again");
         self.operator = running.house().operator(0).expect("an operator");
         self.running = Some(running);
         self
@@ -174,6 +194,12 @@ impl House {
             not_after: None,
         };
         self.app().give(&self.operator, &address(shared), &address(grantee), terms).await.expect("a grant");
+    }
+
+    /// Sets whose `\Seen` a shared account keeps.
+    pub async fn set_seen(&self, shared: &str, seen: Seen) {
+        let change = SharedChange { seen: Some(seen), ..SharedChange::default() };
+        self.app().set_shared(&self.operator, &address(shared), change).await.expect("a setting");
     }
 
     /// How many messages are in a shared account.

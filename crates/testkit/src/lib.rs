@@ -5,6 +5,7 @@
 //! PostgreSQL. A test that is told to run on SQLite alone (`POSTERN_TEST_ENGINES=sqlite`)
 //! says so and passes over the other.
 
+mod clock;
 mod corpus;
 mod engine;
 mod house;

@@ -11,5 +11,7 @@ mod power_cut;
 mod process;
 mod races;
 mod rest;
+mod seen;
+mod shared;
 mod strace;
 mod wire;

@@ -179,6 +179,11 @@ fn held(delegate: &Delegate) -> String {
     }
 }
 
+/// Does one of them hold `a` on the whole account?
+pub(super) fn is_owned(delegates: &[Delegate]) -> bool {
+    delegates.iter().any(|delegate| delegate.reach == "account" && delegate.rights.contains('a'))
+}
+
 /// The delegates of a shared mailbox as a table.
 pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
     let rows = delegates.iter().map(|delegate| {

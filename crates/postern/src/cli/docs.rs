@@ -23,8 +23,8 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage. Dates are RFC 3339 (`202
 Passwords are read from standard input or made by the command and printed once, never given as arguments, which other
 users of the machine can read. One-time invitations will take the place of printed passwords.
 
-What is promised and not built yet (`--url`, `login`, `token`, `--as`; removing people; settings of
-shared mailboxes; exporting and verifying the trail) is refused with a clear text.
+What is promised and not built yet (`--url`, `login`, `token`, `--as`; removing people; `--sent-copy`
+and `--show-sender` of shared mailboxes; exporting and verifying the trail) is refused with a clear text.
 ";
 
 fn page() -> String {

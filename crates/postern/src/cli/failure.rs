@@ -51,9 +51,10 @@ impl Failure {
         let failure = Self::new(&problem.detail);
         match problem.kind.rsplit('/').next().unwrap_or_default() {
             "absent" => Self { is_absence: true, ..failure },
-            "address-taken" => {
-                failure.next("see who has it: postern person list, group list, shared list, domain list")
-            }
+            "address-taken" => failure.next(
+                "see who has it: postern person list, group list, shared list, domain list; a removed shared \
+                     mailbox keeps its addresses for 30 days and comes back with: postern shared restore EMAIL",
+            ),
             "unavailable" => failure.next("try again; if it stays, the server's log has the cause"),
             _ => failure,
         }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod clock;
+mod conversion;
 mod dates;
 mod delegate;
 #[cfg(test)]
@@ -17,7 +18,9 @@ mod locate;
 mod output;
 pub(crate) mod password;
 mod person;
+mod settings;
 mod shared;
+mod size;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -1,13 +1,14 @@
 //! `postern shared`: shared mailboxes, one address and many people.
 
+use super::conversion;
 use super::delegate;
 use super::domain::day;
 use super::failure::Failure;
 use super::output::{Said, bytes, facts, plain, table};
+use super::settings;
 use super::transport::{Client, segment};
-use super::unbuilt;
 use clap::Subcommand;
-use postern_http::model::{Made, NewShared, SharedMailboxes, SharedWithDelegates};
+use postern_http::model::{Made, NewShared, Shared, SharedMailboxes, SharedWithDelegates};
 use postern_types::Address;
 
 /// What to do with shared mailboxes.
@@ -36,21 +37,37 @@ pub enum Verb {
         #[arg(value_name = "EMAIL", value_parser = Address::parse)]
         address: Address,
     },
-    /// Change its settings (not built yet)
-    #[command(hide = true)]
-    Set(unbuilt::Unbuilt),
-    /// Remove it (not built yet)
-    #[command(hide = true)]
-    Remove(unbuilt::Unbuilt),
-    /// Bring it back (not built yet)
-    #[command(hide = true)]
-    Restore(unbuilt::Unbuilt),
-    /// Make it a person's own (not built yet)
-    #[command(hide = true)]
-    ConvertToPerson(unbuilt::Unbuilt),
-    /// Make a person's mailbox shared (not built yet)
-    #[command(hide = true)]
-    ConvertFromPerson(unbuilt::Unbuilt),
+    /// Change its settings and aliases
+    Set(settings::Set),
+    /// Take it out of use; it can come back for 30 days
+    ///
+    /// Its delegates lose it at their next command and its mail is refused. Mail, grants and
+    /// addresses are kept for 30 days and deleted then.
+    Remove {
+        /// Its address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Bring a removed one back as it was
+    Restore {
+        /// Its address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Make it a person's own
+    ///
+    /// Mail and addresses stay, delegates too until they are taken back. The person signs in
+    /// once a password is set.
+    ConvertToPerson {
+        /// Its address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Make the mailbox of a person shared
+    ///
+    /// Mail and addresses stay. The person's password, tokens and sessions end, and so does
+    /// what they held elsewhere. Delegates can read what was private, so it is confirmed.
+    ConvertFromPerson(conversion::From),
 }
 
 const SHARED: &str = "/api/v1/shared";
@@ -61,20 +78,21 @@ pub(super) fn path(address: &Address) -> String {
 }
 
 pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
-    let later = |name: &str| Err(unbuilt::command(name, "postern shared --help shows what is there"));
     match verb {
         Verb::Add { address, name, aliases, members } => add(client, &address, name, &aliases, &members).await,
         Verb::List => list(client).await,
         Verb::Show { address } => {
             let shared: Result<SharedWithDelegates, Failure> = client.get(&path(&address)).await;
             let shared = shared.map_err(|failure| failure.if_absent(WHICH))?;
-            Ok(Said::new(shown(&shared), &shared))
+            let about = shown(&shared.shared, &shared.addresses);
+            let text = format!("{about}\n{}", delegate::listed(&shared.shared.address, &shared.delegates));
+            Ok(Said::new(text, &shared))
         }
-        Verb::Set(_) => later("shared set"),
-        Verb::Remove(_) => later("shared remove"),
-        Verb::Restore(_) => later("shared restore"),
-        Verb::ConvertToPerson(_) => later("shared convert-to-person"),
-        Verb::ConvertFromPerson(_) => later("shared convert-from-person"),
+        Verb::Set(set) => settings::run(set, client).await,
+        Verb::Remove { address } => remove(client, &address).await,
+        Verb::Restore { address } => restore(client, &address).await,
+        Verb::ConvertToPerson { address } => conversion::to_person(client, &address).await,
+        Verb::ConvertFromPerson(from) => conversion::from_person(client, from).await,
     }
 }
 
@@ -113,7 +131,7 @@ async fn list(client: &mut Client) -> Result<Said, Failure> {
         vec![
             shared.address.clone(),
             plain(&shared.name),
-            shared.state.clone(),
+            state(shared),
             shared.messages.to_string(),
             bytes(shared.bytes),
             day(&shared.created_at),
@@ -124,18 +142,47 @@ async fn list(client: &mut Client) -> Result<Said, Failure> {
     Ok(Said::new(table(&headings, rows.collect(), none), &all))
 }
 
-fn shown(view: &SharedWithDelegates) -> String {
-    let shared = &view.shared;
-    let about = facts(&[
+/// Its state, and how long a removed one can come back.
+fn state(shared: &Shared) -> String {
+    match shared.days_left {
+        None => shared.state.clone(),
+        Some(1) => format!("{}, 1 day left", shared.state),
+        Some(days) => format!("{}, {days} days left", shared.state),
+    }
+}
+
+/// A shared mailbox with its addresses, a line for each fact.
+pub(super) fn shown(shared: &Shared, addresses: &[String]) -> String {
+    facts(&[
         ("Email", shared.address.clone()),
         ("Name", plain(&shared.name)),
-        ("Also", view.addresses.iter().filter(|one| **one != shared.address).cloned().collect::<Vec<_>>().join(", ")),
-        ("State", shared.state.clone()),
+        ("Also", addresses.iter().filter(|one| **one != shared.address).cloned().collect::<Vec<_>>().join(", ")),
+        ("State", state(shared)),
         ("Seen flags", shared.seen.clone()),
+        ("Delete protection", if shared.delete_protection { "on" } else { "off" }.to_owned()),
+        ("Quota", shared.quota_bytes.map_or_else(|| "none".to_owned(), bytes)),
         ("Sent copy", shared.sent_copy.clone()),
         ("Messages", shared.messages.to_string()),
         ("Size", bytes(shared.bytes)),
         ("Since", shared.created_at.clone()),
-    ]);
-    format!("{about}\n{}", delegate::listed(&shared.address, &view.delegates))
+    ])
+}
+
+async fn remove(client: &mut Client, address: &Address) -> Result<Said, Failure> {
+    let removed: Result<Shared, Failure> = client.act("DELETE", &path(address)).await;
+    let removed = removed.map_err(|failure| failure.if_absent(WHICH))?;
+    let days = removed.days_left.unwrap_or_default();
+    let text = format!(
+        "{address} is removed: its delegates lose it at their next command, and its mail is refused.\n\
+         Next: for {days} days it can come back: postern shared restore {address}; then it is deleted for good\n"
+    );
+    Ok(Said::new(text, &removed))
+}
+
+async fn restore(client: &mut Client, address: &Address) -> Result<Said, Failure> {
+    let restored: Result<SharedWithDelegates, Failure> =
+        client.act("POST", &format!("{}/restore", path(address))).await;
+    let restored = restored.map_err(|failure| failure.if_absent(WHICH))?;
+    let delegates = delegate::listed(address.as_str(), &restored.delegates);
+    Ok(Said::new(format!("{address} is back, with its mail, addresses and delegates:\n\n{delegates}"), &restored))
 }

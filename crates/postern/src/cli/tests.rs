@@ -132,6 +132,83 @@ async fn a_shared_mailbox_is_set_up_by_the_socket() {
     );
 }
 
+/// The life of a shared mailbox, told by the commands; the trail tells it again.
+#[tokio::test]
+async fn a_shared_mailbox_is_set_removed_and_converted() {
+    let scene = Scene::new().await;
+    let _serving = scene.serve();
+    scene.text("person add bob@example.org").await;
+    scene.text("shared add support@example.org").await;
+    let set = "shared set support@example.org --seen personal --delete-protection on --quota 10G --add-alias help@example.org";
+    let text = scene.text(set).await;
+    assert!(text.starts_with("support@example.org is changed.\n"), "{text}");
+    for fact in [
+        "Also               help@example.org",
+        "Seen flags         personal",
+        "Delete protection  on",
+        "Quota              10.0 GiB",
+    ] {
+        assert!(text.contains(fact), "{text}");
+    }
+    assert!(text.contains("Next: nobody may delete there now; make someone an owner: "), "{text}");
+    let text =
+        scene.text("shared set support@example.org --quota none --remove-alias help@example.org --name Support").await;
+    assert!(text.contains("Quota              none") && !text.contains("help@example.org"), "{text}");
+    assert_eq!(scene.failure("shared set support@example.org").await.1, 2);
+
+    let text = scene.text("shared remove support@example.org").await;
+    assert!(text.contains("Next: for 30 days it can come back: postern shared restore support@example.org;"), "{text}");
+    assert!(scene.text("shared list").await.contains("removed, 30 days left"));
+    for line in ["person add support@example.org", "shared add support@example.org", "group add support@example.org"] {
+        let (text, _) = scene.failure(line).await;
+        assert!(text.starts_with("postern: support@example.org is taken or reserved\n"), "{text}");
+        assert!(text.contains("postern shared restore EMAIL"), "{text}");
+    }
+    let text = scene.text("shared restore support@example.org").await;
+    assert!(text.starts_with("support@example.org is back, with its mail, addresses and delegates:\n"), "{text}");
+
+    let (text, code) = scene.failure("shared convert-from-person bob@example.org --json").await;
+    assert_eq!((text.contains("will read mail that was private"), code), (true, 2), "{text}");
+    let text = scene.text("shared convert-from-person bob@example.org --member admin@example.org --yes").await;
+    assert!(text.starts_with("bob@example.org is a shared mailbox now;"), "{text}");
+    assert!(text.contains("Delegates: admin@example.org.\n"), "{text}");
+    let text = scene.text("shared convert-to-person bob@example.org").await;
+    assert!(text.contains("Delegates in it still: admin@example.org."), "{text}");
+    assert!(
+        text.ends_with(
+            "Next: they can sign in once there is a password: postern person set-password bob@example.org\n"
+        ),
+        "{text}"
+    );
+
+    let told = async |account: &str| {
+        let trail = scene.text(&format!("audit list --account {account}")).await;
+        trail.lines().map(|line| line.split_once("  ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("support@example.org").await[..7],
+        [
+            "operator(0) brought the shared mailbox support@example.org back (socket)",
+            "operator(0) removed the shared mailbox support@example.org (socket)",
+            "operator(0) changed settings of support@example.org: no quota, name (socket)",
+            "operator(0) took the address help@example.org from support@example.org (socket)",
+            "operator(0) changed settings of support@example.org: seen personal, delete protection on, \
+             quota 10737418240 bytes (socket)",
+            "operator(0) gave support@example.org the address help@example.org (socket)",
+            "operator(0) made the shared mailbox support@example.org (socket)",
+        ]
+    );
+    assert_eq!(
+        told("bob@example.org").await[..3],
+        [
+            "operator(0) made the shared mailbox bob@example.org a person's own: 0 credentials ended (socket)",
+            "operator(0) gave admin@example.org lrswipkxte send-as on bob@example.org (socket)",
+            "operator(0) made the private mailbox of bob@example.org shared: delegates can read what was private; \
+             1 credential ended (socket)",
+        ]
+    );
+}
+
 #[tokio::test]
 async fn people_groups_and_domains_are_administered_offline() {
     let scene = Scene::new().await;
@@ -260,8 +337,8 @@ async fn what_is_not_built_is_refused_and_never_ignored() {
         ("token create --name n", "`postern token`"),
         ("person remove bob@example.org", "`postern person remove`"),
         ("person set-password bob@example.org --self", "--self"),
-        ("shared set support@example.org --seen both", "`postern shared set`"),
-        ("shared convert-to-person support@example.org", "`postern shared convert-to-person`"),
+        ("shared set support@example.org --seen both --sent-copy both", "--sent-copy"),
+        ("shared set support@example.org --show-sender via", "--show-sender"),
         ("audit verify", "`postern audit verify`"),
     ] {
         let failure = run(line).await.expect_err(line);
@@ -279,6 +356,9 @@ fn wrong_usage_is_told_before_anything_is_asked() {
     assert!(usage("delegate add support@example.org bob@example.org --role reader --rights lr").contains("--rights"));
     assert!(usage("delegate add support@example.org").contains("<GRANTEE>"));
     assert!(usage("delegate add support@example.org bob@example.org --until soon").contains("a span (30s, 15m"));
+    assert!(usage("shared set support@example.org --seen mine").contains("seen is shared, personal or both"));
+    assert!(usage("shared set support@example.org --quota big").contains("a size such as 500M"));
+    assert!(usage("shared set support@example.org --delete-protection maybe").contains("--delete-protection"));
     assert!(usage("audit list --limit 0").contains("1..=500"));
     assert!(usage("person add alice@example.org --password secret").contains("--password"), "secrets are no arguments");
 }

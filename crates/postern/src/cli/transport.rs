@@ -43,6 +43,11 @@ impl Client {
         Self { globals: globals.clone(), way: None }
     }
 
+    /// Does a program read what is printed?
+    pub fn wants_json(&self) -> bool {
+        self.globals.json
+    }
+
     /// Lets the house go in good order, where it was opened here.
     pub async fn close(self) {
         if let Some(Way::Here { open, .. }) = self.way {

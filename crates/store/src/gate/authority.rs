@@ -49,6 +49,8 @@ duties! {
     Revoke;
     /// Suspending people, and letting them back.
     Suspend;
+    /// Ending what has reached its end.
+    Expire;
     /// Removing bodies that no message names.
     Collect;
     /// The trail.

@@ -5,7 +5,7 @@ use super::audit::{Detail, Event};
 use super::class::{Class, Insert, MoveOut, Reads};
 use super::error::GateError;
 use super::flags::{intern, uid_set};
-use super::insert::{Advance, Growth, advance, log_change, take_uids};
+use super::insert::{Advance, Growth, advance, advance_with_room, log_change, take_uids};
 use super::remove::{Leaving, leaving, take_out};
 use crate::sql::{BodyKey, Value};
 use crate::statements::message as sql;
@@ -113,12 +113,13 @@ fn place_copies<C: Class>(
     let tx = target.tx();
     let bytes: i64 = sources.iter().map(|one| one.size).sum();
     let other_account = source.account() != target.account();
-    let growth = if other_account {
-        Growth { numbers: sources.len() as i64, messages: sources.len() as i64, bytes, ..Growth::default() }
+    let count = sources.len() as i64;
+    let advance = if other_account {
+        let growth = Growth { numbers: count, messages: count, bytes, ..Growth::default() };
+        advance_with_room(tx, target.account(), &growth)?
     } else {
-        Growth::default()
+        advance(tx, target.account(), &Growth::default())?
     };
-    let advance = advance(tx, target.account(), &growth)?;
     let (flags, own) = flags_of_copies(source, target, sources)?;
     let taken = take_uids(tx, target.mailbox(), advance.modseq, &flags, bytes)?;
     let mut sets: BTreeMap<&Flags, i64> = BTreeMap::new();

@@ -101,24 +101,28 @@ impl Authority<'_, ManageGrants> {
 
     /// Grants of the account, by grantee.
     pub fn grants(&self) -> Result<Vec<GrantRow>, GateError> {
-        let account = self.of()?;
-        Ok(self.tx().all(&sql::GRANTS_OF_ACCOUNT, &[account.get().into()], |row| {
-            Ok(GrantRow {
-                id: GrantId::new(row.int(0)?)?,
-                grantee: PrincipalId::new(row.int(1)?)?,
-                grantee_address: row.opt_text(2)?.unwrap_or("(gone)").to_owned(),
-                grantee_kind: row.text(3)?.to_owned(),
-                reach: row.text(4)?.to_owned(),
-                mailbox: row.opt_text(5)?.or(row.opt_text(14)?).map(str::to_owned),
-                rights: Rights::from_bits(row.int(7)?),
-                send: SendRights { send_as: row.flag(8)?, send_on_behalf: row.flag(9)? },
-                automap: row.flag(10)?,
-                giver: row.text(11)?.to_owned(),
-                not_after: row.opt_int(12)?.map(Timestamp),
-                created: Timestamp(row.int(13)?),
-            })
-        })?)
+        Ok(grant_rows(self.tx(), self.of()?)?)
     }
+}
+
+/// Grants of an account, by grantee.
+pub(super) fn grant_rows(tx: &Tx<'_>, account: AccountId) -> Result<Vec<GrantRow>, StoreError> {
+    tx.all(&sql::GRANTS_OF_ACCOUNT, &[account.get().into()], |row| {
+        Ok(GrantRow {
+            id: GrantId::new(row.int(0)?)?,
+            grantee: PrincipalId::new(row.int(1)?)?,
+            grantee_address: row.opt_text(2)?.unwrap_or("(gone)").to_owned(),
+            grantee_kind: row.text(3)?.to_owned(),
+            reach: row.text(4)?.to_owned(),
+            mailbox: row.opt_text(5)?.or(row.opt_text(14)?).map(str::to_owned),
+            rights: Rights::from_bits(row.int(7)?),
+            send: SendRights { send_as: row.flag(8)?, send_on_behalf: row.flag(9)? },
+            automap: row.flag(10)?,
+            giver: row.text(11)?.to_owned(),
+            not_after: row.opt_int(12)?.map(Timestamp),
+            created: Timestamp(row.int(13)?),
+        })
+    })
 }
 
 impl Authority<'_, Revoke> {

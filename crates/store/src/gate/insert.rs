@@ -5,6 +5,7 @@ use super::audit::{Detail, Event};
 use super::class::Insert;
 use super::error::{GateError, Rule};
 use super::flags::intern;
+use crate::sql::Statement;
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{Notice, Place, Prepared, StoreError, Tx};
 use postern_types::{AccountId, Flags, MailboxId, MessageId, ModSeq, SystemFlag, Timestamp, Uid, UidValidity};
@@ -86,6 +87,23 @@ pub(super) struct Growth {
 
 /// Takes a modseq and numbers of an account, and counts what it grows by.
 pub(super) fn advance(tx: &Tx<'_>, account: AccountId, growth: &Growth) -> Result<Advance, StoreError> {
+    let taken = take_numbers(tx, &mailbox_sql::ADVANCE_ACCOUNT, account, growth)?;
+    taken.ok_or_else(|| StoreError::Damaged(format!("account {account} has no row")))
+}
+
+/// The same for an account that was opened and gets more mail: refused, with nothing changed,
+/// where that would be over its quota (RFC 9208 section 3.1.2).
+pub(super) fn advance_with_room(tx: &Tx<'_>, account: AccountId, growth: &Growth) -> Result<Advance, GateError> {
+    let taken = take_numbers(tx, &mailbox_sql::ADVANCE_WITH_ROOM, account, growth)?;
+    taken.ok_or_else(|| Rule::OverQuota.into())
+}
+
+fn take_numbers(
+    tx: &Tx<'_>,
+    statement: &'static Statement,
+    account: AccountId,
+    growth: &Growth,
+) -> Result<Option<Advance>, StoreError> {
     let values = [
         account.get().into(),
         growth.numbers.into(),
@@ -93,15 +111,14 @@ pub(super) fn advance(tx: &Tx<'_>, account: AccountId, growth: &Growth) -> Resul
         growth.messages.into(),
         growth.bytes.into(),
     ];
-    let taken = tx.one(&mailbox_sql::ADVANCE_ACCOUNT, &values, |row| {
+    tx.one(statement, &values, |row| {
         Ok(Advance {
             modseq: ModSeq(row.int(0)?),
             first_number: row.int(1)? - growth.numbers,
             change: row.int(2)? - 1,
             uid_validity: row.int(3)? - growth.uid_validities,
         })
-    })?;
-    taken.ok_or_else(|| StoreError::Damaged(format!("account {account} has no row")))
+    })
 }
 
 /// Notes a change for push and JMAP, and tells the node once it is committed.
@@ -150,8 +167,8 @@ impl Access<'_, Insert> {
         let tx = self.tx();
         let (flags, own) = self.seen().stored(&flags.settable_with(self.held()), &Flags::new(), false);
         let size = message.body.size as i64;
-        let advance =
-            advance(tx, self.account(), &Growth { numbers: 1, messages: 1, bytes: size, ..Growth::default() })?;
+        let growth = Growth { numbers: 1, messages: 1, bytes: size, ..Growth::default() };
+        let advance = advance_with_room(tx, self.account(), &growth)?;
         let id = MessageId::pack(self.account(), advance.first_number).map_err(StoreError::from)?;
         insert_message(tx, id, message)?;
         let flag_set = intern(tx, self.account(), &flags)?;

@@ -39,8 +39,10 @@ mod audit;
 mod authority;
 mod caller;
 mod class;
+mod conversion;
 mod copy;
 mod error;
+mod expire;
 mod facts;
 mod flags;
 mod grants;
@@ -51,6 +53,7 @@ mod people;
 mod read;
 mod recount;
 mod remove;
+mod shared;
 mod sign_in;
 mod tree;
 
@@ -58,13 +61,14 @@ pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
-    Authority, Collect, DutyClass, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared,
-    ReadAudit, Revoke, Suspend,
+    Authority, Collect, DutyClass, Expire, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
+    ManageShared, ReadAudit, Revoke, Suspend,
 };
 pub use caller::{Caller, Epochs, Origin};
 pub use class::{
     Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, OwnRights, Read, Reads, Remove,
 };
+pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
@@ -75,4 +79,5 @@ pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
 pub use read::{Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
+pub use shared::SharedChange;
 pub use sign_in::{RootFacts, SignInFacts};

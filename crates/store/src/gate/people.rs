@@ -3,11 +3,13 @@
 use super::audit::{Detail, Event};
 use super::authority::{Authority, DutyClass, ManageDomains, ManagePeople, ManageShared, Suspend};
 use super::error::{GateError, Rule};
+use super::facts;
 use super::insert::{Growth, advance};
 use super::tree::make_first_mailboxes;
-use crate::sql::Value;
+use crate::sql::Row;
 use crate::statements::people as sql;
 use crate::{Notice, StoreError, Tx};
+use postern_access::AccountState;
 use postern_types::{AccountId, Address, Domain, GroupId, Secret, Timestamp};
 
 /// An account as administration shows it.
@@ -37,6 +39,40 @@ pub struct AccountRow {
     pub sent_copy: String,
     /// Deleting needs an administrator.
     pub delete_protection: bool,
+    /// The most bytes of messages it may hold.
+    pub quota: Option<u64>,
+    /// When it was removed; it can come back until [`AccountRow::gone_at`].
+    pub removed: Option<Timestamp>,
+}
+
+impl AccountRow {
+    /// How long what was removed can come back: 30 days.
+    pub(super) const RESTORABLE_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+    /// From when on a removed account can not come back.
+    pub fn gone_at(&self) -> Option<Timestamp> {
+        self.removed.map(|removed| removed.plus_ms(Self::RESTORABLE_MS))
+    }
+
+    /// From the columns of `ACCOUNTS`.
+    pub(super) fn read(row: &dyn Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: AccountId::new(row.int(0)?)?,
+            address: row.text(1)?.to_owned(),
+            name: row.text(2)?.to_owned(),
+            state: row.text(3)?.to_owned(),
+            messages: super::read::count(row.int(4)?)?,
+            bytes: super::read::count(row.int(5)?)?,
+            created: Timestamp(row.int(6)?),
+            admin: row.opt_int(7)?.unwrap_or(0) != 0,
+            suspended: row.opt_int(8)?.is_some(),
+            seen: row.text(9)?.to_owned(),
+            sent_copy: row.text(10)?.to_owned(),
+            delete_protection: row.flag(11)?,
+            quota: row.opt_int(12)?.map(super::read::count).transpose()?,
+            removed: row.opt_int(13)?.map(Timestamp),
+        })
+    }
 }
 
 /// Who an address belongs to.
@@ -66,7 +102,7 @@ impl<D: DutyClass> Authority<'_, D> {
         self.tx().record(self.caller(), &Event { class: "A", action, account, mailbox: None, detail })
     }
 
-    fn require_own_domain(&self, address: &Address) -> Result<(), GateError> {
+    pub(super) fn require_own_domain(&self, address: &Address) -> Result<(), GateError> {
         let domain = address.domain();
         if self.tx().is_own_domain(&domain)? {
             return Ok(());
@@ -102,7 +138,7 @@ impl<D: DutyClass> Authority<'_, D> {
     }
 
     fn add_account(&self, kind: &str, address: &Address, name: &str) -> Result<AccountId, GateError> {
-        if matches!(address.local(), "postmaster" | "abuse" | "mailer-daemon") && kind == "person" {
+        if is_of_a_role(address) && kind == "person" {
             return Err(Rule::AddressTaken(address.to_string()).into());
         }
         let id = AccountId::new(self.take_principal()?).map_err(StoreError::from)?;
@@ -127,22 +163,7 @@ impl<D: DutyClass> Authority<'_, D> {
     }
 
     fn accounts(&self, kind: &str) -> Result<Vec<AccountRow>, StoreError> {
-        self.tx().all(&sql::ACCOUNTS, &[kind.into()], |row| {
-            Ok(AccountRow {
-                id: AccountId::new(row.int(0)?)?,
-                address: row.text(1)?.to_owned(),
-                name: row.text(2)?.to_owned(),
-                state: row.text(3)?.to_owned(),
-                messages: super::read::count(row.int(4)?)?,
-                bytes: super::read::count(row.int(5)?)?,
-                created: Timestamp(row.int(6)?),
-                admin: row.opt_int(7)?.unwrap_or(0) != 0,
-                suspended: row.opt_int(8)?.is_some(),
-                seen: row.text(9)?.to_owned(),
-                sent_copy: row.text(10)?.to_owned(),
-                delete_protection: row.flag(11)?,
-            })
-        })
+        self.tx().all(&sql::ACCOUNTS, &[kind.into()], AccountRow::read)
     }
 }
 
@@ -173,6 +194,12 @@ impl Authority<'_, ManageDomains> {
         }
         Ok(self.note("domain.removed", None, domain.as_str(), "")?)
     }
+}
+
+/// Addresses that the mail of a whole domain rests on (RFC 2142 section 5), which belong to
+/// no one person.
+pub(super) fn is_of_a_role(address: &Address) -> bool {
+    matches!(address.local(), "postmaster" | "abuse" | "mailer-daemon")
 }
 
 /// Makes a person with their own account and, where given, a password.
@@ -244,24 +271,17 @@ impl Authority<'_, ManageShared> {
         Ok(id)
     }
 
-    /// Gives a shared account another address.
-    pub fn add_alias(&self, shared: AccountId, alias: &Address) -> Result<(), GateError> {
-        let values = [alias.as_str().into(), shared.get().into(), Value::Null, true.into(), self.tx().now().0.into()];
-        self.require_own_domain(alias)?;
-        if self.tx().execute(&sql::ADD_ADDRESS, &values)? == 0 {
-            return Err(Rule::AddressTaken(alias.to_string()).into());
-        }
-        Ok(self.note("shared.alias-added", Some(shared), "", alias.as_str())?)
-    }
-
     /// Every address of a shared account, the primary one first.
     pub fn addresses(&self, shared: AccountId) -> Result<Vec<String>, StoreError> {
         self.tx().all(&sql::ADDRESSES_OF_ACCOUNT, &[shared.get().into()], |row| Ok(row.text(0)?.to_owned()))
     }
 
-    /// Every shared account.
+    /// Every shared account; the removed ones as long as they can come back.
     pub fn shared(&self) -> Result<Vec<AccountRow>, StoreError> {
-        self.accounts("shared")
+        let now = self.tx().now();
+        let mut rows = self.accounts("shared")?;
+        rows.retain(|row| row.gone_at().is_none_or(|gone| now < gone));
+        Ok(rows)
     }
 }
 
@@ -276,9 +296,14 @@ impl Tx<'_> {
         })
     }
 
-    /// Accounts that get a group's mail: its members of both kinds.
+    /// Accounts that get a group's mail: its members of both kinds, without those removed.
     pub fn mail_of_group(&self, group: GroupId) -> Result<Vec<AccountId>, StoreError> {
-        self.all(&sql::MEMBERS, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
+        self.all(&sql::MAIL_OF_GROUP, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
+    }
+
+    /// Was the account removed? It takes no mail then, as if it were not there.
+    pub fn is_removed(&self, account: AccountId) -> Result<bool, StoreError> {
+        Ok(facts::account_facts(self, account)?.is_some_and(|facts| facts.state == AccountState::Removed))
     }
 
     /// Accounts of the organisation's admins: where postmaster's mail goes.

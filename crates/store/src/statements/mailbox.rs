@@ -33,6 +33,16 @@ statements! {
          WHERE id = $1
         RETURNING modseq, next_number, next_change, next_uid_validity";
 
+    /// The same where mail comes in: no row where account `$1` has no room for `$5` bytes.
+    ADVANCE_WITH_ROOM = "
+        UPDATE account
+           SET modseq = modseq + 1, next_number = next_number + CAST($2 AS BIGINT), next_change = next_change + 1,
+               next_uid_validity = next_uid_validity + CAST($3 AS BIGINT),
+               message_count = message_count + CAST($4 AS BIGINT),
+               message_bytes = message_bytes + CAST($5 AS BIGINT)
+         WHERE id = $1 AND (quota_bytes IS NULL OR message_bytes + CAST($5 AS BIGINT) <= quota_bytes)
+        RETURNING modseq, next_number, next_change, next_uid_validity";
+
     /// Notes one change of account for the change log.
     LOG_CHANGE = "INSERT INTO change_log (id, at_ms, kind, mailbox_id, modseq) VALUES ($1, $2, $3, $4, $5)";
 

@@ -47,10 +47,17 @@ statements! {
     ACCOUNTS = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms
           FROM account a
          WHERE a.kind = $1
          ORDER BY a.address";
+    /// Account `$2` if it is of kind `$1`, with the columns of ACCOUNTS. Primary key.
+    ACCOUNT_OF_KIND = "
+        SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
+               (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms
+          FROM account a
+         WHERE a.kind = $1 AND a.id = $2";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.
     SUSPEND_PERSON = "UPDATE person SET suspended_ms = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
     /// Raises the epoch of person `$1`.
@@ -72,6 +79,12 @@ statements! {
           FROM membership m JOIN account a ON a.id = m.account_id
          WHERE m.group_id = $1
          ORDER BY a.address";
+    /// Accounts that get the mail of group `$1`. Primary keys.
+    MAIL_OF_GROUP = "
+        SELECT a.id
+          FROM membership m JOIN account a ON a.id = m.account_id
+         WHERE m.group_id = $1 AND a.state <> 'removed'
+         ORDER BY a.id";
     /// Adds account `$2` to group `$1`.
     ADD_MEMBER = "
         INSERT INTO membership (group_id, account_id, created_ms) VALUES ($1, $2, $3)

@@ -1,0 +1,133 @@
+//! A shared mailbox through its life: shown, set, removed, brought back, converted.
+//!
+//! Whoever does not manage shared mailboxes is told so for every address alike, whether it is
+//! there or not: the duty is proven before anything is looked up (law 4).
+
+use crate::admin::{SharedView, give_members};
+use crate::{House, Refused};
+use postern_store::{
+    Authority, Caller, ConvertedFromPerson, ConvertedToPerson, GateError, GrantRow, ManageGrants, ManagePeople,
+    ManageShared, Rule, SharedChange, Tx,
+};
+use postern_types::{AccountId, Address};
+
+/// A shared mailbox that is a person's now.
+#[derive(Debug, Clone)]
+pub struct ToPerson {
+    /// What ended by it.
+    pub ended: ConvertedToPerson,
+    /// Who is a delegate there still.
+    pub grants: Vec<GrantRow>,
+}
+
+/// A person's mailbox that is shared now.
+#[derive(Debug, Clone)]
+pub struct FromPerson {
+    /// What ended by it.
+    pub ended: ConvertedFromPerson,
+    /// The mailbox.
+    pub view: SharedView,
+}
+
+/// The number of an address; of nobody's, one that no account has.
+fn number_of(tx: &Tx<'_>, address: &Address) -> Result<AccountId, GateError> {
+    Ok(tx.account_at(address)?.unwrap_or_else(Tx::no_account))
+}
+
+/// The proof to manage the delegates of an account. Whoever manages shared mailboxes and asks
+/// about one that was removed hears that, and what to do.
+pub(crate) fn manage_grants<'t>(
+    tx: &'t Tx<'_>,
+    caller: &'t Caller,
+    account: AccountId,
+) -> Result<Authority<'t, ManageGrants>, GateError> {
+    tx.authority_on::<ManageGrants>(caller, account).map_err(|refused| {
+        let in_use = tx.authority_on::<ManageShared>(caller, account).and_then(|shared| shared.require_in_use());
+        match in_use {
+            Err(GateError::Rule(removed @ Rule::Unusable(_))) => removed.into(),
+            _ => refused,
+        }
+    })
+}
+
+fn view(shared: &Authority<'_, ManageShared>) -> Result<SharedView, GateError> {
+    let row = shared.shared_row()?;
+    let addresses = shared.addresses(row.id)?;
+    Ok(SharedView { row, addresses, grants: shared.delegates()? })
+}
+
+impl House {
+    /// One shared account with its addresses and delegates.
+    pub async fn show_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.ask(move |tx| view(&tx.authority_on::<ManageShared>(&caller, number_of(tx, &address)?)?)).await
+    }
+
+    /// Changes settings and aliases of a shared account.
+    pub async fn set_shared(
+        &self,
+        caller: &Caller,
+        address: &Address,
+        change: SharedChange,
+    ) -> Result<SharedView, Refused> {
+        self.on_shared(caller, address, move |shared| shared.set(&change)).await
+    }
+
+    /// Takes a shared account out of use; for 30 days it can come back.
+    pub async fn remove_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
+        self.on_shared(caller, address, |shared| shared.remove()).await
+    }
+
+    /// Brings a removed shared account back as it was.
+    pub async fn restore_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
+        self.on_shared(caller, address, |shared| shared.restore()).await
+    }
+
+    /// Does something to one shared account and shows it as it is then.
+    async fn on_shared(
+        &self,
+        caller: &Caller,
+        address: &Address,
+        act: impl Fn(&Authority<'_, ManageShared>) -> Result<(), GateError> + Send + Sync + 'static,
+    ) -> Result<SharedView, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.change(move |tx| {
+            let shared = tx.authority_on::<ManageShared>(&caller, number_of(tx, &address)?)?;
+            act(&shared)?;
+            view(&shared)
+        })
+        .await
+    }
+
+    /// Makes a shared account a person's own.
+    pub async fn convert_to_person(&self, caller: &Caller, address: &Address) -> Result<ToPerson, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.change(move |tx| {
+            let account = number_of(tx, &address)?;
+            let shared = tx.authority_on::<ManageShared>(&caller, account)?;
+            let people = tx.authority_on::<ManagePeople>(&caller, account)?;
+            Ok(ToPerson { ended: shared.convert_to_person(&people)?, grants: shared.delegates()? })
+        })
+        .await
+    }
+
+    /// Makes a person's own account shared, with these delegates. Their private mail can be
+    /// read by delegates from then on, so whoever calls this has had it confirmed.
+    pub async fn convert_from_person(
+        &self,
+        caller: &Caller,
+        address: &Address,
+        members: &[Address],
+    ) -> Result<FromPerson, Refused> {
+        let (caller, address, members) = (caller.clone(), address.clone(), members.to_vec());
+        self.change(move |tx| {
+            let account = number_of(tx, &address)?;
+            let shared = tx.authority_on::<ManageShared>(&caller, account)?;
+            let people = tx.authority_on::<ManagePeople>(&caller, account)?;
+            let ended = shared.convert_from_person(&people)?;
+            give_members(tx, &caller, account, &members)?;
+            Ok(FromPerson { ended, view: view(&shared)? })
+        })
+        .await
+    }
+}

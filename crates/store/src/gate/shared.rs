@@ -1,0 +1,172 @@
+//! A shared account in use and out of it: settings, aliases, removal and return.
+//!
+//! Removal is soft: nobody holds anything there and no mail comes in, while mail, grants and
+//! addresses wait for 30 days (docs/decisions/0011-removal.md). What deletes it for good
+//! after that is in `expire`.
+
+use super::authority::{Authority, DutyClass, ManageShared};
+use super::error::{GateError, Rule};
+use super::grants::{GrantRow, grant_rows, grants_changed};
+use super::people::AccountRow;
+use crate::StoreError;
+use crate::sql::Value;
+use crate::statements::{people as people_sql, shared as sql};
+use postern_types::{AccountId, Address, DisplayName, Seen};
+
+/// What changes in the settings of a shared account; nothing leaves a thing as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SharedChange {
+    /// Its name.
+    pub name: Option<DisplayName>,
+    /// Whose \Seen.
+    pub seen: Option<Seen>,
+    /// Does deleting need an administrator of the account?
+    pub delete_protection: Option<bool>,
+    /// The most bytes it may hold; the inner nothing is no bound.
+    pub quota: Option<Option<u64>>,
+    /// Further addresses whose mail it receives.
+    pub add_aliases: Vec<Address>,
+    /// Addresses that it gives up.
+    pub remove_aliases: Vec<Address>,
+}
+
+impl SharedChange {
+    /// As the trail tells the settings it changes, without names.
+    fn told(&self) -> String {
+        let mut told = Vec::new();
+        if let Some(seen) = self.seen {
+            told.push(format!("seen {}", seen.as_str()));
+        }
+        if let Some(on) = self.delete_protection {
+            told.push(format!("delete protection {}", if on { "on" } else { "off" }));
+        }
+        match self.quota {
+            Some(Some(bytes)) => told.push(format!("quota {bytes} bytes")),
+            Some(None) => told.push("no quota".to_owned()),
+            None => {}
+        }
+        if self.name.is_some() {
+            told.push("name".to_owned());
+        }
+        told.join(", ")
+    }
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    /// The account that the proof is about.
+    pub(super) fn which(&self) -> Result<AccountId, StoreError> {
+        self.account().ok_or_else(|| StoreError::Conflict("this is done to one account".into()))
+    }
+
+    /// The account that the proof is about, if it is of this kind.
+    pub(super) fn row_of_kind(&self, kind: &str) -> Result<Option<AccountRow>, StoreError> {
+        self.tx().one(&people_sql::ACCOUNT_OF_KIND, &[kind.into(), self.which()?.get().into()], AccountRow::read)
+    }
+}
+
+impl Authority<'_, ManageShared> {
+    /// The shared account; a removed one as long as it can come back.
+    pub fn shared_row(&self) -> Result<AccountRow, GateError> {
+        let now = self.tx().now();
+        let row = self.row_of_kind("shared")?.filter(|row| row.gone_at().is_none_or(|gone| now < gone));
+        Ok(row.ok_or_else(|| Rule::Absent("such shared mailbox".into()))?)
+    }
+
+    /// Is it in use? Who manages it hears what to do about one that was removed.
+    pub fn require_in_use(&self) -> Result<(), GateError> {
+        self.row_in_use().map(|_| ())
+    }
+
+    pub(super) fn row_in_use(&self) -> Result<AccountRow, GateError> {
+        let row = self.shared_row()?;
+        if row.removed.is_some() {
+            let address = &row.address;
+            let text = format!("{address} is removed; bring it back with: postern shared restore {address}");
+            return Err(Rule::Unusable(text).into());
+        }
+        Ok(row)
+    }
+
+    /// Who may do what in it.
+    pub fn delegates(&self) -> Result<Vec<GrantRow>, StoreError> {
+        grant_rows(self.tx(), self.which()?)
+    }
+
+    /// Changes settings and aliases, all or none. They hold from everybody's next command on.
+    pub fn set(&self, change: &SharedChange) -> Result<(), GateError> {
+        let row = self.row_in_use()?;
+        for alias in &change.remove_aliases {
+            self.remove_alias(&row, alias)?;
+        }
+        for alias in &change.add_aliases {
+            self.add_alias(row.id, alias)?;
+        }
+        let told = change.told();
+        if told.is_empty() {
+            return Ok(());
+        }
+        let quota = match change.quota.unwrap_or(row.quota) {
+            Some(bytes) => Some(i64::try_from(bytes).map_err(|_| Rule::Unusable("No disk holds that quota".into()))?),
+            None => None,
+        };
+        let seen = match change.seen {
+            Some(seen) => seen.as_str(),
+            None => row.seen.as_str(),
+        };
+        let values = [
+            row.id.get().into(),
+            change.name.as_ref().map_or(row.name.as_str(), DisplayName::as_str).into(),
+            seen.into(),
+            change.delete_protection.unwrap_or(row.delete_protection).into(),
+            quota.into(),
+        ];
+        self.tx().execute(&sql::SET, &values)?;
+        let name = change.name.as_ref().map_or("", DisplayName::as_str);
+        self.note("shared.set", Some(row.id), &told, name)?;
+        Ok(grants_changed(self.tx(), row.id)?)
+    }
+
+    /// Gives a shared account another address.
+    pub fn add_alias(&self, shared: AccountId, alias: &Address) -> Result<(), GateError> {
+        let now = self.tx().now();
+        let values = [alias.as_str().into(), shared.get().into(), Value::Null, true.into(), now.0.into()];
+        self.require_own_domain(alias)?;
+        if self.tx().execute(&people_sql::ADD_ADDRESS, &values)? == 0 {
+            return Err(Rule::AddressTaken(alias.to_string()).into());
+        }
+        Ok(self.note("shared.alias-added", Some(shared), "", alias.as_str())?)
+    }
+
+    fn remove_alias(&self, row: &AccountRow, alias: &Address) -> Result<(), GateError> {
+        if alias.as_str() == row.address {
+            let text = format!("{alias} is the address of the mailbox itself, and stays; only aliases can be removed");
+            return Err(Rule::Unusable(text).into());
+        }
+        if self.tx().execute(&sql::REMOVE_ALIAS, &[alias.as_str().into(), row.id.get().into()])? == 0 {
+            return Err(Rule::Unusable(format!("{alias} is no alias of {}", row.address)).into());
+        }
+        Ok(self.note("shared.alias-removed", Some(row.id), "", alias.as_str())?)
+    }
+
+    /// Takes it out of use: its delegates lose it at their next command and its mail is
+    /// refused. Mail, grants and addresses stay for 30 days.
+    pub fn remove(&self) -> Result<(), GateError> {
+        let row = self.row_in_use()?;
+        self.tx().execute(&sql::REMOVE, &[row.id.get().into(), self.tx().now().0.into()])?;
+        self.note("shared.removed", Some(row.id), "", &row.address)?;
+        Ok(grants_changed(self.tx(), row.id)?)
+    }
+
+    /// Brings it back as it was.
+    pub fn restore(&self) -> Result<(), GateError> {
+        let row = self.shared_row()?;
+        if row.removed.is_none() {
+            return Err(
+                Rule::Unusable(format!("{} is not removed; there is nothing to bring back", row.address)).into()
+            );
+        }
+        self.tx().execute(&sql::RESTORE, &[row.id.get().into()])?;
+        self.note("shared.restored", Some(row.id), "", &row.address)?;
+        Ok(grants_changed(self.tx(), row.id)?)
+    }
+}

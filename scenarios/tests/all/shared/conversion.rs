@@ -1,0 +1,147 @@
+//! A person's mailbox becomes shared and a shared one a person's; mail stays, doors shut.
+
+use super::{INBOX, LETTER, address, at_work, trail};
+use postern_app::{AuditQuery, Refused};
+use postern_testkit::{House, ImapClient, PASSWORD, scenario};
+use postern_types::{DisplayName, Secret};
+
+async fn from_person(house: &House, who: &str, members: &[&str]) -> Result<postern_app::FromPerson, Refused> {
+    let members: Vec<_> = members.iter().map(|text| address(text)).collect();
+    house.app().convert_from_person(house.operator(), &address(who), &members).await
+}
+
+/// A group of these members that may read billing@.
+async fn readers_of_billing(house: &House, members: &[&str]) {
+    let members: Vec<_> = members.iter().map(|text| address(text)).collect();
+    let name = DisplayName::default();
+    house.app().add_group(house.operator(), &address("team@example.org"), &name, &members).await.expect("a group");
+    house.shared("billing@example.org").await;
+    house.grant("billing@example.org", "team@example.org", "lr").await;
+}
+
+/// UIDVALIDITY and UIDNEXT of a mailbox.
+async fn numbers(client: &mut ImapClient, mailbox: &str) -> String {
+    let line = client.ok(&format!("STATUS {mailbox} (UIDVALIDITY UIDNEXT)"), "UIDVALIDITY").await.lines().remove(0);
+    line[line.find('(').expect("numbers")..].to_owned()
+}
+
+scenario! {
+    /// The person's password, sessions and rights elsewhere end; their mail, addresses and
+    /// UIDVALIDITY stay, and the delegates who were named read what was private.
+    async fn a_person_who_leaves_becomes_a_shared_mailbox(house: House) {
+        let (mut alice, mut bob) = at_work(&house).await;
+        readers_of_billing(&house, &["bob@example.org", "carol@example.org"]).await;
+        house.deliver("bob@example.org", LETTER).await;
+        let before = numbers(&mut bob, "INBOX").await;
+        bob.ok("SELECT Shared/billing@example.org/INBOX", "[READ-ONLY]").await;
+        let mut waiting = house.imap_as("bob@example.org").await;
+        waiting.idle().await;
+
+        let converted = from_person(&house, "bob@example.org", &["alice@example.org"]).await.expect("it is converted");
+        assert_eq!(converted.ended.ended_credentials, 1);
+        assert_eq!(converted.ended.ended_grants, ["support@example.org"]);
+        assert_eq!(converted.ended.groups, ["team@example.org"]);
+        waiting.until("* BYE Your sign-in has ended").await;
+        bob.send(b"z1 FETCH 1 FLAGS\r\n").await;
+        assert_eq!(bob.closed().await, ["* BYE Your sign-in has ended"]);
+        let mut stranger = house.imap("stranger").await;
+        stranger.no(&format!("LOGIN bob@example.org \"{PASSWORD}\""), "[AUTHENTICATIONFAILED]").await;
+
+        assert_eq!(numbers(&mut alice, "Shared/bob@example.org/INBOX").await, before);
+        alice.ok("SELECT Shared/bob@example.org/INBOX", "* 1 EXISTS").await;
+        alice.ok("FETCH 1 BODY.PEEK[TEXT]", "Since this morning.").await;
+        house.deliver("bob@example.org", LETTER).await;
+        house.deliver("team@example.org", LETTER).await; // he was in that group
+        alice.ok("NOOP", "* 3 EXISTS").await;
+        assert!(!alice.ok("LIST \"\" *", "").await.has("billing"), "nor does a delegate gain what the group holds");
+        let set = house.app().set_password(house.operator(), &address("bob@example.org"), Secret::new(PASSWORD)).await;
+        assert!(set.expect_err("no password").to_string().contains("is a shared mailbox"));
+
+        let grants = house.app().grants(house.operator(), &address("support@example.org")).await.expect("grants");
+        assert!(grants.iter().all(|grant| grant.grantee_address != "bob@example.org"), "{grants:?}");
+        let query = AuditQuery { account: Some(address("bob@example.org")), most: 100, ..AuditQuery::default() };
+        let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+        let flagged = rows.iter().find(|row| row.action == "shared.converted-from-person").expect("it is on the trail");
+        assert!(flagged.detail.starts_with("delegates can read what was private"), "{}", flagged.detail);
+        assert!(trail(&house, "support@example.org").await.contains(&"grant.revoked".to_owned()));
+    }
+
+    /// Delegates stay and can be taken back; rights do not come by the back door of a group.
+    async fn a_shared_mailbox_becomes_a_persons_own(house: House) {
+        let (_alice, mut bob) = at_work(&house).await;
+        readers_of_billing(&house, &["support@example.org", "carol@example.org"]).await;
+        let before = numbers(&mut bob, INBOX).await;
+        let converted = house.app().convert_to_person(house.operator(), &address("support@example.org")).await;
+        let converted = converted.expect("it is converted");
+        let delegates: Vec<&str> = converted.grants.iter().map(|grant| grant.grantee_address.as_str()).collect();
+        assert_eq!(delegates, ["alice@example.org", "bob@example.org"]);
+        assert_eq!(converted.ended.left_groups, ["team@example.org"]);
+        bob.ok("FETCH 1 FLAGS", "FETCH").await;
+        let mut early = house.imap("early").await;
+        early.no(&format!("LOGIN support@example.org \"{PASSWORD}\""), "[AUTHENTICATIONFAILED]").await;
+
+        let password = Secret::new(PASSWORD);
+        house.app().set_password(house.operator(), &address("support@example.org"), password).await.expect("a password");
+        let mut support = house.imap_as("support@example.org").await;
+        assert_eq!(numbers(&mut support, "INBOX").await, before);
+        support.ok("SELECT INBOX", "* 2 EXISTS").await;
+        assert!(!support.ok("LIST \"\" *", "").await.has("Shared/"), "no right of the group it was in");
+        support.ok("DELETEACL INBOX bob@example.org", "").await;
+        bob.no("FETCH 1 FLAGS", "[NONEXISTENT]").await;
+        // On a person's own account administrators take rights away and give none.
+        let terms = |letters: &str| postern_app::GrantTerms {
+            reach: postern_app::GrantReach::Account,
+            rights: postern_types::Rights::parse(letters).expect("letters"),
+            send: postern_types::SendRights::NONE,
+            automap: true,
+            not_after: None,
+        };
+        let given = house.app().give(house.operator(), &address("support@example.org"), &address("carol@example.org"), terms("lr")).await;
+        assert!(matches!(given, Err(Refused::Denied(_))), "{given:?}");
+        house.revoke("support@example.org", "alice@example.org").await;
+        let shown = house.app().show_shared(house.operator(), &address("support@example.org")).await;
+        assert_eq!(shown.expect_err("no shared mailbox").to_string(), "There is no such shared mailbox");
+    }
+
+    /// There and back: nobody who was signed in before is signed in after, and old mail
+    /// programs find their UIDs.
+    async fn there_and_back_again(house: House) {
+        let (_alice, mut bob) = at_work(&house).await;
+        house.deliver("bob@example.org", LETTER).await;
+        let before = numbers(&mut bob, "INBOX").await;
+        bob.ok("SELECT INBOX", "* 1 EXISTS").await;
+        bob.ok(&format!("SUBSCRIBE {INBOX}"), "").await;
+        from_person(&house, "bob@example.org", &[]).await.expect("it is converted");
+        house.app().convert_to_person(house.operator(), &address("bob@example.org")).await.expect("and back");
+        house.app().set_password(house.operator(), &address("bob@example.org"), Secret::new(PASSWORD)).await.expect("a password");
+        bob.send(b"z1 FETCH 1 FLAGS\r\n").await;
+        assert_eq!(bob.closed().await, ["* BYE Your sign-in has ended"], "the password is the same, the credential is not");
+        let mut bob = house.imap_as("bob@example.org").await;
+        assert_eq!(numbers(&mut bob, "INBOX").await, before);
+        assert!(!bob.ok("LSUB \"\" *", "").await.has("Shared/"));
+        bob.no(&format!("SELECT {INBOX}"), "[NONEXISTENT]").await;
+    }
+
+    /// What can not be converted says why, and nothing of it happens.
+    async fn what_can_not_be_converted_stays(house: House) {
+        let (_alice, mut bob) = at_work(&house).await;
+        let text = |refused: Option<Refused>| refused.expect("refused").to_string();
+        let last = from_person(&house, "admin@example.org", &[]).await.err();
+        assert_eq!(text(last), "They are the last administrator, and the organisation needs one");
+        let admin = house.acting_as("admin@example.org").await;
+        let own = house.app().convert_from_person(&admin, &address("admin@example.org"), &[]).await.err();
+        assert_eq!(text(own), "Nobody makes their own mailbox shared; ask another administrator");
+        for (who, members) in [("support@example.org", &[][..]), ("nobody@example.org", &[]), ("bob@example.org", &["nobody@example.org"])] {
+            assert!(from_person(&house, who, members).await.is_err(), "{who}");
+        }
+        bob.ok("NOOP", "").await; // a member that is nobody undoes all of it
+        house.shared("postmaster@example.org").await;
+        let role = house.app().convert_to_person(house.operator(), &address("postmaster@example.org")).await.err();
+        assert_eq!(text(role), "postmaster@example.org belongs to no one person, so what has it stays shared");
+        let person = house.app().convert_to_person(house.operator(), &address("bob@example.org")).await.err();
+        assert_eq!(text(person), "There is no such shared mailbox");
+        house.app().remove_shared(house.operator(), &address("support@example.org")).await.expect("removed");
+        let removed = house.app().convert_to_person(house.operator(), &address("support@example.org")).await.err();
+        assert!(text(removed).contains("postern shared restore support@example.org"));
+    }
+}
