@@ -1,6 +1,11 @@
 //! The JSON documents of REST. Names are stable and in snake_case; dates are RFC 3339 in
 //! UTC; ids are short and say their kind. Documents of requests refuse unknown fields.
 
+mod access;
+
+pub(crate) use access::{AccessParameters, ExplainParameters};
+pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
+
 use postern_types::Secret;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;

@@ -101,23 +101,7 @@ impl Authority<'_, ManageGrants> {
 
     /// Grants of the account, by grantee.
     pub fn grants(&self) -> Result<Vec<GrantRow>, GateError> {
-        let account = self.of()?;
-        Ok(self.tx().all(&sql::GRANTS_OF_ACCOUNT, &[account.get().into()], |row| {
-            Ok(GrantRow {
-                id: GrantId::new(row.int(0)?)?,
-                grantee: PrincipalId::new(row.int(1)?)?,
-                grantee_address: row.opt_text(2)?.unwrap_or("(gone)").to_owned(),
-                grantee_kind: row.text(3)?.to_owned(),
-                reach: row.text(4)?.to_owned(),
-                mailbox: row.opt_text(5)?.or(row.opt_text(14)?).map(str::to_owned),
-                rights: Rights::from_bits(row.int(7)?),
-                send: SendRights { send_as: row.flag(8)?, send_on_behalf: row.flag(9)? },
-                automap: row.flag(10)?,
-                giver: row.text(11)?.to_owned(),
-                not_after: row.opt_int(12)?.map(Timestamp),
-                created: Timestamp(row.int(13)?),
-            })
-        })?)
+        Ok(grant_rows(self.tx(), self.of()?)?)
     }
 }
 
@@ -213,6 +197,26 @@ impl<D: DutyClass> Authority<'_, D> {
     }
 }
 
+/// Grants of an account as administration shows them, by grantee.
+pub(super) fn grant_rows(tx: &Tx<'_>, account: AccountId) -> Result<Vec<GrantRow>, StoreError> {
+    tx.all(&sql::GRANTS_OF_ACCOUNT, &[account.get().into()], |row| {
+        Ok(GrantRow {
+            id: GrantId::new(row.int(0)?)?,
+            grantee: PrincipalId::new(row.int(1)?)?,
+            grantee_address: row.opt_text(2)?.unwrap_or("(gone)").to_owned(),
+            grantee_kind: row.text(3)?.to_owned(),
+            reach: row.text(4)?.to_owned(),
+            mailbox: row.opt_text(5)?.or(row.opt_text(14)?).map(str::to_owned),
+            rights: Rights::from_bits(row.int(7)?),
+            send: SendRights { send_as: row.flag(8)?, send_on_behalf: row.flag(9)? },
+            automap: row.flag(10)?,
+            giver: row.text(11)?.to_owned(),
+            not_after: row.opt_int(12)?.map(Timestamp),
+            created: Timestamp(row.int(13)?),
+        })
+    })
+}
+
 /// One event for a grant: on which mailbox, where it is on one.
 pub(super) fn note_grant(
     tx: &Tx<'_>,
@@ -232,7 +236,7 @@ pub(super) fn note_grant(
     tx.record(caller, &Event { class: "A", action, account: Some(account), mailbox, detail })
 }
 
-/// Letters and send rights as the trail tells them.
+/// Letters, send rights and the end (in milliseconds since 1970) as the trail keeps them.
 pub(super) fn terms(grant: &GrantFact) -> String {
     let mut text = if grant.rights.is_empty() { "no letters".to_owned() } else { grant.rights.to_string() };
     if grant.send.send_as {
@@ -240,6 +244,9 @@ pub(super) fn terms(grant: &GrantFact) -> String {
     }
     if grant.send.send_on_behalf {
         text.push_str(" send-on-behalf");
+    }
+    if let Some(end) = grant.not_after {
+        text.push_str(&format!(" until {}", end.0));
     }
     text
 }

@@ -51,15 +51,17 @@ mod people;
 mod read;
 mod recount;
 mod remove;
+mod report;
 mod sign_in;
 mod tree;
+mod why;
 
 pub use access::Access;
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
     Authority, Collect, DutyClass, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared,
-    ReadAudit, Revoke, Suspend,
+    ReadAccount, ReadAudit, Revoke, Suspend,
 };
 pub use caller::{Caller, Epochs, Origin};
 pub use class::{
@@ -75,4 +77,6 @@ pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
 pub use read::{Changes, Counters, Entry, FetchRow, StoredBody};
 pub use remove::Expunged;
+pub use report::{AccessReport, PersonAccess, PersonGrant};
 pub use sign_in::{RootFacts, SignInFacts};
+pub use why::{Answer, Asked};
