@@ -457,7 +457,10 @@ pub struct AuditEvent {
     pub account: Option<String>,
     /// Name of the mailbox, while it exists.
     pub mailbox: Option<String>,
-    /// Whom or what it was done to, where that can name a person; nothing once erased.
+    /// It happened in a mailbox that is there no more.
+    pub mailbox_deleted: bool,
+    /// Whom or what it was done to, or where it came from, where that can name a person;
+    /// nothing once erased.
     pub subject: Option<String>,
     /// Letters, counts, UIDs.
     pub detail: String,

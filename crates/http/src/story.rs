@@ -44,10 +44,7 @@ fn deed(event: &AuditEvent) -> String {
     let detail = event.detail.as_str();
     // The group's address, or its number once that is erased.
     let group = event.subject.as_deref().unwrap_or(detail);
-    let place = match event.mailbox.as_deref() {
-        Some(mailbox) => format!("{mailbox} of {account}"),
-        None => format!("a deleted mailbox of {account}"),
-    };
+    let place = place(event, account);
     match event.action.as_str() {
         "domain.added" => format!("added the domain {detail}"),
         "domain.removed" => format!("removed the domain {detail}"),
@@ -83,6 +80,15 @@ fn deed(event: &AuditEvent) -> String {
     }
 }
 
+/// The mailbox by the name it has now, or the account.
+fn place(event: &AuditEvent, account: &str) -> String {
+    match event.mailbox.as_deref() {
+        Some(mailbox) => format!("{mailbox} of {account}"),
+        None if event.mailbox_deleted => format!("a deleted mailbox of {account}"),
+        None => account.to_owned(),
+    }
+}
+
 fn with(mechanism: &str) -> String {
     if mechanism.is_empty() { String::new() } else { format!(" with {mechanism}") }
 }
@@ -108,8 +114,7 @@ fn grantee_and_place(event: &AuditEvent, account: &str) -> (String, String) {
     if let Some((grantee, subtree)) = whom.strip_suffix(" and below").and_then(|text| text.split_once(" in ")) {
         return (grantee.to_owned(), format!("{subtree} and below of {account}"));
     }
-    let place = event.mailbox.as_deref().map_or_else(|| account.to_owned(), |name| format!("{name} of {account}"));
-    (whom.to_owned(), place)
+    (whom.to_owned(), place(event, account))
 }
 
 /// Letters with the role they are, send rights, and the end.
@@ -190,7 +195,7 @@ fn flags(detail: &str, place: &str) -> String {
 /// What has no sentence of its own yet still tells everything it holds.
 fn untold(action: &str, event: &AuditEvent, account: &str) -> String {
     let subject = event.subject.as_deref().map(|subject| format!(" {subject}")).unwrap_or_default();
-    let place = event.mailbox.as_deref().map_or_else(|| account.to_owned(), |name| format!("{name} of {account}"));
+    let place = place(event, account);
     let text = format!("{}{subject} in {place}", action.replace(['.', '-'], " "));
     if event.detail.is_empty() { text } else { format!("{text}: {}", event.detail) }
 }
@@ -211,6 +216,7 @@ mod tests {
             protocol: "imap".into(),
             account: Some("support@example.org".into()),
             mailbox: mailbox.map(str::to_owned),
+            mailbox_deleted: false,
             subject: subject.map(str::to_owned),
             detail: detail.into(),
         }
@@ -272,7 +278,13 @@ mod tests {
 
     #[test]
     fn a_mailbox_that_was_deleted_is_called_so() {
-        assert_eq!(deed(&event("mailbox.opened", None, None, "")), "opened a deleted mailbox of support@example.org");
+        let gone =
+            |action, subject, detail| AuditEvent { mailbox_deleted: true, ..event(action, None, subject, detail) };
+        assert_eq!(deed(&gone("mailbox.opened", None, "")), "opened a deleted mailbox of support@example.org");
+        assert_eq!(
+            deed(&gone("grant.given", Some("bob@example.org"), "lr")),
+            "gave bob@example.org the rights of a reader (lr) on a deleted mailbox of support@example.org"
+        );
         assert_eq!(
             deed(&event("mailbox.deleted", None, Some("Cases"), "")),
             "deleted Cases of support@example.org with its messages"

@@ -121,6 +121,7 @@ mod tests {
             protocol: "socket".into(),
             account: Some("support@example.org".into()),
             mailbox: None,
+            mailbox_deleted: false,
             subject: Some("alice@example.org".into()),
             detail: "lrswipkxte send-as".into(),
         }

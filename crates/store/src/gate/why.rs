@@ -71,7 +71,7 @@ impl Authority<'_, ReadAccount> {
             (Question::Mailbox(operation), Some(account)) => {
                 let found = facts::mailbox_named(self.tx(), account, &named(asked)?)?;
                 let mailbox = found.unwrap_or(facts::no_mailbox(account).map_err(StoreError::from)?);
-                let held = facts::judge(self.tx(), self.caller(), mailbox)?;
+                let held = facts::judge_at(self.tx(), self.caller().actor(), mailbox, self.tx().now())?;
                 held.allows(Operation::Lookup)?;
                 on_mailbox(self, &own, operation, mailbox)
             }
