@@ -150,6 +150,26 @@ impl Duty {
         }
     }
 
+    /// What allows it.
+    pub(crate) fn grounds(self) -> &'static [Ground] {
+        match self {
+            Duty::ReadAccount => &[Ground::TakesPart, Ground::Administers],
+            Duty::ManageSelf => &[Ground::IsTheirs],
+            Duty::ManageGrants | Duty::ManageCredentials => &[Ground::Owns, Ground::AdministersShared],
+            Duty::Revoke | Duty::ReadAudit => &[Ground::Owns, Ground::Administers],
+            Duty::Export => &[Ground::ReadsAll],
+            Duty::ManagePolicy
+            | Duty::Suspend
+            | Duty::ManagePeople
+            | Duty::ManageGroups
+            | Duty::ManageDomains
+            | Duty::ManageShared => &[Ground::Administers],
+            Duty::Deliver => &[Ground::Delivers],
+            Duty::Expire => &[Ground::Is(Job::Expiry)],
+            Duty::Collect => &[Ground::Is(Job::Collection)],
+        }
+    }
+
     /// Who could help, as it reads after "ask".
     pub(crate) fn whom_to_ask(self) -> &'static str {
         match self {
@@ -158,6 +178,63 @@ impl Duty {
                 "one of its administrators"
             }
             _ => "an administrator of the organisation",
+        }
+    }
+}
+
+/// What may allow a duty. Any one ground is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Administers the organisation.
+    Administers,
+    /// Administers the organisation, and the account is a shared one that is in use.
+    AdministersShared,
+    /// Holds `a` on the account as a whole.
+    Owns,
+    /// Holds anything on the account.
+    TakesPart,
+    /// The account is the person's own.
+    IsTheirs,
+    /// Holds `l`, `r` and `a` on the account as a whole.
+    ReadsAll,
+    /// Is the delivery job, and the account is in use.
+    Delivers,
+    /// Is this job.
+    Is(Job),
+}
+
+impl Ground {
+    fn holds(self, actor: &Actor, standing: &Standing, facts: &DutyFacts<'_>) -> bool {
+        match self {
+            Ground::Administers => standing.administers,
+            Ground::AdministersShared => standing.administers && facts.account.is_some_and(is_shared_in_use),
+            Ground::Owns => standing.whole.has(Letter::Administer),
+            Ground::TakesPart => standing.takes_part,
+            Ground::IsTheirs => standing.own,
+            Ground::ReadsAll => {
+                standing.whole.contains(Letter::Lookup | Letter::Read | Rights::from(Letter::Administer))
+            }
+            Ground::Delivers => {
+                *actor == Actor::Job(Job::Delivery)
+                    && facts.account.is_some_and(|account| account.state == AccountState::Active)
+            }
+            Ground::Is(job) => *actor == Actor::Job(job),
+        }
+    }
+
+    /// Whom it means, as it reads after "That is for".
+    pub(crate) fn whom(self) -> &'static str {
+        match self {
+            Ground::Administers => "administrators of the organisation",
+            Ground::AdministersShared => "administrators of the organisation (where it is shared)",
+            Ground::Owns => "owners of the account (a on all of it)",
+            Ground::TakesPart => "its delegates",
+            Ground::IsTheirs => "the person whose account it is",
+            Ground::ReadsAll => "owners of the account who read all of it (l, r and a)",
+            Ground::Delivers => "the delivery job, while the account is in use",
+            Ground::Is(Job::Expiry) => "the expiry job",
+            Ground::Is(Job::Collection) => "the collection job",
+            Ground::Is(_) => "a job of the house",
         }
     }
 }
@@ -180,29 +257,9 @@ struct Standing {
 /// [`account_verdict`]'s `valid_until`, except that [`Duty::ReadAccount`] also follows the
 /// ends of narrower grants.
 pub fn duty_verdict(actor: &Actor, duty: Duty, facts: &DutyFacts<'_>) -> Result<(), Denied> {
-    let allowed_to_job = |job| *actor == Actor::Job(job);
     let standing = standing(actor, facts);
     let is_asked_in_scope = facts.account.is_some() || duty.scope() != Scope::Account;
-    let allowed = match duty {
-        Duty::ReadAccount => standing.takes_part || standing.administers,
-        Duty::ManageSelf => standing.own,
-        Duty::ManageGrants | Duty::ManageCredentials => {
-            is_owner(&standing) || (standing.administers && facts.account.is_some_and(is_shared_in_use))
-        }
-        Duty::Revoke | Duty::ReadAudit => is_owner(&standing) || standing.administers,
-        Duty::Export => standing.whole.contains(Letter::Lookup | Letter::Read | Rights::from(Letter::Administer)),
-        Duty::ManagePolicy
-        | Duty::Suspend
-        | Duty::ManagePeople
-        | Duty::ManageGroups
-        | Duty::ManageDomains
-        | Duty::ManageShared => standing.administers,
-        Duty::Deliver => {
-            allowed_to_job(Job::Delivery) && facts.account.is_some_and(|account| account.state == AccountState::Active)
-        }
-        Duty::Expire => allowed_to_job(Job::Expiry),
-        Duty::Collect => allowed_to_job(Job::Collection),
-    };
+    let allowed = duty.grounds().iter().any(|ground| ground.holds(actor, &standing, facts));
     let is_about_account = facts.account.is_some() && duty.scope() != Scope::Organisation;
     let is_seen = standing.takes_part || standing.administers;
     if allowed && is_asked_in_scope {
@@ -212,10 +269,6 @@ pub fn duty_verdict(actor: &Actor, duty: Duty, facts: &DutyFacts<'_>) -> Result<
     } else {
         Err(Denied::NotYours { duty })
     }
-}
-
-fn is_owner(standing: &Standing) -> bool {
-    standing.whole.has(Letter::Administer)
 }
 
 fn is_shared_in_use(account: AccountFacts) -> bool {

@@ -45,6 +45,10 @@ pub struct Explanation {
     pub answer: String,
     /// "Alice is a delegate with full access (grant 12, via group team@example.org)."
     pub because: Vec<String>,
+    /// The answer itself.
+    pub allowed: bool,
+    /// The nearest moment at which what was found changes with the facts unchanged.
+    pub valid_until: Option<Timestamp>,
 }
 
 /// One sentence a line.
@@ -60,16 +64,29 @@ impl fmt::Display for Explanation {
 pub fn explain(actor: &Actor, operation: Operation, verdict: &Verdict, names: &dyn Names) -> Explanation {
     let who = capitalised(&names.actor(actor));
     let verb = operation.verb();
-    let answer = match verdict.allows(operation) {
+    let outcome = verdict.allows(operation);
+    let answer = match outcome {
         Ok(_) => format!("{who} may {verb} here."),
         Err(Denied::Hidden) => format!("{who} may not {verb} here, and is told that there is no such mailbox."),
         Err(_) => format!("{who} may not {verb} here: that needs {}.", operation.needs()),
     };
-    let mut because: Vec<String> = verdict.reasons.iter().map(|reason| sentence(&who, reason, names)).collect();
-    if let Some(end) = verdict.valid_until {
-        because.push(format!("This changes at {}.", names.time(end)));
+    Explanation::of(answer, outcome.is_ok(), &who, &verdict.reasons, verdict.valid_until, names)
+}
+
+impl Explanation {
+    /// Puts the reasons into words, and the moment at which they change.
+    pub(crate) fn of(
+        answer: String,
+        allowed: bool,
+        who: &str,
+        reasons: &[Reason],
+        valid_until: Option<Timestamp>,
+        names: &dyn Names,
+    ) -> Self {
+        let mut because: Vec<String> = reasons.iter().map(|reason| sentence(who, reason, names)).collect();
+        because.extend(valid_until.map(|end| format!("This changes at {}.", names.time(end))));
+        Explanation { answer, because, allowed, valid_until }
     }
-    Explanation { answer, because }
 }
 
 fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {
@@ -100,12 +117,20 @@ fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {
         Reason::OperatorWithoutMail => "Operators administer and never read mail.".to_owned(),
         Reason::Job(job) => format!("The {} job holds what its task needs and nothing else.", job.name()),
         Reason::CredentialWithoutScope => "The credential has no scope here.".to_owned(),
+        Reason::Administers => format!("{who} administers the organisation."),
+        Reason::Operates => "Operators administer the organisation, from the machine itself.".to_owned(),
+        Reason::OnlyInParts { grants } => {
+            format!("{who} has grants on parts of this account ({grants}), and none on all of it.")
+        }
+        Reason::NoSendRight { grants } => {
+            format!("{who} has grants on this account ({grants}), and none gives a right to send.")
+        }
         Reason::FactsDisagree => "What is known of them contradicts itself, so nothing is held.".to_owned(),
     }
 }
 
 /// As a sentence begins; an address stays as it is written.
-fn capitalised(text: &str) -> String {
+pub(crate) fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {
         Some(first) if !text.contains('@') => first.to_uppercase().chain(characters).collect(),

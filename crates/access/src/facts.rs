@@ -88,6 +88,11 @@ impl GrantFact {
     }
 }
 
+/// Does an account with these grants of one person appear under `Shared/` by itself?
+pub fn is_automapped(grants: &[GrantFact], now: Timestamp) -> bool {
+    grants.iter().any(|grant| grant.automap && grant.is_live(now))
+}
+
 /// What decides on one mailbox.
 #[derive(Debug, Clone)]
 pub struct MailboxFacts<'a> {

@@ -19,19 +19,24 @@ mod facts;
 mod giving;
 mod mailbox;
 mod operation;
+mod question;
 mod reason;
 mod role;
 mod sending;
 mod sign_in;
+mod why;
 
 pub use actor::{Actor, Job};
 pub use denied::Denied;
 pub use duty::{Duty, Scope, duty_verdict, takes_part};
 pub use explain::{Explanation, Names, PlainNames, explain};
-pub use facts::{AccountFacts, AccountKind, AccountState, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach};
+pub use facts::{
+    AccountFacts, AccountKind, AccountState, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach, is_automapped,
+};
 pub use giving::{Gift, gained, gift_limit, gift_limit_at, granted_at, mailbox_rights_of, may_give};
 pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
 pub use operation::{Need, Operation};
+pub use question::{Manner, Question, QuestionError};
 pub use reason::Reason;
 pub use role::{Role, RoleError};
 pub use sending::{Accepted, SendDenied, Submission, Usable, Voice, may_submit, voice};
@@ -39,3 +44,4 @@ pub use sign_in::{
     DirectSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason, SignInVerdict,
     Transport, sign_in_verdict,
 };
+pub use why::{explain_duty, explain_sending};

@@ -74,7 +74,7 @@ pub(crate) fn is_own(person: PersonId, account: AccountFacts) -> bool {
 }
 
 /// Why this person holds nothing on this account, whatever was granted.
-fn obstacles(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -> Vec<Reason> {
+pub(crate) fn obstacles(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -> Vec<Reason> {
     let mut reasons = Vec::new();
     match person {
         Some(person) if person.id == id => {
@@ -84,11 +84,7 @@ fn obstacles(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -
         }
         _ => reasons.push(Reason::FactsDisagree),
     }
-    match account.state {
-        AccountState::Active => {}
-        AccountState::Suspended => reasons.push(Reason::AccountSuspended),
-        AccountState::Removed => reasons.push(Reason::AccountRemoved),
-    }
+    reasons.extend(Reason::of_state(account));
     reasons
 }
 
@@ -145,17 +141,9 @@ pub(crate) fn protected(account: AccountFacts, rights: Rights) -> Rights {
 fn grant_reasons(combination: &Combination<'_>, now: Timestamp) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = combination
         .here()
-        .map(|(fit, grant)| match (grant.not_after, combination.outweighed_by(fit, grant, now)) {
-            (Some(at), _) if !grant.is_live(now) => Reason::Ended { grant: grant.id, at },
-            (_, Some(by)) => Reason::Outweighed { grant: grant.id, by },
-            (not_after, None) => Reason::Granted {
-                grant: grant.id,
-                via: grant.via,
-                reach: grant.reach.clone(),
-                rights: grant.rights,
-                send: grant.send,
-                not_after,
-            },
+        .map(|(fit, grant)| match combination.outweighed_by(fit, grant, now) {
+            Some(by) if grant.is_live(now) => Reason::Outweighed { grant: grant.id, by },
+            _ => Reason::of_grant(grant, now),
         })
         .collect();
     if !reasons.iter().any(|reason| matches!(reason, Reason::Granted { .. })) {

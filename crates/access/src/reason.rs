@@ -1,6 +1,6 @@
 //! Reasons: what made a verdict, as data; `explain` puts them into words.
 
-use crate::{Job, Reach};
+use crate::{AccountFacts, AccountState, GrantFact, Job, Reach};
 use postern_types::{GrantId, GroupId, Rights, SendRights, Timestamp};
 use std::fmt;
 
@@ -65,8 +65,48 @@ pub enum Reason {
     Job(Job),
     /// The credential has no scope here.
     CredentialWithoutScope,
+    /// The person administers the organisation, which is what the duty asks about.
+    Administers,
+    /// The operator administers the organisation.
+    Operates,
+    /// Grants exist on parts of the account, and none on all of it.
+    OnlyInParts {
+        /// How many still count.
+        grants: usize,
+    },
+    /// Grants exist on the account, and none gives a right to send.
+    NoSendRight {
+        /// How many still count.
+        grants: usize,
+    },
     /// The facts contradict each other, so nothing is held.
     FactsDisagree,
+}
+
+impl Reason {
+    /// What the state of an account says, where it is not in use.
+    pub(crate) fn of_state(account: AccountFacts) -> Option<Reason> {
+        match account.state {
+            AccountState::Active => None,
+            AccountState::Suspended => Some(Reason::AccountSuspended),
+            AccountState::Removed => Some(Reason::AccountRemoved),
+        }
+    }
+
+    /// A grant that no other one outweighs: it counts, or it has ended.
+    pub(crate) fn of_grant(grant: &GrantFact, now: Timestamp) -> Reason {
+        match grant.not_after {
+            Some(at) if !grant.is_live(now) => Reason::Ended { grant: grant.id, at },
+            not_after => Reason::Granted {
+                grant: grant.id,
+                via: grant.via,
+                reach: grant.reach.clone(),
+                rights: grant.rights,
+                send: grant.send,
+                not_after,
+            },
+        }
+    }
 }
 
 /// By number, for logs. People are given [`crate::explain`].
@@ -90,6 +130,10 @@ impl fmt::Display for Reason {
             Reason::OperatorWithoutMail => f.write_str("operator, who holds no mail right"),
             Reason::Job(job) => write!(f, "{} job", job.name()),
             Reason::CredentialWithoutScope => f.write_str("credential without scope here"),
+            Reason::Administers => f.write_str("administrator"),
+            Reason::Operates => f.write_str("operator"),
+            Reason::OnlyInParts { grants } => write!(f, "{grants} grants, none on the whole account"),
+            Reason::NoSendRight { grants } => write!(f, "{grants} grants, none gives a right to send"),
             Reason::FactsDisagree => f.write_str("facts disagree"),
         }
     }

@@ -9,6 +9,7 @@ mod acl;
 mod admin;
 mod delivery;
 mod directory;
+mod explain;
 mod fetch;
 mod house;
 mod hub;
@@ -28,6 +29,7 @@ pub use acl::ListedRights;
 pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedView};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
+pub use explain::{Someone, Target, WhyQuery};
 pub use fetch::{Encode, FetchChunk, FetchNeeds, Fetched};
 pub use house::{House, HouseOptions};
 pub use hub::Watch;
@@ -41,9 +43,9 @@ pub use session::Session;
 pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
 
-pub use postern_access::{Denied, Role};
+pub use postern_access::{AccountKind, AccountState, Denied, Question, Role, Voice};
 pub use postern_store::{
-    AccountRow, AclEntry, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange,
-    FlagsChanged, FlagsKey, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, RightsChange,
-    Rule, SharedChange, Stored,
+    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry,
+    Expunged, FlagChange, FlagsChanged, FlagsKey, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
+    MemberRow, PersonAccess, PersonGrant, RightsChange, Rule, SharedChange, Stored,
 };

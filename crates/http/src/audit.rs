@@ -24,6 +24,7 @@ fn shown(row: AuditRow) -> AuditEvent {
         protocol: row.protocol,
         account: row.account,
         mailbox: row.mailbox,
+        mailbox_deleted: row.mailbox_deleted,
         subject: row.personal,
         detail: row.detail,
     }

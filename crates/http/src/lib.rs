@@ -8,6 +8,7 @@
 //! connection of the administration socket. A connection without it may ask for health and
 //! for the description, and for nothing else.
 
+mod access;
 mod audit;
 mod delegates;
 mod dispatch;
@@ -21,6 +22,7 @@ mod persons;
 mod problem;
 mod route;
 mod shared;
+mod story;
 mod table;
 mod time;
 
@@ -28,5 +30,6 @@ pub use dispatch::{Answered, PeerUid, call, router};
 pub use openapi::description;
 pub use problem::Kind;
 pub use route::{Route, Verb, Who};
+pub use story::line;
 pub use table::ROUTES;
 pub use time::{parse_date, show_date};

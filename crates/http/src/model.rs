@@ -1,8 +1,11 @@
 //! The JSON documents of REST. Names are stable and in snake_case; dates are RFC 3339 in
 //! UTC; ids are short and say their kind. Documents of requests refuse unknown fields.
 
+mod access;
 mod shared;
 
+pub(crate) use access::{AccessParameters, ExplainParameters};
+pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
 
 use postern_types::Secret;
@@ -462,7 +465,10 @@ pub struct AuditEvent {
     pub account: Option<String>,
     /// Name of the mailbox, while it exists.
     pub mailbox: Option<String>,
-    /// Whom or what it was done to, where that can name a person; nothing once erased.
+    /// It happened in a mailbox that is there no more.
+    pub mailbox_deleted: bool,
+    /// Whom or what it was done to, or where it came from, where that can name a person;
+    /// nothing once erased.
     pub subject: Option<String>,
     /// Letters, counts, UIDs.
     pub detail: String,

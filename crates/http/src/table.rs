@@ -5,15 +5,15 @@
 //! which each succeeds; a test plays it.
 
 use crate::model::{
-    AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegate, Delegates, DomainWithRecords, Domains, FromPerson,
-    GroupWithMembers, Groups, Health, Made, Membership, NewDomain, NewGroup, NewPassword, NewPerson, NewShared,
-    PasswordSet, Person, Persons, ProblemKind, Removed, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates,
-    Suspension, TakenBack, Terms,
+    AccessReport, AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegate, Delegates, DomainWithRecords, Domains,
+    Explained, FromPerson, GroupWithMembers, Groups, Health, Made, Membership, NewDomain, NewGroup, NewPassword,
+    NewPerson, NewShared, PasswordSet, Person, Persons, ProblemKind, Removed, Shared, SharedMailboxes, SharedSettings,
+    SharedWithDelegates, Suspension, TakenBack, Terms,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
-use crate::{audit, delegates, domains, groups, health, openapi, persons, problem, shared};
+use crate::{access, audit, delegates, domains, groups, health, openapi, persons, problem, shared};
 use postern_access::Duty;
 
 const PEOPLE: Who = Who::Has(Duty::ManagePeople);
@@ -208,6 +208,31 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/shared/support@example.org/delegates")
         .gives::<Delegates>(200)
         .absent("There is no shared mailbox {address}"),
+    // Who may do what, and why.
+    route(Get, "/api/v1/shared/{address}/access", "report.access", Who::Has(Duty::ReadAudit), to!(access::report))
+        .says(
+            "Every person who can do anything in a shared mailbox, by whichever grant, with the letters they hold, \
+             and those who no longer can. For whoever reads its trail.",
+        )
+        .at("/api/v1/shared/support@example.org/access")
+        .query(&[("at", "At this later moment, with the grants as they are now (RFC 3339).")])
+        .gives::<AccessReport>(200)
+        .absent("There is no shared mailbox {address}"),
+    route(Get, "/api/v1/explain", "explain", Who::Has(Duty::ReadAudit), to!(access::explain))
+        .says(
+            "May this actor do this, and why or why not. For whoever reads the trail there; everybody may ask about \
+             themselves.",
+        )
+        .at("/api/v1/explain?actor=alice@example.org&verb=expunge&target=support@example.org/Archive")
+        .query(&[
+            ("actor", "Who would act: a person's address, `operator`, or a job such as `delivery`."),
+            ("verb", "What they would do, by its name in the matrix or an IMAP command."),
+            ("target", "An account, a mailbox as in `support@example.org/INBOX`, or `organisation`."),
+            ("at", "At this later moment, with the grants as they are now (RFC 3339)."),
+        ])
+        .gives::<Explained>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account or mailbox"),
     route(
         Delete,
         "/api/v1/shared/{address}/delegates/{grantee}",

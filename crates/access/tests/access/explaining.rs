@@ -1,7 +1,10 @@
 //! "Who could see this message, and why?", answered in words.
 
 use crate::house::*;
-use postern_access::{Actor, GrantFact, Names, Operation, PlainNames, Reach, explain, mailbox_verdict};
+use postern_access::{
+    AccountFacts, AccountState, Actor, Duty, DutyFacts, GrantFact, Job, Manner, Names, Operation, PersonFacts,
+    PlainNames, Reach, duty_verdict, explain, explain_duty, explain_sending, mailbox_verdict, voice,
+};
 use postern_types::{GroupId, MailboxId, Rights, SendRights, Timestamp};
 
 /// Names as the organisation knows them.
@@ -81,4 +84,114 @@ fn a_stranger_and_an_operator() {
         "Operator (uid 0) may not read messages here, and is told that there is no such mailbox.\n  \
          Operators administer and never read mail."
     );
+}
+
+fn told_duty(actor: &Actor, duty: Duty, facts: &DutyFacts<'_>) -> String {
+    explain_duty(actor, duty, facts, &Organisation).to_string()
+}
+
+#[test]
+fn an_owner_and_a_delegate_about_a_duty() {
+    let alice_is = Actor::Person(alice());
+    let owner = [GrantFact { not_after: Some(LATER), ..grant(12, Rights::ALL) }];
+    let facts = duty_facts(support(), Some(person(alice())), &owner);
+    assert_eq!(
+        told_duty(&alice_is, Duty::ManageGrants, &facts),
+        "alice@example.org may manage the delegates of this mailbox.\n  \
+         alice@example.org is a delegate as owner (grant 12, until 2026-12-31 18:00).\n  \
+         This changes at 2026-12-31 18:00."
+    );
+    let editor = [GrantFact { reach: Reach::Mailbox(inbox_of(support())), ..grant(12, letters("lra")) }];
+    let facts = duty_facts(support(), Some(person(alice())), &editor);
+    assert_eq!(
+        told_duty(&alice_is, Duty::ManageGrants, &facts),
+        "alice@example.org may not manage the delegates of this mailbox.\n  \
+         alice@example.org has grants on parts of this account (1), and none on all of it.\n  \
+         That is for owners of the account (a on all of it) and administrators of the organisation (where it is shared)."
+    );
+}
+
+#[test]
+fn an_administrator_and_an_operator_about_a_duty() {
+    let admin = PersonFacts { admin: true, ..person(alice()) };
+    let facts = duty_facts(support(), Some(admin), &[]);
+    assert_eq!(
+        told_duty(&Actor::Person(alice()), Duty::ManageGrants, &facts),
+        "alice@example.org may manage the delegates of this mailbox.\n  \
+         alice@example.org administers the organisation."
+    );
+    assert_eq!(
+        told_duty(&Actor::Person(alice()), Duty::Export, &facts),
+        "alice@example.org may not export this mailbox.\n  \
+         alice@example.org administers the organisation.\n  \
+         That is for owners of the account who read all of it (l, r and a)."
+    );
+    let nobody = DutyFacts { account: None, ..duty_facts(support(), None, &[]) };
+    assert_eq!(
+        told_duty(&operator(), Duty::ManagePeople, &nobody),
+        "Operator (uid 0) may manage people.\n  Operators administer the organisation, from the machine itself."
+    );
+    let facts = DutyFacts { account: None, ..duty_facts(support(), Some(person(alice())), &[]) };
+    assert_eq!(
+        told_duty(&Actor::Person(alice()), Duty::ManagePeople, &facts),
+        "alice@example.org may not manage people.\n  That is for administrators of the organisation."
+    );
+}
+
+/// Send rights are of the address, so a grant on one mailbox gives them as well.
+#[test]
+fn sending_is_explained_by_every_grant_that_gives_it() {
+    let narrow = GrantFact {
+        reach: Reach::Mailbox(inbox_of(support())),
+        send: SendRights { send_as: false, send_on_behalf: true },
+        ..grant(12, Rights::READER)
+    };
+    let ended = GrantFact {
+        via: Some(group(20)),
+        send: SendRights { send_as: true, send_on_behalf: false },
+        not_after: Some(EARLIER),
+        ..grant(11, Rights::NONE)
+    };
+    let grants = [ended, narrow, grant(10, Rights::ALL)];
+    let facts = duty_facts(support(), Some(person(alice())), &grants);
+    let told = |manner| explain_sending(&Actor::Person(alice()), manner, &facts, &Organisation).to_string();
+    let because = "alice@example.org is a delegate as reader who sends on its behalf in INBOX alone (grant 12).\n  \
+                   Grant 11 ended at 2026-12-31 18:00.";
+    let may = "alice@example.org may send on behalf of this mailbox.\n  ";
+    let may_not = "alice@example.org may not send as this mailbox.\n  ";
+    assert_eq!(told(Manner::OnBehalf), format!("{may}{because}"));
+    assert_eq!(told(Manner::As), format!("{may_not}{because}"));
+
+    let facts = duty_facts(support(), Some(person(alice())), &grants[2..]);
+    assert_eq!(
+        explain_sending(&Actor::Person(alice()), Manner::As, &facts, &Organisation).to_string(),
+        "alice@example.org may not send as this mailbox.\n  \
+         alice@example.org has grants on this account (1), and none gives a right to send."
+    );
+}
+
+/// Whoever asks is never left without a reason.
+#[test]
+fn no_answer_is_without_a_reason() {
+    let suspended = AccountFacts { state: AccountState::Suspended, ..support() };
+    let grants = [grant(1, Rights::ALL)];
+    let mut actors = vec![Actor::Person(alice()), credential(), operator()];
+    actors.extend(Job::ALL.map(Actor::Job));
+    for account in [support(), suspended, own_account(alice())] {
+        for held in [&grants[..], &[]] {
+            let facts = duty_facts(account, Some(person(alice())), held);
+            for actor in &actors {
+                for duty in Duty::ALL {
+                    let told = explain_duty(actor, duty, &facts, &PlainNames);
+                    assert_eq!(told.allowed, duty_verdict(actor, duty, &facts).is_ok());
+                    assert!(!told.because.is_empty(), "{actor} {}", duty.name());
+                }
+                for manner in Manner::ALL {
+                    let told = explain_sending(actor, manner, &facts, &PlainNames);
+                    assert_eq!(told.allowed, manner.is_within(voice(actor, &facts)));
+                    assert!(!told.because.is_empty(), "{actor} {}", manner.name());
+                }
+            }
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `postern audit`: the trail, told so that each line reads as a sentence.
 
 use super::clock;
-use super::dates::{self, When, seconds};
+use super::dates::{self, When};
 use super::failure::Failure;
 use super::output::{Said, plain};
 use super::transport::{Client, segment};
@@ -44,14 +44,20 @@ pub struct List {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
+    /// Tell them in the order in which they happened
+    #[arg(long)]
+    oldest_first: bool,
 }
 
 pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
     let later = |name: &str| Err(unbuilt::command(name, "postern audit list shows the trail"));
     match verb {
         Verb::List(list) => {
-            let page: AuditPage = client.get(&list.target()).await?;
-            Ok(Said::new(told(&page), &page))
+            let mut page: AuditPage = client.get(&list.target()).await?;
+            if list.oldest_first {
+                page = reversed(page);
+            }
+            Ok(Said::new(told(&page, list.oldest_first), &page))
         }
         Verb::Export(_) => later("audit export"),
         Verb::Verify(_) => later("audit verify"),
@@ -75,77 +81,28 @@ impl List {
     }
 }
 
-fn told(page: &AuditPage) -> String {
+/// The same events in the order in which they happened.
+fn reversed(mut page: AuditPage) -> AuditPage {
+    page.events.reverse();
+    page
+}
+
+fn told(page: &AuditPage, oldest_first: bool) -> String {
     if page.events.is_empty() {
         return "The trail has nothing like that.\n".to_owned();
     }
     let mut text: String = page.events.iter().map(line).collect();
+    let (count, order) = (page.events.len(), if oldest_first { "oldest first" } else { "newest first" });
+    text.push_str(&format!("{count} {}, {order}.\n", if count == 1 { "event" } else { "events" }));
     if let Some(before) = &page.next_before {
         text.push_str(&format!("Next: older ones: postern audit list --before {before}, with the same flags\n"));
     }
     text
 }
 
-/// One event as a line: when, who, what, and by which way.
+/// One event as a line. What people wrote stays on it, and does not draw on the terminal.
 fn line(event: &AuditEvent) -> String {
-    let way = match event.peer.as_deref() {
-        Some(peer) => format!("{} from {peer}", event.protocol),
-        None => event.protocol.clone(),
-    };
-    let actor = event.actor.clone().unwrap_or_else(|| format!("someone erased ({})", event.actor_kind));
-    plain(&format!("{}  {actor} {} ({way})", seconds(&event.at), deed(event))) + "\n"
-}
-
-/// What was done, as it reads after who did it.
-fn deed(event: &AuditEvent) -> String {
-    let account = event.account.as_deref().unwrap_or("an account that is gone");
-    let subject = event.subject.as_deref().unwrap_or(account);
-    let detail = event.detail.as_str();
-    // The group's address, or its number once that is erased.
-    let group = event.subject.as_deref().unwrap_or(detail);
-    let place = match event.mailbox.as_deref() {
-        Some(mailbox) => format!("{mailbox} of {account}"),
-        None => account.to_owned(),
-    };
-    let with_detail = |text: String| if detail.is_empty() { text } else { format!("{text}: {detail}") };
-    match event.action.as_str() {
-        "domain.added" => format!("added the domain {detail}"),
-        "domain.removed" => format!("removed the domain {detail}"),
-        "person.added" if detail == "admin" => format!("added the administrator {subject}"),
-        "person.added" => format!("added {subject}"),
-        "person.password-set" => format!("set the password of {account}"),
-        "person.suspended" => format!("suspended {account}"),
-        "person.resumed" => format!("let {account} back"),
-        "group.added" => format!("made the group {subject}"),
-        "group.member-added" => format!("added {account} to {group}"),
-        "group.member-removed" => format!("took {account} out of {group}"),
-        "group.removed" => format!("removed the group {group}"),
-        "shared.added" => format!("made the shared mailbox {subject}"),
-        "shared.alias-added" => format!("gave {account} the address {subject}"),
-        "shared.alias-removed" => format!("took the address {subject} from {account}"),
-        "shared.set" => with_detail(format!("changed settings of {account}")),
-        "shared.removed" => format!("removed the shared mailbox {subject}"),
-        "shared.restored" => format!("brought the shared mailbox {subject} back"),
-        "shared.deleted" => format!("deleted the shared mailbox {subject} for good, 30 days after it was removed"),
-        "shared.converted-to-person" => with_detail(format!("made the shared mailbox {subject} a person's own")),
-        "shared.converted-from-person" => with_detail(format!("made the private mailbox of {subject} shared")),
-        "grant.given" => format!("gave {subject} {detail} on {place}"),
-        "grant.revoked" => format!("took back what {subject} held on {place}"),
-        "sign-in.accepted" => with_detail(format!("signed in to {account}")),
-        "sign-in.failed" => with_detail(format!("failed to sign in to {account}")),
-        "mailbox.opened" => with_detail(format!("opened {place}")),
-        "mailbox.created" => format!("created {}", event.subject.as_deref().unwrap_or(&place)),
-        "message.added" => with_detail(format!("added a message to {place}")),
-        "message.expunged" => with_detail(format!("expunged from {place}")),
-        "message.copied" => with_detail(format!("copied into {place}")),
-        "message.moved" => with_detail(format!("moved into {place}")),
-        "flags.changed" => with_detail(format!("changed flags in {place}")),
-        // What has no sentence of its own yet still tells everything it holds.
-        action => {
-            let subject = event.subject.as_deref().map(|subject| format!(" {subject}")).unwrap_or_default();
-            with_detail(format!("{}{subject} in {place}", action.replace(['.', '-'], " ")))
-        }
-    }
+    plain(&postern_http::line(event)) + "\n"
 }
 
 #[cfg(test)]
@@ -164,37 +121,29 @@ mod tests {
             protocol: "socket".into(),
             account: Some("support@example.org".into()),
             mailbox: None,
+            mailbox_deleted: false,
             subject: Some("alice@example.org".into()),
             detail: "lrswipkxte send-as".into(),
         }
     }
 
     #[test]
-    fn a_line_reads_as_a_sentence() {
-        assert_eq!(
-            line(&event("grant.given")),
-            "2026-11-22T21:00:03Z  operator(0) gave alice@example.org lrswipkxte send-as on support@example.org (socket)\n"
+    fn a_page_says_which_way_it_is_read() {
+        let (first, second) = (event("shared.added"), event("grant.given"));
+        let page = |next_before| AuditPage { events: vec![second.clone(), first.clone()], next_before };
+        let text = told(&page(None), false);
+        assert!(
+            text.ends_with(" made the shared mailbox alice@example.org (socket)\n2 events, newest first.\n"),
+            "{text}"
         );
-        let opened = AuditEvent {
-            actor: Some("alice@example.org".into()),
-            peer: Some("127.0.0.1".into()),
-            protocol: "imap".into(),
-            mailbox: Some("INBOX".into()),
-            subject: None,
-            detail: "read-only".into(),
-            ..event("mailbox.opened")
-        };
-        assert_eq!(
-            line(&opened),
-            "2026-11-22T21:00:03Z  alice@example.org opened INBOX of support@example.org: read-only (imap from 127.0.0.1)\n"
+        let text = told(&reversed(page(None)), true);
+        assert!(text.ends_with("send-as on support@example.org (socket)\n2 events, oldest first.\n"), "{text}");
+        let text = told(&page(Some("evt_3".into())), false);
+        assert!(
+            text.contains("2 events, newest first.\nNext: older ones: postern audit list --before evt_3"),
+            "{text}"
         );
-    }
-
-    #[test]
-    fn what_is_erased_or_new_is_told_all_the_same() {
-        let erased = AuditEvent { actor: None, subject: None, ..event("grant.revoked") };
-        assert!(line(&erased).contains("someone erased (operator) took back what support@example.org held"));
-        assert!(line(&event("key.rotated")).contains("key rotated alice@example.org in support@example.org: lrswi"));
+        assert_eq!(told(&AuditPage { events: vec![], next_before: None }, false), "The trail has nothing like that.\n");
     }
 
     /// What someone wrote must not draw on the terminal of whoever reads the trail.

@@ -158,7 +158,7 @@ fn sentence(shared: &Address, delegate: &Delegate) -> String {
 }
 
 /// What part of the account a grant covers; nothing for all of it.
-fn place(delegate: &Delegate) -> Option<String> {
+pub(super) fn place(delegate: &Delegate) -> Option<String> {
     let name = delegate.mailbox.as_deref()?;
     Some(if delegate.reach == "subtree" { format!("{name} and below") } else { name.to_owned() })
 }
@@ -184,15 +184,20 @@ pub(super) fn is_owned(delegates: &[Delegate]) -> bool {
     delegates.iter().any(|delegate| delegate.reach == "account" && delegate.rights.contains('a'))
 }
 
+/// Send rights, as a cell of a table.
+pub(super) fn sending(send_as: bool, send_on_behalf: bool) -> &'static str {
+    match (send_as, send_on_behalf) {
+        (true, true) => "as, on behalf",
+        (true, false) => "as",
+        (false, true) => "on behalf",
+        (false, false) => "-",
+    }
+}
+
 /// The delegates of a shared mailbox as a table.
 pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
     let rows = delegates.iter().map(|delegate| {
-        let send = match (delegate.send_as, delegate.send_on_behalf) {
-            (true, true) => "as, on behalf",
-            (true, false) => "as",
-            (false, true) => "on behalf",
-            (false, false) => "-",
-        };
+        let send = sending(delegate.send_as, delegate.send_on_behalf);
         let rights = match &delegate.role {
             Some(role) => format!("{} ({role})", delegate.rights),
             None => delegate.rights.clone(),

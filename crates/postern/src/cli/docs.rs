@@ -34,6 +34,10 @@ fn page() -> String {
     for noun in nouns.get_subcommands().filter(|noun| !noun.is_hide_set()) {
         let about = noun.get_about().map(ToString::to_string).unwrap_or_default();
         text.push_str(&format!("\n## postern {}\n\n{about}.\n", noun.get_name()));
+        if !noun.has_subcommands() {
+            let name = format!("postern {}", noun.get_name());
+            text.push_str(&format!("\n{}", block(noun.clone().bin_name(name), false)));
+        }
         for verb in noun.get_subcommands().filter(|verb| !verb.is_hide_set()) {
             let name = format!("postern {} {}", noun.get_name(), verb.get_name());
             let help = block(verb.clone().bin_name(name.clone()), false);

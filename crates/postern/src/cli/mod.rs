@@ -12,12 +12,14 @@ mod delegate;
 #[cfg(test)]
 mod docs;
 mod domain;
+mod explain;
 mod failure;
 mod group;
 mod locate;
 mod output;
 pub(crate) mod password;
 mod person;
+mod report;
 mod settings;
 mod shared;
 mod size;
@@ -52,6 +54,11 @@ pub enum Noun {
     /// Who works in a shared mailbox, and what they may do there
     #[command(subcommand)]
     Delegate(delegate::Verb),
+    /// May this actor do this, and why or why not
+    Explain(explain::Args),
+    /// Reports: who can do what
+    #[command(subcommand)]
+    Report(report::Verb),
     /// The trail: who did what, and when
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -97,6 +104,8 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Group(verb) => group::run(verb, client).await,
         Noun::Shared(verb) => shared::run(verb, client).await,
         Noun::Delegate(verb) => delegate::run(verb, client).await,
+        Noun::Explain(args) => explain::run(args, client).await,
+        Noun::Report(verb) => report::run(verb, client).await,
         Noun::Audit(verb) => audit::run(verb, client).await,
         Noun::Login(_) => Err(unbuilt::command("login", unbuilt::SOCKET)),
         Noun::Logout(_) => Err(unbuilt::command("logout", unbuilt::SOCKET)),

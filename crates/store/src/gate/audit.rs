@@ -66,6 +66,8 @@ pub struct AuditRow {
     pub account: Option<String>,
     /// Name of the mailbox, while it exists.
     pub mailbox: Option<String>,
+    /// It happened in a mailbox that is there no more.
+    pub mailbox_deleted: bool,
     /// The public part of what it was done to.
     pub detail: String,
     /// The personal part; `None` once erased.
@@ -244,6 +246,7 @@ impl Authority<'_, super::authority::ReadAudit> {
                     protocol,
                     account: row.opt_text(10)?.map(str::to_owned),
                     mailbox: row.opt_text(11)?.map(str::to_owned),
+                    mailbox_deleted: row.opt_int(7)?.is_some() && row.opt_text(11)?.is_none(),
                     detail,
                 })
             },

@@ -7,7 +7,7 @@ use super::people::add_person_row;
 use crate::statements::people as sql;
 use crate::{StoreError, Tx};
 use postern_access::{Actor, Duty, DutyFacts};
-use postern_types::{AccountId, Address, Domain, Secret};
+use postern_types::{AccountId, Address, Domain, Secret, Timestamp};
 use std::marker::PhantomData;
 
 mod sealed {
@@ -55,6 +55,8 @@ duties! {
     Collect;
     /// The trail.
     ReadAudit;
+    /// An account's being there.
+    ReadAccount;
 }
 
 /// Duty `D` on one account or the organisation, allowed to one actor until the transaction
@@ -115,18 +117,29 @@ pub(super) fn with_duty_facts<T>(
     account: Option<AccountId>,
     judge: impl FnOnce(&DutyFacts<'_>) -> T,
 ) -> Result<T, StoreError> {
+    with_duty_facts_at(tx, caller.actor(), account, tx.now(), judge)
+}
+
+/// The same about any actor and moment.
+pub(super) fn with_duty_facts_at<T>(
+    tx: &Tx<'_>,
+    actor: &Actor,
+    account: Option<AccountId>,
+    now: Timestamp,
+    judge: impl FnOnce(&DutyFacts<'_>) -> T,
+) -> Result<T, StoreError> {
     let account_facts = match account {
         Some(account) => facts::account_facts(tx, account)?,
         None => None,
     };
-    let (person, grants) = match (caller.actor(), account) {
+    let (person, grants) = match (actor, account) {
         (Actor::Person(person), Some(account)) => {
             (facts::person_facts(tx, *person)?, facts::grants_for(tx, account, *person)?)
         }
         (Actor::Person(person), None) => (facts::person_facts(tx, *person)?, Vec::new()),
         _ => (None, Vec::new()),
     };
-    Ok(judge(&DutyFacts { account: account_facts, person, grants: &grants, now: tx.now() }))
+    Ok(judge(&DutyFacts { account: account_facts, person, grants: &grants, now }))
 }
 
 /// What a new house starts with.

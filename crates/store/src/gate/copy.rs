@@ -8,7 +8,7 @@ use super::flags::{intern, uid_set};
 use super::insert::{Advance, Growth, advance, advance_with_room, log_change, take_uids};
 use super::remove::{Leaving, leaving, take_out};
 use crate::sql::{BodyKey, Value};
-use crate::statements::message as sql;
+use crate::statements::{facts as facts_sql, message as sql};
 use crate::{StoreError, Tx};
 use postern_types::{BlobHash, Flags, MailboxId, MessageId, ModSeq, Uid, UidValidity};
 use std::collections::BTreeMap;
@@ -85,20 +85,30 @@ fn record(
         return Ok(());
     }
     let (from, to): (Vec<Uid>, Vec<Uid>) = copied.uids.iter().copied().unzip();
-    let detail = format!("mailbox {source} uid {} to uid {}", uid_set(&from), uid_set(&to));
-    let event = |action, mailbox: MailboxId, public| Event {
+    let tx = target.tx();
+    let same_account = source.account() == target.account();
+    // Within an account its readers may know the mailbox; of another one, the account alone:
+    // what someone calls the mailboxes of their own is theirs.
+    let origin = match same_account {
+        true => tx.one(&facts_sql::MAILBOX_NAME, &[source.get().into()], |row| Ok(row.text(0)?.to_owned()))?,
+        false => tx.address_of(source.account())?,
+    };
+    let event = |action, mailbox: MailboxId, public, personal| Event {
         class: "A",
         action,
         account: Some(mailbox.account()),
         mailbox: Some(mailbox),
-        detail: Detail { public, personal: "" },
+        detail: Detail { public, personal },
     };
-    target.tx().record(target.caller(), &event(action, target.mailbox(), &detail))?;
-    if source.account() == target.account() {
+    let detail = format!("mailbox {source} uid {} to uid {}", uid_set(&from), uid_set(&to));
+    let personal = origin.unwrap_or_default();
+    tx.record(target.caller(), &event(action, target.mailbox(), detail.as_str(), personal.as_str()))?;
+    if same_account {
         return Ok(());
     }
     let detail = format!("uid {} to mailbox {} of another account", uid_set(&from), target.mailbox());
-    target.tx().record(target.caller(), &event(action_out, source, &detail))
+    let personal = tx.address_of(target.account())?.unwrap_or_default();
+    tx.record(target.caller(), &event(action_out, source, &detail, &personal))
 }
 
 fn place_copies<C: Class>(

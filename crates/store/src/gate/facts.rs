@@ -64,12 +64,26 @@ pub(super) fn lock_accounts(tx: &Tx<'_>, one: AccountId, other: AccountId) -> Re
 /// The whole question: every fact is read and `postern-access` judges. Beside the verdict, how
 /// the account keeps `\Seen`.
 pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<(Verdict, Seen), StoreError> {
+    judge_and_seen(tx, caller.actor(), mailbox, tx.now())
+}
+
+/// The same about any actor and moment: what is explained is what the gate would decide.
+pub(super) fn judge_at(tx: &Tx<'_>, actor: &Actor, mailbox: MailboxId, now: Timestamp) -> Result<Verdict, StoreError> {
+    Ok(judge_and_seen(tx, actor, mailbox, now)?.0)
+}
+
+fn judge_and_seen(
+    tx: &Tx<'_>,
+    actor: &Actor,
+    mailbox: MailboxId,
+    now: Timestamp,
+) -> Result<(Verdict, Seen), StoreError> {
     let row = tx.one(&sql::MAILBOX_NAME, &[mailbox.get().into()], |row| {
         Ok((row.text(0)?.to_owned(), row.opt_text(1)?.and_then(SpecialUse::parse)))
     })?;
     let found = row.is_some();
     let (name, special_use) = row.unwrap_or_else(|| ("?".to_owned(), None));
-    let (mut verdict, seen) = judge_facts(tx, caller, mailbox, &parse_name(&name)?, special_use)?;
+    let (mut verdict, seen) = judge_facts(tx, actor, mailbox, &parse_name(&name)?, special_use, now)?;
     if !found {
         verdict.rights = Rights::NONE;
         verdict.send = SendRights::NONE;
@@ -85,18 +99,19 @@ pub(super) fn judge_name(
     account: AccountId,
     name: &MailboxName,
 ) -> Result<Verdict, StoreError> {
-    Ok(judge_facts(tx, caller, no_mailbox(account)?, name, None)?.0)
+    Ok(judge_facts(tx, caller.actor(), no_mailbox(account)?, name, None, tx.now())?.0)
 }
 
 fn judge_facts(
     tx: &Tx<'_>,
-    caller: &Caller,
+    actor: &Actor,
     mailbox: MailboxId,
     name: &MailboxName,
     special_use: Option<SpecialUse>,
+    now: Timestamp,
 ) -> Result<(Verdict, Seen), StoreError> {
     let account = account_row(tx, mailbox.account())?;
-    let (person, grants) = match caller.actor() {
+    let (person, grants) = match actor {
         Actor::Person(person) => (person_facts(tx, *person)?, grants_for(tx, mailbox.account(), *person)?),
         _ => (None, Vec::new()),
     };
@@ -104,8 +119,8 @@ fn judge_facts(
         let nothing = Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() };
         return Ok((nothing, Seen::Shared));
     };
-    let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now: tx.now() };
-    Ok((postern_access::mailbox_verdict(caller.actor(), &facts), seen))
+    let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now };
+    Ok((postern_access::mailbox_verdict(actor, &facts), seen))
 }
 
 pub(super) fn parse_name(text: &str) -> Result<MailboxName, StoreError> {

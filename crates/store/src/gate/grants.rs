@@ -236,7 +236,7 @@ pub(super) fn note_grant(
     tx.record(caller, &Event { class: "A", action, account: Some(account), mailbox, detail })
 }
 
-/// Letters and send rights as the trail tells them.
+/// Letters, send rights and the end (in milliseconds since 1970) as the trail keeps them.
 pub(super) fn terms(grant: &GrantFact) -> String {
     let mut text = if grant.rights.is_empty() { "no letters".to_owned() } else { grant.rights.to_string() };
     if grant.send.send_as {
@@ -244,6 +244,9 @@ pub(super) fn terms(grant: &GrantFact) -> String {
     }
     if grant.send.send_on_behalf {
         text.push_str(" send-on-behalf");
+    }
+    if let Some(end) = grant.not_after {
+        text.push_str(&format!(" until {}", end.0));
     }
     text
 }

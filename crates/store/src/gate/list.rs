@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::facts;
 use crate::statements::{facts as facts_sql, mailbox as sql};
 use crate::{StoreError, Tx};
-use postern_access::{AccountKind, Actor, MailboxFacts, Verdict};
+use postern_access::{AccountKind, Actor, MailboxFacts, Verdict, is_automapped};
 use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, SpecialUse};
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ impl Tx<'_> {
         let person_facts = facts::person_facts(self, person)?;
         let grants = facts::grants_for(self, account, person)?;
         let own = person.account() == account;
-        let automap = own || grants.iter().any(|grant| grant.automap && grant.is_live(self.now()));
+        let automap = own || is_automapped(&grants, self.now());
         let mut mailboxes = self.all(&sql::OF_ACCOUNT, &[account.get().into()], |row| {
             let name = facts::parse_name(row.text(1)?)?;
             let mailbox = MailboxId::from_key(row.int(0)?)?;

@@ -53,16 +53,18 @@ mod people;
 mod read;
 mod recount;
 mod remove;
+mod report;
 mod shared;
 mod sign_in;
 mod tree;
+mod why;
 
 pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
     Authority, Collect, DutyClass, Expire, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
-    ManageShared, ReadAudit, Revoke, Suspend,
+    ManageShared, ReadAccount, ReadAudit, Revoke, Suspend,
 };
 pub use caller::{Caller, Epochs, Origin};
 pub use class::{
@@ -79,5 +81,7 @@ pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
 pub use read::{Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
+pub use report::{AccessReport, PersonAccess, PersonGrant};
 pub use shared::SharedChange;
 pub use sign_in::{RootFacts, SignInFacts};
+pub use why::{Answer, Asked};

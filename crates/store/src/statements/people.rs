@@ -125,6 +125,19 @@ statements! {
           FROM access_grant
          WHERE account_id = $1
          ORDER BY grantee_id, id";
+    /// Persons whom account `$1` concerns: its own person, whoever a grant reaches directly or
+    /// through a group, and the administrators. Index: access_grant_by_account, membership
+    /// primary key.
+    PERSONS_CONCERNED = "
+        SELECT person.id, account.address, account.name
+          FROM person JOIN account ON account.id = person.id
+         WHERE person.id = $1
+            OR person.admin = 1
+            OR person.id IN (SELECT grantee_id FROM access_grant WHERE account_id = $1)
+            OR person.id IN (SELECT m.account_id
+                               FROM access_grant g JOIN membership m ON m.group_id = g.grantee_id
+                              WHERE g.account_id = $1)
+         ORDER BY account.address";
     /// The address of grantee `$1`, a person or a group.
     ADDRESS_OF_GRANTEE = "
         SELECT COALESCE((SELECT address FROM account WHERE id = $1),

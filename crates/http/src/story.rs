@@ -1,0 +1,316 @@
+//! The trail told as a story: one act, one sentence, whoever reads it.
+//!
+//! The trail keeps acts in short fixed words, so that they can be sealed and searched. Here they
+//! become sentences of the kind "who did what, to what, where". Roles stand beside letters, names
+//! in place of numbers; a number stays where a name would tell more than its reader may know.
+
+use crate::model::AuditEvent;
+use crate::time::show_date;
+use postern_app::Role;
+use postern_types::{Rights, Timestamp};
+
+/// One event as a line: when, who, what, and by which way.
+pub fn line(event: &AuditEvent) -> String {
+    format!("{}  {} {} ({})", seconds(&event.at), actor(event), deed(event), way(event))
+}
+
+fn seconds(date: &str) -> String {
+    match date.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => date.to_owned(),
+    }
+}
+
+fn actor(event: &AuditEvent) -> String {
+    match (event.actor_kind.as_str(), event.actor.as_deref()) {
+        ("stranger", _) => "somebody".to_owned(),
+        ("job", Some(job)) => format!("the {job} job"),
+        (_, Some(actor)) => actor.to_owned(),
+        (kind, None) => format!("someone erased ({kind})"),
+    }
+}
+
+fn way(event: &AuditEvent) -> String {
+    match event.peer.as_deref() {
+        Some(peer) => format!("{} from {peer}", event.protocol),
+        None => event.protocol.clone(),
+    }
+}
+
+/// What was done, as it reads after who did it.
+fn deed(event: &AuditEvent) -> String {
+    let account = event.account.as_deref().unwrap_or("an account that is gone");
+    let subject = event.subject.as_deref().unwrap_or(account);
+    let detail = event.detail.as_str();
+    // The group's address, or its number once that is erased.
+    let group = event.subject.as_deref().unwrap_or(detail);
+    let place = place(event, account);
+    match event.action.as_str() {
+        "domain.added" => format!("added the domain {detail}"),
+        "domain.removed" => format!("removed the domain {detail}"),
+        "person.added" if detail == "admin" => format!("added the administrator {subject}"),
+        "person.added" => format!("added the person {subject}"),
+        "person.password-set" => format!("set the password of {account}"),
+        "person.suspended" => format!("suspended {account}"),
+        "person.resumed" => format!("let {account} back"),
+        "group.added" => format!("made the group {subject}"),
+        "group.member-added" => format!("added {account} to the group {group}"),
+        "group.member-removed" => format!("took {account} out of the group {group}"),
+        "group.removed" => format!("removed the group {group} with what it was granted"),
+        "shared.added" => format!("made the shared mailbox {subject}"),
+        "shared.alias-added" => format!("gave {account} the further address {subject}"),
+        "shared.alias-removed" => format!("took the address {subject} from {account}"),
+        "shared.set" => format!("changed settings of {account}: {detail}"),
+        "shared.removed" => format!("removed the shared mailbox {subject}"),
+        "shared.restored" => format!("brought the shared mailbox {subject} back"),
+        "shared.deleted" => format!("deleted the shared mailbox {subject} for good, 30 days after it was removed"),
+        "shared.converted-to-person" => format!("made the shared mailbox {subject} a person's own: {detail}"),
+        "shared.converted-from-person" => format!("made the private mailbox of {subject} shared: {detail}"),
+        "grant.given" => given(event, account),
+        "grant.revoked" => taken_back(event, account),
+        "sign-in.accepted" if event.account == event.actor => format!("signed in{}", with(detail)),
+        "sign-in.accepted" => format!("signed in to {account} alone{}", with(detail)),
+        "sign-in.failed" => format!("failed to sign in as {subject}: {detail}"),
+        "mailbox.opened" if detail.is_empty() => format!("opened {place}"),
+        "mailbox.opened" => format!("opened {place}, {detail}"),
+        "mailbox.created" => format!("created {} in {account}", named(event)),
+        "mailbox.deleted" => format!("deleted {} of {account} with its messages", named(event)),
+        "mailbox.renamed" => format!("renamed {} in {account}", named(event)),
+        "message.added" => format!("added {} to {place}", messages(detail)),
+        "message.expunged" => format!("expunged {} from {place}", messages(detail)),
+        "message.copied" => brought("copied", event, &place),
+        "message.moved" => brought("moved", event, &place),
+        "message.copied-out" => taken_out("copied", event, &place),
+        "message.moved-out" => taken_out("moved", event, &place),
+        "flags.changed" => flags(detail, &place),
+        action => untold(action, event, account),
+    }
+}
+
+/// The mailbox by the name it has now, or the account.
+fn place(event: &AuditEvent, account: &str) -> String {
+    match event.mailbox.as_deref() {
+        Some(mailbox) => format!("{mailbox} of {account}"),
+        None if event.mailbox_deleted => format!("a deleted mailbox of {account}"),
+        None => account.to_owned(),
+    }
+}
+
+fn with(mechanism: &str) -> String {
+    if mechanism.is_empty() { String::new() } else { format!(" with {mechanism}") }
+}
+
+/// The mailbox that the act was about, by the name it had then.
+fn named(event: &AuditEvent) -> &str {
+    event.subject.as_deref().or(event.mailbox.as_deref()).unwrap_or("a mailbox")
+}
+
+/// `uid 1:3` as people say it.
+fn messages(detail: &str) -> String {
+    match detail.strip_prefix("uid ") {
+        Some(uids) if uids.contains([':', ',']) => format!("messages {detail}"),
+        Some(_) => format!("message {detail}"),
+        None if detail.is_empty() => "messages".to_owned(),
+        None => format!("messages {detail}"),
+    }
+}
+
+/// Whom a grant is about, and where it reaches: a mailbox, what is below one, or everything.
+fn grantee_and_place(event: &AuditEvent, account: &str) -> (String, String) {
+    let whom = event.subject.as_deref().unwrap_or("someone erased");
+    if let Some((grantee, subtree)) = whom.strip_suffix(" and below").and_then(|text| text.split_once(" in ")) {
+        return (grantee.to_owned(), format!("{subtree} and below of {account}"));
+    }
+    (whom.to_owned(), place(event, account))
+}
+
+/// Letters with the role they are, send rights, and the end.
+fn given(event: &AuditEvent, account: &str) -> String {
+    let (whom, place) = grantee_and_place(event, account);
+    let (terms, until) = match event.detail.split_once(" until ") {
+        Some((terms, end)) => (terms, end.parse().ok().map(|end| show_date(Timestamp(end)))),
+        None => (event.detail.as_str(), None),
+    };
+    let mut words: Vec<String> = Vec::new();
+    match terms.strip_prefix("no letters") {
+        Some(rest) => words.extend(rest.split_whitespace().map(str::to_owned)),
+        None => {
+            let mut rest = terms.split_whitespace();
+            words.extend(rest.next().map(lettered));
+            words.extend(rest.map(str::to_owned));
+        }
+    }
+    let what = match words.as_slice() {
+        [] => "no right at all".to_owned(),
+        [one] => one.clone(),
+        [several @ .., last] => format!("{} and {last}", several.join(", ")),
+    };
+    let until = until.map(|end| format!(" until {}", seconds(&end))).unwrap_or_default();
+    format!("gave {whom} {what} on {place}{until}")
+}
+
+fn lettered(letters: &str) -> String {
+    match Rights::parse(letters).ok().and_then(Role::of) {
+        Some(Role::FullAccess) => format!("full access ({letters})"),
+        Some(role) => format!("the rights of {} {} ({letters})", article(role), role.name()),
+        None => format!("the letters {letters}"),
+    }
+}
+
+fn article(role: Role) -> &'static str {
+    match role {
+        Role::Author | Role::Editor | Role::Owner => "an",
+        Role::Reader | Role::Contributor | Role::FullAccess => "a",
+    }
+}
+
+fn taken_back(event: &AuditEvent, account: &str) -> String {
+    let (whom, place) = grantee_and_place(event, account);
+    format!("took back what {whom} held on {place}")
+}
+
+/// Messages that came into a mailbox: from another of the same account, or another account.
+fn brought(verb: &str, event: &AuditEvent, place: &str) -> String {
+    // `mailbox 5.1 uid 1 to uid 7`: the number is for whoever compares with the log.
+    let uids = event.detail.split_once(" uid ").map_or("", |(_, uids)| uids);
+    let (before, after) = uids.split_once(" to ").unwrap_or((uids, ""));
+    let what = messages(&format!("uid {before}"));
+    let from = event.subject.as_deref().map(|source| format!(" from {source}")).unwrap_or_default();
+    format!("{verb} {what}{from} into {place} as {after}")
+}
+
+/// Messages that went to another account.
+fn taken_out(verb: &str, event: &AuditEvent, place: &str) -> String {
+    let uids = event.detail.split_once(" to mailbox ").map_or(event.detail.as_str(), |(uids, _)| uids);
+    let target = event.subject.as_deref().unwrap_or("another account");
+    format!("{verb} {} out of {place} to {target}", messages(uids))
+}
+
+/// `+(\Seen) uid 1`: set, taken off, or exactly these.
+fn flags(detail: &str, place: &str) -> String {
+    let (change, uids) = detail.split_once(" uid ").unwrap_or((detail, ""));
+    let list = |text: &str| text.trim_matches(['(', ')']).replace(' ', ", ");
+    let what = messages(&format!("uid {uids}"));
+    match (change.strip_prefix('+'), change.strip_prefix('-')) {
+        (Some(added), _) => format!("set {} on {what} in {place}", list(added)),
+        (_, Some(removed)) => format!("took {} off {what} in {place}", list(removed)),
+        _ if list(change).is_empty() => format!("took every flag off {what} in {place}"),
+        _ => format!("set exactly {} on {what} in {place}", list(change)),
+    }
+}
+
+/// What has no sentence of its own yet still tells everything it holds.
+fn untold(action: &str, event: &AuditEvent, account: &str) -> String {
+    let subject = event.subject.as_deref().map(|subject| format!(" {subject}")).unwrap_or_default();
+    let place = place(event, account);
+    let text = format!("{}{subject} in {place}", action.replace(['.', '-'], " "));
+    if event.detail.is_empty() { text } else { format!("{text}: {}", event.detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(action: &str, mailbox: Option<&str>, subject: Option<&str>, detail: &str) -> AuditEvent {
+        AuditEvent {
+            id: "evt_7".into(),
+            at: "2026-11-22T21:00:03.250Z".into(),
+            class: "A".into(),
+            action: action.into(),
+            actor_kind: "person".into(),
+            actor: Some("alice@example.org".into()),
+            peer: Some("127.0.0.1".into()),
+            protocol: "imap".into(),
+            account: Some("support@example.org".into()),
+            mailbox: mailbox.map(str::to_owned),
+            mailbox_deleted: false,
+            subject: subject.map(str::to_owned),
+            detail: detail.into(),
+        }
+    }
+
+    #[test]
+    fn a_line_says_when_who_what_and_by_which_way() {
+        assert_eq!(
+            line(&event("mailbox.opened", Some("INBOX"), None, "read-only")),
+            "2026-11-22T21:00:03Z  alice@example.org opened INBOX of support@example.org, read-only (imap from 127.0.0.1)"
+        );
+        let job = AuditEvent {
+            actor_kind: "job".into(),
+            actor: Some("delivery".into()),
+            peer: None,
+            protocol: "lmtp".into(),
+            ..event("message.added", Some("INBOX"), None, "uid 3")
+        };
+        assert_eq!(
+            line(&job),
+            "2026-11-22T21:00:03Z  the delivery job added message uid 3 to INBOX of support@example.org (lmtp)"
+        );
+    }
+
+    #[test]
+    fn what_was_given_is_told_by_role_reach_and_end() {
+        let told = |mailbox, subject, detail| deed(&event("grant.given", mailbox, Some(subject), detail));
+        assert_eq!(
+            told(None, "bob@example.org", "lrswipkxte send-as until 1795381200000"),
+            "gave bob@example.org full access (lrswipkxte) and send-as on support@example.org until 2026-11-22T21:00:00Z"
+        );
+        assert_eq!(
+            told(Some("Archive"), "bob@example.org", "lrswipte"),
+            "gave bob@example.org the rights of an editor (lrswipte) on Archive of support@example.org"
+        );
+        assert_eq!(
+            told(None, "bob@example.org in Clients/Acme and below", "lrt send-as send-on-behalf"),
+            "gave bob@example.org the letters lrt, send-as and send-on-behalf on Clients/Acme and below of support@example.org"
+        );
+        assert_eq!(
+            told(None, "bob@example.org", "no letters send-on-behalf"),
+            "gave bob@example.org send-on-behalf on support@example.org"
+        );
+        assert_eq!(
+            told(None, "bob@example.org", "no letters"),
+            "gave bob@example.org no right at all on support@example.org"
+        );
+    }
+
+    #[test]
+    fn flags_are_set_taken_off_or_exactly_these() {
+        let told = |detail| deed(&event("flags.changed", Some("INBOX"), None, detail));
+        let place = "INBOX of support@example.org";
+        assert_eq!(told("+(\\Flagged \\Seen) uid 1"), format!("set \\Flagged, \\Seen on message uid 1 in {place}"));
+        assert_eq!(told("-(\\Flagged) uid 1:3"), format!("took \\Flagged off messages uid 1:3 in {place}"));
+        assert_eq!(told("($work) uid 2,4"), format!("set exactly $work on messages uid 2,4 in {place}"));
+        assert_eq!(told("() uid 2"), format!("took every flag off message uid 2 in {place}"));
+    }
+
+    #[test]
+    fn a_mailbox_that_was_deleted_is_called_so() {
+        let gone =
+            |action, subject, detail| AuditEvent { mailbox_deleted: true, ..event(action, None, subject, detail) };
+        assert_eq!(deed(&gone("mailbox.opened", None, "")), "opened a deleted mailbox of support@example.org");
+        assert_eq!(
+            deed(&gone("grant.given", Some("bob@example.org"), "lr")),
+            "gave bob@example.org the rights of a reader (lr) on a deleted mailbox of support@example.org"
+        );
+        assert_eq!(
+            deed(&event("mailbox.deleted", None, Some("Cases"), "")),
+            "deleted Cases of support@example.org with its messages"
+        );
+    }
+
+    #[test]
+    fn what_is_erased_or_new_is_told_all_the_same() {
+        let erased = AuditEvent { actor: None, subject: None, ..event("grant.revoked", None, None, "") };
+        assert!(line(&erased).contains("someone erased (person) took back what someone erased held on support"));
+        let stranger = AuditEvent {
+            actor: None,
+            actor_kind: "stranger".into(),
+            ..event("sign-in.failed", None, Some("bob"), "why")
+        };
+        assert!(line(&stranger).contains("  somebody failed to sign in as bob: why ("), "{}", line(&stranger));
+        assert_eq!(
+            deed(&event("key.rotated", None, Some("bob@example.org"), "v2")),
+            "key rotated bob@example.org in support@example.org: v2"
+        );
+    }
+}

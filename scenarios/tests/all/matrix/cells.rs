@@ -1,0 +1,114 @@
+//! The file, read: tables of rows of cells.
+
+use super::rows::{self, Place};
+use postern_app::Denied;
+use postern_types::Letter;
+
+const MATRIX: &str = include_str!("../../../../crates/access/matrix.txt");
+
+/// What nothing in the house does yet.
+const NOT_DONE_YET: [&str; 6] = ["post", "manage-self", "manage-credentials", "manage-policy", "export", "expire"];
+
+/// What a cell says, or the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Allowed.
+    Yes,
+    /// As if it were not there.
+    Hidden,
+    /// Refused for want of this letter.
+    Missing(Letter),
+    /// Somebody else's duty.
+    NotYours,
+}
+
+impl Word {
+    fn parse(text: &str) -> Word {
+        match text {
+            "yes" => Word::Yes,
+            "hidden" => Word::Hidden,
+            "no" => Word::NotYours,
+            _ => {
+                let letter = text.strip_prefix("no ").and_then(|letter| letter.chars().next());
+                let letter = letter.and_then(|name| Letter::ALL.into_iter().find(|letter| letter.as_char() == name));
+                Word::Missing(letter.unwrap_or_else(|| panic!("{text:?} is no word of the matrix")))
+            }
+        }
+    }
+
+    /// Of a refusal.
+    pub fn of(denied: Denied) -> Word {
+        match denied {
+            Denied::Hidden => Word::Hidden,
+            Denied::Missing { missing } => Word::Missing(missing),
+            Denied::NotYours { .. } => Word::NotYours,
+            other => panic!("{other} is no word of the matrix"),
+        }
+    }
+}
+
+/// One cell.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    pub table: String,
+    pub place: Place,
+    pub row: String,
+    pub column: String,
+    pub word: Word,
+    /// May whoever it is about select the mailbox?
+    reads: bool,
+}
+
+impl Cell {
+    pub fn row_key(&self) -> (String, String) {
+        (self.table.clone(), self.row.clone())
+    }
+
+    pub fn is_duty(&self) -> bool {
+        self.table.starts_with("Duties")
+    }
+
+    /// Is there a way to try it from outside?
+    pub fn has_wire(&self) -> bool {
+        let needs_selecting = ["change-flags", "remove", "move-out"].contains(&self.column.as_str());
+        match (self.is_duty(), self.column.as_str()) {
+            (true, column) => super::gate::USE_CASES.contains(&column) && !self.would_suspend_somebody(),
+            (false, _) => rows::row(self).who.has_mail_program() && (self.reads || !needs_selecting),
+        }
+    }
+
+    /// Alice's own account is a person's: there the duty does what it says.
+    fn would_suspend_somebody(&self) -> bool {
+        self.column == "suspend" && self.place == Place::Own
+    }
+}
+
+/// Every cell of the tables that can be built.
+pub fn tables() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for table in MATRIX.split("\n## ").skip(1) {
+        let (title, body) = table.split_once("\n\n").expect("a title");
+        let Some(place) = Place::of(title) else { continue };
+        let mut lines = body.lines().filter(|line| !line.is_empty());
+        let head = columns(lines.next().expect("a head"));
+        for line in lines.filter(|line| !line.starts_with(' ')) {
+            let words = columns(line);
+            assert_eq!(words.len(), head.len(), "{title}: {line}");
+            let of = |column: &str| head.iter().position(|name| name == column).map(|at| words[at].as_str());
+            let reads = of("read") == Some("yes");
+            for (column, word) in head.iter().zip(&words) {
+                if ["actor", "holds", "sends"].contains(&column.as_str()) || NOT_DONE_YET.contains(&column.as_str()) {
+                    continue;
+                }
+                let (table, row, column) = (title.to_owned(), words[0].clone(), column.clone());
+                cells.push(Cell { table, place, row, column, word: Word::parse(word), reads });
+            }
+        }
+    }
+    cells
+}
+
+/// Columns stand two blanks or more apart.
+fn columns(line: &str) -> Vec<String> {
+    line.split("  ").map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+}

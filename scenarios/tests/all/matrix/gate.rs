@@ -1,0 +1,119 @@
+//! Duties by the use cases that REST calls, and the gate itself, asked in a transaction of the
+//! running house.
+
+use super::cells::{Cell, Word};
+use super::rows::Place;
+use crate::people::address;
+use postern_app::{AuditQuery, Caller, Refused};
+use postern_store::{
+    Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, GateError,
+    Insert, Lookup, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MoveOut, OwnRights, Read,
+    ReadAccount, ReadAudit, Remove, Revoke, Suspend, Tx,
+};
+use postern_testkit::House;
+use postern_types::MailboxName;
+
+/// Duties that a use case asks for.
+pub const USE_CASES: [&str; 8] = [
+    "manage-grants",
+    "revoke",
+    "read-audit",
+    "suspend",
+    "manage-people",
+    "manage-groups",
+    "manage-domains",
+    "manage-shared",
+];
+
+/// A refusal that came after the gate: who asks may, and there was nothing to do.
+fn word<T>(outcome: Result<T, Refused>) -> Word {
+    match outcome {
+        Ok(_) | Err(Refused::Rule(_)) => Word::Yes,
+        Err(Refused::Denied(denied)) => Word::of(denied),
+        Err(other) => panic!("no word of the matrix: {other}"),
+    }
+}
+
+/// Does a duty, in a form that changes nothing.
+pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
+    let app = house.app();
+    let (account, nobody) = (cell.place.account().map(address), address("zoe@example.org"));
+    match (cell.column.as_str(), &account) {
+        ("manage-grants", Some(account)) => word(app.grants(caller, account).await),
+        ("revoke", Some(account)) => word(app.take_back(caller, account, &nobody, None).await),
+        ("suspend", Some(account)) => word(app.suspend_person(caller, account, true).await),
+        ("read-audit", account) => {
+            let query = AuditQuery { account: account.clone(), most: 1, ..AuditQuery::default() };
+            word(app.audit(caller, query).await)
+        }
+        ("manage-people", _) => word(app.persons(caller).await),
+        ("manage-groups", _) => word(app.groups(caller).await),
+        ("manage-domains", _) => word(app.domains(caller).await),
+        ("manage-shared", _) => word(app.shared(caller).await),
+        // Without an account these ask for nothing that a use case could be asked for.
+        (_, None) => asked(house, caller, cell).await,
+        (other, Some(_)) => panic!("{other} is in the list and has no use case"),
+    }
+}
+
+/// Has the gate a class for it?
+pub fn knows(cell: &Cell) -> bool {
+    !["deliver"].contains(&cell.column.as_str()) && (cell.is_duty() || cell.place != Place::Organisation)
+}
+
+/// What the gate of the running house answers.
+pub async fn asked(house: &House, caller: &Caller, cell: &Cell) -> Word {
+    let (caller, cell) = (caller.clone(), cell.clone());
+    let opened = house.app().db().read(move |tx: &Tx<'_>| -> Result<(), GateError> {
+        if cell.is_duty() { prove(tx, &caller, &cell) } else { open(tx, &caller, &cell) }
+    });
+    match opened.await {
+        Ok(()) => Word::Yes,
+        Err(GateError::Denied(denied)) => Word::of(denied),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn open(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
+    fn with<C: Class>(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
+        let account = tx.account_at(&address(cell.place.account().expect("an account")))?.expect("it is there");
+        let name = MailboxName::parse(cell.place.mailbox()).expect("a name");
+        tx.open_named::<C>(caller, account, &name).map(|_: Access<'_, C>| ())
+    }
+    match cell.column.as_str() {
+        "lookup" => with::<Lookup>(tx, caller, cell),
+        "read" => with::<Read>(tx, caller, cell),
+        "change-flags" => with::<ChangeFlags>(tx, caller, cell),
+        "insert" => with::<Insert>(tx, caller, cell),
+        "create-child" => with::<CreateChild>(tx, caller, cell),
+        "delete-mailbox" => with::<DeleteMailbox>(tx, caller, cell),
+        "remove" => with::<Remove>(tx, caller, cell),
+        "move-out" => with::<MoveOut>(tx, caller, cell),
+        "own-rights" => with::<OwnRights>(tx, caller, cell),
+        "administer" => with::<Administer>(tx, caller, cell),
+        other => panic!("the gate has no class for {other}"),
+    }
+}
+
+fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
+    fn with<D: DutyClass>(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
+        let proof = match cell.place.account() {
+            Some(account) => tx.authority_on::<D>(caller, tx.account_at(&address(account))?.expect("it is there")),
+            None => tx.authority::<D>(caller),
+        };
+        proof.map(|_: Authority<'_, D>| ())
+    }
+    match cell.column.as_str() {
+        "read-account" => with::<ReadAccount>(tx, caller, cell),
+        "manage-grants" => with::<ManageGrants>(tx, caller, cell),
+        "revoke" => with::<Revoke>(tx, caller, cell),
+        "read-audit" => with::<ReadAudit>(tx, caller, cell),
+        "suspend" => with::<Suspend>(tx, caller, cell),
+        "manage-people" => with::<ManagePeople>(tx, caller, cell),
+        "manage-groups" => with::<ManageGroups>(tx, caller, cell),
+        "manage-domains" => with::<ManageDomains>(tx, caller, cell),
+        "manage-shared" => with::<ManageShared>(tx, caller, cell),
+        "collect" => with::<Collect>(tx, caller, cell),
+        other => panic!("the gate has no class for {other}"),
+    }
+}
