@@ -44,6 +44,9 @@ impl Authority<'_, ManageShared> {
         let (tx, row) = (self.tx(), self.row_in_use()?);
         self.refuse_role_addresses(row.id)?;
         let ended_credentials = self.end_credentials(row.id)?;
+        // A shared account holds no grant; one that was being given to a person as they went
+        // must not come back with the next.
+        self.end_grants_of(row.id, &row.address)?;
         let groups = self.groups_of(row.id)?;
         tx.execute(&sql::LEAVE_GROUPS, &[row.id.get().into()])?;
         for (group, address) in &groups {

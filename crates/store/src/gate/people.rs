@@ -10,7 +10,7 @@ use crate::sql::Row;
 use crate::statements::people as sql;
 use crate::{Notice, StoreError, Tx};
 use postern_access::AccountState;
-use postern_types::{AccountId, Address, Domain, GroupId, Secret, Timestamp};
+use postern_types::{AccountId, Address, Domain, GroupId, PersonId, Secret, Timestamp};
 
 /// An account as administration shows it.
 #[derive(Debug, Clone)]
@@ -238,11 +238,15 @@ impl Authority<'_, ManagePeople> {
         Ok(self.note("person.password-set", Some(person), "", "")?)
     }
 
-    fn put_password(&self, person: AccountId, verifier: &Secret) -> Result<(), StoreError> {
+    fn put_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
         let tx = self.tx();
         // Taking a number locks the account first, so two passwords set at once take turns and
         // one of them stays; and a number is given once, so they never share an id.
         let number = advance(tx, person, &Growth { numbers: 1, ..Growth::default() })?.first_number;
+        // Asked under that lock: their mailbox may have been made shared meanwhile.
+        if facts::person_facts(tx, PersonId::of(person))?.is_none() {
+            return Err(Rule::Absent("such person".into()).into());
+        }
         tx.execute(&sql::END_PASSWORDS, &[person.get().into(), tx.now().0.into()])?;
         let public_id = format!("pwd_{person}_{number}");
         let values = [person.get().into(), (&public_id).into(), verifier.expose().into(), tx.now().0.into()];

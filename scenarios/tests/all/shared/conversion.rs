@@ -1,9 +1,9 @@
 //! A person's mailbox becomes shared and a shared one a person's; mail stays, doors shut.
 
 use super::{INBOX, LETTER, address, at_work, trail};
-use postern_app::{AuditQuery, Refused};
+use postern_app::{AuditQuery, GrantReach, GrantTerms, Refused};
 use postern_testkit::{House, ImapClient, PASSWORD, scenario};
-use postern_types::{DisplayName, Secret};
+use postern_types::{DisplayName, Rights, Secret, SendRights};
 
 async fn from_person(house: &House, who: &str, members: &[&str]) -> Result<postern_app::FromPerson, Refused> {
     let members: Vec<_> = members.iter().map(|text| address(text)).collect();
@@ -17,6 +17,17 @@ async fn readers_of_billing(house: &House, members: &[&str]) {
     house.app().add_group(house.operator(), &address("team@example.org"), &name, &members).await.expect("a group");
     house.shared("billing@example.org").await;
     house.grant("billing@example.org", "team@example.org", "lr").await;
+}
+
+/// These letters on the whole account.
+fn terms(letters: &str) -> GrantTerms {
+    GrantTerms {
+        reach: GrantReach::Account,
+        rights: Rights::parse(letters).expect("letters"),
+        send: SendRights::NONE,
+        automap: true,
+        not_after: None,
+    }
 }
 
 /// UIDVALIDITY and UIDNEXT of a mailbox.
@@ -89,13 +100,6 @@ scenario! {
         support.ok("DELETEACL INBOX bob@example.org", "").await;
         bob.no("FETCH 1 FLAGS", "[NONEXISTENT]").await;
         // On a person's own account administrators take rights away and give none.
-        let terms = |letters: &str| postern_app::GrantTerms {
-            reach: postern_app::GrantReach::Account,
-            rights: postern_types::Rights::parse(letters).expect("letters"),
-            send: postern_types::SendRights::NONE,
-            automap: true,
-            not_after: None,
-        };
         let given = house.app().give(house.operator(), &address("support@example.org"), &address("carol@example.org"), terms("lr")).await;
         assert!(matches!(given, Err(Refused::Denied(_))), "{given:?}");
         house.revoke("support@example.org", "alice@example.org").await;
@@ -120,6 +124,39 @@ scenario! {
         assert_eq!(numbers(&mut bob, "INBOX").await, before);
         assert!(!bob.ok("LSUB \"\" *", "").await.has("Shared/"));
         bob.no(&format!("SELECT {INBOX}"), "[NONEXISTENT]").await;
+    }
+
+    /// docs/decisions/0012-conversion.md: whatever the order of a conversion, a new password and
+    /// a gift, no door of the person is left open, also not for the next of that address.
+    async fn a_conversion_and_what_is_under_way(house: House) {
+        let (_alice, _bob) = at_work(&house).await;
+        let bob = || address("bob@example.org");
+        for round in 0..6 {
+            let passwords = [format!("quiet river number {round}"), format!("green garden number {round}")];
+            let under_way = passwords.clone().map(|password| {
+                let (app, operator) = (house.app().clone(), house.operator().clone());
+                tokio::spawn(async move {
+                    // Before the conversion they succeed, after it they are refused.
+                    let _ = app.set_password(&operator, &address("bob@example.org"), Secret::new(password)).await;
+                    let terms = terms("lr");
+                    let _ = app.give(&operator, &address("support@example.org"), &address("bob@example.org"), terms).await;
+                })
+            });
+            from_person(&house, "bob@example.org", &[]).await.expect("it is converted");
+            for one in under_way {
+                one.await.expect("no panic");
+            }
+            let back = house.app().convert_to_person(house.operator(), &bob()).await.expect("and back");
+            assert_eq!(back.ended.ended_credentials, 0, "round {round}: a shared mailbox has no password");
+            for password in passwords.iter().map(String::as_str).chain([PASSWORD]) {
+                let mut client = house.imap("client").await;
+                client.no(&format!("LOGIN bob@example.org \"{password}\""), "[AUTHENTICATIONFAILED]").await;
+            }
+            let grants = house.app().grants(house.operator(), &address("support@example.org")).await.expect("grants");
+            assert!(grants.iter().all(|grant| grant.grantee_address != "bob@example.org"), "round {round}: {grants:?}");
+            house.app().set_password(house.operator(), &bob(), Secret::new(PASSWORD)).await.expect("a password");
+            house.imap_as("bob@example.org").await.ok("LOGOUT", "").await;
+        }
     }
 
     /// What can not be converted says why, and nothing of it happens.

@@ -99,6 +99,35 @@ scenario! {
         assert_eq!(acts.iter().filter(of_life).collect::<Vec<_>>(), ["shared.removed", "shared.restored"]);
     }
 
+    /// A removal while mail comes in: what was answered with 250 is there, and once the removal
+    /// has returned nothing more comes.
+    async fn a_removal_and_deliveries_at_once(house: House) {
+        let (_alice, _bob) = at_work(&house).await;
+        for _ in 0..6 {
+            let before = house.messages("support@example.org").await;
+            let mut client = house.lmtp().await;
+            let deliveries = tokio::spawn(async move {
+                let mut accepted = 0;
+                loop {
+                    let replies = client.deliver("sender@example.net", &["support@example.org"], LETTER.as_bytes()).await;
+                    match replies[0].starts_with("250") {
+                        true => accepted += 1,
+                        false => return accepted,
+                    }
+                }
+            });
+            while house.messages("support@example.org").await == before {
+                tokio::task::yield_now().await;
+            }
+            remove(&house).await;
+            let after = house.messages("support@example.org").await;
+            let accepted: u64 = deliveries.await.expect("no panic");
+            assert_eq!(house.messages("support@example.org").await, after, "delivered after it was removed");
+            assert_eq!(accepted, after - before);
+            assert_eq!(restore(&house).await, Ok(()));
+        }
+    }
+
     /// postmaster is always heard (RFC 5321 section 4.5.1), also after its mailbox was removed.
     async fn mail_for_postmaster_finds_the_admins(house: House) {
         house.shared("postmaster@example.org").await;
