@@ -202,6 +202,12 @@ impl House {
         self.app().set_shared(&self.operator, &address(shared), change).await.expect("a setting");
     }
 
+    /// Turns delete protection of a shared account on or off.
+    pub async fn set_delete_protection(&self, shared: &str, on: bool) {
+        let change = SharedChange { delete_protection: Some(on), ..SharedChange::default() };
+        self.app().set_shared(&self.operator, &address(shared), change).await.expect("a setting");
+    }
+
     /// How many messages are in a shared account.
     pub async fn messages(&self, shared: &str) -> u64 {
         let all = self.app().shared(&self.operator).await.expect("the shared accounts");

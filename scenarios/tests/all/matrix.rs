@@ -11,7 +11,9 @@
 //! Left out, with the reason:
 //! - `post`, `manage-self`, `manage-credentials`, `manage-policy`, `export`, `expire`: nothing in
 //!   the house does them yet.
-//! - Tables of accounts that are suspended, removed or delete-protected: nothing sets that yet.
+//! - Tables of accounts that are suspended: nothing sets that yet. Of those that are removed: to
+//!   prepare a cell takes somebody who may still act there (`shared::removal` tells what people
+//!   meet then).
 //!
 //! Without a wire, so asked of the gate alone: jobs, credentials and the operator in mailboxes;
 //! people who are suspended (whom sign-in refuses); changing, removing and moving messages
@@ -104,6 +106,9 @@ impl Scene {
     /// Gives what the row holds, and nothing else, to everyone it could be about.
     async fn arrange(&mut self, place: Place, row: &Row) {
         let Some(account) = place.account() else { return };
+        if place != Place::Own {
+            self.house.set_delete_protection(account, place == Place::Protected).await;
+        }
         let giver = match place {
             Place::Own => self.caller(&Who::Alice),
             _ => self.house.operator().clone(),

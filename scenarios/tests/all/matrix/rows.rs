@@ -14,6 +14,8 @@ pub enum Place {
     Inbox,
     /// Sent of support@.
     Sent,
+    /// INBOX of support@ while delete protection is on.
+    Protected,
     /// INBOX of Alice, and her account.
     Own,
     /// No account.
@@ -21,7 +23,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Of a table; nothing where nothing in the house makes such an account yet.
+    /// Of a table; nothing where it is left out.
     pub fn of(title: &str) -> Option<Place> {
         match title {
             "Letters: each alone, and all but each" | "INBOX of a shared account" | "Duties on a shared account" => {
@@ -30,8 +32,8 @@ impl Place {
             "Sent of a shared account" => Some(Place::Sent),
             "INBOX of a person's own account" | "Duties on a person's own account" => Some(Place::Own),
             "Duties on the organisation" => Some(Place::Organisation),
-            "INBOX of a shared account with delete protection"
-            | "INBOX of a shared account that is suspended"
+            "INBOX of a shared account with delete protection" => Some(Place::Protected),
+            "INBOX of a shared account that is suspended"
             | "INBOX of a shared account that is removed"
             | "Duties on a shared account that is suspended"
             | "Duties on a shared account that is removed" => None,
@@ -41,7 +43,7 @@ impl Place {
 
     pub fn account(self) -> Option<&'static str> {
         match self {
-            Place::Inbox | Place::Sent => Some("support@example.org"),
+            Place::Inbox | Place::Sent | Place::Protected => Some("support@example.org"),
             Place::Own => Some("alice@example.org"),
             Place::Organisation => None,
         }
