@@ -4,6 +4,7 @@ use crate::{Engine, ImapClient, LmtpClient, TestDatabase};
 use postern_app::{Caller, GrantReach, GrantTerms};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
+use postern_store::{Clock, SystemClock};
 use postern_types::{Address, DisplayName, Domain, Rights, Secret, SendRights};
 use rustls_pki_types::pem::PemObject;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct House {
     running: Option<Running>,
     config: Config,
+    clock: Arc<dyn Clock>,
     operator: Caller,
     _database: TestDatabase,
     folder: tempfile::TempDir,
@@ -43,6 +45,7 @@ impl Drop for House {
 pub struct HouseBuilder {
     engine: Engine,
     lines: Vec<String>,
+    clock: Arc<dyn Clock>,
 }
 
 impl HouseBuilder {
@@ -50,6 +53,13 @@ impl HouseBuilder {
     #[must_use]
     pub fn with(mut self, variable: &str) -> Self {
         self.lines.push(variable.to_owned());
+        self
+    }
+
+    /// Runs it by this clock instead of the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -82,7 +92,7 @@ impl HouseBuilder {
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
         let config = Config::load(&made.file, &environment).expect("the configuration reads");
-        Some(House::run(config, database, folder).await)
+        Some(House::run(config, self.clock, database, folder).await)
     }
 }
 
@@ -93,13 +103,14 @@ fn address(text: &str) -> Address {
 impl House {
     /// A house on this engine.
     pub fn builder(engine: Engine) -> HouseBuilder {
-        HouseBuilder { engine, lines: Vec::new() }
+        HouseBuilder { engine, lines: Vec::new(), clock: Arc::new(SystemClock) }
     }
 
-    async fn run(config: Config, database: TestDatabase, folder: tempfile::TempDir) -> Self {
-        let running = Server::start(StartOptions::new(config.clone())).await.expect("the server starts");
+    async fn run(config: Config, clock: Arc<dyn Clock>, database: TestDatabase, folder: tempfile::TempDir) -> Self {
+        let options = StartOptions { clock: Arc::clone(&clock), ..StartOptions::new(config.clone()) };
+        let running = Server::start(options).await.expect("the server starts");
         let operator = running.house().operator(0).expect("an operator");
-        Self { running: Some(running), config, operator, _database: database, folder }
+        Self { running: Some(running), config, clock, operator, _database: database, folder }
     }
 
     fn running(&self) -> &Running {
@@ -135,7 +146,8 @@ impl House {
     pub async fn restart(mut self) -> Self {
         let running = self.running.take().expect("the server runs");
         assert!(running.drain(Duration::from_secs(60)).await, "sessions end when the server drains");
-        let running = Server::start(StartOptions::new(self.config.clone())).await.expect("the server starts again");
+        let options = StartOptions { clock: Arc::clone(&self.clock), ..StartOptions::new(self.config.clone()) };
+        let running = Server::start(options).await.expect("the server starts again");
         self.operator = running.house().operator(0).expect("an operator");
         self.running = Some(running);
         self

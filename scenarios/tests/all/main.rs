@@ -2,6 +2,7 @@
 
 mod corpus;
 mod delegates;
+mod dialogues;
 mod foreign;
 mod hidden;
 mod kill;
