@@ -12,9 +12,9 @@ mod corpus;
 mod deliver;
 mod judge;
 mod machine;
-mod power_cut;
 mod random;
 mod report;
+mod seeded;
 mod servers;
 mod spread;
 
@@ -44,6 +44,8 @@ enum Name {
     DeliverEight,
     /// The crash test with thousands of seeds
     PowerCut,
+    /// Who may do what, against a model, with thousands of seeds
+    RightsModel,
 }
 
 /// Repeatable workloads beside a peer.
@@ -68,6 +70,9 @@ struct Arguments {
     /// Seeds of the power-cut test
     #[arg(long, default_value_t = 2000)]
     power_cut_seeds: u32,
+    /// Seeds of the rights-model test
+    #[arg(long, default_value_t = 2000)]
+    rights_model_seeds: u32,
     /// Report only: a missed floor is no failure
     #[arg(long)]
     no_floors: bool,
@@ -135,10 +140,15 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         }
         println!("afterwards: {}\n", report::Surroundings::now(folder.path())?.text());
     }
-    if arguments.wants(Name::PowerCut) {
-        println!("power-cut: {} seeds", arguments.power_cut_seeds);
-        power_cut::run(arguments.power_cut_seeds).await?;
-        documents.push(json!({ "workload": "power-cut", "seeds": arguments.power_cut_seeds, "met": true }));
+    for (name, workload, test, seeds) in [
+        (Name::PowerCut, "power-cut", "power_cut", arguments.power_cut_seeds),
+        (Name::RightsModel, "rights-model", "rights_model", arguments.rights_model_seeds),
+    ] {
+        if arguments.wants(name) {
+            println!("{workload}: {seeds} seeds");
+            seeded::run(test, seeds).await?;
+            documents.push(json!({ "workload": workload, "seeds": seeds, "met": true }));
+        }
     }
     if let Some(file) = &arguments.json {
         let document = json!({ "surroundings": surroundings, "workloads": documents, "floors_met": met });
@@ -234,8 +244,11 @@ mod tests {
         assert_eq!(names("bench --workload deliver"), ["deliver-1", "deliver-8"]);
         assert_eq!(names("bench --workload deliver-8"), ["deliver-8"]);
         assert!(names("bench --workload power-cut").is_empty());
-        assert!(parsed("bench").wants(Name::PowerCut));
-        assert!(!parsed("bench --workload deliver").wants(Name::PowerCut));
+        for name in [Name::PowerCut, Name::RightsModel] {
+            assert!(parsed("bench").wants(name));
+            assert!(!parsed("bench --workload deliver").wants(name));
+        }
+        assert!(!parsed("bench --workload rights-model").wants(Name::PowerCut));
     }
 
     #[test]

@@ -12,5 +12,7 @@ mod power_cut;
 mod process;
 mod races;
 mod rest;
+mod rights_model;
+mod seeds;
 mod strace;
 mod wire;
