@@ -14,10 +14,10 @@ mod deliver;
 mod imap;
 mod judge;
 mod machine;
-mod power_cut;
 mod random;
 mod report;
 mod revoke;
+mod seeded;
 mod servers;
 mod spread;
 
@@ -51,6 +51,8 @@ enum Name {
     Asking,
     /// The crash test with thousands of seeds
     PowerCut,
+    /// Who may do what, against a model, with thousands of seeds
+    RightsModel,
 }
 
 /// Repeatable workloads beside a peer.
@@ -75,6 +77,9 @@ struct Arguments {
     /// Seeds of the power-cut test
     #[arg(long, default_value_t = 2000)]
     power_cut_seeds: u32,
+    /// Seeds of the rights-model test
+    #[arg(long, default_value_t = 2000)]
+    rights_model_seeds: u32,
     /// Report only: a missed floor is no failure
     #[arg(long)]
     no_floors: bool,
@@ -143,10 +148,15 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         met &= own_workloads(arguments, folder.path(), &mut documents).await?;
         println!("afterwards: {}\n", report::Surroundings::now(folder.path())?.text());
     }
-    if arguments.wants(Name::PowerCut) {
-        println!("power-cut: {} seeds", arguments.power_cut_seeds);
-        power_cut::run(arguments.power_cut_seeds).await?;
-        documents.push(json!({ "workload": "power-cut", "seeds": arguments.power_cut_seeds, "met": true }));
+    for (name, workload, test, seeds) in [
+        (Name::PowerCut, "power-cut", "power_cut", arguments.power_cut_seeds),
+        (Name::RightsModel, "rights-model", "rights_model", arguments.rights_model_seeds),
+    ] {
+        if arguments.wants(name) {
+            println!("{workload}: {seeds} seeds");
+            seeded::run(test, seeds).await?;
+            documents.push(json!({ "workload": workload, "seeds": seeds, "met": true }));
+        }
     }
     if let Some(file) = &arguments.json {
         let document = json!({ "surroundings": surroundings, "workloads": documents, "floors_met": met });
@@ -274,8 +284,11 @@ mod tests {
         assert_eq!(names("bench --workload deliver"), ["deliver-1", "deliver-8"]);
         assert_eq!(names("bench --workload deliver-8"), ["deliver-8"]);
         assert!(names("bench --workload power-cut").is_empty());
-        assert!(parsed("bench").wants(Name::PowerCut));
-        assert!(!parsed("bench --workload deliver").wants(Name::PowerCut));
+        for name in [Name::PowerCut, Name::RightsModel] {
+            assert!(parsed("bench").wants(name));
+            assert!(!parsed("bench --workload deliver").wants(name));
+        }
+        assert!(!parsed("bench --workload rights-model").wants(Name::PowerCut));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub enum Denied {
     #[error("No such mailbox")]
     Hidden,
     /// Sees the mailbox, lacks the letter.
-    #[error("You may not {} in this mailbox; ask one of its administrators", .missing.verb())]
+    #[error("You may not {}; ask one of its administrators", in_mailbox(*.missing))]
     Missing {
         /// The letter that would be needed.
         missing: Letter,
@@ -32,4 +32,12 @@ pub enum Denied {
     /// Nobody gives send rights they do not hold.
     #[error("You may not give the right to send from this mailbox, for you do not hold it")]
     SendNotHeld,
+}
+
+/// What a letter allows, as it reads of the mailbox at hand.
+fn in_mailbox(letter: Letter) -> String {
+    match letter {
+        Letter::DeleteMailbox => "delete or rename this mailbox".to_owned(),
+        letter => format!("{} in this mailbox", letter.verb()),
+    }
 }

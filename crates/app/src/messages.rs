@@ -1,6 +1,7 @@
 //! Use cases on messages: append, flags, expunge, copy, move.
 
 use crate::{House, Locator, Refused, Session};
+use postern_access::Denied;
 use postern_store::{
     Appended, ChangeFlags, Copied, Counters, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut,
     Prepared, Read, Remove, Tx,
@@ -53,7 +54,8 @@ impl House {
         Ok(appended.await?)
     }
 
-    /// STORE (RFC 9051 section 6.4.6).
+    /// STORE (RFC 9051 section 6.4.6). Whoever may change no flag at all is told of those
+    /// they named.
     pub async fn change_flags(
         &self,
         session: &Session,
@@ -64,7 +66,10 @@ impl House {
     ) -> Result<FlagsChanged, Refused> {
         let caller = session.caller.clone();
         let changed = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
-            tx.open::<ChangeFlags>(&caller, mailbox)?.change_flags(&uids, &flags, change)
+            let readable = tx.open::<Read>(&caller, mailbox)?;
+            let access =
+                readable.also::<ChangeFlags>().map_err(|_| Denied::Missing { missing: flags.first_letter() })?;
+            access.change_flags(&uids, &flags, change)
         });
         changed.await
     }
@@ -93,7 +98,7 @@ impl House {
             None => self.rows_of(session, mailbox, |counters| counters.deleted).await?,
         };
         let caller = session.caller.clone();
-        let work = move |tx: &Tx<'_>| tx.open::<Remove>(&caller, mailbox)?.expunge(uids.as_deref());
+        let work = move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?.expunge(uids.as_deref());
         self.write_rows(rows, work).await
     }
 
@@ -125,8 +130,8 @@ impl House {
         let (target, _files) = self.target(session, mailbox, &uids, to).await?;
         let caller = session.caller.clone();
         let moved = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
-            let (source, target) = tx.open_pair::<MoveOut, Insert>(&caller, mailbox, target)?;
-            source.move_to(&target, &uids)
+            let (source, target) = tx.open_pair::<Read, Insert>(&caller, mailbox, target)?;
+            source.also::<MoveOut>()?.move_to(&target, &uids)
         });
         moved.await
     }
@@ -143,8 +148,7 @@ impl House {
         Ok(done?)
     }
 
-    /// How many rows of an open mailbox a command will touch, by its counters. Whoever may
-    /// not read them is refused by the command itself.
+    /// How many rows of an open mailbox a command will touch, by its counters.
     pub(crate) async fn rows_of(
         &self,
         session: &Session,
@@ -154,7 +158,7 @@ impl House {
         let caller = session.caller.clone();
         let read = self
             .db
-            .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.open::<Remove>(&caller, mailbox)?.counters()?) });
+            .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.open::<Read>(&caller, mailbox)?.counters()?) });
         Ok(usize::try_from(count(&read.await?)).unwrap_or(usize::MAX))
     }
 

@@ -21,6 +21,17 @@ pub(crate) enum Kind {
     Missing,
 }
 
+/// What a LIST tells beyond names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told {
+    /// `\NonExistent` too.
+    pub(crate) extended: bool,
+    /// `\Subscribed`.
+    pub(crate) subscribed: bool,
+    /// What mailboxes of other accounts are for; one's own is told always.
+    pub(crate) shared_uses: bool,
+}
+
 /// One name.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -48,21 +59,27 @@ impl Node {
         }
     }
 
+    /// Is it in somebody else's account?
+    fn is_shared(&self) -> bool {
+        self.locator.as_ref().is_some_and(|at| at.account.is_some())
+    }
+
     /// Attributes as LIST shows them. `\NonExistent` is for those who know RFC 5258; it
     /// implies `\Noselect`, which everyone knows.
-    pub(crate) fn attributes(&self, extended: bool, subscribed: bool) -> Vec<ListAttribute> {
+    pub(crate) fn attributes(&self, told: Told) -> Vec<ListAttribute> {
         let mut attributes = Vec::with_capacity(4);
         if self.kind != Kind::Mailbox {
-            if extended && self.kind == Kind::Missing {
+            if told.extended && self.kind == Kind::Missing {
                 attributes.push(ListAttribute::NonExistent);
             }
             attributes.push(ListAttribute::NoSelect);
         }
         attributes.push(if self.has_children { ListAttribute::HasChildren } else { ListAttribute::HasNoChildren });
-        if subscribed && self.subscribed {
+        if told.subscribed && self.subscribed {
             attributes.push(ListAttribute::Subscribed);
         }
-        attributes.extend(self.special_use.map(ListAttribute::Use));
+        let told_use = self.special_use.filter(|_| told.shared_uses || !self.is_shared());
+        attributes.extend(told_use.map(ListAttribute::Use));
         attributes
     }
 }
@@ -234,7 +251,7 @@ pub(crate) mod tests {
             ]
         );
         let attributes = |place: usize, extended| {
-            let attributes = listing.nodes[place].attributes(extended, true);
+            let attributes = listing.nodes[place].attributes(Told { extended, subscribed: true, shared_uses: false });
             attributes.iter().map(|attribute| attribute.as_str()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(attributes(0, true), "\\HasNoChildren");

@@ -78,7 +78,8 @@ pub(crate) struct News {
     pub(crate) exists: bool,
     /// Sequence numbers, after all that, of messages whose flags changed.
     pub(crate) changed: Vec<u32>,
-    /// Keywords that the mailbox had not before.
+    /// FLAGS and PERMANENTFLAGS: there are keywords that the mailbox had not before, or other
+    /// flags may be changed now.
     pub(crate) keywords: bool,
 }
 

@@ -88,11 +88,15 @@ impl Selected {
         let _heard = self.changes.take() | self.rights_watch.take();
         let synced = house.sync(session, self.mailbox, self.synced, self.seen).await?;
         self.stale = false;
+        let before = self.permanent_flags();
         self.rights = synced.rights;
         self.seen = synced.seen;
+        // RFC 4314 section 5.1.1: who asks at each command tells of flags that may be changed now.
+        let flags_given_or_taken = before != self.permanent_flags();
         self.synced = synced.changes.counters.modseq;
         let changes = &synced.changes;
-        let news = self.messages.apply(&changes.changed, &changes.vanished, &synced.flags, may_expunge);
+        let mut news = self.messages.apply(&changes.changed, &changes.vanished, &synced.flags, may_expunge);
+        news.keywords |= flags_given_or_taken;
         teller.tell(self, &news);
         Ok(())
     }

@@ -1,22 +1,30 @@
-//! The machine's clock, moved on by a test: days pass in no time.
+//! A clock that a test moves on: days pass in no time.
 
-use postern_store::{Clock, SystemClock};
+use postern_store::Clock;
 use postern_types::Timestamp;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// The wall clock, ahead by what the test has let pass.
-#[derive(Debug, Default)]
-pub(crate) struct MovedClock(AtomicI64);
+/// Another clock, ahead by what the test has let pass.
+pub(crate) struct MovedClock {
+    base: Arc<dyn Clock>,
+    ahead_ms: AtomicI64,
+}
 
 impl MovedClock {
+    /// Begins with what the other says.
+    pub(crate) fn over(base: Arc<dyn Clock>) -> Self {
+        Self { base, ahead_ms: AtomicI64::new(0) }
+    }
+
     /// Lets time pass.
     pub(crate) fn pass_ms(&self, milliseconds: i64) {
-        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+        self.ahead_ms.fetch_add(milliseconds, Ordering::SeqCst);
     }
 }
 
 impl Clock for MovedClock {
     fn wall(&self) -> Timestamp {
-        SystemClock.wall().plus_ms(self.0.load(Ordering::SeqCst))
+        self.base.wall().plus_ms(self.ahead_ms.load(Ordering::SeqCst))
     }
 }

@@ -6,7 +6,7 @@ use postern_access::Actor;
 use postern_app::{Caller, GrantReach, GrantTerms, SharedChange};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
-use postern_store::Origin;
+use postern_store::{Clock, Origin, SystemClock};
 use postern_types::{Address, DisplayName, Domain, PersonId, Rights, Secret, Seen, SendRights};
 use rustls_pki_types::pem::PemObject;
 use std::net::SocketAddr;
@@ -47,6 +47,7 @@ impl Drop for House {
 pub struct HouseBuilder {
     engine: Engine,
     lines: Vec<String>,
+    clock: Arc<dyn Clock>,
 }
 
 impl HouseBuilder {
@@ -54,6 +55,13 @@ impl HouseBuilder {
     #[must_use]
     pub fn with(mut self, variable: &str) -> Self {
         self.lines.push(variable.to_owned());
+        self
+    }
+
+    /// Runs it by this clock instead of the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -86,7 +94,7 @@ impl HouseBuilder {
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
         let config = Config::load(&made.file, &environment).expect("the configuration reads");
-        Some(House::run(config, database, folder).await)
+        Some(House::run(config, self.clock, database, folder).await)
     }
 }
 
@@ -97,11 +105,11 @@ fn address(text: &str) -> Address {
 impl House {
     /// A house on this engine.
     pub fn builder(engine: Engine) -> HouseBuilder {
-        HouseBuilder { engine, lines: Vec::new() }
+        HouseBuilder { engine, lines: Vec::new(), clock: Arc::new(SystemClock) }
     }
 
-    async fn run(config: Config, database: TestDatabase, folder: tempfile::TempDir) -> Self {
-        let clock = Arc::new(MovedClock::default());
+    async fn run(config: Config, clock: Arc<dyn Clock>, database: TestDatabase, folder: tempfile::TempDir) -> Self {
+        let clock = Arc::new(MovedClock::over(clock));
         let options = StartOptions { clock: clock.clone(), ..StartOptions::new(config.clone()) };
         let running = Server::start(options).await.expect("the server starts");
         let operator = running.house().operator(0).expect("an operator");

@@ -184,6 +184,11 @@ impl Flags {
             keywords: if rights.has(Letter::Write) { self.keywords.clone() } else { Vec::new() },
         }
     }
+    /// The letter that the first of these flags needs: what to name to someone who may
+    /// change none of them.
+    pub fn first_letter(&self) -> Letter {
+        self.system().map(SystemFlag::letter).next().unwrap_or(Letter::Write)
+    }
 }
 
 impl FromIterator<SystemFlag> for Flags {

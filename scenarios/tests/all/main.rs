@@ -2,6 +2,7 @@
 
 mod corpus;
 mod delegates;
+mod dialogues;
 mod foreign;
 mod hidden;
 mod kill;
@@ -14,6 +15,8 @@ mod process;
 mod races;
 mod report;
 mod rest;
+mod rights_model;
+mod seeds;
 mod seen;
 mod shared;
 mod story;

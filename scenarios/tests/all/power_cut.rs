@@ -12,6 +12,7 @@ mod house;
 mod model;
 mod workload;
 
+use crate::seeds;
 use house::{OpenHouse, founded};
 use model::{Life, What};
 use postern_testkit::power::{Image, Random, Syncs};
@@ -27,11 +28,6 @@ const SHARES: usize = 4;
 fn run<T>(story: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(story)
-}
-
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is {text:?}, which is no number")))
 }
 
 /// One house and its power cuts: `Err` says what was lost.
@@ -71,9 +67,9 @@ fn cut(world: Arc<World>, random: &mut Random) -> Result<(Image, Option<Life>), 
 
 /// This test's share of the seeds.
 fn share(share: usize) {
-    let chains: Vec<u64> = match number("POSTERN_SEED") {
+    let chains: Vec<u64> = match seeds::one() {
         Some(seed) => vec![seed],
-        None => (0..number("POSTERN_SEEDS").unwrap_or(100).div_ceil(CUTS as u64)).collect(),
+        None => (0..seeds::count(100).div_ceil(CUTS as u64)).collect(),
     };
     for seed in chains.into_iter().filter(|seed| *seed as usize % SHARES == share) {
         if let Err(error) = run(chain(seed, Syncs::ALL)) {

@@ -268,13 +268,18 @@ impl Encoder<'_> {
         self.end();
     }
     /// LISTRIGHTS (RFC 4314 section 3.7): what is always granted, then what is granted
-    /// and taken together, set by set.
+    /// and taken together, set by set. Old clients are told `c` and `d` beside what they
+    /// stand for (section 2.1.1).
     pub fn list_rights(&mut self, mailbox: &str, identifier: &str, always: Rights, optional: &[Rights]) {
         self.line("* LISTRIGHTS ").mailbox(mailbox);
         self.line(" ").astring(identifier);
-        self.line(" ").astring(&always.to_string());
+        self.line(" ").astring(&always.with_virtual_letters());
         for rights in optional {
             self.line(" ").astring(&rights.to_string());
+        }
+        let together = optional.iter().fold(Rights::NONE, |all, rights| all | *rights);
+        for letter in together.with_virtual_letters().strip_prefix(&together.to_string()).unwrap_or_default().chars() {
+            self.line(" ").astring(letter.encode_utf8(&mut [0; 4]));
         }
         self.end();
     }

@@ -42,7 +42,8 @@ fn rights_are_shown_with_the_virtual_letters() {
     let line = "* ACL INBOX alice@example.org lrswipkxteacd bob@example.org lr\r\n";
     assert_eq!(written(false, |out| out.acl("INBOX", &entries)), line);
     let optional = [rights("l"), rights("k")];
-    let line = "* LISTRIGHTS \"a b\" bob@example.org \"\" l k\r\n";
+    // Section 2.1.1: `c` beside `k`, which it stands for.
+    let line = "* LISTRIGHTS \"a b\" bob@example.org \"\" l k c\r\n";
     assert_eq!(written(false, |out| out.list_rights("a b", "bob@example.org", Rights::NONE, &optional)), line);
     assert_eq!(written(false, |out| out.my_rights("INBOX", rights("lre"))), "* MYRIGHTS INBOX lred\r\n");
 }

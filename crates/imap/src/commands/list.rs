@@ -1,12 +1,14 @@
 //! LIST, plain and extended (RFC 9051 section 6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 8440).
 //!
 //! Nothing here is remote, so REMOTE selects nothing more and nothing less. Children and
-//! purposes are told always: they cost nothing, and RFC 3348 and RFC 6154 allow it.
+//! purposes are told always: they cost nothing, and RFC 3348 and RFC 6154 allow it. Purposes
+//! under `Shared/` are told to those who ask (RFC 6154 section 2): a program that takes the
+//! first `\Sent` it hears of would file a delegate's own mail with somebody else's.
 
 use crate::answer::{Completion, Handled};
 use crate::commands::status;
 use crate::connection::{Client, Desk};
-use crate::listing::{Kind, Listing, Node};
+use crate::listing::{Kind, Listing, Node, Told};
 use crate::names::{DELIMITER, SHARED, SHARED_PREFIX, shown_at};
 use crate::pattern::Pattern;
 use postern_app::Refused;
@@ -33,9 +35,13 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
     if list.selection.subscribed {
         listing.add_subscriptions(house, session).await?;
     }
-    let tell_subscribed = list.selection.subscribed || list.returns.subscribed;
+    let told = Told {
+        extended: list.extended || rev2,
+        subscribed: list.selection.subscribed || list.returns.subscribed,
+        shared_uses: list.selection.special_use || list.returns.special_use,
+    };
     for line in lines(&listing, &list) {
-        let attributes = line.node.attributes(list.extended || rev2, tell_subscribed);
+        let attributes = line.node.attributes(told);
         Encoder::new(out, rev2).list(&ListEntry {
             attributes: &attributes,
             delimiter: Some(DELIMITER),

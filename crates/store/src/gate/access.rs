@@ -8,7 +8,7 @@ use super::facts;
 use crate::{StoreError, Tx};
 use postern_access::Actor;
 use postern_access::{Denied, Verdict};
-use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen, SendRights};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen};
 use std::marker::PhantomData;
 
 /// Operation class `C` on one mailbox, allowed to one actor until the transaction ends.
@@ -59,10 +59,14 @@ impl<'t, C: Class> Access<'t, C> {
             _ => None,
         }
     }
-    /// A proof of another class on the same mailbox, from the letters already found.
+    /// A proof of another class on the same mailbox, from the letters already found. Whoever
+    /// has a proof knows that the mailbox is there, with or without `l`: the letter that is
+    /// missing is named, and nothing is hidden.
     pub fn also<D: Class>(&self) -> Result<Access<'t, D>, Denied> {
-        let verdict = Verdict { rights: self.held, send: SendRights::NONE, valid_until: None, reasons: Vec::new() };
-        verdict.allows(D::OPERATION)?;
+        D::OPERATION.allowed_with(self.held).map_err(|denied| match denied {
+            Denied::Hidden => D::OPERATION.allowed_with(self.held | Letter::Lookup).err().unwrap_or(denied),
+            denied => denied,
+        })?;
         let Self { tx, caller, mailbox, held, seen, .. } = *self;
         Ok(Access { tx, caller, mailbox, held, seen, class: PhantomData })
     }

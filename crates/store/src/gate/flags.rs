@@ -9,7 +9,7 @@ use super::read::{flag_set, flags_of};
 use crate::statements::message as sql;
 use crate::{StoreError, Tx};
 use postern_access::Denied;
-use postern_types::{AccountId, FlagSetId, Flags, Letter, ModSeq, SystemFlag, Uid};
+use postern_types::{AccountId, FlagSetId, Flags, ModSeq, SystemFlag, Uid};
 use std::collections::{BTreeMap, HashMap};
 
 /// How STORE changes flags (RFC 9051 section 6.4.6).
@@ -153,8 +153,7 @@ impl Access<'_, ChangeFlags> {
         if request.is_empty() || !request.settable_with(self.held()).is_empty() {
             return Ok(());
         }
-        let missing = request.system().map(SystemFlag::letter).next().unwrap_or(Letter::Write);
-        Err(Denied::Missing { missing })
+        Err(Denied::Missing { missing: request.first_letter() })
     }
 
     fn write_flags(&self, writes: &Writes, request: &Flags, change: FlagChange) -> Result<ModSeq, GateError> {

@@ -1,0 +1,26 @@
+//! Workloads that are random tests of the scenarios with thousands of seeds: "power-cut", the
+//! crash test, and "rights-model", who may do what against a model.
+//!
+//! Continuous integration takes a hundred. What is fast and loses an acknowledged mail, or shows
+//! it to a stranger, is not fast, so the many run beside the measurements.
+
+use anyhow::{Result, bail};
+
+use crate::POSTGRES;
+use crate::cargo;
+use crate::child::Child;
+
+/// Runs the tests whose names hold `test` to their end with so many seeds, on SQLite, and on
+/// PostgreSQL too where there is one.
+pub async fn run(test: &str, seeds: u32) -> Result<()> {
+    let mut command = cargo::command(&["nextest", "run", "--package", "postern-scenarios", test]);
+    command.env("POSTERN_SEEDS", seeds.to_string());
+    if std::env::var_os(POSTGRES).is_none() {
+        command.env("POSTERN_TEST_ENGINES", "sqlite");
+    }
+    let status = Child::start(&format!("{test} test"), &mut command)?.wait().await;
+    if !status.success() {
+        bail!("the {test} test failed with {seeds} seeds ({status}); its output above names the seed");
+    }
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! What the five people do in a story: a command each, what the model expects of it, and what
+//! it does to the model where it succeeds.
+
+use super::model::{Letters, Lie, Who, settable, shown};
+use super::story::{GROUPS, PEOPLE, Story, verdict};
+use super::wire::Kind;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Story<'_> {
+    pub(super) async fn my_rights(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let (path, held) = (self.path(account, name), self.model.held(who, account, name));
+        let heard = self.ask(who, &format!("MYRIGHTS {path}"), None).await;
+        self.count("my rights");
+        // RFC 4314 section 4: one of l r i k x a.
+        let expected = if "lrikxa".chars().any(|letter| held.contains(&letter)) { Kind::Ok } else { Kind::Hidden };
+        self.compare(who, &format!("MYRIGHTS {path}"), &heard, &expected)?;
+        self.learn(who);
+        let model = if expected == Kind::Ok { vec![format!("{path} {}", shown(&held))] } else { Vec::new() };
+        Self::same("MYRIGHTS", &heard.after("* MYRIGHTS "), &model)
+    }
+
+    pub(super) async fn select(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let (path, held) = (self.path(account, name), self.model.held(who, account, name));
+        let heard = self.ask(who, &format!("SELECT {path}"), None).await;
+        self.count("select");
+        let expected = verdict(&held, 'r');
+        self.compare(who, &format!("SELECT {path}"), &heard, &expected)?;
+        let found = self.model.mailbox(account, name).map(|mailbox| (mailbox.number, mailbox.messages.len()));
+        let session = self.sessions[who].as_mut().expect("they are signed in");
+        (session.selected, session.known) = (None, BTreeSet::new());
+        let Some((number, messages)) = found.filter(|_| expected == Kind::Ok) else { return Ok(()) };
+        session.selected = Some((account, number));
+        self.learn(who);
+        if !heard.lines.contains(&format!("* {messages} EXISTS")) {
+            return Err(format!("the model says {messages} EXISTS, the server {heard:#?}"));
+        }
+        // RFC 4314 section 5.2.
+        let changes = "ieswt".chars().any(|letter| held.contains(&letter));
+        let code = if changes { "[READ-WRITE]" } else { "[READ-ONLY]" };
+        match heard.completion.as_ref().is_some_and(|said| said.contains(code)) {
+            true => Ok(()),
+            false => Err(format!("the model says {code}, the server {heard:#?}")),
+        }
+    }
+
+    pub(super) async fn status(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let (path, held) = (self.path(account, name), self.model.held(who, account, name));
+        let heard = self.ask(who, &format!("STATUS {path} (MESSAGES UNSEEN DELETED)"), None).await;
+        self.count("status");
+        let expected = verdict(&held, 'r');
+        self.compare(who, &format!("STATUS {path}"), &heard, &expected)?;
+        self.learn(who);
+        let model = match self.model.mailbox(account, name).filter(|_| expected == Kind::Ok) {
+            None => Vec::new(),
+            Some(mailbox) => {
+                let with = |flag: &str| mailbox.messages.values().filter(|flags| flags.contains(flag)).count();
+                let all = mailbox.messages.len();
+                let (unseen, deleted) = (all - with("\\Seen"), with("\\Deleted"));
+                vec![format!("{path} (MESSAGES {all} UNSEEN {unseen} DELETED {deleted})")]
+            }
+        };
+        Self::same("STATUS", &heard.after("* STATUS "), &model)
+    }
+
+    pub(super) async fn fetch(&mut self, who: usize) -> Result<(), String> {
+        let (expected, at) = self.selected(who);
+        let heard = self.ask(who, "UID FETCH 1:* (FLAGS)", None).await;
+        self.count("fetch");
+        self.compare(who, "UID FETCH 1:* (FLAGS)", &heard, &expected)?;
+        let known = self.sessions[who].as_ref().map(|session| session.known.clone()).unwrap_or_default();
+        self.learn(who);
+        let Some((account, name)) = at.filter(|_| expected == Kind::Ok) else { return Ok(()) };
+        let now = &self.model.accounts[account].mailboxes[&name].messages;
+        let mut server = BTreeMap::new();
+        for line in heard.lines.iter().filter(|line| line.contains(" FETCH (UID ")) {
+            let (uid, flags) = fetched(line).ok_or_else(|| format!("no FLAGS in {line:?}"))?;
+            server.insert(uid, flags);
+        }
+        // What came since is told at the end of the command, by its flags or not at all.
+        let shown: BTreeMap<u32, BTreeSet<String>> =
+            now.iter().filter(|(uid, _)| known.contains(uid)).map(|(uid, flags)| (*uid, flags.clone())).collect();
+        server.retain(|uid, _| shown.contains_key(uid) || !now.contains_key(uid));
+        Self::same("FETCH", &server, &shown)
+    }
+
+    pub(super) async fn store(&mut self, who: usize) -> Result<(), String> {
+        let (mut expected, at) = self.selected(who);
+        let flags = self.some_flags();
+        let add = self.random.percent(70);
+        let mailbox = at.as_ref().map(|(account, name)| &self.model.accounts[*account].mailboxes[name]);
+        let uids: Vec<u32> = mailbox.map(|mailbox| mailbox.messages.keys().copied().collect()).unwrap_or_default();
+        let uid = if uids.is_empty() { 1 } else { *self.random.pick(&uids) };
+        let is_known = self.sessions[who].as_ref().is_some_and(|session| session.known.contains(&uid));
+        if expected == Kind::Ok && uids.is_empty() {
+            return Ok(());
+        }
+        let held = at.as_ref().map(|(account, name)| self.model.held(who, *account, name)).unwrap_or_default();
+        let changed = settable(&flags, &held);
+        // A UID that the session was not told of names nothing.
+        if expected == Kind::Ok && is_known && changed.is_empty() {
+            expected = Kind::Missing;
+        }
+        let sign = if add { '+' } else { '-' };
+        let command = format!("UID STORE {uid} {sign}FLAGS ({})", flags.join(" "));
+        let heard = self.ask(who, &command, None).await;
+        self.count("store");
+        self.compare(who, &command, &heard, &expected)?;
+        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok && is_known)
+            && let Some(mailbox) = self.model.mailbox(account, &name)
+            && let Some(now) = mailbox.messages.get_mut(&uid)
+        {
+            match add {
+                true => now.extend(changed),
+                false => now.retain(|flag| !changed.contains(flag)),
+            }
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn append(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let (path, held) = (self.path(account, name), self.model.held(who, account, name));
+        let (flags, literal) = (self.some_flags(), "Subject: x\r\n\r\ny\r\n");
+        let command = format!("APPEND {path} ({}) {{{}}}", flags.join(" "), literal.len());
+        let heard = self.ask(who, &command, Some(literal)).await;
+        self.count("append");
+        let expected = verdict(&held, 'i');
+        self.compare(who, &command, &heard, &expected)?;
+        if expected == Kind::Ok {
+            let uid = self.model.add(account, name, settable(&flags, &held)).unwrap_or_default();
+            let told = heard.completion.as_deref().unwrap_or_default();
+            if !told.starts_with("OK [APPENDUID ") || !told.contains(&format!(" {uid}] ")) {
+                return Err(format!("the model says UID {uid}, the server {told}"));
+            }
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn expunge(&mut self, who: usize) -> Result<(), String> {
+        let (mut expected, at) = self.selected(who);
+        let held = at.as_ref().map(|(account, name)| self.model.held(who, *account, name)).unwrap_or_default();
+        // Whoever reads knows that the mailbox is there, with or without l.
+        if expected == Kind::Ok && !held.contains(&'e') {
+            expected = Kind::Missing;
+        }
+        let heard = self.ask(who, "EXPUNGE", None).await;
+        self.count("expunge");
+        self.compare(who, "EXPUNGE", &heard, &expected)?;
+        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok)
+            && let Some(mailbox) = self.model.mailbox(account, &name)
+        {
+            mailbox.messages.retain(|_, flags| !flags.contains("\\Deleted"));
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn copy(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let (mut expected, at) = self.selected(who);
+        let (path, held) = (self.path(account, name), self.model.held(who, account, name));
+        let source = at.as_ref().map(|(account, name)| &self.model.accounts[*account].mailboxes[name]);
+        let uids: Vec<u32> = source.map(|mailbox| mailbox.messages.keys().copied().collect()).unwrap_or_default();
+        let uid = if uids.is_empty() { 1 } else { *self.random.pick(&uids) };
+        let flags = source.and_then(|mailbox| mailbox.messages.get(&uid)).cloned();
+        let is_known = self.sessions[who].as_ref().is_some_and(|session| session.known.contains(&uid));
+        if expected == Kind::Ok {
+            expected = verdict(&held, 'i');
+        }
+        let command = format!("UID COPY {uid} {path}");
+        let heard = self.ask(who, &command, None).await;
+        self.count("copy");
+        self.compare(who, &command, &heard, &expected)?;
+        if let Some(flags) = flags.filter(|_| expected == Kind::Ok && is_known) {
+            let kept: Vec<&str> = flags.iter().map(String::as_str).collect();
+            self.model.add(account, name, settable(&kept, &held));
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn create(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let path = self.path(account, name);
+        // INBOX and Archive are there; what is above them is the account as a whole.
+        let Some(above) = self.model.nearest_above(account, name) else { return Ok(()) };
+        let mut expected = verdict(&self.model.held(who, account, &above), 'k');
+        let is_there = self.model.accounts[account].mailboxes.contains_key(name);
+        if expected == Kind::Ok && is_there {
+            expected = Kind::Taken;
+        }
+        let heard = self.ask(who, &format!("CREATE {path}"), None).await;
+        self.count("create");
+        self.compare(who, &format!("CREATE {path}"), &heard, &expected)?;
+        if expected == Kind::Ok {
+            self.model.create(account, name);
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn delete(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let path = self.path(account, name);
+        let mut expected = verdict(&self.model.held(who, account, name), 'x');
+        if expected == Kind::Ok && name == "INBOX" {
+            expected = Kind::Cannot;
+        } else if expected == Kind::Ok && self.model.has_children(account, name) {
+            expected = Kind::HasChildren;
+        }
+        let heard = self.ask(who, &format!("DELETE {path}"), None).await;
+        self.count("delete");
+        self.compare(who, &format!("DELETE {path}"), &heard, &expected)?;
+        if expected == Kind::Ok {
+            self.model.delete(account, name);
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn get_acl(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let path = self.path(account, name);
+        let expected = verdict(&self.model.held(who, account, name), 'a');
+        let heard = self.ask(who, &format!("GETACL {path}"), None).await;
+        self.count("get acl");
+        self.compare(who, &format!("GETACL {path}"), &heard, &expected)?;
+        self.learn(who);
+        if expected != Kind::Ok {
+            return Ok(());
+        }
+        let groups = (0..GROUPS).map(Who::Group);
+        let mut model = BTreeMap::new();
+        for grantee in (0..PEOPLE.len()).map(Who::Person).chain(groups) {
+            let given = self.model.given_to(grantee, account, name);
+            if !given.is_empty() {
+                model.insert(self.identifier(grantee), shown(&given));
+            }
+        }
+        let entries: String = model.iter().map(|(who, letters)| format!(" {who} {letters}")).collect();
+        Self::same("GETACL", &heard.after("* ACL "), &vec![format!("{path}{entries}")])
+    }
+
+    pub(super) async fn set_acl(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
+        let (path, held) = (self.path(account, name), self.model.held(who, account, name));
+        let (grantee, named) = (self.anyone(), self.some_letters());
+        let before = self.model.given_to(grantee, account, name);
+        let (sign, after): (&str, Letters) = match self.random.below(3) {
+            0 => ("", named.clone()),
+            1 => ("+", before.union(&named).copied().collect()),
+            _ => ("-", before.difference(&named).copied().collect()),
+        };
+        let mut expected = verdict(&held, 'a');
+        // Nobody gives what they do not hold.
+        let gives_more = after.difference(&before).any(|letter| !held.contains(letter));
+        if expected == Kind::Ok && gives_more && self.model.lie != Lie::AnyLetterIsGiven {
+            expected = Kind::Missing;
+        }
+        let text: String = named.iter().collect();
+        let command = format!("SETACL {path} {} \"{sign}{text}\"", self.identifier(grantee));
+        let heard = self.ask(who, &command, None).await;
+        self.count("set acl");
+        self.compare(who, &command, &heard, &expected)?;
+        if expected == Kind::Ok {
+            self.model.set(account, name, grantee, after);
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    pub(super) async fn idle(&mut self, who: usize) -> Result<(), String> {
+        let (kind, _) = self.selected(who);
+        // IDLE needs no mailbox; where one is selected it has to be readable.
+        let expected = if kind == Kind::Bad { Kind::Ok } else { kind };
+        let session = self.sessions[who].as_mut().expect("they are signed in");
+        let heard = session.begin_idle().await;
+        self.count("idle");
+        self.compare(who, "IDLE", &heard, &expected)?;
+        self.learn(who);
+        Ok(())
+    }
+}
+
+/// UID and flags of a FETCH line, \Recent left out.
+fn fetched(line: &str) -> Option<(u32, BTreeSet<String>)> {
+    let (uid, rest) = line.split_once("(UID ")?.1.split_once(' ')?;
+    let flags = rest.strip_prefix("FLAGS (")?.split_once(')')?.0;
+    let flags = flags.split(' ').filter(|flag| !flag.is_empty() && *flag != "\\Recent");
+    Some((uid.parse().ok()?, flags.map(str::to_owned).collect()))
+}
