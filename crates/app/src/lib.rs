@@ -7,6 +7,7 @@
 
 mod acl;
 mod admin;
+mod bearer;
 mod delivery;
 mod directory;
 mod fetch;
@@ -21,10 +22,11 @@ mod refused;
 mod search;
 mod session;
 mod sign_in;
+mod tokens;
 pub mod wire;
 
 pub use acl::ListedRights;
-pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedView};
+pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedSeen, SharedView};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use fetch::{Encode, FetchChunk, FetchNeeds, Fetched};
@@ -38,9 +40,11 @@ pub use refused::Refused;
 pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
 pub use sign_in::{Attempt, Peer, SignInRefused};
+pub use tokens::{MadeToken, Me, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
 
-pub use postern_access::{Denied, Role};
+pub use postern_access::{Denied, Role, TokenRole};
 pub use postern_store::{
     AccountRow, AclEntry, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry, Expunged, FlagChange,
     FlagsChanged, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox, MemberRow, RightsChange, Rule, Stored,
+    TokenRow, WhichToken,
 };

@@ -6,10 +6,11 @@ use crate::model::{Made, NewShared, Shared, SharedMailboxes, SharedWithDelegates
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::AccountRow;
+use postern_app::SharedSeen;
 use postern_types::{Address, DisplayName};
 
-fn shown(row: AccountRow) -> Shared {
+fn shown(seen: SharedSeen) -> Shared {
+    let SharedSeen { row, is_measured } = seen;
     Shared {
         address: row.address,
         name: row.name,
@@ -17,8 +18,8 @@ fn shown(row: AccountRow) -> Shared {
         seen: row.seen,
         sent_copy: row.sent_copy,
         delete_protection: row.delete_protection,
-        messages: row.messages,
-        bytes: row.bytes,
+        messages: is_measured.then_some(row.messages),
+        bytes: is_measured.then_some(row.bytes),
         created_at: show_date(row.created),
     }
 }
@@ -41,8 +42,8 @@ pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     let view = ask.house.show_shared(ask.caller()?, &address).await?;
     Reply::ok(&SharedWithDelegates {
-        shared: shown(view.row),
+        shared: shown(view.shared),
         addresses: view.addresses,
-        delegates: view.grants.into_iter().map(delegates::shown).collect(),
+        delegates: view.grants.map(|grants| grants.into_iter().map(delegates::shown).collect()),
     })
 }

@@ -128,10 +128,16 @@ async fn every_listener_answers_and_a_drain_tells_the_sessions() {
     admin.write_all(b"GET /api/v1/persons HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert_eq!(line(&mut admin).await, "HTTP/1.1 200 OK\r\n", "the kernel names the operator");
 
+    let mut https = BufReader::new(tls(&config, &port(&running, "https")).await);
+    https.write_all(b"GET /api/v1/persons HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(line(&mut https).await, "HTTP/1.1 401 Unauthorized\r\n", "nobody is named here");
+
     let drained = tokio::spawn(running.drain(PATIENCE));
     assert!(line(&mut imaps).await.starts_with("* BYE "));
     assert!(line(&mut imap).await.starts_with("* BYE "));
     assert!(line(&mut lmtp).await.starts_with("421 "));
+    // A connection that waits for a request is let go, with the farewell of TLS.
+    https.read_to_end(&mut Vec::new()).await.expect("TLS ends with a farewell");
     assert!(drained.await.unwrap(), "all ended by themselves");
     assert!(!socket.exists());
     let mut rest = Vec::new();

@@ -7,6 +7,7 @@ mod hidden;
 mod kill;
 mod letter;
 mod lmtp;
+mod people;
 mod power_cut;
 mod process;
 mod races;

@@ -114,14 +114,19 @@ async fn list(client: &mut Client) -> Result<Said, Failure> {
             shared.address.clone(),
             plain(&shared.name),
             shared.state.clone(),
-            shared.messages.to_string(),
-            bytes(shared.bytes),
+            count(shared.messages),
+            shared.bytes.map_or_else(|| "-".to_owned(), bytes),
             day(&shared.created_at),
         ]
     });
     let headings = ["EMAIL", "NAME", "STATE", "MESSAGES", "SIZE", "SINCE"];
     let none = "There is no shared mailbox yet: postern shared add EMAIL";
     Ok(Said::new(table(&headings, rows.collect(), none), &all))
+}
+
+/// How many, or a dash where that is not for whoever asks.
+fn count(messages: Option<u64>) -> String {
+    messages.map_or_else(|| "-".to_owned(), |count| count.to_string())
 }
 
 fn shown(view: &SharedWithDelegates) -> String {
@@ -133,9 +138,13 @@ fn shown(view: &SharedWithDelegates) -> String {
         ("State", shared.state.clone()),
         ("Seen flags", shared.seen.clone()),
         ("Sent copy", shared.sent_copy.clone()),
-        ("Messages", shared.messages.to_string()),
-        ("Size", bytes(shared.bytes)),
+        ("Messages", shared.messages.map(|count| count.to_string()).unwrap_or_default()),
+        ("Size", shared.bytes.map(bytes).unwrap_or_default()),
         ("Since", shared.created_at.clone()),
     ]);
-    format!("{about}\n{}", delegate::listed(&shared.address, &view.delegates))
+    match &view.delegates {
+        Some(delegates) => format!("{about}\n{}", delegate::listed(&shared.address, delegates)),
+        // A delegate sees that it is there, and not who else works in it.
+        None => about,
+    }
 }

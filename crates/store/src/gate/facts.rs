@@ -96,6 +96,8 @@ fn judge_facts(
 ) -> Result<Verdict, StoreError> {
     let account = account_facts(tx, mailbox.account())?;
     let (person, grants) = match caller.actor() {
+        // A token administers and opens no mailbox (docs/decisions/0013-tokens.md).
+        _ if caller.token().is_some() => (None, Vec::new()),
         Actor::Person(person) => (person_facts(tx, *person)?, grants_for(tx, mailbox.account(), *person)?),
         _ => (None, Vec::new()),
     };

@@ -52,16 +52,17 @@ mod read;
 mod recount;
 mod remove;
 mod sign_in;
+mod tokens;
 mod tree;
 
 pub use access::Access;
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
-    Authority, Collect, DutyClass, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared,
-    ReadAudit, Revoke, Suspend,
+    Authority, Collect, DutyClass, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageSelf,
+    ManageShared, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Suspend,
 };
-pub use caller::{Caller, Epochs, Origin};
+pub use caller::{Caller, Epochs, HeldToken, Origin};
 pub use class::{
     Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, OwnRights, Read, Reads, Remove,
 };
@@ -76,3 +77,4 @@ pub use people::{AccountRow, Principal};
 pub use read::{Changes, Counters, Entry, FetchRow, StoredBody};
 pub use remove::Expunged;
 pub use sign_in::{RootFacts, SignInFacts};
+pub use tokens::{BearerFacts, NewToken, TokenRow, WhichToken};

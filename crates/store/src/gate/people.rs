@@ -1,14 +1,16 @@
 //! The organisation's people and things: domains, persons, shared accounts.
 
 use super::audit::{Detail, Event};
-use super::authority::{Authority, DutyClass, ManageDomains, ManagePeople, ManageShared, Suspend};
+use super::authority::{
+    Authority, DutyClass, ManageDomains, ManagePeople, ManageSelf, ManageShared, ReadAccount, ReadOrganisation, Suspend,
+};
 use super::error::{GateError, Rule};
 use super::insert::{Growth, advance};
 use super::tree::make_first_mailboxes;
-use crate::sql::Value;
+use crate::sql::{Row, Value};
 use crate::statements::people as sql;
 use crate::{Notice, StoreError, Tx};
-use postern_types::{AccountId, Address, Domain, GroupId, Secret, Timestamp};
+use postern_types::{AccountId, Address, CredentialId, Domain, GroupId, Secret, Timestamp};
 
 /// An account as administration shows it.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct AccountRow {
     pub sent_copy: String,
     /// Deleting needs an administrator.
     pub delete_protection: bool,
+    /// Shared, or a person's own.
+    pub is_shared: bool,
 }
 
 /// Who an address belongs to.
@@ -125,24 +129,55 @@ impl<D: DutyClass> Authority<'_, D> {
         make_first_mailboxes(tx, id)?;
         Ok(id)
     }
+}
 
-    fn accounts(&self, kind: &str) -> Result<Vec<AccountRow>, StoreError> {
-        self.tx().all(&sql::ACCOUNTS, &[kind.into()], |row| {
-            Ok(AccountRow {
-                id: AccountId::new(row.int(0)?)?,
-                address: row.text(1)?.to_owned(),
-                name: row.text(2)?.to_owned(),
-                state: row.text(3)?.to_owned(),
-                messages: super::read::count(row.int(4)?)?,
-                bytes: super::read::count(row.int(5)?)?,
-                created: Timestamp(row.int(6)?),
-                admin: row.opt_int(7)?.unwrap_or(0) != 0,
-                suspended: row.opt_int(8)?.is_some(),
-                seen: row.text(9)?.to_owned(),
-                sent_copy: row.text(10)?.to_owned(),
-                delete_protection: row.flag(11)?,
-            })
-        })
+/// An account from a row of [`sql::ACCOUNTS`] or [`sql::ACCOUNT_ROW`].
+fn account_row(row: &dyn Row) -> Result<AccountRow, StoreError> {
+    Ok(AccountRow {
+        id: AccountId::new(row.int(0)?)?,
+        address: row.text(1)?.to_owned(),
+        name: row.text(2)?.to_owned(),
+        state: row.text(3)?.to_owned(),
+        messages: super::read::count(row.int(4)?)?,
+        bytes: super::read::count(row.int(5)?)?,
+        created: Timestamp(row.int(6)?),
+        admin: row.opt_int(7)?.unwrap_or(0) != 0,
+        suspended: row.opt_int(8)?.is_some(),
+        seen: row.text(9)?.to_owned(),
+        sent_copy: row.text(10)?.to_owned(),
+        delete_protection: row.flag(11)?,
+        is_shared: row.text(12)? == "shared",
+    })
+}
+
+impl Authority<'_, ReadOrganisation> {
+    /// Every domain and when it came.
+    pub fn domains(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.tx().all(&sql::DOMAINS, &[], |row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?))))
+    }
+
+    /// Every person.
+    pub fn persons(&self) -> Result<Vec<AccountRow>, StoreError> {
+        self.tx().all(&sql::ACCOUNTS, &["person".into()], account_row)
+    }
+
+    /// Every shared account.
+    pub fn shared(&self) -> Result<Vec<AccountRow>, StoreError> {
+        self.tx().all(&sql::ACCOUNTS, &["shared".into()], account_row)
+    }
+}
+
+impl Authority<'_, ReadAccount> {
+    /// The account itself.
+    pub fn row(&self) -> Result<Option<AccountRow>, StoreError> {
+        let Some(account) = self.account() else { return Ok(None) };
+        self.tx().one(&sql::ACCOUNT_ROW, &[account.get().into()], account_row)
+    }
+
+    /// Every address of the account, the primary one first.
+    pub fn addresses(&self) -> Result<Vec<String>, StoreError> {
+        let Some(account) = self.account() else { return Ok(Vec::new()) };
+        self.tx().all(&sql::ADDRESSES_OF_ACCOUNT, &[account.get().into()], |row| Ok(row.text(0)?.to_owned()))
     }
 }
 
@@ -154,11 +189,6 @@ impl Authority<'_, ManageDomains> {
             return Err(Rule::AddressTaken(domain.to_string()).into());
         }
         Ok(self.note("domain.added", None, domain.as_str(), "")?)
-    }
-
-    /// Every domain and when it came.
-    pub fn domains(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        self.tx().all(&sql::DOMAINS, &[], |row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?))))
     }
 
     /// Takes a domain away; refused while an address uses it.
@@ -199,14 +229,29 @@ impl Authority<'_, ManagePeople> {
         add_person_row(self, address, name, false, password)
     }
 
-    /// Every person.
-    pub fn persons(&self) -> Result<Vec<AccountRow>, StoreError> {
-        self.accounts("person")
-    }
-
-    /// Gives a person another password and ends the one before.
+    /// Gives a person another password. What was got by the one before ends.
     pub fn set_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+        self.change_password(person, verifier)
+    }
+}
+
+impl Authority<'_, ManageSelf> {
+    /// Changes one's own password, if it is still the one that was checked. What was got by
+    /// it ends, but for the token that this is done with.
+    pub fn set_own_password(&self, checked: (CredentialId, i64), verifier: &Secret) -> Result<(), GateError> {
+        let person = self.account().ok_or_else(|| StoreError::Conflict("a password belongs to a person".into()))?;
+        let now = self.tx().one(&sql::PASSWORD_OF, &[person.get().into()], |row| Ok((row.int(0)?, row.int(2)?)))?;
+        if now != Some((checked.0.get(), checked.1)) {
+            return Err(GateError::Ended);
+        }
+        self.change_password(person, verifier)
+    }
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    fn change_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
         self.put_password(person, verifier)?;
+        self.end_logins(person)?;
         self.raise_person(person)?;
         Ok(self.note("person.password-set", Some(person), "", "")?)
     }
@@ -252,16 +297,6 @@ impl Authority<'_, ManageShared> {
             return Err(Rule::AddressTaken(alias.to_string()).into());
         }
         Ok(self.note("shared.alias-added", Some(shared), "", alias.as_str())?)
-    }
-
-    /// Every address of a shared account, the primary one first.
-    pub fn addresses(&self, shared: AccountId) -> Result<Vec<String>, StoreError> {
-        self.tx().all(&sql::ADDRESSES_OF_ACCOUNT, &[shared.get().into()], |row| Ok(row.text(0)?.to_owned()))
-    }
-
-    /// Every shared account.
-    pub fn shared(&self) -> Result<Vec<AccountRow>, StoreError> {
-        self.accounts("shared")
     }
 }
 

@@ -6,9 +6,10 @@ pub(crate) mod facts;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod people;
+pub(crate) mod tokens;
 
 /// Every statement of the store, for the test that prepares them all.
 #[cfg_attr(not(test), expect(dead_code, reason = "the test every_statement_prepares walks the list"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
-    [facts::ALL, mailbox::ALL, message::ALL, people::ALL, audit::ALL].into_iter().flatten().copied()
+    [facts::ALL, mailbox::ALL, message::ALL, people::ALL, tokens::ALL, audit::ALL].into_iter().flatten().copied()
 }

@@ -47,10 +47,17 @@ statements! {
     ACCOUNTS = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection
+               a.seen, a.sent_copy, a.delete_protection, a.kind
           FROM account a
          WHERE a.kind = $1
          ORDER BY a.address";
+    /// Account `$1` in the same columns. Primary key.
+    ACCOUNT_ROW = "
+        SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
+               (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
+               a.seen, a.sent_copy, a.delete_protection, a.kind
+          FROM account a
+         WHERE a.id = $1";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.
     SUSPEND_PERSON = "UPDATE person SET suspended_ms = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
     /// Raises the epoch of person `$1`.
