@@ -322,6 +322,61 @@ async fn a_suspended_person_is_shown_so() {
     assert_eq!(state().await, "active");
 }
 
+/// A login holds for twelve hours, a token until its own end, and neither a moment longer.
+#[tokio::test]
+async fn a_token_ends_at_its_time() {
+    let scene = Scene::new().await;
+    let login = r#"{"email":"admin@example.org","password":"a door in the garden wall"}"#;
+    let signed_in = scene.ask("POST", "/api/v1/login", Some(login)).await;
+    assert_eq!(signed_in.body["expires_at"], "2026-11-23T09:00:01Z", "{}", signed_in.body);
+    let token = signed_in.body["token"].as_str().unwrap().to_owned();
+    let by = async |token: &str, method: &str, target: &str, body: Option<&str>| {
+        let mut request = request(method, target, body);
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        scene.send(request).await
+    };
+    let wish = |expires: &str| format!(r#"{{"name":"nightly","role":"auditor","expires_at":"{expires}"}}"#);
+    for (expires, text) in [
+        ("2026-11-22T20:00:00Z", "A token ends in the future"),
+        ("2028-01-01T00:00:00Z", "A token lasts 366 days at most"),
+        ("soon", "expires_at is \"soon\""),
+    ] {
+        let refused = by(&token, "POST", "/api/v1/tokens", Some(&wish(expires))).await;
+        let (slug, status, detail) = slug_of(&refused);
+        assert_eq!((slug.as_str(), status, detail.contains(text)), ("unusable", 422, true), "{detail}");
+    }
+    for name in ["", "login", "tok_abcdefgh"] {
+        let body = format!(r#"{{"name":"{name}","role":"owner"}}"#);
+        let refused = by(&token, "POST", "/api/v1/tokens", Some(&body)).await;
+        assert!(slug_of(&refused).2.contains("is no name for a token"), "{name}: {}", refused.body);
+    }
+    let made = by(&token, "POST", "/api/v1/tokens", Some(&wish("2026-11-24T00:00:00Z"))).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let nightly = made.body["token"].as_str().unwrap().to_owned();
+    let again = by(&token, "POST", "/api/v1/tokens", Some(&wish("2026-11-24T00:00:00Z"))).await;
+    assert!(slug_of(&again).2.contains("You have a token called \"nightly\""), "{}", again.body);
+
+    let is_good = async |token: &str| {
+        let reply = by(token, "GET", "/api/v1/me", None).await;
+        if reply.status != 200 {
+            assert_eq!(slug_of(&reply), ("sign-in-ended".to_owned(), 401, "Your sign-in has ended".to_owned()));
+        }
+        reply.status == 200
+    };
+    scene.clock.advance_ms(11 * 3600 * 1000);
+    assert!(is_good(&token).await && is_good(&nightly).await);
+    scene.clock.advance_ms(3600 * 1000);
+    assert!(!is_good(&token).await && is_good(&nightly).await);
+    assert_eq!(by(&nightly, "GET", "/api/v1/tokens", None).await.body["tokens"].as_array().map(Vec::len), Some(1));
+    scene.clock.advance_ms(15 * 3600 * 1000);
+    assert!(!is_good(&nightly).await);
+    // Its name is free again.
+    let signed_in = scene.ask("POST", "/api/v1/login", Some(login)).await;
+    let token = signed_in.body["token"].as_str().unwrap().to_owned();
+    let body = r#"{"name":"nightly","role":"auditor"}"#;
+    assert_eq!(by(&token, "POST", "/api/v1/tokens", Some(body)).await.status, 201);
+}
+
 /// HEAD is GET without the body (RFC 9110 section 9.3.2).
 #[tokio::test]
 async fn head_is_get_without_a_body() {

@@ -1,9 +1,10 @@
 //! REST as a person, over the real https listener: signing in, tokens, and a delegate with role
 //! owner who manages the delegates of their mailbox without being an administrator.
 
-use postern_app::AuditQuery;
+use postern_app::{AuditQuery, Peer};
+use postern_store::{Caller, GateError, Origin, Read};
 use postern_testkit::{House, PASSWORD, RestAnswer, scenario};
-use postern_types::Address;
+use postern_types::{Address, MailboxName, Secret};
 
 const SUPPORT: &str = "/api/v1/shared/support@example.org";
 
@@ -140,6 +141,28 @@ scenario! {
             "sign-in.accepted",
         ];
         assert_eq!(actions[..7], expected, "{actions:?}");
+    }
+
+    /// docs/decisions/0013: a token administers, and the gate opens no mailbox to it, not even
+    /// its person's own.
+    async fn no_token_opens_a_mailbox(house: House) {
+        staffed(&house).await;
+        let oona = house.rest_as("oona@example.org").await;
+        let peer = Peer { address: None, encrypted: true };
+        let bearer = house.app().bearer(&Secret::new(oona.token()), &peer).await.expect("a bearer");
+        let (db, actor) = (house.app().db(), bearer.actor().clone());
+        let herself = Caller::new(actor, Origin::new(0, "test", String::new(), "oona@example.org".into(), [0; 32]));
+        for (caller, opens) in [(herself, true), (bearer, false)] {
+            let seen = db.read(move |tx| -> Result<_, GateError> {
+                let own = tx.account_at(&Address::parse("oona@example.org").expect("an address"))?.expect("an account");
+                let shared = tx.account_at(&Address::parse("support@example.org").expect("an address"))?.expect("an account");
+                let inbox = MailboxName::parse("INBOX").expect("a name");
+                let open = |account| tx.open_named::<Read>(&caller, account, &inbox).is_ok();
+                Ok((tx.list(&caller)?.len(), open(own), open(shared)))
+            });
+            let seen = seen.await.expect("an answer");
+            assert_eq!(seen, if opens { (2, true, true) } else { (0, false, false) });
+        }
     }
 
     /// A password that is changed takes with it what was got by it, and asks for itself first.

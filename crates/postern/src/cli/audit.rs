@@ -124,6 +124,7 @@ fn deed(event: &AuditEvent) -> String {
         "shared.alias-added" => format!("gave {account} the address {subject}"),
         "grant.given" => format!("gave {subject} {detail} on {place}"),
         "grant.revoked" => format!("took back what {subject} held on {place}"),
+        "token.created" if detail.ends_with(" login") => with_detail("was given a token for the sign-in".to_owned()),
         "token.created" => format!("made the token {subject} of {account}: {detail}"),
         "token.revoked" => with_detail(format!("ended a token of {account}")),
         "sign-in.accepted" => with_detail(format!("signed in to {account}")),

@@ -3,6 +3,7 @@
 //! The password is asked for once and never kept; the token it gave is, in the user's
 //! configuration folder, and ends by itself after half a day.
 
+use super::dates::seconds;
 use super::failure::Failure;
 use super::locate;
 use super::logins::{Login, absolute};
@@ -56,7 +57,7 @@ pub(super) async fn login(args: &Args, client: &mut Client) -> Result<Said, Fail
         "Signed in at {} as {}, until {}.\nNext: commands {how} act as {}, until: postern logout\n",
         place.url(),
         signed_in.email,
-        signed_in.expires_at,
+        seconds(&signed_in.expires_at),
         signed_in.email
     );
     let document =

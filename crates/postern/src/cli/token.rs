@@ -76,7 +76,7 @@ fn told(made: &TokenMade) -> String {
         plain(&made.name),
         made.id,
         made.role,
-        made.expires_at,
+        dates::seconds(&made.expires_at),
         made.token.0.expose_text().unwrap_or_default(),
         made.id
     )
