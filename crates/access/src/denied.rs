@@ -23,6 +23,12 @@ pub enum Denied {
         /// The duty that was asked for.
         duty: Duty,
     },
+    /// Theirs to do, and not through the token they came with.
+    #[error("This token may not {}; sign in, or use a token whose role may", .duty.verb())]
+    TokenTooNarrow {
+        /// The duty that was asked for.
+        duty: Duty,
+    },
     /// Nobody gives a letter they do not hold.
     #[error("You may not give the right to {}, for you do not hold it here", .letter.verb())]
     NotHeld {

@@ -15,6 +15,8 @@ use postern_types::{Letter, Rights, SendRights};
 pub enum Duty {
     /// Sees that the account exists, its addresses and settings. Not its mail.
     ReadAccount,
+    /// Sees who may do what in the account: its grants, and the credentials that open it.
+    ReadGrants,
     /// Changes one's own password, subscriptions and settings.
     ManageSelf,
     /// Gives and changes grants; how much one may give, [`crate::gift_limit`] says.
@@ -33,6 +35,8 @@ pub enum Duty {
     Export,
     /// Suspends and resumes a person or an account.
     Suspend,
+    /// Sees what the organisation has: its people, groups, domains and shared mailboxes.
+    ReadOrganisation,
     /// Adds, changes and removes people.
     ManagePeople,
     /// Adds, changes and removes groups and their members.
@@ -62,8 +66,9 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 16] = [
+    pub const ALL: [Duty; 18] = [
         Duty::ReadAccount,
+        Duty::ReadGrants,
         Duty::ManageSelf,
         Duty::ManageGrants,
         Duty::ManageCredentials,
@@ -72,6 +77,7 @@ impl Duty {
         Duty::ReadAudit,
         Duty::Export,
         Duty::Suspend,
+        Duty::ReadOrganisation,
         Duty::ManagePeople,
         Duty::ManageGroups,
         Duty::ManageDomains,
@@ -85,6 +91,7 @@ impl Duty {
     pub fn scope(self) -> Scope {
         match self {
             Duty::ReadAccount
+            | Duty::ReadGrants
             | Duty::ManageSelf
             | Duty::ManageGrants
             | Duty::ManageCredentials
@@ -92,7 +99,8 @@ impl Duty {
             | Duty::Suspend
             | Duty::Deliver => Scope::Account,
             Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit => Scope::Either,
-            Duty::ManagePeople
+            Duty::ReadOrganisation
+            | Duty::ManagePeople
             | Duty::ManageGroups
             | Duty::ManageDomains
             | Duty::ManageShared
@@ -105,6 +113,7 @@ impl Duty {
     pub fn name(self) -> &'static str {
         match self {
             Duty::ReadAccount => "read-account",
+            Duty::ReadGrants => "read-grants",
             Duty::ManageSelf => "manage-self",
             Duty::ManageGrants => "manage-grants",
             Duty::ManageCredentials => "manage-credentials",
@@ -113,6 +122,7 @@ impl Duty {
             Duty::ReadAudit => "read-audit",
             Duty::Export => "export",
             Duty::Suspend => "suspend",
+            Duty::ReadOrganisation => "read-organisation",
             Duty::ManagePeople => "manage-people",
             Duty::ManageGroups => "manage-groups",
             Duty::ManageDomains => "manage-domains",
@@ -132,6 +142,7 @@ impl Duty {
     pub fn verb(self) -> &'static str {
         match self {
             Duty::ReadAccount => "see this mailbox",
+            Duty::ReadGrants => "see who may do what in this mailbox",
             Duty::ManageSelf => "change the settings of someone else",
             Duty::ManageGrants => "manage the delegates of this mailbox",
             Duty::ManageCredentials => "manage the credentials of this mailbox",
@@ -140,6 +151,7 @@ impl Duty {
             Duty::ReadAudit => "read the trail",
             Duty::Export => "export this mailbox",
             Duty::Suspend => "suspend or resume accounts",
+            Duty::ReadOrganisation => "see what the organisation has",
             Duty::ManagePeople => "manage people",
             Duty::ManageGroups => "manage groups",
             Duty::ManageDomains => "manage domains",
@@ -156,10 +168,11 @@ impl Duty {
             Duty::ReadAccount => &[Ground::TakesPart, Ground::Administers],
             Duty::ManageSelf => &[Ground::IsTheirs],
             Duty::ManageGrants | Duty::ManageCredentials => &[Ground::Owns, Ground::AdministersShared],
-            Duty::Revoke | Duty::ReadAudit => &[Ground::Owns, Ground::Administers],
+            Duty::Revoke | Duty::ReadAudit | Duty::ReadGrants => &[Ground::Owns, Ground::Administers],
             Duty::Export => &[Ground::ReadsAll],
             Duty::ManagePolicy
             | Duty::Suspend
+            | Duty::ReadOrganisation
             | Duty::ManagePeople
             | Duty::ManageGroups
             | Duty::ManageDomains
@@ -174,9 +187,12 @@ impl Duty {
     pub(crate) fn whom_to_ask(self) -> &'static str {
         match self {
             Duty::ManageSelf => "the person",
-            Duty::ReadAccount | Duty::ManageGrants | Duty::ManageCredentials | Duty::Revoke | Duty::Export => {
-                "one of its administrators"
-            }
+            Duty::ReadAccount
+            | Duty::ReadGrants
+            | Duty::ManageGrants
+            | Duty::ManageCredentials
+            | Duty::Revoke
+            | Duty::Export => "one of its administrators",
             _ => "an administrator of the organisation",
         }
     }

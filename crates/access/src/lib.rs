@@ -3,7 +3,7 @@
 //! Who may see this message, and why? Every answer is made here, from facts that others
 //! have read (`facts`), for an actor (`actor`) who wants to do something to one mailbox
 //! (`operation`, `mailbox`), to an account or the organisation (`duty`), to sign in
-//! (`sign_in`), to send (`sending`) or to hand a right on (`giving`). Time is an argument.
+//! (`sign_in`), through a token (`token`), to send (`sending`) or to hand a right on (`giving`). Time is an argument.
 //! No I/O, no clock, no SQL, no protocol code; `matrix.txt` shows every answer at a glance
 //! and a test compares it with the code.
 //!
@@ -24,6 +24,7 @@ mod reason;
 mod role;
 mod sending;
 mod sign_in;
+mod token;
 mod why;
 
 pub use actor::{Actor, Job};
@@ -44,4 +45,5 @@ pub use sign_in::{
     DirectSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason, SignInVerdict,
     Transport, sign_in_verdict,
 };
+pub use token::{TokenRole, TokenRoleError, duty_verdict_through};
 pub use why::{explain_duty, explain_sending};

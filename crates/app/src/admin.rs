@@ -6,9 +6,9 @@ use crate::shared::manage_grants;
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
-    AccountRow, AuditFilter, AuditRow, Caller, Founding, GateError, GrantReach, GrantRow, GroupRow, ManageDomains,
-    ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal, ReadAudit, Revoke, Rule, StoreError,
-    Suspend, Tx,
+    AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, GrantReach, GrantRow,
+    GroupRow, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal,
+    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Rule, StoreError, Suspend, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, DisplayName, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights,
@@ -35,15 +35,25 @@ pub struct GroupView {
     pub members: Vec<MemberRow>,
 }
 
+/// A shared account as whoever takes part in it sees it.
+#[derive(Debug, Clone)]
+pub struct SharedSeen {
+    /// The account.
+    pub row: AccountRow,
+    /// How much is in it may be told: to those who see the whole of it, for a delegate of one
+    /// mailbox learns nothing of the others.
+    pub is_measured: bool,
+}
+
 /// A shared account with its addresses and delegates.
 #[derive(Debug, Clone)]
 pub struct SharedView {
     /// The account.
-    pub row: AccountRow,
+    pub shared: SharedSeen,
     /// Its addresses, the primary one first.
     pub addresses: Vec<String>,
-    /// Who may do what in it.
-    pub grants: Vec<GrantRow>,
+    /// Who may do what in it, for those who may know that.
+    pub grants: Option<Vec<GrantRow>>,
 }
 
 /// What a delegate is given.
@@ -87,6 +97,41 @@ impl From<PasswordError> for Refused {
 
 pub(crate) fn account_of(tx: &Tx<'_>, address: &Address, what: &str) -> Result<AccountId, GateError> {
     tx.account_at(address)?.ok_or_else(|| Rule::Absent(format!("{what} {address}")).into())
+}
+
+/// A proof of a duty on the account with this address. Where nobody has the address the same
+/// statements run, so that what is hidden and what is absent take the same way (law 4).
+pub(crate) fn duty_at<'t, D: DutyClass>(
+    tx: &'t Tx<'t>,
+    caller: &'t Caller,
+    address: &Address,
+    what: &str,
+) -> Result<(AccountId, Authority<'t, D>), GateError> {
+    let found = tx.account_at(address)?;
+    let account = found.unwrap_or_else(Tx::no_account);
+    match (found, tx.authority_on::<D>(caller, account)) {
+        // A token that has ended is told so whatever it asked for.
+        (_, Err(GateError::Ended)) => Err(GateError::Ended),
+        (Some(_), proof) => Ok((account, proof?)),
+        (None, _) => Err(Rule::Absent(format!("{what} {address}")).into()),
+    }
+}
+
+/// A shared account as the caller sees it; nothing where it is not shared, or not for them.
+fn seen(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<Option<SharedSeen>, GateError> {
+    let Some(proof) = allowed(tx.authority_on::<ReadAccount>(caller, account))? else { return Ok(None) };
+    let Some(row) = proof.row()?.filter(|row| row.is_shared) else { return Ok(None) };
+    let is_measured = allowed(tx.authority_on::<ReadGrants>(caller, account))?.is_some();
+    Ok(Some(SharedSeen { row, is_measured }))
+}
+
+/// A proof, or nothing where the verdict was no.
+fn allowed<T>(proof: Result<T, GateError>) -> Result<Option<T>, GateError> {
+    match proof {
+        Ok(proof) => Ok(Some(proof)),
+        Err(GateError::Denied(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn group_of(tx: &Tx<'_>, address: &Address) -> Result<GroupId, GateError> {
@@ -145,7 +190,7 @@ impl House {
     /// Every domain and when it came.
     pub async fn domains(&self, caller: &Caller) -> Result<Vec<(String, Timestamp)>, Refused> {
         let caller = caller.clone();
-        self.ask(move |tx| Ok(tx.authority::<ManageDomains>(&caller)?.domains()?)).await
+        self.ask(move |tx| Ok(tx.authority::<ReadOrganisation>(&caller)?.domains()?)).await
     }
 
     /// Makes a domain ours.
@@ -163,7 +208,7 @@ impl House {
     /// Every person.
     pub async fn persons(&self, caller: &Caller) -> Result<Vec<AccountRow>, Refused> {
         let caller = caller.clone();
-        self.ask(move |tx| Ok(tx.authority::<ManagePeople>(&caller)?.persons()?)).await
+        self.ask(move |tx| Ok(tx.authority::<ReadOrganisation>(&caller)?.persons()?)).await
     }
 
     /// Makes a person; without a password they can not sign in yet.
@@ -185,7 +230,7 @@ impl House {
         .await
     }
 
-    async fn verifier_of(&self, password: Secret) -> Result<Secret, Refused> {
+    pub(crate) async fn verifier_of(&self, password: Secret) -> Result<Secret, Refused> {
         check_password_rules(&password)?;
         Ok(self.passwords.hash(password, self.random()?).await?)
     }
@@ -213,8 +258,8 @@ impl House {
     pub async fn suspend_person(&self, caller: &Caller, address: &Address, suspended: bool) -> Result<(), Refused> {
         let (caller, address) = (caller.clone(), address.clone());
         self.change(move |tx| {
-            let person = account_of(tx, &address, "person")?;
-            tx.authority_on::<Suspend>(&caller, person)?.suspend(person, suspended)
+            let (person, authority) = duty_at::<Suspend>(tx, &caller, &address, "person")?;
+            authority.suspend(person, suspended)
         })
         .await
     }
@@ -222,14 +267,14 @@ impl House {
     /// Every group.
     pub async fn groups(&self, caller: &Caller) -> Result<Vec<GroupRow>, Refused> {
         let caller = caller.clone();
-        self.ask(move |tx| Ok(tx.authority::<ManageGroups>(&caller)?.groups()?)).await
+        self.ask(move |tx| Ok(tx.authority::<ReadOrganisation>(&caller)?.groups()?)).await
     }
 
     /// One group with its members.
     pub async fn group(&self, caller: &Caller, address: &Address) -> Result<GroupView, Refused> {
         let (caller, address) = (caller.clone(), address.clone());
         self.ask(move |tx| {
-            let groups = tx.authority::<ManageGroups>(&caller)?;
+            let groups = tx.authority::<ReadOrganisation>(&caller)?;
             let id = group_of(tx, &address)?;
             let row = groups.groups()?.into_iter().find(|row| row.id == id);
             let row = row.ok_or_else(|| Rule::Absent(format!("group {address}")))?;
@@ -293,10 +338,23 @@ impl House {
         .await
     }
 
-    /// Every shared account.
-    pub async fn shared(&self, caller: &Caller) -> Result<Vec<AccountRow>, Refused> {
+    /// Every shared account to those who see the organisation, to others those they take
+    /// part in.
+    pub async fn shared(&self, caller: &Caller) -> Result<Vec<SharedSeen>, Refused> {
         let caller = caller.clone();
-        self.ask(move |tx| Ok(tx.authority::<ManageShared>(&caller)?.shared()?)).await
+        self.ask(move |tx| {
+            if let Some(organisation) = allowed(tx.authority::<ReadOrganisation>(&caller))? {
+                let rows = organisation.shared()?.into_iter();
+                return Ok(rows.map(|row| SharedSeen { row, is_measured: true }).collect());
+            }
+            let mut found = Vec::new();
+            for account in tx.accounts_of(&caller)? {
+                found.extend(seen(tx, &caller, account)?);
+            }
+            found.sort_by(|one, other| one.row.address.cmp(&other.row.address));
+            Ok(found)
+        })
+        .await
     }
 
     /// Makes a shared account; `members` become delegates with full access and send-as.
@@ -321,14 +379,24 @@ impl House {
         .await
     }
 
+    /// One shared account with its addresses, and its delegates for those who may know them.
+    pub async fn show_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.ask(move |tx| {
+            let (account, proof) = duty_at::<ReadAccount>(tx, &caller, &address, "shared mailbox")?;
+            let shared = seen(tx, &caller, account)?;
+            let shared = shared.ok_or_else(|| Rule::Absent(format!("shared mailbox {address}")))?;
+            let grants = allowed(tx.authority_on::<ReadGrants>(&caller, account))?;
+            let grants = grants.map(|authority| authority.grants()).transpose()?;
+            Ok(SharedView { shared, addresses: proof.addresses()?, grants })
+        })
+        .await
+    }
+
     /// Who may do what in a shared account.
     pub async fn grants(&self, caller: &Caller, shared: &Address) -> Result<Vec<GrantRow>, Refused> {
         let (caller, shared) = (caller.clone(), shared.clone());
-        self.ask(move |tx| {
-            let account = account_of(tx, &shared, "shared mailbox")?;
-            manage_grants(tx, &caller, account)?.grants()
-        })
-        .await
+        self.ask(move |tx| duty_at::<ReadGrants>(tx, &caller, &shared, "shared mailbox")?.1.grants()).await
     }
 
     /// Makes someone a delegate of the account, a subtree or a mailbox, or changes what they
@@ -342,8 +410,8 @@ impl House {
     ) -> Result<GrantId, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
-            let account = account_of(tx, &shared, "shared mailbox")?;
-            give(tx, &caller, account, &grantee, &terms)
+            let authority = manage_grants(tx, &caller, &shared)?;
+            give(tx, &authority, &grantee, &terms)
         })
         .await
     }
@@ -359,8 +427,7 @@ impl House {
     ) -> Result<u64, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
-            let account = account_of(tx, &shared, "shared mailbox")?;
-            let authority = tx.authority_on::<Revoke>(&caller, account)?;
+            let (_, authority) = duty_at::<Revoke>(tx, &caller, &shared, "shared mailbox")?;
             authority.take_back(grantee_of(tx, &grantee)?, grantee.as_str(), reach.as_ref())
         })
         .await
@@ -370,14 +437,22 @@ impl House {
     pub async fn audit(&self, caller: &Caller, query: AuditQuery) -> Result<Vec<AuditRow>, Refused> {
         let caller = caller.clone();
         self.ask(move |tx| {
-            let account = query.account.as_ref().map(|address| account_of(tx, address, "account")).transpose()?;
-            let actor = query.actor.as_ref().map(|address| account_of(tx, address, "person")).transpose()?;
+            // Whose account it is before anything else, so that who asks in vain learns nothing.
+            let (account, authority) = match &query.account {
+                Some(address) => {
+                    let (account, authority) = duty_at::<ReadAudit>(tx, &caller, address, "account")?;
+                    (Some(account), authority)
+                }
+                None => (None, tx.authority::<ReadAudit>(&caller)?),
+            };
+            // Who sees one account learns of nobody else: someone unknown did nothing in it.
+            let actor = match &query.actor {
+                Some(address) if account.is_some() => Some(tx.account_at(address)?.unwrap_or_else(Tx::no_account)),
+                Some(address) => Some(account_of(tx, address, "person")?),
+                None => None,
+            };
             let before = query.before.map(AuditId::new).transpose().map_err(StoreError::from)?;
             let filter = AuditFilter { account, actor, since: query.since, before, most: query.most.clamp(1, 1000) };
-            let authority = match account {
-                Some(account) => tx.authority_on::<ReadAudit>(&caller, account)?,
-                None => tx.authority::<ReadAudit>(&caller)?,
-            };
             authority.list_events(&filter)
         })
         .await
@@ -398,18 +473,17 @@ pub(crate) fn give_members(
         automap: true,
         not_after: None,
     };
-    members.iter().try_for_each(|member| give(tx, caller, account, member, &terms).map(|_| ()))
+    let authority = tx.authority_on::<ManageGrants>(caller, account)?;
+    members.iter().try_for_each(|member| give(tx, &authority, member, &terms).map(|_| ()))
 }
 
 /// Nobody gives what they do not hold: the gate compares with the giver's own verdict.
 fn give(
     tx: &Tx<'_>,
-    caller: &Caller,
-    account: AccountId,
+    authority: &Authority<'_, ManageGrants>,
     grantee: &Address,
     terms: &GrantTerms,
 ) -> Result<GrantId, GateError> {
-    let authority = manage_grants(tx, caller, account)?;
     let grant = NewGrant {
         grantee: grantee_of(tx, grantee)?,
         grantee_address: grantee.to_string(),

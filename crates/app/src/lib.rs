@@ -7,6 +7,7 @@
 
 mod acl;
 mod admin;
+mod bearer;
 mod delivery;
 mod directory;
 mod explain;
@@ -23,10 +24,11 @@ mod search;
 mod session;
 mod shared;
 mod sign_in;
+mod tokens;
 pub mod wire;
 
 pub use acl::ListedRights;
-pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedView};
+pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedSeen, SharedView};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
@@ -42,10 +44,11 @@ pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
 pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
+pub use tokens::{MadeToken, Me, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
 
-pub use postern_access::{AccountKind, AccountState, Denied, Question, Role, Voice};
+pub use postern_access::{AccountKind, AccountState, Denied, Question, Role, TokenRole, Voice};
 pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry,
     Expunged, FlagChange, FlagsChanged, FlagsKey, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
-    MemberRow, PersonAccess, PersonGrant, RightsChange, Rule, SharedChange, Stored,
+    MemberRow, PersonAccess, PersonGrant, RightsChange, Rule, SharedChange, Stored, TokenRow, WhichToken,
 };

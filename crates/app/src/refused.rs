@@ -29,6 +29,7 @@ impl From<GateError> for Refused {
         match error {
             GateError::Denied(denied) => Refused::Denied(denied),
             GateError::Rule(rule) => Refused::Rule(rule),
+            GateError::Ended => Refused::Ended,
             GateError::Store(error) => error.into(),
         }
     }

@@ -1,9 +1,9 @@
-//! A shared mailbox through its life: shown, set, removed, brought back, converted.
+//! A shared mailbox through its life: set, removed, brought back, converted.
 //!
 //! Whoever does not manage shared mailboxes is told so for every address alike, whether it is
 //! there or not: the duty is proven before anything is looked up (law 4).
 
-use crate::admin::{SharedView, give_members};
+use crate::admin::{SharedSeen, SharedView, duty_at, give_members};
 use crate::{House, Refused};
 use postern_store::{
     Authority, Caller, ConvertedFromPerson, ConvertedToPerson, GateError, GrantRow, ManageGrants, ManagePeople,
@@ -37,32 +37,29 @@ fn number_of(tx: &Tx<'_>, address: &Address) -> Result<AccountId, GateError> {
 /// The proof to manage the delegates of an account. Whoever manages shared mailboxes and asks
 /// about one that was removed hears that, and what to do.
 pub(crate) fn manage_grants<'t>(
-    tx: &'t Tx<'_>,
+    tx: &'t Tx<'t>,
     caller: &'t Caller,
-    account: AccountId,
+    address: &Address,
 ) -> Result<Authority<'t, ManageGrants>, GateError> {
-    tx.authority_on::<ManageGrants>(caller, account).map_err(|refused| {
-        let in_use = tx.authority_on::<ManageShared>(caller, account).and_then(|shared| shared.require_in_use());
-        match in_use {
-            Err(GateError::Rule(removed @ Rule::Unusable(_))) => removed.into(),
-            _ => refused,
-        }
-    })
+    let (account, refused) = match duty_at::<ManageGrants>(tx, caller, address, "shared mailbox") {
+        Ok((_, authority)) => return Ok(authority),
+        Err(refused) => (number_of(tx, address)?, refused),
+    };
+    let in_use = tx.authority_on::<ManageShared>(caller, account).and_then(|shared| shared.require_in_use());
+    match in_use {
+        Err(GateError::Rule(removed @ Rule::Unusable(_))) => Err(removed.into()),
+        _ => Err(refused),
+    }
 }
 
 fn view(shared: &Authority<'_, ManageShared>) -> Result<SharedView, GateError> {
     let row = shared.shared_row()?;
     let addresses = shared.addresses(row.id)?;
-    Ok(SharedView { row, addresses, grants: shared.delegates()? })
+    let grants = Some(shared.delegates()?);
+    Ok(SharedView { shared: SharedSeen { row, is_measured: true }, addresses, grants })
 }
 
 impl House {
-    /// One shared account with its addresses and delegates.
-    pub async fn show_shared(&self, caller: &Caller, address: &Address) -> Result<SharedView, Refused> {
-        let (caller, address) = (caller.clone(), address.clone());
-        self.ask(move |tx| view(&tx.authority_on::<ManageShared>(&caller, number_of(tx, &address)?)?)).await
-    }
-
     /// Changes settings and aliases of a shared account.
     pub async fn set_shared(
         &self,

@@ -4,7 +4,7 @@
 use crate::directory::View;
 use crate::{House, Refused, Session};
 use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
-use postern_store::{Caller, SignInFacts, StoreError, Tx};
+use postern_store::{Caller, GateError, NewToken, SignInFacts, StoreError, Tx};
 use postern_types::{Address, PersonId, Secret};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -66,15 +66,26 @@ impl House {
     /// Signs a person in. A refusal is answered at one fixed time after the attempt began,
     /// whatever its cause, and no thread waits for that.
     pub async fn sign_in(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
+        self.in_time(self.try_sign_in(attempt, None)).await
+    }
+
+    /// The same for a person who is given a token in place of a connection: the write that
+    /// accepts the sign-in keeps it.
+    pub(crate) async fn sign_in_for(&self, attempt: Attempt, token: NewToken) -> Result<Session, SignInRefused> {
+        self.in_time(self.try_sign_in(attempt, Some(token))).await
+    }
+
+    /// Answers a refusal at its time, whatever was done until then.
+    pub(crate) async fn in_time<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let deadline = Instant::now() + Duration::from_millis(self.limits.failure_deadline_ms);
-        let outcome = self.try_sign_in(attempt).await;
+        let outcome = work.await;
         if outcome.is_err() {
             tokio::time::sleep_until(deadline).await;
         }
         outcome
     }
 
-    async fn try_sign_in(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
+    async fn try_sign_in(&self, attempt: Attempt, token: Option<NewToken>) -> Result<Session, SignInRefused> {
         let (name, root) = split(&attempt.username);
         let address = address_or_nobody(name)?;
         let root = root.map(address_or_nobody).transpose()?;
@@ -100,7 +111,7 @@ impl House {
             root: facts.root_duty(),
         });
         match verdict.outcome {
-            Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts).await,
+            Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts, token).await,
             Ok(_) => Err(SignInDenied::Refused.into()),
             Err(denied) => {
                 self.note_failure(&attempt, &facts, &verdict.reasons).await;
@@ -109,7 +120,11 @@ impl House {
         }
     }
 
-    async fn check_secret(&self, attempt: &Attempt, facts: &SignInFacts) -> Result<SecretCheck, SignInRefused> {
+    pub(crate) async fn check_secret(
+        &self,
+        attempt: &Attempt,
+        facts: &SignInFacts,
+    ) -> Result<SecretCheck, SignInRefused> {
         let verifier = facts.password.as_ref().map(|(_, verifier, _)| verifier.clone());
         let known = verifier.is_some();
         let fits = self.passwords.verify(attempt.secret.clone(), verifier).await;
@@ -126,6 +141,7 @@ impl House {
         address: Address,
         person: PersonId,
         facts: SignInFacts,
+        token: Option<NewToken>,
     ) -> Result<Session, SignInRefused> {
         let origin = self
             .origin(attempt.protocol, attempt.peer.label(), address.to_string())
@@ -139,7 +155,13 @@ impl House {
             view = View { account: root.id, rooted: true };
         }
         let (writer, checked, mechanism) = (caller.clone(), facts.clone(), attempt.mechanism);
-        let accepted = self.db.write(move |tx: &Tx<'_>| tx.accept_sign_in(&writer, &checked, mechanism)).await;
+        let write = move |tx: &Tx<'_>| -> Result<bool, GateError> {
+            match &token {
+                Some(token) => tx.accept_login(&writer, &checked, mechanism, token),
+                None => tx.accept_sign_in(&writer, &checked, mechanism),
+            }
+        };
+        let accepted = self.db.write(write).await;
         match accepted {
             Ok(true) => Ok(Session::new(caller, view, address, facts, own, everyone)),
             Ok(false) => {
@@ -155,7 +177,7 @@ impl House {
 
     /// The true reason goes to the trail; a trail that can not be written does not make a
     /// refusal into anything else.
-    async fn note_failure(&self, attempt: &Attempt, facts: &SignInFacts, reasons: &[SignInReason]) {
+    pub(crate) async fn note_failure(&self, attempt: &Attempt, facts: &SignInFacts, reasons: &[SignInReason]) {
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         let reason = reasons.join("; ");
         let account = facts.account.map(|account| account.id);

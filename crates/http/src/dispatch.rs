@@ -1,27 +1,28 @@
 //! From a request to a handler and back: who asks, how much may come, what an error says.
 
 use crate::problem::{Kind, Problem};
-use crate::route::{Ask, Reply, Route, Who};
+use crate::route::{Ask, Reply, Route};
 use crate::table::ROUTES;
+use crate::visit::Visit;
+use crate::who::{Asker, PeerUid, Shown, identify};
 use axum::RequestExt;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::on;
 use postern_app::House;
 use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// Most bytes of a request's body; documents are small.
 const BODY_BYTES: usize = 64 << 10;
-
-/// The user id of the process at the other end of the administration socket, as the kernel
-/// told it. The server puts it into the extensions of each request of that socket, and of
-/// no other: it is the proof that an operator asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PeerUid(pub u32);
+/// A client on the slowest line sends that much in less.
+const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The routes of the table, over a house.
 pub fn router(house: Arc<House>) -> axum::Router {
@@ -51,35 +52,74 @@ pub async fn call(
     target: &str,
     body: Option<Vec<u8>>,
 ) -> Result<Answered, Box<dyn std::error::Error + Send + Sync>> {
+    call_as(house, &Asker::Operator(uid), method, target, body).await
+}
+
+/// The same by anyone.
+pub async fn call_as(
+    house: Arc<House>,
+    asker: &Asker,
+    method: &str,
+    target: &str,
+    body: Option<Vec<u8>>,
+) -> Result<Answered, Box<dyn std::error::Error + Send + Sync>> {
     let request = Request::builder().method(method).uri(target).header(CONTENT_TYPE, "application/json");
     let mut request = request.body(Body::from(body.unwrap_or_default()))?;
-    request.extensions_mut().insert(PeerUid(uid));
+    request.extensions_mut().insert(Visit::within());
+    match asker {
+        Asker::Operator(uid) => {
+            request.extensions_mut().insert(PeerUid(*uid));
+        }
+        Asker::Bearer(token) => {
+            let mut value = HeaderValue::from_bytes(&[b"Bearer ", token.expose()].concat())?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+    }
     let response = router(house).oneshot(request).await?;
     let status = response.status().as_u16();
     let body = axum::body::to_bytes(response.into_body(), usize::MAX).await?;
     Ok(Answered { status, body: body.to_vec() })
 }
 
-async fn dispatch(route: &'static Route, house: Arc<House>, request: Request) -> Response {
-    let reply = answer(route, house, request).await;
-    let status = reply.as_ref().map_or_else(|problem| problem.kind.status(), |reply| reply.status.as_u16());
-    tracing::debug!(event = "rest.answered", operation = route.operation, status);
-    match reply {
-        Ok(reply) => respond(reply.status, "application/json", reply.body),
-        Err(problem) => refuse(&problem),
+/// The connection of a request. The socket is within this machine; of what the server says
+/// nothing, nothing is believed.
+fn visit_of(request: &Request) -> Visit {
+    let extensions = request.extensions();
+    match (extensions.get::<Visit>(), extensions.get::<PeerUid>()) {
+        (Some(visit), _) => visit.clone(),
+        (None, Some(_)) => Visit::within(),
+        (None, None) => Visit::unknown(),
     }
 }
 
-async fn answer(route: &'static Route, house: Arc<House>, mut request: Request) -> Result<Reply, Problem> {
-    let caller = match (route.who, request.extensions().get::<PeerUid>()) {
-        (Who::Anyone, _) => None,
-        (Who::Has(_), Some(PeerUid(uid))) => Some(house.operator(*uid)?),
-        (Who::Has(_), None) => return Err(Problem::sign_in_needed()),
+async fn dispatch(route: &'static Route, house: Arc<House>, request: Request) -> Response {
+    let (visit, most) = (visit_of(&request), house.limits().sign_in_attempts);
+    let reply = answer(route, house, request, &visit).await;
+    let status = reply.as_ref().map_or_else(|problem| problem.kind.status(), |reply| reply.status.as_u16());
+    tracing::debug!(event = "rest.answered", operation = route.operation, status);
+    let mut response = match reply {
+        Ok(reply) => respond(reply.status, "application/json", reply.body),
+        Err(problem) => refuse(&problem),
     };
+    if visit.failures() >= most {
+        // Whoever guesses comes again, and is counted with all who have not signed in.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn answer(
+    route: &'static Route,
+    house: Arc<House>,
+    mut request: Request,
+    visit: &Visit,
+) -> Result<Reply, Problem> {
+    let caller = identify(route, &house, Shown::by(&request), visit).await?;
     let path = path_of(&mut request).await?;
     let uri = request.uri().clone();
     let body = if route.takes.is_some() { body_of(request).await? } else { Vec::new() };
-    let ask = Ask { house, caller, path: path.clone(), uri, body };
+    let ask = Ask { house, caller, visit: visit.clone(), path: path.clone(), uri, body };
     (route.handler)(ask).await.map_err(|problem| worded(problem, route, &path))
 }
 
@@ -103,7 +143,9 @@ async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::NotJson, "Send the body with Content-Type: application/json"));
     }
-    let body = axum::body::to_bytes(request.into_body(), BODY_BYTES).await;
+    let reading = axum::body::to_bytes(request.into_body(), BODY_BYTES);
+    let too_slow = |_| Problem::new(Kind::TooSlow, format!("The body comes within {} s", BODY_TIME.as_secs()));
+    let body = tokio::time::timeout(BODY_TIME, reading).await.map_err(too_slow)?;
     let too_large = |_| Problem::new(Kind::TooLarge, format!("A body has at most {BODY_BYTES} bytes"));
     Ok(body.map_err(too_large)?.to_vec())
 }
@@ -130,8 +172,13 @@ fn refuse(problem: &Problem) -> Response {
     let headers = response.headers_mut();
     match problem.kind {
         // RFC 9110 section 11.6.1 asks for a challenge with every 401.
-        Kind::SignInNeeded | Kind::SignInEnded => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("PeerCredentials"));
+        Kind::SignInNeeded | Kind::SignInRefused => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"postern\""));
+        }
+        // RFC 6750 section 3.1: what was shown is no token, or not any more.
+        Kind::SignInEnded => {
+            let challenge = "Bearer realm=\"postern\", error=\"invalid_token\"";
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         Kind::Unavailable => {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));

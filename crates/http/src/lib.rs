@@ -4,9 +4,9 @@
 //! that probe every route. This crate translates: JSON into use cases of `postern-app`,
 //! refusals into problem details (RFC 9457). It decides nothing about who may do what.
 //!
-//! Whoever acts is known by [`PeerUid`], which the server takes from the kernel for a
-//! connection of the administration socket. A connection without it may ask for health and
-//! for the description, and for nothing else.
+//! A person is known by the bearer token of the request (`who`), an operator by [`PeerUid`],
+//! which the server takes from the kernel for a connection of the administration socket.
+//! Without either one may ask for health and for the description, and sign in.
 
 mod access;
 mod audit;
@@ -22,14 +22,20 @@ mod persons;
 mod problem;
 mod route;
 mod shared;
+mod sign_in;
 mod story;
 mod table;
 mod time;
+mod tokens;
+mod visit;
+mod who;
 
-pub use dispatch::{Answered, PeerUid, call, router};
+pub use dispatch::{Answered, call, call_as, router};
 pub use openapi::description;
 pub use problem::Kind;
 pub use route::{Route, Verb, Who};
 pub use story::line;
 pub use table::ROUTES;
 pub use time::{parse_date, show_date};
+pub use visit::Visit;
+pub use who::{Asker, PeerUid};

@@ -3,13 +3,16 @@
 
 mod access;
 mod shared;
+mod sign_in;
 
 pub(crate) use access::{AccessParameters, ExplainParameters};
 pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
+pub(crate) use sign_in::TokenParameters;
+pub use sign_in::{LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, Revoked, Token, TokenMade, Tokens};
 
 use postern_types::Secret;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// Why a request was refused (RFC 9457).
@@ -137,9 +140,16 @@ pub struct NewPassword {
     pub password: SecretText,
 }
 
-/// A text of a request that is a secret: `Debug` does not show it, and it is wiped.
+/// A text that is a secret: `Debug` does not show it, and it is wiped.
 #[derive(Debug, Clone)]
 pub struct SecretText(pub Secret);
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.expose_text().ok_or_else(|| serde::ser::Error::custom("a secret that is no text"))?;
+        serializer.serialize_str(text)
+    }
+}
 
 impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -296,10 +306,10 @@ pub struct Shared {
     pub delete_protection: bool,
     /// The most bytes of messages it may hold; nothing for no bound.
     pub quota_bytes: Option<u64>,
-    /// Messages in it.
-    pub messages: u64,
+    /// Messages in it; nothing where whoever asks may not see all of them.
+    pub messages: Option<u64>,
     /// Bytes of these.
-    pub bytes: u64,
+    pub bytes: Option<u64>,
     /// When it was made.
     pub created_at: String,
     /// When it was removed; nothing while it is in use.
@@ -308,10 +318,10 @@ pub struct Shared {
     pub days_left: Option<u32>,
 }
 
-/// All shared mailboxes.
+/// Shared mailboxes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SharedMailboxes {
-    /// By address.
+    /// Those that whoever asks takes part in, or may administer; by address.
     pub shared: Vec<Shared>,
 }
 
@@ -323,8 +333,8 @@ pub struct SharedWithDelegates {
     pub shared: Shared,
     /// Its addresses, the primary one first.
     pub addresses: Vec<String>,
-    /// Who may do what in it.
-    pub delegates: Vec<Delegate>,
+    /// Who may do what in it; nothing where whoever asks may not know.
+    pub delegates: Option<Vec<Delegate>>,
 }
 
 /// What a delegate is given, on the whole account where no mailbox is named. An empty document means full access,

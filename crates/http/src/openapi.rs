@@ -9,6 +9,7 @@ use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Paths, Ref, Required, Response, ResponseBuilder,
 };
@@ -16,11 +17,16 @@ use utoipa::{PartialSchema, ToSchema};
 
 const ABOUT: &str = "Administration of a Postern house. Nouns are those of the command line, which is a client of this.
 
-Over the socket `admin.sock` in the data folder the kernel says who asks: whoever may open it acts as \
+A person signs in with `POST /api/v1/login` and sends the token as `Authorization: Bearer`; they may do what is theirs: \
+a delegate with role owner manages the delegates of their mailbox, an administrator the organisation. Over the socket \
+`admin.sock` in the data folder the kernel says who asks: whoever may open it acts as \
 `operator(uid)`, administers, and never reads mail. Every act is in the trail.
 
 Dates are RFC 3339 in UTC. Errors are problem details (RFC 9457) whose `type` is stable. What is hidden from \
 whoever asks and what does not exist are answered with the same bytes.";
+
+/// The name of the one security scheme.
+const BEARER: &str = "bearer";
 
 /// `GET /api/v1/openapi.json`.
 pub(crate) async fn serve(_: Ask) -> Result<Reply, Problem> {
@@ -49,7 +55,14 @@ fn http_method(verb: Verb) -> HttpMethod {
 }
 
 fn components() -> Components {
-    let mut components = ComponentsBuilder::new().schema(model::Problem::name(), model::Problem::schema());
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("ptnt_…")
+        .description(Some("A token of a person. Over `admin.sock` none is needed: the kernel names the operator."))
+        .build();
+    let mut components = ComponentsBuilder::new()
+        .security_scheme(BEARER, SecurityScheme::Http(bearer))
+        .schema(model::Problem::name(), model::Problem::schema());
     for form in ROUTES.iter().flat_map(|route| [route.takes, route.gives]).flatten() {
         let mut others = Vec::new();
         (form.others)(&mut others);
@@ -66,6 +79,8 @@ fn operation(route: &Route) -> Operation {
     let tag = route.operation.split('.').next().unwrap_or_default();
     let who = match route.who {
         Who::Anyone => "Anyone who can connect.".to_owned(),
+        Who::SignedIn => "Whoever is signed in; the answer holds what is theirs.".to_owned(),
+        Who::Person => "A person who is signed in, about themselves; not an operator.".to_owned(),
         Who::Has(duty) => format!("Needs the duty `{}`.", duty.name()),
     };
     let mut operation = OperationBuilder::new()
@@ -74,6 +89,9 @@ fn operation(route: &Route) -> Operation {
         .summary(Some(route.summary))
         .description(Some(who))
         .request_body(route.takes.map(|form| request(form, route)));
+    if route.who != Who::Anyone {
+        operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []));
+    }
     for parameter in parameters(route) {
         operation = operation.parameter(parameter);
     }
@@ -141,6 +159,7 @@ fn path_description(name: &str) -> &'static str {
     match name {
         "domain" => "Name of the domain.",
         "slug" => "Last part of a problem's `type`.",
+        "token" => "Id of the token, or the name that its person gave it.",
         "member" => "Address of the member.",
         "grantee" => "Address of the person or group.",
         _ => "Its address.",
@@ -151,11 +170,11 @@ fn path_description(name: &str) -> &'static str {
 fn refusals(route: &Route) -> BTreeMap<u16, Vec<Kind>> {
     let mut kinds = route.refuses.to_vec();
     kinds.push(Kind::Unavailable);
-    if matches!(route.who, Who::Has(_)) {
-        kinds.extend([Kind::SignInNeeded, Kind::NotYours]);
+    if route.who != Who::Anyone {
+        kinds.extend([Kind::SignInNeeded, Kind::SignInEnded, Kind::NotYours, Kind::TokenTooNarrow]);
     }
     if route.takes.is_some() {
-        kinds.extend([Kind::BadDocument, Kind::TooLarge, Kind::NotJson, Kind::Unusable]);
+        kinds.extend([Kind::BadDocument, Kind::TooLarge, Kind::TooSlow, Kind::NotJson, Kind::Unusable]);
     }
     if route.parameters().next().is_some() {
         kinds.push(Kind::Unusable);

@@ -6,7 +6,7 @@
 use crate::model;
 use crate::route::{Ask, Reply};
 use axum::http::StatusCode;
-use postern_app::{Denied, Refused, Rule};
+use postern_app::{Denied, Refused, Rule, SignInRefused};
 
 /// The kinds of problems, each with its own `type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,8 +19,12 @@ pub enum Kind {
     SignInNeeded,
     /// The sign-in ended.
     SignInEnded,
+    /// The name or the password is wrong, or the connection is not private.
+    SignInRefused,
     /// They see it, and it is not theirs to do.
     NotYours,
+    /// It is theirs to do, and not through the token they came with.
+    TokenTooNarrow,
     /// A right on the mailbox is missing.
     MissingRight,
     /// They would give what they do not hold.
@@ -31,6 +35,8 @@ pub enum Kind {
     NoSuchRoute,
     /// The route has no such method.
     NoSuchMethod,
+    /// The body did not come in time.
+    TooSlow,
     /// The address or domain is in use or reserved.
     AddressTaken,
     /// The name is in use.
@@ -51,17 +57,20 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 18] = [
+    pub const ALL: [Kind; 21] = [
         Kind::BadDocument,
         Kind::BadQuery,
         Kind::SignInNeeded,
         Kind::SignInEnded,
+        Kind::SignInRefused,
         Kind::NotYours,
+        Kind::TokenTooNarrow,
         Kind::MissingRight,
         Kind::RightNotHeld,
         Kind::Absent,
         Kind::NoSuchRoute,
         Kind::NoSuchMethod,
+        Kind::TooSlow,
         Kind::AddressTaken,
         Kind::NameTaken,
         Kind::Forbidden,
@@ -79,6 +88,9 @@ impl Kind {
             Kind::BadQuery => ("bad-query", StatusCode::BAD_REQUEST, "The query is not what this route takes"),
             Kind::SignInNeeded => ("sign-in-needed", StatusCode::UNAUTHORIZED, "Nobody is signed in"),
             Kind::SignInEnded => ("sign-in-ended", StatusCode::UNAUTHORIZED, "The sign-in has ended"),
+            Kind::SignInRefused => ("sign-in-refused", StatusCode::UNAUTHORIZED, "The sign-in was refused"),
+            Kind::TokenTooNarrow => ("token-too-narrow", StatusCode::FORBIDDEN, "The token does not let it through"),
+            Kind::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
             Kind::NotYours => ("not-yours", StatusCode::FORBIDDEN, "This is someone else's to do"),
             Kind::MissingRight => ("missing-right", StatusCode::FORBIDDEN, "A right is missing"),
             Kind::RightNotHeld => ("right-not-held", StatusCode::FORBIDDEN, "Nobody gives what they do not hold"),
@@ -129,7 +141,8 @@ impl Problem {
         Self { kind, detail: detail.into() }
     }
     pub fn sign_in_needed() -> Self {
-        let text = "Administration is done over the socket admin.sock in the data folder, by whoever may open it";
+        let text = "Sign in with POST /api/v1/login and send the token as Authorization: Bearer; on the machine of the \
+                    server, whoever may open admin.sock in the data folder administers";
         Self::new(Kind::SignInNeeded, text)
     }
     pub fn unusable(detail: impl Into<String>) -> Self {
@@ -158,6 +171,7 @@ impl From<Refused> for Problem {
             Refused::Denied(Denied::Hidden) => Kind::Absent,
             Refused::Denied(Denied::Missing { .. }) => Kind::MissingRight,
             Refused::Denied(Denied::NotYours { .. }) => Kind::NotYours,
+            Refused::Denied(Denied::TokenTooNarrow { .. }) => Kind::TokenTooNarrow,
             Refused::Denied(Denied::NotHeld { .. } | Denied::SendNotHeld) => Kind::RightNotHeld,
             Refused::Rule(Rule::Absent(_)) => Kind::Absent,
             Refused::Rule(Rule::AddressTaken(_)) => Kind::AddressTaken,
@@ -167,6 +181,16 @@ impl From<Refused> for Problem {
             Refused::Rule(Rule::Unusable(_)) | Refused::Message(_) => Kind::Unusable,
             Refused::Ended => Kind::SignInEnded,
             Refused::Unavailable => Kind::Unavailable,
+        };
+        Self::new(kind, refused.to_string())
+    }
+}
+
+impl From<SignInRefused> for Problem {
+    fn from(refused: SignInRefused) -> Self {
+        let kind = match refused {
+            SignInRefused::Denied(_) => Kind::SignInRefused,
+            SignInRefused::Unavailable => Kind::Unavailable,
         };
         Self::new(kind, refused.to_string())
     }

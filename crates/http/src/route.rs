@@ -1,6 +1,7 @@
 //! What a row of the route table holds, and what its handler is given and gives back.
 
 use crate::problem::{Kind, Problem};
+use crate::visit::Visit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::MethodFilter;
 use postern_access::Duty;
@@ -56,6 +57,10 @@ impl Verb {
 pub enum Who {
     /// Anyone who can connect.
     Anyone,
+    /// Whoever is signed in, and operators: the answer holds what is theirs.
+    SignedIn,
+    /// A person who is signed in, about themselves: operators have no password and no tokens.
+    Person,
     /// Whoever has this duty.
     Has(Duty),
 }
@@ -180,6 +185,7 @@ impl Route {
 pub(crate) struct Ask {
     pub house: Arc<House>,
     pub caller: Option<Caller>,
+    pub visit: Visit,
     pub path: Vec<(String, String)>,
     pub uri: Uri,
     pub body: Vec<u8>,

@@ -9,12 +9,13 @@ use crate::model::{
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::{AccountRow, SharedChange, SharedView};
+use postern_app::{SharedChange, SharedSeen, SharedView};
 use postern_types::{Address, DisplayName, Seen, Timestamp};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-fn shown(row: AccountRow, now: Timestamp) -> Shared {
+fn shown(seen: SharedSeen, now: Timestamp) -> Shared {
+    let SharedSeen { row, is_measured } = seen;
     Shared {
         removed_at: row.removed.map(show_date),
         days_left: row.gone_at().map(|gone| days_until(gone, now)),
@@ -25,8 +26,8 @@ fn shown(row: AccountRow, now: Timestamp) -> Shared {
         sent_copy: row.sent_copy,
         delete_protection: row.delete_protection,
         quota_bytes: row.quota,
-        messages: row.messages,
-        bytes: row.bytes,
+        messages: is_measured.then_some(row.messages),
+        bytes: is_measured.then_some(row.bytes),
         created_at: show_date(row.created),
     }
 }
@@ -39,9 +40,9 @@ fn days_until(end: Timestamp, now: Timestamp) -> u32 {
 
 fn viewed(view: SharedView, now: Timestamp) -> SharedWithDelegates {
     SharedWithDelegates {
-        shared: shown(view.row, now),
+        shared: shown(view.shared, now),
         addresses: view.addresses,
-        delegates: view.grants.into_iter().map(delegates::shown).collect(),
+        delegates: view.grants.map(|grants| grants.into_iter().map(delegates::shown).collect()),
     }
 }
 
@@ -93,7 +94,7 @@ pub(crate) async fn set(ask: Ask) -> Result<Reply, Problem> {
 pub(crate) async fn remove(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     let view = ask.house.remove_shared(ask.caller()?, &address).await?;
-    Reply::ok(&shown(view.row, ask.house.now()))
+    Reply::ok(&shown(view.shared, ask.house.now()))
 }
 
 pub(crate) async fn restore(ask: Ask) -> Result<Reply, Problem> {

@@ -68,6 +68,9 @@ fn deed(event: &AuditEvent) -> String {
         "shared.converted-from-person" => format!("made the private mailbox of {subject} shared: {detail}"),
         "grant.given" => given(event, account),
         "grant.revoked" => taken_back(event, account),
+        "token.created" if detail.ends_with(" login") => format!("was given a token by signing in ({detail})"),
+        "token.created" => format!("made the token {subject} of {account} ({detail})"),
+        "token.revoked" => format!("ended a token of {account}{}", told(detail)),
         "sign-in.accepted" if event.account == event.actor => format!("signed in{}", with(detail)),
         "sign-in.accepted" => format!("signed in to {account} alone{}", with(detail)),
         "sign-in.failed" => format!("failed to sign in as {subject}: {detail}"),
@@ -98,6 +101,10 @@ fn place(event: &AuditEvent, account: &str) -> String {
 
 fn with(mechanism: &str) -> String {
     if mechanism.is_empty() { String::new() } else { format!(" with {mechanism}") }
+}
+
+fn told(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
 }
 
 /// The mailbox that the act was about, by the name it had then.

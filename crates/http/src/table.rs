@@ -6,20 +6,22 @@
 
 use crate::model::{
     AccessReport, AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegate, Delegates, DomainWithRecords, Domains,
-    Explained, FromPerson, GroupWithMembers, Groups, Health, Made, Membership, NewDomain, NewGroup, NewPassword,
-    NewPerson, NewShared, PasswordSet, Person, Persons, ProblemKind, Removed, Shared, SharedMailboxes, SharedSettings,
-    SharedWithDelegates, Suspension, TakenBack, Terms,
+    Explained, FromPerson, GroupWithMembers, Groups, Health, LoggedIn, LoggedOut, Login, Made, Me, Membership,
+    NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person, Persons,
+    ProblemKind, Removed, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension, TakenBack,
+    Terms, TokenMade, Tokens,
 };
-use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, Unusable};
+use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
-use crate::{access, audit, delegates, domains, groups, health, openapi, persons, problem, shared};
+use crate::{access, audit, delegates, domains, groups, health, openapi, persons, problem, shared, sign_in, tokens};
 use postern_access::Duty;
 
 const PEOPLE: Who = Who::Has(Duty::ManagePeople);
 const GROUPS: Who = Who::Has(Duty::ManageGroups);
 const DOMAINS: Who = Who::Has(Duty::ManageDomains);
 const SHARED: Who = Who::Has(Duty::ManageShared);
+const ORGANISATION: Who = Who::Has(Duty::ReadOrganisation);
 const GRANTS: Who = Who::Has(Duty::ManageGrants);
 
 /// A handler as the table keeps it.
@@ -52,10 +54,10 @@ pub static ROUTES: &[Route] = &[
         .takes::<NewDomain>(r#"{"domain":"example.net"}"#)
         .gives::<DomainWithRecords>(201)
         .refuses(&[AddressTaken]),
-    route(Get, "/api/v1/domains", "domains.list", DOMAINS, to!(domains::list))
+    route(Get, "/api/v1/domains", "domains.list", ORGANISATION, to!(domains::list))
         .says("Every domain of the organisation.")
         .gives::<Domains>(200),
-    route(Get, "/api/v1/domains/{domain}", "domains.show", DOMAINS, to!(domains::show))
+    route(Get, "/api/v1/domains/{domain}", "domains.show", ORGANISATION, to!(domains::show))
         .says("A domain with the DNS records to publish.")
         .at("/api/v1/domains/example.net")
         .gives::<DomainWithRecords>(200)
@@ -71,10 +73,10 @@ pub static ROUTES: &[Route] = &[
         .takes::<NewPerson>(r#"{"address":"alice@example.org","name":"Alice","password":"quiet garden by the river"}"#)
         .gives::<Made>(201)
         .refuses(&[AddressTaken]),
-    route(Get, "/api/v1/persons", "persons.list", PEOPLE, to!(persons::list))
+    route(Get, "/api/v1/persons", "persons.list", ORGANISATION, to!(persons::list))
         .says("Every person.")
         .gives::<Persons>(200),
-    route(Get, "/api/v1/persons/{address}", "persons.show", PEOPLE, to!(persons::show))
+    route(Get, "/api/v1/persons/{address}", "persons.show", ORGANISATION, to!(persons::show))
         .says("One person.")
         .at("/api/v1/persons/alice@example.org")
         .gives::<Person>(200)
@@ -95,14 +97,48 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/persons/alice@example.org/resume")
         .gives::<Suspension>(200)
         .absent("There is no person {address}"),
+    // Signing in, and what is one's own.
+    route(Post, "/api/v1/login", "login", Who::Anyone, to!(sign_in::login))
+        .says("Signs a person in by their password: answers with a token that holds for twelve hours.")
+        .takes::<Login>(r#"{"email":"alice@example.org","password":"loud garden by the river"}"#)
+        .gives::<LoggedIn>(200)
+        .refuses(&[SignInRefused]),
+    route(Get, "/api/v1/me", "me.show", Who::Person, to!(sign_in::me)).says("Who bears the token.").gives::<Me>(200),
+    route(Put, "/api/v1/me/password", "me.set-password", Who::Person, to!(sign_in::set_own_password))
+        .says("Changes one's own password. Sessions and logins got by the one before end, but for this one.")
+        .takes::<OwnPassword>(
+            r#"{"current_password":"loud garden by the river","password":"still garden by the river"}"#,
+        )
+        .gives::<PasswordSet>(200),
+    route(Post, "/api/v1/tokens", "tokens.create", Who::Person, to!(tokens::make))
+        .says("Makes a token for a program that acts for its person. Only someone who has signed in makes one.")
+        .takes::<NewToken>(r#"{"name":"nightly-report","role":"auditor"}"#)
+        .gives::<TokenMade>(201),
+    route(Get, "/api/v1/tokens", "tokens.list", Who::SignedIn, to!(tokens::list))
+        .says("The live tokens of whoever asks, or of someone whose grants they may see.")
+        .at("/api/v1/tokens?person=alice@example.org")
+        .query(&[("person", "Those of the person with this address.")])
+        .gives::<Tokens>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such person"),
+    route(Delete, "/api/v1/tokens/{token}", "tokens.revoke", Who::SignedIn, to!(tokens::revoke))
+        .says("Ends a token, by its id or by the name that whoever asks gave it. Its bearer is refused from now on.")
+        .at("/api/v1/tokens/nightly-report")
+        .gives::<Revoked>(200)
+        .absent("There is no token {token}"),
+    route(Post, "/api/v1/logout", "logout", Who::Person, to!(sign_in::logout))
+        .says("Ends the token of the request.")
+        .gives::<LoggedOut>(200),
     // Groups.
     route(Post, "/api/v1/groups", "groups.add", GROUPS, to!(groups::add))
         .says("Makes a group.")
         .takes::<NewGroup>(r#"{"address":"team@example.org","name":"Team","members":["alice@example.org"]}"#)
         .gives::<Made>(201)
         .refuses(&[AddressTaken]),
-    route(Get, "/api/v1/groups", "groups.list", GROUPS, to!(groups::list)).says("Every group.").gives::<Groups>(200),
-    route(Get, "/api/v1/groups/{address}", "groups.show", GROUPS, to!(groups::show))
+    route(Get, "/api/v1/groups", "groups.list", ORGANISATION, to!(groups::list))
+        .says("Every group.")
+        .gives::<Groups>(200),
+    route(Get, "/api/v1/groups/{address}", "groups.show", ORGANISATION, to!(groups::show))
         .says("A group with its members.")
         .at("/api/v1/groups/team@example.org")
         .gives::<GroupWithMembers>(200)
@@ -134,11 +170,11 @@ pub static ROUTES: &[Route] = &[
         .takes::<NewShared>(r#"{"address":"support@example.org","name":"Support","aliases":["help@example.org"]}"#)
         .gives::<Made>(201)
         .refuses(&[AddressTaken]),
-    route(Get, "/api/v1/shared", "shared.list", SHARED, to!(shared::list))
-        .says("Every shared mailbox.")
+    route(Get, "/api/v1/shared", "shared.list", Who::SignedIn, to!(shared::list))
+        .says("The shared mailboxes that whoever asks takes part in; every one for administrators.")
         .gives::<SharedMailboxes>(200),
-    route(Get, "/api/v1/shared/{address}", "shared.show", SHARED, to!(shared::show))
-        .says("A shared mailbox with its addresses and delegates.")
+    route(Get, "/api/v1/shared/{address}", "shared.show", Who::Has(Duty::ReadAccount), to!(shared::show))
+        .says("A shared mailbox with its addresses; its delegates and size for those who manage them.")
         .at("/api/v1/shared/support@example.org")
         .gives::<SharedWithDelegates>(200)
         .absent("There is no shared mailbox {address}"),
@@ -203,11 +239,17 @@ pub static ROUTES: &[Route] = &[
         .gives::<Delegate>(200)
         .refuses(&[RightNotHeld])
         .absent("There is no shared mailbox {address}, or no person or group {grantee}"),
-    route(Get, "/api/v1/shared/{address}/delegates", "delegates.list", GRANTS, to!(delegates::list))
-        .says("Who may do what in a shared mailbox.")
-        .at("/api/v1/shared/support@example.org/delegates")
-        .gives::<Delegates>(200)
-        .absent("There is no shared mailbox {address}"),
+    route(
+        Get,
+        "/api/v1/shared/{address}/delegates",
+        "delegates.list",
+        Who::Has(Duty::ReadGrants),
+        to!(delegates::list),
+    )
+    .says("Who may do what in a shared mailbox.")
+    .at("/api/v1/shared/support@example.org/delegates")
+    .gives::<Delegates>(200)
+    .absent("There is no shared mailbox {address}"),
     // Who may do what, and why.
     route(Get, "/api/v1/shared/{address}/access", "report.access", Who::Has(Duty::ReadAudit), to!(access::report))
         .says(

@@ -78,6 +78,12 @@ impl Scene {
         self.ask(route.verb.method().as_str(), route.example, route.example_body).await
     }
 
+    async fn example_by(&self, route: &Route, token: &str) -> Reply {
+        let mut request = request(route.verb.method().as_str(), route.example, route.example_body);
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        self.send(request).await
+    }
+
     /// The slug, status and text of a refusal.
     async fn refused(&self, method: &str, target: &str, body: Option<&str>) -> (String, u16, String) {
         let reply = self.ask(method, target, body).await;
@@ -106,12 +112,18 @@ fn slug_of(reply: &Reply) -> (String, u16, String) {
     (slug, reply.status, text("detail"))
 }
 
-/// The examples of the table, from top to bottom, each with the status it promises.
+/// The examples of the table, from top to bottom, each with the status it promises. What is
+/// for persons alone is asked by the one who signs in.
 #[tokio::test]
 async fn the_examples_of_the_table_are_a_story_that_works() {
     let scene = Scene::new().await;
+    let mut token = String::new();
     for route in ROUTES {
-        let reply = scene.example(route).await;
+        let is_theirs = route.who == Who::Person || route.operation == "tokens.revoke";
+        let reply = if is_theirs { scene.example_by(route, &token).await } else { scene.example(route).await };
+        if route.operation == "login" {
+            token = reply.body["token"].as_str().unwrap_or_default().to_owned();
+        }
         assert_eq!(reply.status, route.status, "{}: {}", route.operation, reply.body);
         assert_eq!((reply.kind.as_str(), reply.body.is_object()), ("application/json", true), "{}", route.operation);
         assert_eq!(reply.response.headers()["cache-control"], "no-store");
@@ -126,10 +138,15 @@ async fn without_peer_credentials_every_administrative_door_is_shut() {
         let method = route.verb.method();
         let reply = scene.send(request(method.as_str(), route.example, route.example_body)).await;
         match route.who {
+            // Of a connection that nothing is known of nothing is believed.
+            Who::Anyone if route.operation == "login" => {
+                assert_eq!(slug_of(&reply).2, "Signing in needs TLS; connect with it and try again");
+            }
             Who::Anyone => assert_eq!(reply.status, route.status, "{}", route.operation),
-            Who::Has(_) => {
+            Who::SignedIn | Who::Person | Who::Has(_) => {
                 assert_eq!(slug_of(&reply).0, "sign-in-needed", "{}", route.operation);
-                assert!(reply.response.headers().contains_key("www-authenticate"), "RFC 9110 section 11.6.1");
+                // RFC 9110 section 11.6.1, RFC 6750 section 3.
+                assert_eq!(reply.response.headers()["www-authenticate"], "Bearer realm=\"postern\"");
             }
         }
     }
@@ -358,6 +375,10 @@ async fn every_document_is_bounded_and_strict() {
     let scene = Scene::new().await;
     for route in ROUTES.iter().filter(|route| route.example_body.is_some()) {
         let method = route.verb.method();
+        if route.who == Who::Person {
+            // An operator is turned away before anything is read.
+            continue;
+        }
         let large = format!(r#"{{"x":"{}"}}"#, "x".repeat(70_000));
         assert_eq!(scene.refused(method.as_str(), route.example, Some(&large)).await.0, "too-large");
         let unknown = Some(r#"{"no_such_field":1}"#);
@@ -393,6 +414,61 @@ async fn a_suspended_person_is_shown_so() {
     assert_eq!(state().await, "suspended");
     scene.ask("POST", "/api/v1/persons/carol@example.org/resume", None).await;
     assert_eq!(state().await, "active");
+}
+
+/// A login holds for twelve hours, a token until its own end, and neither a moment longer.
+#[tokio::test]
+async fn a_token_ends_at_its_time() {
+    let scene = Scene::new().await;
+    let login = r#"{"email":"admin@example.org","password":"a door in the garden wall"}"#;
+    let signed_in = scene.ask("POST", "/api/v1/login", Some(login)).await;
+    assert_eq!(signed_in.body["expires_at"], "2026-11-23T09:00:01Z", "{}", signed_in.body);
+    let token = signed_in.body["token"].as_str().unwrap().to_owned();
+    let by = async |token: &str, method: &str, target: &str, body: Option<&str>| {
+        let mut request = request(method, target, body);
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        scene.send(request).await
+    };
+    let wish = |expires: &str| format!(r#"{{"name":"nightly","role":"auditor","expires_at":"{expires}"}}"#);
+    for (expires, text) in [
+        ("2026-11-22T20:00:00Z", "A token ends in the future"),
+        ("2028-01-01T00:00:00Z", "A token lasts 366 days at most"),
+        ("soon", "expires_at is \"soon\""),
+    ] {
+        let refused = by(&token, "POST", "/api/v1/tokens", Some(&wish(expires))).await;
+        let (slug, status, detail) = slug_of(&refused);
+        assert_eq!((slug.as_str(), status, detail.contains(text)), ("unusable", 422, true), "{detail}");
+    }
+    for name in ["", "login", "tok_abcdefgh"] {
+        let body = format!(r#"{{"name":"{name}","role":"owner"}}"#);
+        let refused = by(&token, "POST", "/api/v1/tokens", Some(&body)).await;
+        assert!(slug_of(&refused).2.contains("is no name for a token"), "{name}: {}", refused.body);
+    }
+    let made = by(&token, "POST", "/api/v1/tokens", Some(&wish("2026-11-24T00:00:00Z"))).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let nightly = made.body["token"].as_str().unwrap().to_owned();
+    let again = by(&token, "POST", "/api/v1/tokens", Some(&wish("2026-11-24T00:00:00Z"))).await;
+    assert!(slug_of(&again).2.contains("You have a token called \"nightly\""), "{}", again.body);
+
+    let is_good = async |token: &str| {
+        let reply = by(token, "GET", "/api/v1/me", None).await;
+        if reply.status != 200 {
+            assert_eq!(slug_of(&reply), ("sign-in-ended".to_owned(), 401, "Your sign-in has ended".to_owned()));
+        }
+        reply.status == 200
+    };
+    scene.clock.advance_ms(11 * 3600 * 1000);
+    assert!(is_good(&token).await && is_good(&nightly).await);
+    scene.clock.advance_ms(3600 * 1000);
+    assert!(!is_good(&token).await && is_good(&nightly).await);
+    assert_eq!(by(&nightly, "GET", "/api/v1/tokens", None).await.body["tokens"].as_array().map(Vec::len), Some(1));
+    scene.clock.advance_ms(15 * 3600 * 1000);
+    assert!(!is_good(&nightly).await);
+    // Its name is free again.
+    let signed_in = scene.ask("POST", "/api/v1/login", Some(login)).await;
+    let token = signed_in.body["token"].as_str().unwrap().to_owned();
+    let body = r#"{"name":"nightly","role":"auditor"}"#;
+    assert_eq!(by(&token, "POST", "/api/v1/tokens", Some(body)).await.status, 201);
 }
 
 /// HEAD is GET without the body (RFC 9110 section 9.3.2).
@@ -437,7 +513,10 @@ fn the_description_is_complete() {
         assert_eq!(operation["operationId"], route.operation);
         assert!(operation["responses"][route.status.to_string()].is_object(), "{}", route.operation);
         assert!(operation["responses"]["503"].is_object(), "{}", route.operation);
-        assert_eq!(operation["responses"]["401"].is_object(), route.who != Who::Anyone, "{}", route.operation);
+        let is_guarded = route.who != Who::Anyone;
+        assert_eq!(operation["security"].is_array(), is_guarded, "{}", route.operation);
+        let may_refuse = is_guarded || route.operation == "login";
+        assert_eq!(operation["responses"]["401"].is_object(), may_refuse, "{}", route.operation);
         assert_eq!(operation["requestBody"].is_object(), route.example_body.is_some(), "{}", route.operation);
         let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
         assert!(parameters >= route.parameters().count(), "{}", route.operation);

@@ -152,8 +152,13 @@ fn welcome(running: &Running, file: &Path, folder: &Path) -> String {
     };
     line(format!("\n{}  a demo organisation on this machine\n", ink.bold("Postern")));
     line(ink.bold("Listening"));
-    for (name, what) in [("imaps", "mail programs, TLS"), ("imap", "the same without TLS"), ("lmtp", "mail coming in")]
-    {
+    let listeners = [
+        ("imaps", "mail programs, TLS"),
+        ("imap", "the same without TLS"),
+        ("lmtp", "mail coming in"),
+        ("https", "REST, for people who sign in"),
+    ];
+    for (name, what) in listeners {
         line(format!("  {name:6} {:22} {}", at(name), ink.faint(what)));
     }
     line(format!("  {:6} {}", "admin", at("admin")));

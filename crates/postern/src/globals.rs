@@ -21,19 +21,19 @@ pub struct GlobalArgs {
     /// Do it in this process, without a running server, holding the lock of the data folder
     #[arg(long, global = true, help_heading = "Global options")]
     pub offline: bool,
-    /// A server elsewhere, https://… (not built yet)
+    /// A server elsewhere, https://HOST[:PORT]; sign in there first: postern login EMAIL --url …
     #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
     pub url: Option<String>,
-    /// Certificate authority of --url (not built yet)
+    /// The one certificate authority to trust for --url; those of the system without it
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub cacert: Option<PathBuf>,
-    /// Bearer token for --url (not built yet)
+    /// Act by the token in this file
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub token_file: Option<PathBuf>,
-    /// Act as a person instead of the operator (not built yet)
+    /// Act as this person for this one command; needs --as-password-file
     #[arg(long = "as", global = true, value_name = "EMAIL", help_heading = "Global options")]
     pub as_person: Option<String>,
-    /// Password of --as (not built yet)
+    /// The file with the password of --as
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub as_password_file: Option<PathBuf>,
 }

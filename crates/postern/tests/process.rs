@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -14,8 +15,17 @@ fn postern(folder: &Path) -> Command {
     variables.for_each(|(name, _)| {
         command.env_remove(name);
     });
-    command.current_dir(folder);
+    // Nor are their logins.
+    command.current_dir(folder).env("XDG_CONFIG_HOME", folder.join("config"));
     command
+}
+
+/// Runs a command that is given this on standard input.
+fn told(command: &mut Command, input: &str) -> (i32, String, String) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (status.code().unwrap_or(-1), text(&stdout), text(&stderr))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -135,7 +145,7 @@ fn serve_is_ready_reloads_answers_and_ends() {
     let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
     let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
     assert_eq!(ready["pid"], server.child.id());
-    for name in ["imaps", "imap", "lmtp", "admin"] {
+    for name in ["imaps", "imap", "lmtp", "https", "admin"] {
         assert!(ready["listeners"][name].is_string(), "{name} is missing: {ready}");
     }
 
@@ -153,6 +163,106 @@ fn serve_is_ready_reloads_answers_and_ends() {
     server.until("server.reloaded");
     assert_eq!(server.end(), 0);
     assert!(!folder.path().join("ready.json").exists());
+}
+
+/// An owner of a shared mailbox signs in over the network, gives a colleague a part in it, and
+/// signs out; without the socket, and without being an administrator.
+#[test]
+fn an_owner_signs_in_and_manages_their_delegates() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(init(folder.path()).0, 0);
+    let mut serving = postern(folder.path());
+    serving.args(["serve", "--config", "house/postern.toml", "--ready-file", "ready.json"]);
+    let (server, _) = Server::start(serving.env("POSTERN_LOG__FORMAT", "json"), "server.ready");
+    let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
+    let port = ready["listeners"]["https"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let url = format!("https://localhost:{port}");
+    let does = |line: &str| {
+        let (code, said, error) = run(postern(folder.path()).args(line.split(' ')));
+        assert_eq!(code, 0, "{line}: {error}");
+        said
+    };
+    let fails = |line: &str, input: &str| {
+        let (code, said, error) = told(postern(folder.path()).args(line.split(' ')), input);
+        assert_eq!((code > 0, said.as_str()), (true, ""), "{line}");
+        error
+    };
+    let password = "an umbrella by the door";
+    let (code, _, error) = told(
+        postern(folder.path())
+            .args("person add oona@example.org --password-stdin --config house/postern.toml".split(' ')),
+        password,
+    );
+    assert_eq!(code, 0, "{error}");
+    does("person add sam@example.org --config house/postern.toml");
+    does("shared add support@example.org --config house/postern.toml");
+    does("delegate add support@example.org oona@example.org --role owner --config house/postern.toml");
+
+    let login = format!("login oona@example.org --password-stdin --url {url}");
+    let error = fails(&login, password);
+    assert!(error.contains("does not prove that it is that server") && error.contains("--cacert FILE"), "{error}");
+    let login = format!("{login} --cacert house/tls/ca.pem");
+    assert_eq!(fails(&login, "not the one"), "postern: The name or the password is wrong\n");
+    assert!(fails(&format!("shared list --url {url}"), "").contains("you have not signed in at"));
+    let error = fails("login oona@example.org --password-stdin --config house/postern.toml", password);
+    assert!(error.contains("the system chooses the port of https") && error.contains("--ready-file"), "{error}");
+    let error = fails(&login.replace(" --password-stdin", ""), password);
+    assert!(error.contains("there is no terminal to ask for the password at"), "{error}");
+
+    let (code, said, error) = told(postern(folder.path()).args(login.split(' ')), password);
+    assert_eq!(code, 0, "{error}");
+    assert!(said.starts_with(&format!("Signed in at {url} as oona@example.org, until 20")), "{said}");
+    let kept = folder.path().join("config/postern/logins.json");
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("ptnt_"));
+
+    assert!(does("shared list").contains("support@example.org"));
+    let added = does("delegate add support@example.org sam@example.org --rights lr");
+    assert!(added.starts_with("sam@example.org is a delegate of support@example.org now, as reader"), "{added}");
+    assert!(does(&format!("delegate list support@example.org --url {url}")).contains("sam@example.org"));
+    let told_of = does("audit list --account support@example.org --limit 1");
+    assert!(told_of.contains("oona@example.org gave sam@example.org the rights of a reader (lr) on support@example.org (rest from 127.0.0.1)"));
+    assert!(fails("person list", "").contains("You may not see what the organisation has; ask an administrator"));
+    assert!(fails("shared show other@example.org", "").contains("There is no shared mailbox other@example.org"));
+
+    let made = does("token create --name rota --role owner --json");
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let file = folder.path().join("token");
+    let mut open = std::fs::File::options().write(true).create_new(true).open(&file).unwrap();
+    open.write_all(made["token"].as_str().unwrap().as_bytes()).unwrap();
+    let by_token = format!("--url {url} --cacert house/tls/ca.pem --token-file token");
+    does(&format!("delegate remove support@example.org sam@example.org {by_token}"));
+    assert!(does("token list").lines().any(|line| line.contains("rota") && line.contains("owner")));
+
+    let changed = told(
+        postern(folder.path()).args("person set-password --self --password-stdin".split(' ')),
+        &format!("{password}\nan umbrella in the hall\n"),
+    );
+    assert_eq!(changed.0, 0, "{}", changed.2);
+    assert!(does("shared list").contains("support@example.org"), "who changed it goes on");
+    assert!(does("logout").starts_with(&format!("Signed out at {url};")));
+    assert!(fails("shared list", "").contains("which house?"));
+    assert!(!std::fs::read_to_string(&kept).unwrap().contains("ptnt_"));
+    assert!(does(&format!("shared list {by_token}")).contains("support@example.org"), "a token is no login");
+
+    // On the machine of the server its configuration leads to the listener, and from then on
+    // commands with it act as her; another word of the same command line is the operator's.
+    let here = "--config house/postern.toml";
+    let (code, said, error) = told(
+        postern(folder.path())
+            .args(format!("login oona@example.org --password-stdin {here}").split(' '))
+            .env("POSTERN_LISTEN__HTTPS", format!("0.0.0.0:{port}")),
+        "an umbrella in the hall",
+    );
+    assert_eq!(code, 0, "{error}");
+    assert!(said.starts_with(&format!("Signed in at https://mail.example.org:{port} as oona")), "{said}");
+    assert!(fails(&format!("person list {here}"), "").contains("You may not see what the organisation has"));
+    assert!(does(&format!("shared list {here}")).contains("support@example.org"));
+    does(&format!("logout {here}"));
+    assert!(does(&format!("person list {here}")).contains("oona@example.org"), "the operator again");
+    assert!(fails(&format!("logout {here}"), "").contains("you have not signed in there"));
+    assert_eq!(server.end(), 0);
 }
 
 /// The lines that the demo prints work as they are printed.

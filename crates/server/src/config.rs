@@ -60,6 +60,8 @@ pub struct Listen {
     pub imap: Vec<ListenAddress>,
     /// LMTP (RFC 2033).
     pub lmtp: Vec<ListenAddress>,
+    /// REST under TLS.
+    pub https: Vec<ListenAddress>,
 }
 
 /// PEM files.

@@ -19,6 +19,7 @@ mod socket;
 mod taken;
 mod tls;
 mod visitors;
+mod web;
 
 pub use config::{Config, ConfigError};
 pub use house::{HouseError, OpenHouse, admin_socket, open_house};

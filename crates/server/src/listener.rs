@@ -8,6 +8,7 @@ use crate::connection::Connection;
 use crate::socket::Bound;
 use crate::tls::Tls;
 use crate::visitors::{Admission, Allowance, Guest, Visitors};
+use crate::web;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{House, Peer};
 use std::io;
@@ -33,6 +34,8 @@ pub(crate) enum Speaks {
     Imap,
     /// LMTP.
     Lmtp,
+    /// REST under TLS.
+    Https,
 }
 
 impl Speaks {
@@ -41,6 +44,7 @@ impl Speaks {
             Speaks::Imaps => "imaps",
             Speaks::Imap => "imap",
             Speaks::Lmtp => "lmtp",
+            Speaks::Https => "https",
         }
     }
 }
@@ -49,6 +53,8 @@ impl Speaks {
 pub(crate) struct Doors {
     pub house: Arc<House>,
     pub tls: Tls,
+    /// REST, for the connections of `https`.
+    pub web: axum::Router,
     pub shutdown: Shutdown,
     /// Cut: sessions that did not end by themselves.
     pub cut: CancellationToken,
@@ -198,12 +204,15 @@ impl Doors {
         guest: Option<Guest>,
         speaks: Speaks,
     ) {
-        if speaks != Speaks::Imaps {
+        if !matches!(speaks, Speaks::Imaps | Speaks::Https) {
             let peer = Peer { address, encrypted: false };
             return self.talk(Connection::new(stream, peer, guest), speaks).await;
         }
-        let Some(stream) = Box::pin(self.shake_hands(stream, address)).await else { return };
+        let Some(stream) = Box::pin(self.shake_hands(stream, address, speaks)).await else { return };
         let peer = Peer { address, encrypted: true };
+        if speaks == Speaks::Https {
+            return Box::pin(web::serve(self.web.clone(), stream, peer, guest, self.shutdown.clone())).await;
+        }
         self.talk(Connection::new(stream, peer, guest), speaks).await;
     }
 
@@ -211,9 +220,11 @@ impl Doors {
         &self,
         stream: S,
         address: Option<IpAddr>,
+        speaks: Speaks,
     ) -> Option<Box<tokio_rustls::server::TlsStream<S>>> {
         let mut shutdown = self.shutdown.clone();
-        let handshake = tokio::time::timeout(HANDSHAKE, self.tls.acceptor().accept(stream));
+        let acceptor = if speaks == Speaks::Https { self.tls.web_acceptor() } else { self.tls.acceptor() };
+        let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream));
         let reason = tokio::select! {
             () = shutdown.requested() => return None,
             shaken = handshake => match shaken {
@@ -237,5 +248,7 @@ async fn speak<W: Wire>(house: Arc<House>, wire: W, shutdown: Shutdown, speaks: 
     match speaks {
         Speaks::Imaps | Speaks::Imap => Box::pin(postern_imap::serve(house, wire, shutdown)).await,
         Speaks::Lmtp => Box::pin(postern_smtp::serve_lmtp(house, wire, shutdown)).await,
+        // Its bytes are read by `web`.
+        Speaks::Https => {}
     }
 }

@@ -63,7 +63,8 @@ impl Server {
     /// Opens the house and every listener; when this answers, all of them accept.
     pub async fn start(options: StartOptions) -> Result<Running, ServerError> {
         let StartOptions { config, disk, clock } = options;
-        if config.listen.imaps.is_empty() && config.listen.imap.is_empty() && config.listen.lmtp.is_empty() {
+        let listen = &config.listen;
+        if [&listen.imaps, &listen.imap, &listen.lmtp, &listen.https].iter().all(|addresses| addresses.is_empty()) {
             return Err(ServerError::Deaf(config.file.display().to_string()));
         }
         let tls = Tls::load(&config.tls)?;
@@ -87,6 +88,7 @@ impl Server {
         let doors = Arc::new(Doors {
             house: Arc::clone(open.house()),
             tls,
+            web: postern_http::router(Arc::clone(open.house())),
             shutdown,
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -127,6 +129,7 @@ fn open_listeners(config: &Config) -> Result<Vec<(Speaks, Bound)>, BindError> {
         (Speaks::Imaps, &config.listen.imaps),
         (Speaks::Imap, &config.listen.imap),
         (Speaks::Lmtp, &config.listen.lmtp),
+        (Speaks::Https, &config.listen.https),
     ];
     let all = wanted.into_iter().flat_map(|(speaks, addresses)| addresses.iter().map(move |address| (speaks, address)));
     all.map(|(speaks, address)| Ok((speaks, Bound::open(speaks.name(), address, &config.file)?))).collect()

@@ -57,6 +57,7 @@ impl ResolvesServerCert for Slot {
 pub struct Tls {
     slot: Arc<Slot>,
     config: Arc<ServerConfig>,
+    web: Arc<ServerConfig>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -71,7 +72,11 @@ impl Tls {
             .with_cert_resolver(slot.clone());
         // Resumption tickets of a mail server save little: sessions last for hours.
         config.send_tls13_tickets = 0;
-        Ok(Self { slot, config: Arc::new(config), provider })
+        // A client that wants another protocol at this port is turned away in the handshake
+        // (RFC 7301 section 3.2, RFC 9325 section 3.7).
+        let mut web = config.clone();
+        web.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { slot, config: Arc::new(config), web: Arc::new(web), provider })
     }
 
     /// Loads the certificate again; on failure the old one stays.
@@ -84,6 +89,11 @@ impl Tls {
     /// For one handshake.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
+    }
+
+    /// For one handshake before HTTP.
+    pub fn web_acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.web.clone())
     }
 }
 

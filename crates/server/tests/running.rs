@@ -128,10 +128,16 @@ async fn every_listener_answers_and_a_drain_tells_the_sessions() {
     admin.write_all(b"GET /api/v1/persons HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert_eq!(line(&mut admin).await, "HTTP/1.1 200 OK\r\n", "the kernel names the operator");
 
+    let mut https = BufReader::new(tls(&config, &port(&running, "https")).await);
+    https.write_all(b"GET /api/v1/persons HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(line(&mut https).await, "HTTP/1.1 401 Unauthorized\r\n", "nobody is named here");
+
     let drained = tokio::spawn(running.drain(PATIENCE));
     assert!(line(&mut imaps).await.starts_with("* BYE "));
     assert!(line(&mut imap).await.starts_with("* BYE "));
     assert!(line(&mut lmtp).await.starts_with("421 "));
+    // A connection that waits for a request is let go, with the farewell of TLS.
+    https.read_to_end(&mut Vec::new()).await.expect("TLS ends with a farewell");
     assert!(drained.await.unwrap(), "all ended by themselves");
     assert!(!socket.exists());
     let mut rest = Vec::new();
@@ -200,6 +206,36 @@ async fn one_address_has_so_many_connections_before_sign_in_and_a_reload_changes
     assert!(line(&mut five).await.starts_with("* OK "));
     assert_eq!(line(&mut six).await, "", "one and no more");
     drop((one, two, three, four, five, six));
+    assert!(running.drain(PATIENCE).await);
+}
+
+/// A connection of https is a stranger's until a request of it has proved who asks.
+#[tokio::test]
+async fn strangers_at_https_are_counted_until_they_sign_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = new_house(folder.path()).make().await.unwrap();
+    config.security.exempt_loopback = false;
+    config.limits.unauthenticated_per_address = 1;
+    let running = start(config.clone()).await;
+    let address = port(&running, "https");
+
+    let mut one = BufReader::new(tls(&config, &address).await);
+    one.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(line(&mut one).await, "HTTP/1.1 200 OK\r\n", "health makes nobody known");
+    while line(&mut one).await != "\r\n" {}
+    one.read_exact(&mut [0; 15]).await.unwrap();
+    let mut two = BufReader::new(TcpStream::connect(&address).await.unwrap());
+    assert_eq!(line(&mut two).await, "", "the second is closed without a word");
+
+    let body = r#"{"email":"admin@example.org","password":"a password for the tests"}"#;
+    let head = "POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    one.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(line(&mut one).await, "HTTP/1.1 200 OK\r\n");
+    let mut three = BufReader::new(tls(&config, &address).await);
+    three.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(line(&mut three).await, "HTTP/1.1 200 OK\r\n");
+    drop((one, two, three));
     assert!(running.drain(PATIENCE).await);
 }
 

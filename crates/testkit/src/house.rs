@@ -1,7 +1,7 @@
 //! A whole server in the test's process, on ports that the system chooses, with people.
 
 use crate::clock::MovedClock;
-use crate::{Engine, ImapClient, LmtpClient, TestDatabase};
+use crate::{Engine, ImapClient, LmtpClient, RestClient, TestDatabase};
 use postern_access::Actor;
 use postern_app::{Caller, GrantReach, GrantTerms, SharedChange};
 use postern_server::config::Settings;
@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
 /// The password of every person in tests.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -75,6 +76,7 @@ impl HouseBuilder {
             imaps: Some(vec!["127.0.0.1:0".into()]),
             imap: Some(vec!["127.0.0.1:0".into()]),
             lmtp: Some(vec!["127.0.0.1:0".into()]),
+            https: Some(vec!["127.0.0.1:0".into()]),
             trust_loopback: true,
         };
         let new = NewHouse {
@@ -219,7 +221,7 @@ impl House {
     /// How many messages are in a shared account.
     pub async fn messages(&self, shared: &str) -> u64 {
         let all = self.app().shared(&self.operator).await.expect("the shared accounts");
-        all.into_iter().find(|row| row.address == shared).expect("a shared account").messages
+        all.into_iter().find(|seen| seen.row.address == shared).expect("a shared account").row.messages
     }
 
     /// Takes everything back that someone holds in an account.
@@ -244,8 +246,13 @@ impl House {
         client
     }
 
-    /// A connection to the TLS listener that trusts this house's authority alone.
+    /// A connection to the IMAP listener under TLS, greeted.
     pub async fn imaps(&self, name: &str) -> ImapClient {
+        ImapClient::start(self.tls("imaps").await, name).await
+    }
+
+    /// A TLS connection to a listener, which trusts this house's authority alone.
+    pub async fn tls(&self, listener: &str) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         let pem = rustls_pki_types::CertificateDer::from_pem_file(self.data_dir().join("tls/ca.pem"));
         roots.add(pem.expect("the authority's certificate")).expect("a certificate");
@@ -255,11 +262,23 @@ impl House {
             .expect("protocol versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect(self.listener("imaps")).await.expect("the IMAPS listener answers");
+        let stream = TcpStream::connect(self.listener(listener)).await.expect("the listener answers");
         stream.set_nodelay(true).expect("a loopback socket takes the option");
         let server = "mail.example.org".try_into().expect("a name");
         let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(server, stream).await;
-        ImapClient::start(stream.expect("TLS with the house's own authority"), name).await
+        stream.expect("TLS with the house's own authority")
+    }
+
+    /// REST at the https listener, as nobody yet.
+    pub async fn rest(&self) -> RestClient {
+        RestClient::start(self.tls("https").await)
+    }
+
+    /// The same, signed in.
+    pub async fn rest_as(&self, email: &str) -> RestClient {
+        let mut client = self.rest().await;
+        client.login(email, PASSWORD).await;
+        client
     }
 
     /// A connection to the LMTP listener.

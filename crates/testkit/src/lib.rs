@@ -12,12 +12,14 @@ mod house;
 mod imap;
 mod lmtp;
 pub mod power;
+mod rest;
 
 pub use corpus::corpus;
 pub use engine::{Engine, TestDatabase};
 pub use house::{House, HouseBuilder, PASSWORD};
 pub use imap::{Answer, ImapClient};
 pub use lmtp::{LmtpClient, stuffed, with_crlf};
+pub use rest::{RestAnswer, RestClient};
 
 /// Runs one story on both engines, each in a runtime and a data folder of its own.
 ///

@@ -15,6 +15,7 @@ mod process;
 mod races;
 mod report;
 mod rest;
+mod rest_people;
 mod rights_model;
 mod seeds;
 mod seen;

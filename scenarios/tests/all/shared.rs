@@ -85,7 +85,7 @@ scenario! {
         let used = house.messages("support@example.org").await;
         let large = format!("Subject: Large\r\n\r\n{}\r\n", "a line of words\r\n".repeat(200));
         let (small_bytes, large_bytes) = (LETTER.len() as u64, large.len() as u64);
-        let row = house.app().show_shared(house.operator(), &address("support@example.org")).await.expect("it is there").row;
+        let row = house.app().show_shared(house.operator(), &address("support@example.org")).await.expect("it is there").shared.row;
         // Room for one small letter with its trace lines, and for no large one.
         let quota = Some(Some(row.bytes + small_bytes + 500));
         assert!(large_bytes > small_bytes + 500);

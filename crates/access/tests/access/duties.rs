@@ -2,7 +2,8 @@
 
 use crate::house::*;
 use postern_access::{
-    AccountState, Actor, Denied, Duty, DutyFacts, Gift, GrantFact, Job, Reach, duty_verdict, gift_limit, may_give,
+    AccountState, Actor, Denied, Duty, DutyFacts, Gift, GrantFact, Job, Reach, TokenRole, duty_verdict,
+    duty_verdict_through, gift_limit, may_give,
 };
 use postern_types::{Letter, PersonId, Rights, SendRights};
 
@@ -18,7 +19,15 @@ fn an_owner_manages_delegates_without_being_an_administrator() {
     allowed.retain(|duty| duty_verdict(&as_person(alice()), *duty, &facts).is_ok());
     assert_eq!(
         allowed,
-        [Duty::ReadAccount, Duty::ManageGrants, Duty::ManageCredentials, Duty::Revoke, Duty::ReadAudit, Duty::Export]
+        [
+            Duty::ReadAccount,
+            Duty::ReadGrants,
+            Duty::ManageGrants,
+            Duty::ManageCredentials,
+            Duty::Revoke,
+            Duty::ReadAudit,
+            Duty::Export
+        ]
     );
 }
 
@@ -137,6 +146,7 @@ fn duties_of_one_account_need_one() {
             Duty::Revoke
             | Duty::ManagePolicy
             | Duty::ReadAudit
+            | Duty::ReadOrganisation
             | Duty::ManagePeople
             | Duty::ManageGroups
             | Duty::ManageDomains
@@ -146,4 +156,37 @@ fn duties_of_one_account_need_one() {
         assert_eq!(duty_verdict(&operator(), duty, &facts), expected);
         assert_eq!(Duty::parse(duty.name()), Some(duty));
     }
+}
+
+/// A token takes away: what is hidden from its person stays hidden, and what is theirs is
+/// told to be theirs, though not this way.
+#[test]
+fn a_token_is_narrower_than_its_person_and_never_wider() {
+    let mut admin = person(bob());
+    admin.admin = true;
+    let owned = [grant(1, Rights::ALL)];
+    for (holder, grants) in [(person(bob()), &owned[..]), (person(bob()), &[]), (admin, &owned[..]), (admin, &[])] {
+        for account in [Some(support()), Some(own_account(alice())), None] {
+            let facts = DutyFacts { account, person: Some(holder), grants, now: NOW };
+            for (role, duty) in TokenRole::ALL.into_iter().flat_map(|role| Duty::ALL.map(|duty| (role, duty))) {
+                let without = duty_verdict(&as_person(bob()), duty, &facts);
+                let with = duty_verdict_through(Some(role), &as_person(bob()), duty, &facts);
+                match without {
+                    Ok(()) => assert!(matches!(with, Ok(()) | Err(Denied::TokenTooNarrow { .. })), "{role} {duty:?}"),
+                    refused => assert_eq!(with, refused, "{role} {duty:?}"),
+                }
+            }
+        }
+    }
+}
+
+/// An owner's token in an administrator's hand: their office does not count.
+#[test]
+fn an_owners_token_does_not_administer() {
+    let mut admin = person(bob());
+    admin.admin = true;
+    let facts = duty_facts(support(), Some(admin), &[]);
+    let narrow = Err(Denied::TokenTooNarrow { duty: Duty::ManageGrants });
+    assert_eq!(duty_verdict_through(Some(TokenRole::Owner), &as_person(bob()), Duty::ManageGrants, &facts), narrow);
+    assert_eq!(duty_verdict_through(Some(TokenRole::Admin), &as_person(bob()), Duty::ManageGrants, &facts), Ok(()));
 }

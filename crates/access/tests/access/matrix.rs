@@ -6,7 +6,7 @@
 use crate::house::*;
 use postern_access::{
     AccountFacts, AccountState, Actor, Denied, Duty, DutyFacts, GrantFact, Job, MailboxFacts, Operation, PersonFacts,
-    Reach, Role, account_verdict, duty_verdict, mailbox_verdict,
+    Reach, Role, TokenRole, account_verdict, duty_verdict, duty_verdict_through, mailbox_verdict,
 };
 use postern_types::{Letter, MailboxId, Rights, SendRights, SpecialUse};
 use std::fmt::Write;
@@ -98,6 +98,7 @@ fn answer<T>(answer: Result<T, Denied>) -> String {
         Err(Denied::Hidden) => "hidden".to_owned(),
         Err(Denied::Missing { missing }) => format!("no {}", missing.as_char()),
         Err(Denied::NotYours { .. }) => "no".to_owned(),
+        Err(Denied::TokenTooNarrow { .. }) => "narrow".to_owned(),
         Err(other) => format!("{other:?}"),
     }
 }
@@ -159,6 +160,22 @@ fn duty_table(title: &str, account: Option<AccountFacts>) -> String {
     aligned(title, &table)
 }
 
+/// Tokens of an owner and of an administrator: a role takes away and never gives.
+fn token_table(title: &str, account: Option<AccountFacts>) -> String {
+    let head = ["person", "token"].into_iter().chain(Duty::ALL.map(Duty::name)).map(str::to_owned);
+    let mut table: Vec<Vec<String>> = vec![head.collect()];
+    let of_interest = ["the person", "delegate: reader", "delegate: owner", "administrator", "stranger"];
+    for row in rows(account.unwrap_or(support())).into_iter().filter(|row| of_interest.contains(&row.label.as_str())) {
+        let grants = if account.is_some() { row.grants.as_slice() } else { &[] };
+        let facts = DutyFacts { account, person: row.person, grants, now: NOW };
+        for role in TokenRole::ALL {
+            let through = |duty| answer(duty_verdict_through(Some(role), &row.actor, duty, &facts));
+            table.push([row.label.clone(), role.to_string()].into_iter().chain(Duty::ALL.map(through)).collect());
+        }
+    }
+    aligned(title, &table)
+}
+
 fn letter_table() -> String {
     let head = ["holds"].into_iter().chain(Operation::ALL.map(Operation::name)).map(str::to_owned);
     let mut table: Vec<Vec<String>> = vec![head.collect()];
@@ -179,7 +196,8 @@ fn matrix() -> String {
          yes     allowed\n\
          hidden  refused with the words for what does not exist\n\
          no X    refused, since letter X is missing\n\
-         no      refused, since the duty is someone else's\n\n",
+         no      refused, since the duty is someone else's\n\
+         narrow  refused, since the token they came with does not let it through\n\n",
     );
     let suspended = AccountFacts { state: AccountState::Suspended, ..support() };
     let removed = AccountFacts { state: AccountState::Removed, ..support() };
@@ -198,6 +216,9 @@ fn matrix() -> String {
         duty_table("Duties on a shared account that is removed", Some(removed)),
         duty_table("Duties on a person's own account", Some(own)),
         duty_table("Duties on the organisation", None),
+        token_table("Duties on a shared account, through a token", Some(support())),
+        token_table("Duties on a person's own account, through a token", Some(own)),
+        token_table("Duties on the organisation, through a token", None),
     ];
     for section in sections {
         write!(text, "{section}").unwrap();

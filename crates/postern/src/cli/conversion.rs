@@ -76,7 +76,7 @@ fn told(address: &Address, converted: &ConvertedFromPerson) -> String {
             converted.groups.join(", ")
         ));
     }
-    let delegates = &converted.shared.delegates;
+    let delegates = converted.shared.delegates.as_deref().unwrap_or_default();
     match delegates.is_empty() {
         true => text + &format!("Next: nobody works in it yet: postern delegate add {address} PERSON\n"),
         false => {

@@ -10,21 +10,32 @@ const ABOUT: &str = "# The command line
 
 Written from the commands themselves; a test compares the two.
 
-`postern NOUN VERB` names the thing, then what to do with it. These nouns are clients of REST over `admin.sock` in the
-data folder, so a server must run; with `--offline` the same happens in the command's own process, which then holds the
-data folder's lock. Either way the actor is `operator(uid)`, the user who runs the command: they administer and never
-read mail, and each act is in the trail.
+`postern NOUN VERB` names the thing, then what to do with it. These nouns are clients of REST. Who acts:
+
+- the operator, over `admin.sock` in the data folder of `--config`: `operator(uid)`, the user who runs the command, where
+  the file system lets them open it. They administer and never read mail. With `--offline` the same happens in the
+  command's own process when no server runs; it then holds the data folder's lock.
+- a person, once they have signed in with `postern login EMAIL` at the `https` listener of `--config`, or of `--url` for a
+  server elsewhere. A delegate with role owner manages the delegates of their mailbox so, without being an administrator.
+  The login lasts twelve hours, or until `postern logout`, and lies in `~/.config/postern/logins.json`, for its user alone.
+  A login made with `--config` is used with that `--config`, one made with `--url` with that `--url`, the newest without
+  either.
+- a program, by `--token-file` with a token of `postern token create`; or for one command a person, by `--as` and
+  `--as-password-file`.
+
+Each act is in the trail, as theirs.
 
 Text is for people: what changed, and what to do next. `--json` prints one JSON document instead, the one that REST
 answered (`/api/v1/openapi.json` describes it). Errors go to standard error as `postern: …` with the next step.
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage. Dates are RFC 3339 (`2026-12-31T18:00:00Z`) or spans (`30s`,
 `15m`, `8h`, `90d`).
 
-Passwords are read from standard input or made by the command and printed once, never given as arguments, which other
-users of the machine can read. One-time invitations will take the place of printed passwords.
+Passwords are asked for at the terminal, read from standard input or a file, or made by the command and printed once;
+never given as arguments, which other users of the machine can read. One-time invitations will take the place of printed
+passwords.
 
-What is promised and not built yet (`--url`, `login`, `token`, `--as`; removing people; `--sent-copy`
-and `--show-sender` of shared mailboxes; exporting and verifying the trail) is refused with a clear text.
+What is promised and not built yet (removing people; `--sent-copy` and `--show-sender` of shared mailboxes; exporting and
+verifying the trail) is refused with a clear text.
 ";
 
 fn page() -> String {
@@ -42,6 +53,10 @@ fn page() -> String {
             let name = format!("postern {} {}", noun.get_name(), verb.get_name());
             let help = block(verb.clone().bin_name(name.clone()), false);
             text.push_str(&format!("\n### {name}\n\n{help}"));
+        }
+        if !noun.has_subcommands() {
+            let help = block(noun.clone().bin_name(format!("postern {}", noun.get_name())), false);
+            text.push_str(&format!("\n{help}"));
         }
     }
     text

@@ -10,12 +10,13 @@ pub(super) struct Failure {
     next: Option<String>,
     code: u8,
     is_absence: bool,
+    is_sign_in_ended: bool,
 }
 
 impl Failure {
     /// Refused or failed: exit code 1.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), next: None, code: 1, is_absence: false }
+        Self { reason: reason.into(), next: None, code: 1, is_absence: false, is_sign_in_ended: false }
     }
     /// Asked in a way that can not be meant: exit code 2, as for flags that do not parse.
     pub fn usage(reason: impl Into<String>) -> Self {
@@ -37,6 +38,10 @@ impl Failure {
         }
         self
     }
+    /// The token was refused: it has ended, or is none.
+    pub fn is_sign_in_ended(&self) -> bool {
+        self.is_sign_in_ended
+    }
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code
@@ -55,6 +60,9 @@ impl Failure {
                 "see who has it: postern person list, group list, shared list, domain list; a removed shared \
                      mailbox keeps its addresses for 30 days and comes back with: postern shared restore EMAIL",
             ),
+            "sign-in-ended" => Self { is_sign_in_ended: true, ..failure.next("sign in again: postern login EMAIL") },
+            "sign-in-needed" => failure.next("sign in: postern login EMAIL"),
+            "token-too-narrow" => failure.next("postern login EMAIL, or a token of a wider role: postern token create"),
             "unavailable" => failure.next("try again; if it stays, the server's log has the cause"),
             _ => failure,
         }

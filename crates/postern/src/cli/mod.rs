@@ -1,8 +1,9 @@
-//! The nouns of the command line: clients of REST over the administration socket.
+//! The nouns of the command line: clients of REST.
 //!
 //! A command says the thing, then the verb. It prints what changed and what to do next, or
 //! with `--json` the document that REST answered. Whoever may open the socket acts as the
-//! operator; `--offline` passes the same router in this process when no server runs.
+//! operator; `--offline` passes the same router in this process when no server runs; who has
+//! signed in acts as themselves.
 
 mod audit;
 mod clock;
@@ -16,6 +17,8 @@ mod explain;
 mod failure;
 mod group;
 mod locate;
+mod login;
+mod logins;
 mod output;
 pub(crate) mod password;
 mod person;
@@ -25,16 +28,18 @@ mod shared;
 mod size;
 #[cfg(test)]
 mod tests;
+mod token;
 mod transport;
 mod unbuilt;
+mod web;
 
 use crate::globals::GlobalArgs;
 use failure::Failure;
+use logins::Logins;
 use output::Said;
 use std::io::Write;
 use std::process::ExitCode;
 use transport::Client;
-use unbuilt::Unbuilt;
 
 /// A noun with its verb.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -62,23 +67,22 @@ pub enum Noun {
     /// The trail: who did what, and when
     #[command(subcommand)]
     Audit(audit::Verb),
-    /// Sign in to a server elsewhere (not built yet)
-    #[command(hide = true)]
-    Login(Unbuilt),
-    /// Sign out of a server elsewhere (not built yet)
-    #[command(hide = true)]
-    Logout(Unbuilt),
-    /// Tokens for a server elsewhere (not built yet)
-    #[command(hide = true)]
-    Token(Unbuilt),
+    /// Sign in as yourself, at the server of --url or of --config
+    ///
+    /// The password is asked for once; commands act as you for twelve hours, or until logout.
+    Login(login::Args),
+    /// Sign out: the token of the login ends
+    Logout,
+    /// Tokens: what programs of yours bear in place of a password
+    #[command(subcommand)]
+    Token(token::Verb),
 }
 
 /// Runs a noun: prints what came of it, and answers the exit code.
 pub fn run(noun: Noun, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
-        unbuilt::refuse(globals)?;
-        let mut client = Client::new(globals);
+        let mut client = Client::new(globals, Logins::of_user());
         let outcome = answer(noun, &mut client).await;
         client.close().await;
         outcome
@@ -107,8 +111,8 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Explain(args) => explain::run(args, client).await,
         Noun::Report(verb) => report::run(verb, client).await,
         Noun::Audit(verb) => audit::run(verb, client).await,
-        Noun::Login(_) => Err(unbuilt::command("login", unbuilt::SOCKET)),
-        Noun::Logout(_) => Err(unbuilt::command("logout", unbuilt::SOCKET)),
-        Noun::Token(_) => Err(unbuilt::command("token", unbuilt::SOCKET)),
+        Noun::Login(args) => login::login(&args, client).await,
+        Noun::Logout => login::logout(client).await,
+        Noun::Token(verb) => token::run(verb, client).await,
     }
 }

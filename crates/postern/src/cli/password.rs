@@ -1,8 +1,11 @@
-//! Passwords at the command line: from standard input, or made here and shown once.
+//! Passwords at the command line: from standard input, asked for at a terminal that does not
+//! show them, or made here and shown once.
 
+use super::failure::Failure;
 use postern_types::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
-use std::io::Read;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{BufRead, IsTerminal, Read, Stdin, Write};
 
 /// Letters without those that look alike (RFC 4648 section 6, lower case).
 const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -38,6 +41,60 @@ pub(crate) fn read(input: impl Read) -> Result<Secret, &'static str> {
     Ok(Secret::new(bytes))
 }
 
+/// Two passwords from two lines of `input`: the one that is, and the one that is to be.
+pub(super) fn read_two(input: impl Read) -> Result<(Secret, Secret), &'static str> {
+    let mut bytes = Vec::new();
+    input.take(2 * INPUT_BYTES).read_to_end(&mut bytes).map_err(|_| "standard input can not be read")?;
+    let both = "standard input has two lines: the password that is, then the new one";
+    let at = bytes.iter().position(|byte| *byte == b'\n').ok_or(both)?;
+    let (first, second) = bytes.split_at(at);
+    Ok((read(first).map_err(|_| both)?, read(&second[1..]).map_err(|_| both)?))
+}
+
+/// Asks the person at the terminal, which does not show what they type.
+pub(super) fn ask(prompt: &str) -> Result<Secret, Failure> {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask for the password at")
+            .next("give it on standard input: add --password-stdin"));
+    }
+    let failed = |error: std::io::Error| Failure::new(format!("the terminal can not be used: {error}"));
+    let mut output = std::io::stderr().lock();
+    output.write_all(prompt.as_bytes()).and_then(|()| output.flush()).map_err(failed)?;
+    let quiet = Quiet::start(&input).map_err(failed)?;
+    let mut line = Vec::new();
+    let typed = input.lock().take(INPUT_BYTES).read_until(b'\n', &mut line);
+    drop(quiet);
+    // The end of the line was not shown either.
+    let _ = output.write_all(b"\n");
+    typed.map_err(failed)?;
+    read(line.as_slice()).map_err(|_| Failure::usage("no password was typed"))
+}
+
+/// A terminal that does not show what is typed, until this is let go.
+struct Quiet<'a> {
+    terminal: &'a Stdin,
+    before: Termios,
+}
+
+impl<'a> Quiet<'a> {
+    fn start(terminal: &'a Stdin) -> std::io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        // What was typed ahead was shown, so it is no password.
+        tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // A terminal that is gone shows nothing either.
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +112,9 @@ mod tests {
         let text = |input: &[u8]| read(input).map(|secret| secret.expose_text().map(str::to_owned));
         assert_eq!(text(b"open the garden\n"), Ok(Some("open the garden".into())));
         assert_eq!(text(b"open the garden \r\n"), Ok(Some("open the garden ".into())));
+        let two = |input: &[u8]| read_two(input).map(|(one, other)| [one, other].map(|it| it.expose().to_vec())).ok();
+        assert_eq!(two(b"old one\r\nnew one\n"), Some([b"old one".to_vec(), b"new one".to_vec()]));
+        assert!(two(b"one").is_none() && two(b"one\n").is_none() && two(b"\ntwo\n").is_none());
         assert!(text(b"\n").is_err() && text(b"").is_err() && text(b"\xff\n").is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::password;
 use super::transport::{Client, segment};
 use super::unbuilt;
 use clap::Subcommand;
-use postern_http::model::{Made, PasswordSet, Person, Persons, Suspension};
+use postern_http::model::{Made, OwnPassword, PasswordSet, Person, Persons, SecretText, Suspension};
 use postern_types::{Address, Secret};
 use serde_json::json;
 
@@ -44,12 +44,12 @@ pub enum Verb {
     /// Without --password-stdin a strong password is made and printed once.
     SetPassword {
         /// Their address
-        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
-        address: Address,
-        /// Read their password from standard input
+        #[arg(value_name = "EMAIL", value_parser = Address::parse, required_unless_present = "own", conflicts_with = "own")]
+        address: Option<Address>,
+        /// Read their password from standard input; with --self two lines, the one you have first
         #[arg(long)]
         password_stdin: bool,
-        /// As the person themselves (not built yet)
+        /// Change your own, as whom you have signed in
         #[arg(long = "self")]
         own: bool,
     },
@@ -81,10 +81,10 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             let person: Person = client.get(&path(&address)).await.map_err(|failure| failure.if_absent(WHO))?;
             Ok(Said::new(shown(&person), &person))
         }
-        Verb::SetPassword { own: true, .. } => Err(unbuilt::flag("--self", unbuilt::SOCKET)),
-        Verb::SetPassword { address, password_stdin, own: false } => {
+        Verb::SetPassword { address: Some(address), password_stdin, .. } => {
             set_password(client, &address, password_stdin).await
         }
+        Verb::SetPassword { address: None, password_stdin, .. } => set_own_password(client, password_stdin).await,
         Verb::Suspend { address } => set_suspended(client, &address, true).await,
         Verb::Resume { address } => set_suspended(client, &address, false).await,
         Verb::Remove(_) => Err(unbuilt::command(
@@ -156,6 +156,28 @@ async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) 
         chosen.note()
     );
     Ok(Said::new(text, &chosen.shown_in(json!(set))))
+}
+
+/// The password that they have is asked for: a token alone is not enough.
+async fn set_own_password(client: &mut Client, from_stdin: bool) -> Result<Said, Failure> {
+    let (current, new) = match from_stdin {
+        true => password::read_two(std::io::stdin().lock()).map_err(Failure::usage)?,
+        false => {
+            let (current, new) = (password::ask("The password you have: ")?, password::ask("The new one: ")?);
+            if new != password::ask("The new one again: ")? {
+                return Err(Failure::usage("the two new ones differ").next("try again"));
+            }
+            (current, new)
+        }
+    };
+    let document = OwnPassword { current_password: SecretText(current), password: SecretText(new) };
+    let set: PasswordSet = client.send("PUT", "/api/v1/me/password", &document).await?;
+    let text = format!(
+        "{} has another password now; sessions and other logins that came of the one before have ended.\n\
+         Next: enter it in your mail programs; tokens stay: postern token list\n",
+        set.address
+    );
+    Ok(Said::new(text, &set))
 }
 
 async fn set_suspended(client: &mut Client, address: &Address, suspended: bool) -> Result<Said, Failure> {

@@ -88,7 +88,7 @@ pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> 
     let changed = changed.map_err(|failure| failure.if_absent(WHICH))?;
     let protected = changed.shared.delete_protection && document.delete_protection == Some(true);
     let next = match protected {
-        true if !delegate::is_owned(&changed.delegates) => {
+        true if !delegate::is_owned(changed.delegates.as_deref().unwrap_or_default()) => {
             format!(
                 "nobody may delete there now; make someone an owner: postern delegate add {} PERSON --role owner",
                 set.address

@@ -85,7 +85,11 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             let shared: Result<SharedWithDelegates, Failure> = client.get(&path(&address)).await;
             let shared = shared.map_err(|failure| failure.if_absent(WHICH))?;
             let about = shown(&shared.shared, &shared.addresses);
-            let text = format!("{about}\n{}", delegate::listed(&shared.shared.address, &shared.delegates));
+            let text = match &shared.delegates {
+                Some(delegates) => format!("{about}\n{}", delegate::listed(&shared.shared.address, delegates)),
+                // A delegate sees that it is there, and not who else works in it.
+                None => about,
+            };
             Ok(Said::new(text, &shared))
         }
         Verb::Set(set) => settings::run(set, client).await,
@@ -132,14 +136,19 @@ async fn list(client: &mut Client) -> Result<Said, Failure> {
             shared.address.clone(),
             plain(&shared.name),
             state(shared),
-            shared.messages.to_string(),
-            bytes(shared.bytes),
+            count(shared.messages),
+            shared.bytes.map_or_else(|| "-".to_owned(), bytes),
             day(&shared.created_at),
         ]
     });
     let headings = ["EMAIL", "NAME", "STATE", "MESSAGES", "SIZE", "SINCE"];
     let none = "There is no shared mailbox yet: postern shared add EMAIL";
     Ok(Said::new(table(&headings, rows.collect(), none), &all))
+}
+
+/// How many, or a dash where that is not for whoever asks.
+fn count(messages: Option<u64>) -> String {
+    messages.map_or_else(|| "-".to_owned(), |count| count.to_string())
 }
 
 /// Its state, and how long a removed one can come back.
@@ -162,8 +171,8 @@ pub(super) fn shown(shared: &Shared, addresses: &[String]) -> String {
         ("Delete protection", if shared.delete_protection { "on" } else { "off" }.to_owned()),
         ("Quota", shared.quota_bytes.map_or_else(|| "none".to_owned(), bytes)),
         ("Sent copy", shared.sent_copy.clone()),
-        ("Messages", shared.messages.to_string()),
-        ("Size", bytes(shared.bytes)),
+        ("Messages", shared.messages.map(|count| count.to_string()).unwrap_or_default()),
+        ("Size", shared.bytes.map(bytes).unwrap_or_default()),
         ("Since", shared.created_at.clone()),
     ])
 }
@@ -183,6 +192,6 @@ async fn restore(client: &mut Client, address: &Address) -> Result<Said, Failure
     let restored: Result<SharedWithDelegates, Failure> =
         client.act("POST", &format!("{}/restore", path(address))).await;
     let restored = restored.map_err(|failure| failure.if_absent(WHICH))?;
-    let delegates = delegate::listed(address.as_str(), &restored.delegates);
+    let delegates = delegate::listed(address.as_str(), restored.delegates.as_deref().unwrap_or_default());
     Ok(Said::new(format!("{address} is back, with its mail, addresses and delegates:\n\n{delegates}"), &restored))
 }

@@ -2,12 +2,12 @@
 
 use super::output::Said;
 use super::transport::Client;
-use super::{Failure, Noun, answer, unbuilt};
+use super::{Failure, Logins, Noun, answer};
 use crate::globals::GlobalArgs;
 use clap::Parser;
 use postern_http::PeerUid;
 use postern_server::config::Settings;
-use postern_server::{NewHouse, OpenHouse, open_house};
+use postern_server::{Disk, NewHouse, OpenHouse, RealDisk, open_house};
 use postern_types::{Address, Domain, Secret};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,11 +75,15 @@ impl Scene {
 
 async fn run(line: &str) -> Result<Said, Failure> {
     let line = Line::try_parse_from(format!("postern {line}").split_whitespace()).unwrap_or_else(|e| panic!("{e}"));
-    unbuilt::refuse(&line.globals)?;
-    let mut client = Client::new(&line.globals);
+    let mut client = Client::new(&line.globals, nobodys());
     let outcome = answer(line.noun, &mut client).await;
     client.close().await;
     outcome
+}
+
+/// The logins of whoever runs the tests are not for these.
+fn nobodys() -> Logins {
+    Logins::at(PathBuf::from("/nowhere/logins.json"))
 }
 
 fn usage(line: &str) -> String {
@@ -327,16 +331,7 @@ async fn a_broken_connection_points_to_the_trail() {
 #[tokio::test]
 async fn what_is_not_built_is_refused_and_never_ignored() {
     for (line, name) in [
-        ("person list --url https://mail.example.org", "--url"),
-        ("person list --cacert ca.pem", "--cacert"),
-        ("person list --token-file t", "--token-file"),
-        ("person list --as alice@example.org", "--as"),
-        ("person list --as-password-file p", "--as-password-file"),
-        ("login alice@example.org", "`postern login`"),
-        ("logout", "`postern logout`"),
-        ("token create --name n", "`postern token`"),
         ("person remove bob@example.org", "`postern person remove`"),
-        ("person set-password bob@example.org --self", "--self"),
         ("shared set support@example.org --seen both --sent-copy both", "--sent-copy"),
         ("shared set support@example.org --show-sender via", "--show-sender"),
         ("audit verify", "`postern audit verify`"),
@@ -441,6 +436,70 @@ fn wrong_usage_is_told_before_anything_is_asked() {
     assert!(usage("person add alice@example.org --password secret").contains("--password"), "secrets are no arguments");
 }
 
+/// No flag is accepted and ignored.
+#[tokio::test]
+async fn flags_that_mean_nothing_together_are_wrong_usage() {
+    for (line, text) in [
+        ("person list --url https://mail.example.org --offline", "--offline is for the house of --config"),
+        ("person list --url http://mail.example.org", "write https://HOST"),
+        ("person list --cacert ca.pem", "--cacert means nothing without --url"),
+        ("person list --as alice@example.org", "--as needs --as-password-file"),
+        ("person list --as-password-file p", "--as-password-file means nothing without --as"),
+        ("person list --as a@example.org --as-password-file p --token-file t", "--as and --token-file both"),
+        ("login alice@example.org --offline", "--offline means nothing to `postern login`"),
+        ("logout --token-file t", "--token-file means nothing to `postern logout`"),
+        ("login alice@example.org", "which house?"),
+    ] {
+        let failure = run(line).await.expect_err(line);
+        assert!(failure.to_string().contains(text), "{line}: {failure}");
+        assert_eq!(failure.code(), 2, "{line}: {failure}");
+    }
+    assert!(usage("person set-password").contains("<EMAIL>"));
+    assert!(usage("person set-password a@example.org --self").contains("cannot be used with"));
+    assert!(usage("token create --name n --role login").contains("admin, owner, auditor"));
+    let failure = run("person list --token-file /nowhere/token --config /nowhere/postern.toml").await.unwrap_err();
+    assert_eq!(failure.code(), 1, "{failure}");
+}
+
+/// A person acts as themselves over the socket too; the token of `--as` ends with the command.
+#[tokio::test]
+async fn a_person_acts_as_themselves_by_password_and_by_token() {
+    let scene = Scene::new().await;
+    let serving = scene.serve();
+    scene.text("shared add support@example.org").await;
+    let file = |name: &str, text: &str| {
+        let path = scene.folder.path().join(name);
+        RealDisk.replace_file_durably(&path, text.as_bytes(), 0o600).unwrap();
+        path.display().to_string()
+    };
+    let password = file("password", "a door in the garden wall\n");
+    let admin = format!("--as admin@example.org --as-password-file {password}");
+    let trail = scene.text(&format!("delegate add support@example.org admin@example.org --role owner {admin}")).await;
+    assert!(trail.starts_with("admin@example.org is a delegate of support@example.org now, as owner"), "{trail}");
+    let tokens = scene.text("token list --person admin@example.org").await;
+    assert!(tokens.starts_with("There is no token"), "{tokens}");
+    let trail = scene.text("audit list --account admin@example.org --limit 3").await;
+    assert!(trail.contains("admin@example.org ended a token of admin@example.org: login (rest)"), "{trail}");
+
+    let made = scene.run(&format!("token create --name report --role owner {admin}")).await.unwrap().document;
+    let token = file("token", made["token"].as_str().unwrap());
+    let bearer = format!("--token-file {token}");
+    assert!(scene.text(&format!("shared list {bearer}")).await.contains("support@example.org"));
+    let (text, code) = scene.failure(&format!("person list {bearer}")).await;
+    assert!(text.starts_with("postern: This token may not see what the organisation has; sign in, or use"), "{text}");
+    assert_eq!(code, 1);
+    let again = scene.failure(&format!("token create --name report --role owner {admin}")).await.0;
+    assert!(again.contains("You have a token called"), "{again}");
+
+    scene.text(&format!("token revoke report {admin}")).await;
+    let (text, _) = scene.failure(&format!("shared list {bearer}")).await;
+    assert_eq!(text, "postern: Your sign-in has ended\nNext step: sign in again: postern login EMAIL\n");
+    let wrong = file("wrong", "a door in the garden fence");
+    let (text, _) = scene.failure(&format!("shared list --as admin@example.org --as-password-file {wrong}")).await;
+    assert_eq!(text, "postern: The name or the password is wrong\n");
+    drop(serving);
+}
+
 /// Global flags stand before or after the noun.
 #[test]
 fn global_flags_stand_anywhere() {
@@ -457,6 +516,6 @@ fn global_flags_stand_anywhere() {
 #[tokio::test]
 async fn the_house_must_be_named() {
     let noun = Line::try_parse_from(["postern", "person", "list"]).unwrap().noun;
-    let failure = answer(noun, &mut Client::new(&GlobalArgs::default())).await.unwrap_err();
+    let failure = answer(noun, &mut Client::new(&GlobalArgs::default(), nobodys())).await.unwrap_err();
     assert_eq!((failure.code(), failure.to_string().contains("POSTERN_CONFIG")), (2, true));
 }

@@ -1,22 +1,29 @@
-//! The way to REST: over the administration socket, or in this process with `--offline`.
+//! The way to REST: over the administration socket, over TLS to a server elsewhere, or in this
+//! process with `--offline`.
 //!
-//! Both pass the same router, so a command means the same either way. Errors of the way
-//! itself say where it ended and what to do.
+//! All pass the same router, so a command means the same each way. Who acts is the operator of
+//! the socket, or a person by a token: of their login, of `--token-file`, or got for this one
+//! command by `--as`. Errors of the way itself say where it ended and what to do.
 
 use super::failure::Failure;
 use super::locate;
+use super::logins::{Login, Logins};
+use super::password;
+use super::web::Place;
 use crate::globals::GlobalArgs;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
-use postern_http::Answered;
-use postern_http::model::Problem;
+use postern_http::model::{LoggedIn, Problem, SecretText};
+use postern_http::{Answered, Asker};
 use postern_server::{OpenHouse, admin_socket, open_house};
+use postern_types::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,18 +36,23 @@ const ANSWER_SECONDS: u64 = 60;
 /// A client of REST that finds its house when first asked.
 pub(super) struct Client {
     globals: GlobalArgs,
+    logins: Logins,
     way: Option<Way>,
+    /// Who acts, where it is a person.
+    token: Option<Secret>,
+    /// The token was got for this command and ends with it.
+    is_borrowed: bool,
 }
 
 enum Way {
-    Socket(SendRequest<Full<Bytes>>),
+    Line { sender: SendRequest<Full<Bytes>>, host: String },
     Here { open: OpenHouse, uid: u32 },
 }
 
 impl Client {
-    /// A client for the house that the flags name.
-    pub fn new(globals: &GlobalArgs) -> Self {
-        Self { globals: globals.clone(), way: None }
+    /// A client for the house that the flags name, with the logins of this user.
+    pub fn new(globals: &GlobalArgs, logins: Logins) -> Self {
+        Self { globals: globals.clone(), logins, way: None, token: None, is_borrowed: false }
     }
 
     /// Does a program read what is printed?
@@ -48,11 +60,40 @@ impl Client {
         self.globals.json
     }
 
-    /// Lets the house go in good order, where it was opened here.
-    pub async fn close(self) {
+    /// The flags.
+    pub fn globals(&self) -> &GlobalArgs {
+        &self.globals
+    }
+
+    /// The logins of this user.
+    pub fn logins(&self) -> &Logins {
+        &self.logins
+    }
+
+    /// Lets the house go in good order, where it was opened here, and a borrowed token too.
+    pub async fn close(mut self) {
+        if self.is_borrowed {
+            // One that can not be ended now ends by itself.
+            let _: Result<serde_json::Value, Failure> = self.act("POST", "/api/v1/logout").await;
+        }
         if let Some(Way::Here { open, .. }) = self.way {
             open.close().await;
         }
+    }
+
+    /// Goes to this server from now on, as nobody yet.
+    pub async fn go(&mut self, place: &Place) -> Result<(), Failure> {
+        self.way = Some(Way::Line { sender: place.open().await?, host: place.authority() });
+        self.token = None;
+        Ok(())
+    }
+
+    /// Signs a person in on the way that is open, and acts as them from now on.
+    pub async fn sign_in(&mut self, email: &str, password: Secret) -> Result<LoggedIn, Failure> {
+        let document = postern_http::model::Login { email: email.to_owned(), password: SecretText(password) };
+        let signed_in: LoggedIn = self.send("POST", "/api/v1/login", &document).await?;
+        self.token = Some(signed_in.token.0.clone());
+        Ok(signed_in)
     }
 
     /// Reads a document.
@@ -80,19 +121,99 @@ impl Client {
         target: &str,
         body: Option<Vec<u8>>,
     ) -> Result<T, Failure> {
-        let way = match &mut self.way {
-            Some(way) => way,
-            way => way.insert(find(&self.globals).await?),
-        };
-        let answered =
-            match way {
-                Way::Socket(sender) => over_socket(sender, method, target, body).await?,
-                Way::Here { open, uid } => postern_http::call(Arc::clone(open.house()), *uid, method, target, body)
-                    .await
-                    .map_err(|error| Failure::new(format!("the request can not be made: {error}")))?,
-            };
+        if self.way.is_none() {
+            self.find().await?;
+        }
+        let answered = self.exchange(method, target, body).await?;
         read(&answered)
     }
+
+    async fn exchange(&mut self, method: &str, target: &str, body: Option<Vec<u8>>) -> Result<Answered, Failure> {
+        match &mut self.way {
+            Some(Way::Line { sender, host }) => {
+                over_line(sender, host, self.token.as_ref(), method, target, body).await
+            }
+            Some(Way::Here { open, uid }) => {
+                let asker = self.token.clone().map_or(Asker::Operator(*uid), Asker::Bearer);
+                postern_http::call_as(Arc::clone(open.house()), &asker, method, target, body)
+                    .await
+                    .map_err(|error| Failure::new(format!("the request can not be made: {error}")))
+            }
+            None => Err(Failure::new("no way to a house is open")),
+        }
+    }
+
+    /// Finds the house, and who acts there.
+    async fn find(&mut self) -> Result<(), Failure> {
+        check(&self.globals)?;
+        let login = if self.globals.offline { None } else { self.logins.find(&self.globals)? };
+        let is_told_who = self.globals.token_file.is_some() || self.globals.as_person.is_some();
+        match (self.globals.url.clone(), login) {
+            (Some(url), login) => {
+                let cacert = self.globals.cacert.clone().or(login.as_ref().and_then(|login| login.cacert.clone()));
+                let connect = login.as_ref().and_then(|login| login.connect.clone());
+                let place = Place::parse(&url)?.trusting(cacert).at(connect);
+                if login.is_none() && !is_told_who {
+                    return Err(Failure::new(format!("you have not signed in at {url}"))
+                        .next(format!("postern login EMAIL --url {url}")));
+                }
+                self.go(&place).await?;
+                self.token = login.map(|login| login.token.0);
+            }
+            // Told who acts, the house of a configuration is asked over its socket.
+            (None, Some(login)) if self.globals.config.is_none() || !is_told_who => {
+                self.go(&place_of(&login)?).await?;
+                self.token = Some(login.token.0);
+            }
+            (None, _) => self.way = Some(at_home(&self.globals).await?),
+        }
+        self.act_as_told().await
+    }
+
+    /// `--token-file`, or `--as` with its password: one token for this command.
+    async fn act_as_told(&mut self) -> Result<(), Failure> {
+        if let Some(file) = &self.globals.token_file {
+            self.token = Some(secret_in(file)?);
+        }
+        if let (Some(email), Some(file)) = (self.globals.as_person.clone(), &self.globals.as_password_file) {
+            let password = secret_in(file)?;
+            self.token = None;
+            // Boxed, for signing in asks as every command does.
+            Box::pin(self.sign_in(&email, password)).await?;
+            self.is_borrowed = true;
+        }
+        Ok(())
+    }
+}
+
+/// Where a login leads.
+pub(super) fn place_of(login: &Login) -> Result<Place, Failure> {
+    Ok(Place::parse(&login.url)?.trusting(login.cacert.clone()).at(login.connect.clone()))
+}
+
+/// The first line of a file that holds a secret.
+fn secret_in(file: &Path) -> Result<Secret, Failure> {
+    let failed = |reason: String| Failure::new(format!("{}: {reason}", file.display()));
+    let opened = File::open(file).map_err(|error| failed(error.to_string()))?;
+    password::read(opened).map_err(|reason| failed(reason.replace("standard input", "the file")))
+}
+
+/// Flags that mean nothing together are refused: none is accepted and ignored.
+pub(super) fn check(globals: &GlobalArgs) -> Result<(), Failure> {
+    let has_url = globals.url.is_some();
+    let refusal = match globals {
+        GlobalArgs { offline: true, .. } if has_url => {
+            "--offline is for the house of --config, and --url for one elsewhere"
+        }
+        GlobalArgs { cacert: Some(_), .. } if !has_url => "--cacert means nothing without --url",
+        GlobalArgs { as_person: Some(_), as_password_file: None, .. } => "--as needs --as-password-file",
+        GlobalArgs { as_person: None, as_password_file: Some(_), .. } => {
+            "--as-password-file means nothing without --as"
+        }
+        GlobalArgs { as_person: Some(_), token_file: Some(_), .. } => "--as and --token-file both say who acts",
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(refusal).next("leave one of them out, or see: postern --help"))
 }
 
 /// A path segment, percent-encoded (RFC 3986 section 3.3).
@@ -105,13 +226,15 @@ pub(super) fn segment(text: &str) -> String {
         .collect()
 }
 
-async fn find(globals: &GlobalArgs) -> Result<Way, Failure> {
+/// The house of a configuration: over its socket, or opened in this process.
+async fn at_home(globals: &GlobalArgs) -> Result<Way, Failure> {
     let config = locate::config(globals)?;
     if globals.offline {
         let open = open_house(&config).map_err(|error| Failure::new(error.to_string()))?;
         return Ok(Way::Here { open, uid: rustix::process::getuid().as_raw() });
     }
-    connect(&admin_socket(&config), &config.file).await.map(Way::Socket)
+    let sender = connect(&admin_socket(&config), &config.file).await?;
+    Ok(Way::Line { sender, host: "localhost".to_owned() })
 }
 
 /// Opens a connection to the socket of the server.
@@ -130,13 +253,21 @@ pub(super) async fn connect(socket: &Path, config: &Path) -> Result<SendRequest<
     Ok(sender)
 }
 
-async fn over_socket(
+async fn over_line(
     sender: &mut SendRequest<Full<Bytes>>,
+    host: &str,
+    token: Option<&Secret>,
     method: &str,
     target: &str,
     body: Option<Vec<u8>>,
 ) -> Result<Answered, Failure> {
-    let request = Request::builder().method(method).uri(target).header(HOST, "localhost");
+    let mut request = Request::builder().method(method).uri(target).header(HOST, host);
+    if let Some(token) = token {
+        let value = HeaderValue::from_bytes(&[b"Bearer ", token.expose()].concat());
+        let mut value = value.map_err(|_| Failure::new("the token can not be sent: it is no token"))?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
     let request = if body.is_some() { request.header(CONTENT_TYPE, "application/json") } else { request };
     let request = request
         .body(Full::new(Bytes::from(body.unwrap_or_default())))

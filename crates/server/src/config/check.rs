@@ -51,7 +51,7 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 fn refuse_unbuilt(raw: &RawConfig) -> Checked<()> {
-    let RawListen { smtp, submission, submissions, pop3, pop3s, sieve, http, https, .. } = &raw.listen;
+    let RawListen { smtp, submission, submissions, pop3, pop3s, sieve, http, .. } = &raw.listen;
     let unbuilt = [
         ("smtp", smtp),
         ("submission", submission),
@@ -60,10 +60,9 @@ fn refuse_unbuilt(raw: &RawConfig) -> Checked<()> {
         ("pop3s", pop3s),
         ("sieve", sieve),
         ("http", http),
-        ("https", https),
     ];
     if let Some((name, _)) = unbuilt.iter().find(|(_, addresses)| !addresses.is_empty()) {
-        let reason = format!("[listen] {name} is not built yet; this version listens for imaps, imap and lmtp");
+        let reason = format!("[listen] {name} is not built yet; this version listens for imaps, imap, lmtp and https");
         return Err(Problem::new(format!("listen.{name}"), reason, REMOVE_LINE));
     }
     if raw.tls.acme.is_some() {
@@ -187,7 +186,8 @@ fn listen(raw: &RawListen, data_dir: &Path, security: &Security) -> Checked<List
         let cure = "name them: [security] lmtp_networks = [\"192.0.2.0/24\"], or listen on 127.0.0.1 or unix:PATH";
         return Err(Problem::new("listen.lmtp", reason, cure));
     }
-    Ok(Listen { imaps: addresses("imaps", raw.imaps.as_deref(), &IMAPS, data_dir)?, imap, lmtp })
+    let https = addresses("https", Some(&raw.https), &[], data_dir)?;
+    Ok(Listen { imaps: addresses("imaps", raw.imaps.as_deref(), &IMAPS, data_dir)?, imap, lmtp, https })
 }
 
 fn addresses(name: &str, given: Option<&[String]>, default: &[&str], data_dir: &Path) -> Checked<Vec<ListenAddress>> {

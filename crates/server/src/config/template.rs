@@ -22,6 +22,8 @@ pub struct Settings {
     pub imap: Option<Vec<String>>,
     /// `[listen]` lmtp.
     pub lmtp: Option<Vec<String>>,
+    /// `[listen]` https.
+    pub https: Option<Vec<String>>,
     /// `[security]` plaintext_sign_in = "loopback" and exempt_loopback = true.
     pub trust_loopback: bool,
 }
@@ -33,7 +35,7 @@ pub fn loopback(settings: Settings, base: u16) -> Settings {
         let port = if base == 0 { 0 } else { base.saturating_add(port) };
         Some(vec![format!("127.0.0.1:{port}")])
     };
-    Settings { imaps: at(993), imap: at(143), lmtp: at(24), trust_loopback: true, ..settings }
+    Settings { imaps: at(993), imap: at(143), lmtp: at(24), https: at(443), trust_loopback: true, ..settings }
 }
 
 /// How defaults stand in the file.
@@ -93,6 +95,7 @@ impl Page {
         self.key("IMAP under TLS.", "imaps", &list(&IMAPS), settings.imaps.as_deref().map(list));
         self.key("IMAP without TLS, this machine only.", "imap", "[]", settings.imap.as_deref().map(list));
         self.key("Mail coming in by LMTP.", "lmtp", &list(&LMTP), settings.lmtp.as_deref().map(list));
+        self.key("REST under TLS, for people who sign in.", "https", "[]", settings.https.as_deref().map(list));
     }
 
     fn tls(&mut self) {

@@ -48,11 +48,13 @@ fn a_loopback_house_says_so_in_its_file() {
         imaps: Some(vec!["127.0.0.1:10993".into()]),
         imap: Some(vec!["127.0.0.1:10143".into()]),
         lmtp: Some(vec!["127.0.0.1:10024".into()]),
+        https: Some(vec!["127.0.0.1:10443".into()]),
         trust_loopback: true,
         ..Settings::default()
     };
     let config = parse(&document(&settings, Shown::AsComments)).unwrap();
     assert_eq!(config.listen.imaps, ["127.0.0.1:10993".parse().unwrap()]);
+    assert_eq!(config.listen.https, ["127.0.0.1:10443".parse().unwrap()]);
     assert_eq!(config.security.plaintext_sign_in, PlaintextSignIn::Loopback);
     assert!(config.security.exempt_loopback);
 }
@@ -70,7 +72,7 @@ fn paths_begin_at_the_data_folder_and_that_at_the_file() {
 
 #[test]
 fn what_is_not_built_is_refused_and_not_ignored() {
-    for name in ["smtp", "submission", "submissions", "pop3", "pop3s", "sieve", "http", "https"] {
+    for name in ["smtp", "submission", "submissions", "pop3", "pop3s", "sieve", "http"] {
         let text = format!("{MINIMAL}\n[listen]\n{name} = [\"127.0.0.1:1\"]\n");
         refused(&text, 4, &[name, "is not built yet", "remove the line"]);
     }
@@ -132,11 +134,8 @@ fn the_environment_comes_first() {
 fn a_variable_at_fault_is_named() {
     let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__IMAPZ", "127.0.0.1:1")]).unwrap_err();
     assert!(refusal.starts_with("environment variable POSTERN_LISTEN__IMAPZ: unknown field"), "{refusal}");
-    let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__HTTPS", "127.0.0.1:1")]).unwrap_err();
-    assert!(
-        refusal.starts_with("environment variable POSTERN_LISTEN__HTTPS: [listen] https is not built"),
-        "{refusal}"
-    );
+    let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__HTTP", "127.0.0.1:1")]).unwrap_err();
+    assert!(refusal.starts_with("environment variable POSTERN_LISTEN__HTTP: [listen] http is not built"), "{refusal}");
     let refusal = parse_with(MINIMAL, &[("POSTERN_LIMITS__RECIPIENTS", "many")]).unwrap_err();
     assert!(refusal.starts_with("environment variable POSTERN_LIMITS__RECIPIENTS: invalid type"), "{refusal}");
 }

@@ -4,6 +4,7 @@ use super::caller::Caller;
 use super::error::GateError;
 use super::facts;
 use super::people::add_person_row;
+use super::tokens;
 use crate::statements::people as sql;
 use crate::{StoreError, Tx};
 use postern_access::{Actor, Duty, DutyFacts};
@@ -45,6 +46,14 @@ duties! {
     ManageShared;
     /// Grants of one account.
     ManageGrants;
+    /// Who may do what in one account.
+    ReadGrants;
+    /// The account's own settings, addresses and name; not its mail.
+    ReadAccount;
+    /// What the organisation has.
+    ReadOrganisation;
+    /// One's own password and tokens.
+    ManageSelf;
     /// Taking rights away: it never fails for want of a right to give.
     Revoke;
     /// Suspending people, and letting them back.
@@ -55,8 +64,6 @@ duties! {
     Collect;
     /// The trail.
     ReadAudit;
-    /// An account's being there.
-    ReadAccount;
 }
 
 /// Duty `D` on one account or the organisation, allowed to one actor until the transaction
@@ -105,22 +112,30 @@ impl Tx<'_> {
         caller: &'t Caller,
         account: Option<AccountId>,
     ) -> Result<Authority<'t, D>, GateError> {
-        with_duty_facts(self, caller, account, |facts| postern_access::duty_verdict(caller.actor(), D::DUTY, facts))??;
+        let role = tokens::hold_token(self, caller)?;
+        let judge = |facts: &DutyFacts<'_>| postern_access::duty_verdict_through(role, caller.actor(), D::DUTY, facts);
+        with_duty_facts_at(self, caller.actor(), account, self.now(), judge)??;
         Ok(Authority { tx: self, caller, account, class: PhantomData })
     }
 }
 
-/// Reads what a duty is judged from, and hands it over.
+/// The same with the person as their token shows them: what a gift is limited by.
 pub(super) fn with_duty_facts<T>(
     tx: &Tx<'_>,
     caller: &Caller,
     account: Option<AccountId>,
     judge: impl FnOnce(&DutyFacts<'_>) -> T,
 ) -> Result<T, StoreError> {
-    with_duty_facts_at(tx, caller.actor(), account, tx.now(), judge)
+    with_duty_facts_at(tx, caller.actor(), account, tx.now(), |facts| {
+        let person = match (facts.person, caller.token()) {
+            (Some(person), Some(token)) => Some(token.role.person(person)),
+            (person, _) => person,
+        };
+        judge(&DutyFacts { person, ..facts.clone() })
+    })
 }
 
-/// The same about any actor and moment.
+/// Reads what a duty is judged from about any actor and moment, and hands it over.
 pub(super) fn with_duty_facts_at<T>(
     tx: &Tx<'_>,
     actor: &Actor,

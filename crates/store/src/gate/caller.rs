@@ -1,7 +1,7 @@
 //! Who asks: the actor, how they came in, and the verdicts found so far.
 
-use postern_access::{Actor, Verdict};
-use postern_types::{MailboxId, Rights, Seen, SendRights, Timestamp};
+use postern_access::{Actor, TokenRole, Verdict};
+use postern_types::{CredentialId, MailboxId, Rights, Seen, SendRights, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,11 +65,23 @@ impl Origin {
     }
 }
 
+/// The token that someone came with, as it was when its secret was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldToken {
+    /// Which.
+    pub id: CredentialId,
+    /// Its epoch; any change of the token raises it.
+    pub epoch: i64,
+    /// How much it lets through.
+    pub role: TokenRole,
+}
+
 /// An actor at the gate. Cloning shares the verdicts found so far.
 #[derive(Debug, Clone)]
 pub struct Caller {
     actor: Actor,
     origin: Arc<Origin>,
+    token: Option<HeldToken>,
     verdicts: Arc<Mutex<HashMap<MailboxId, Cached>>>,
 }
 
@@ -77,7 +89,16 @@ impl Caller {
     /// A caller who proved to be `actor`; the proof (sign-in, peer credentials of the
     /// local socket, being a job of the house) is the maker's duty.
     pub fn new(actor: Actor, origin: Origin) -> Self {
-        Self { actor, origin: Arc::new(origin), verdicts: Arc::default() }
+        Self { actor, origin: Arc::new(origin), token: None, verdicts: Arc::default() }
+    }
+    /// The same, who came with a token of theirs: the gate reads the token again each time,
+    /// and lets through what its role does.
+    pub fn through(self, token: HeldToken) -> Self {
+        Self { token: Some(token), verdicts: Arc::default(), ..self }
+    }
+    /// The token they came with.
+    pub fn token(&self) -> Option<HeldToken> {
+        self.token
     }
     /// Who acts.
     pub fn actor(&self) -> &Actor {

@@ -12,6 +12,9 @@ pub enum GateError {
     /// The request breaks a rule that holds for everyone; the text is for the person.
     #[error(transparent)]
     Rule(#[from] Rule),
+    /// The token they came with, or its person, can not be used any more.
+    #[error("the token has ended")]
+    Ended,
     /// The cause is for the log; the person hears that it did not work.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -64,7 +64,16 @@ pub(super) fn lock_accounts(tx: &Tx<'_>, one: AccountId, other: AccountId) -> Re
 /// The whole question: every fact is read and `postern-access` judges. Beside the verdict, how
 /// the account keeps `\Seen`.
 pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<(Verdict, Seen), StoreError> {
-    judge_and_seen(tx, caller.actor(), mailbox, tx.now())
+    let (verdict, seen) = judge_and_seen(tx, caller.actor(), mailbox, tx.now())?;
+    Ok((unless_by_token(caller, verdict), seen))
+}
+
+/// A token administers and opens no mailbox (docs/decisions/0013-tokens.md).
+fn unless_by_token(caller: &Caller, verdict: Verdict) -> Verdict {
+    match caller.token() {
+        Some(_) => Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() },
+        None => verdict,
+    }
 }
 
 /// The same about any actor and moment: what is explained is what the gate would decide.
@@ -99,7 +108,8 @@ pub(super) fn judge_name(
     account: AccountId,
     name: &MailboxName,
 ) -> Result<Verdict, StoreError> {
-    Ok(judge_facts(tx, caller.actor(), no_mailbox(account)?, name, None, tx.now())?.0)
+    let (verdict, _) = judge_facts(tx, caller.actor(), no_mailbox(account)?, name, None, tx.now())?;
+    Ok(unless_by_token(caller, verdict))
 }
 
 fn judge_facts(

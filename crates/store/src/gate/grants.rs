@@ -2,7 +2,7 @@
 //! who answer for the account. SETACL's way to the same rows is in `acl`.
 
 use super::audit::{Detail, Event};
-use super::authority::{Authority, DutyClass, ManageGrants, Revoke, with_duty_facts};
+use super::authority::{Authority, DutyClass, ManageGrants, ReadGrants, Revoke, with_duty_facts};
 use super::caller::Caller;
 use super::error::{GateError, Rule};
 use super::facts;
@@ -98,7 +98,9 @@ impl Authority<'_, ManageGrants> {
         grants_changed(tx, account)?;
         Ok(id)
     }
+}
 
+impl Authority<'_, ReadGrants> {
     /// Grants of the account, by grantee.
     pub fn grants(&self) -> Result<Vec<GrantRow>, GateError> {
         Ok(grant_rows(self.tx(), self.of()?)?)

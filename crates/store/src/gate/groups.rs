@@ -1,10 +1,10 @@
 //! Groups: flat sets of people, and of shared accounts that receive their mail only.
 
-use super::authority::{Authority, ManageGroups};
+use super::authority::{Authority, ManageGroups, ReadOrganisation};
 use super::error::{GateError, Rule};
 use super::tree::raise_epoch;
-use crate::StoreError;
 use crate::statements::people as sql;
+use crate::{StoreError, Tx};
 use postern_access::AccountKind;
 use postern_types::{AccountId, Address, GroupId, Timestamp};
 
@@ -36,20 +36,7 @@ pub struct MemberRow {
     pub name: String,
 }
 
-impl Authority<'_, ManageGroups> {
-    /// Makes a group.
-    pub fn add_group(&self, address: &Address, name: &str) -> Result<GroupId, GateError> {
-        let id = GroupId::new(self.take_principal()?).map_err(StoreError::from)?;
-        let tx = self.tx();
-        if tx.one(&sql::ADDRESS, &[address.as_str().into()], |_| Ok(()))?.is_some() {
-            return Err(Rule::AddressTaken(address.to_string()).into());
-        }
-        tx.execute(&sql::ADD_GROUP, &[id.get().into(), address.as_str().into(), name.into(), tx.now().0.into()])?;
-        self.take_address(address, None, Some(id))?;
-        self.note("group.added", None, "", address.as_str())?;
-        Ok(id)
-    }
-
+impl Authority<'_, ReadOrganisation> {
     /// Every group.
     pub fn groups(&self) -> Result<Vec<GroupRow>, StoreError> {
         self.tx().all(&sql::GROUPS, &[], |row| {
@@ -65,14 +52,33 @@ impl Authority<'_, ManageGroups> {
 
     /// Members of a group, by address.
     pub fn members(&self, group: GroupId) -> Result<Vec<MemberRow>, StoreError> {
-        self.tx().all(&sql::MEMBERS, &[group.get().into()], |row| {
-            Ok(MemberRow {
-                account: AccountId::new(row.int(0)?)?,
-                address: row.text(1)?.to_owned(),
-                kind: super::facts::account_kind(row.text(2)?)?,
-                name: row.text(3)?.to_owned(),
-            })
+        members_of(self.tx(), group)
+    }
+}
+
+fn members_of(tx: &Tx<'_>, group: GroupId) -> Result<Vec<MemberRow>, StoreError> {
+    tx.all(&sql::MEMBERS, &[group.get().into()], |row| {
+        Ok(MemberRow {
+            account: AccountId::new(row.int(0)?)?,
+            address: row.text(1)?.to_owned(),
+            kind: super::facts::account_kind(row.text(2)?)?,
+            name: row.text(3)?.to_owned(),
         })
+    })
+}
+
+impl Authority<'_, ManageGroups> {
+    /// Makes a group.
+    pub fn add_group(&self, address: &Address, name: &str) -> Result<GroupId, GateError> {
+        let id = GroupId::new(self.take_principal()?).map_err(StoreError::from)?;
+        let tx = self.tx();
+        if tx.one(&sql::ADDRESS, &[address.as_str().into()], |_| Ok(()))?.is_some() {
+            return Err(Rule::AddressTaken(address.to_string()).into());
+        }
+        tx.execute(&sql::ADD_GROUP, &[id.get().into(), address.as_str().into(), name.into(), tx.now().0.into()])?;
+        self.take_address(address, None, Some(id))?;
+        self.note("group.added", None, "", address.as_str())?;
+        Ok(id)
     }
 
     /// Adds someone to a group, or takes them out; their rights change with it.
@@ -97,7 +103,7 @@ impl Authority<'_, ManageGroups> {
     pub fn remove_group(&self, group: GroupId) -> Result<(), GateError> {
         let tx = self.tx();
         let address = self.address_of_group(group)?;
-        for member in self.members(group)? {
+        for member in members_of(tx, group)? {
             self.raise_person(member.account)?;
         }
         let granted =

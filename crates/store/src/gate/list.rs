@@ -46,10 +46,9 @@ impl Tx<'_> {
     /// Every account and mailbox that `caller` may see. It is a proof of `l` on each of
     /// them; nothing is listed that [`Tx::open`] would not open.
     pub fn list(&self, caller: &Caller) -> Result<Vec<ListedAccount>, StoreError> {
-        let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
+        let (Actor::Person(person), None) = (caller.actor(), caller.token()) else { return Ok(Vec::new()) };
         let subscriptions = self.subscriptions(*person)?;
-        let accounts =
-            self.all(&facts_sql::ACCOUNTS_OF_PERSON, &[person.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))?;
+        let accounts = self.accounts_of(caller)?;
         let mut listed = Vec::with_capacity(accounts.len());
         for account in accounts {
             listed.extend(self.list_account(caller, *person, account, &subscriptions)?);
@@ -100,6 +99,13 @@ impl Tx<'_> {
             })?
             .unwrap_or_default();
         Ok(Some(ListedAccount { account, address, name, kind: account_facts.kind, own, automap, mailboxes }))
+    }
+
+    /// Every account that `caller` holds any grant in, and their own. It shows nothing of
+    /// them: each is asked for by a proof of its own.
+    pub fn accounts_of(&self, caller: &Caller) -> Result<Vec<AccountId>, StoreError> {
+        let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
+        self.all(&facts_sql::ACCOUNTS_OF_PERSON, &[person.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
     }
 
     /// Names the caller subscribed to that no visible mailbox has any more: LSUB shows them

@@ -56,6 +56,7 @@ mod remove;
 mod report;
 mod shared;
 mod sign_in;
+mod tokens;
 mod tree;
 mod why;
 
@@ -64,9 +65,9 @@ pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
     Authority, Collect, DutyClass, Expire, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
-    ManageShared, ReadAccount, ReadAudit, Revoke, Suspend,
+    ManageSelf, ManageShared, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Suspend,
 };
-pub use caller::{Caller, Epochs, Origin};
+pub use caller::{Caller, Epochs, HeldToken, Origin};
 pub use class::{
     Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, OwnRights, Read, Reads, Remove,
 };
@@ -84,4 +85,5 @@ pub use remove::Expunged;
 pub use report::{AccessReport, PersonAccess, PersonGrant};
 pub use shared::SharedChange;
 pub use sign_in::{RootFacts, SignInFacts};
+pub use tokens::{BearerFacts, NewToken, TokenRow, WhichToken};
 pub use why::{Answer, Asked};

@@ -1,7 +1,9 @@
 //! The organisation's people and things: domains, persons, shared accounts.
 
 use super::audit::{Detail, Event};
-use super::authority::{Authority, DutyClass, ManageDomains, ManagePeople, ManageShared, Suspend};
+use super::authority::{
+    Authority, DutyClass, ManageDomains, ManagePeople, ManageSelf, ManageShared, ReadAccount, ReadOrganisation, Suspend,
+};
 use super::error::{GateError, Rule};
 use super::facts;
 use super::insert::{Growth, advance};
@@ -10,7 +12,7 @@ use crate::sql::Row;
 use crate::statements::people as sql;
 use crate::{Notice, StoreError, Tx};
 use postern_access::AccountState;
-use postern_types::{AccountId, Address, Domain, GroupId, PersonId, Secret, Timestamp};
+use postern_types::{AccountId, Address, CredentialId, Domain, GroupId, PersonId, Secret, Timestamp};
 
 /// An account as administration shows it.
 #[derive(Debug, Clone)]
@@ -41,6 +43,8 @@ pub struct AccountRow {
     pub delete_protection: bool,
     /// The most bytes of messages it may hold.
     pub quota: Option<u64>,
+    /// Shared, or a person's own.
+    pub is_shared: bool,
     /// When it was removed; it can come back until [`AccountRow::gone_at`].
     pub removed: Option<Timestamp>,
 }
@@ -52,6 +56,11 @@ impl AccountRow {
     /// From when on a removed account can not come back.
     pub fn gone_at(&self) -> Option<Timestamp> {
         self.removed.map(|removed| removed.plus_ms(Self::RESTORABLE_MS))
+    }
+
+    /// In use, or removed and still able to come back?
+    pub(super) fn is_there(&self, now: Timestamp) -> bool {
+        self.gone_at().is_none_or(|gone| now < gone)
     }
 
     /// From the columns of `ACCOUNTS`.
@@ -71,6 +80,7 @@ impl AccountRow {
             delete_protection: row.flag(11)?,
             quota: row.opt_int(12)?.map(super::read::count).transpose()?,
             removed: row.opt_int(13)?.map(Timestamp),
+            is_shared: row.text(14)? == "shared",
         })
     }
 }
@@ -161,9 +171,43 @@ impl<D: DutyClass> Authority<'_, D> {
         make_first_mailboxes(tx, id)?;
         Ok(id)
     }
+}
 
-    fn accounts(&self, kind: &str) -> Result<Vec<AccountRow>, StoreError> {
-        self.tx().all(&sql::ACCOUNTS, &[kind.into()], AccountRow::read)
+impl Authority<'_, ReadOrganisation> {
+    /// Every domain and when it came.
+    pub fn domains(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.tx().all(&sql::DOMAINS, &[], |row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?))))
+    }
+
+    /// Every person.
+    pub fn persons(&self) -> Result<Vec<AccountRow>, StoreError> {
+        self.tx().all(&sql::ACCOUNTS, &["person".into()], AccountRow::read)
+    }
+
+    /// Every shared account; the removed ones as long as they can come back.
+    pub fn shared(&self) -> Result<Vec<AccountRow>, StoreError> {
+        let mut rows = self.tx().all(&sql::ACCOUNTS, &["shared".into()], AccountRow::read)?;
+        rows.retain(|row| row.is_there(self.tx().now()));
+        Ok(rows)
+    }
+}
+
+/// Every address of an account, the primary one first.
+pub(super) fn addresses_of(tx: &Tx<'_>, account: AccountId) -> Result<Vec<String>, StoreError> {
+    tx.all(&sql::ADDRESSES_OF_ACCOUNT, &[account.get().into()], |row| Ok(row.text(0)?.to_owned()))
+}
+
+impl Authority<'_, ReadAccount> {
+    /// The account itself; a removed one as long as it can come back.
+    pub fn row(&self) -> Result<Option<AccountRow>, StoreError> {
+        let Some(account) = self.account() else { return Ok(None) };
+        let row = self.tx().one(&sql::ACCOUNT_ROW, &[account.get().into()], AccountRow::read)?;
+        Ok(row.filter(|row| row.is_there(self.tx().now())))
+    }
+
+    /// Every address of the account, the primary one first.
+    pub fn addresses(&self) -> Result<Vec<String>, StoreError> {
+        self.account().map_or_else(|| Ok(Vec::new()), |account| addresses_of(self.tx(), account))
     }
 }
 
@@ -175,11 +219,6 @@ impl Authority<'_, ManageDomains> {
             return Err(Rule::AddressTaken(domain.to_string()).into());
         }
         Ok(self.note("domain.added", None, domain.as_str(), "")?)
-    }
-
-    /// Every domain and when it came.
-    pub fn domains(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        self.tx().all(&sql::DOMAINS, &[], |row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?))))
     }
 
     /// Takes a domain away; refused while an address uses it.
@@ -226,14 +265,29 @@ impl Authority<'_, ManagePeople> {
         add_person_row(self, address, name, false, password)
     }
 
-    /// Every person.
-    pub fn persons(&self) -> Result<Vec<AccountRow>, StoreError> {
-        self.accounts("person")
-    }
-
-    /// Gives a person another password and ends the one before.
+    /// Gives a person another password. What was got by the one before ends.
     pub fn set_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+        self.change_password(person, verifier)
+    }
+}
+
+impl Authority<'_, ManageSelf> {
+    /// Changes one's own password, if it is still the one that was checked. What was got by
+    /// it ends, but for the token that this is done with.
+    pub fn set_own_password(&self, checked: (CredentialId, i64), verifier: &Secret) -> Result<(), GateError> {
+        let person = self.account().ok_or_else(|| StoreError::Conflict("a password belongs to a person".into()))?;
+        let now = self.tx().one(&sql::PASSWORD_OF, &[person.get().into()], |row| Ok((row.int(0)?, row.int(2)?)))?;
+        if now != Some((checked.0.get(), checked.1)) {
+            return Err(GateError::Ended);
+        }
+        self.change_password(person, verifier)
+    }
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    fn change_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
         self.put_password(person, verifier)?;
+        self.end_logins(person)?;
         self.raise_person(person)?;
         Ok(self.note("person.password-set", Some(person), "", "")?)
     }
@@ -273,19 +327,6 @@ impl Authority<'_, ManageShared> {
         let id = self.add_account("shared", address, name)?;
         self.note("shared.added", Some(id), "", address.as_str())?;
         Ok(id)
-    }
-
-    /// Every address of a shared account, the primary one first.
-    pub fn addresses(&self, shared: AccountId) -> Result<Vec<String>, StoreError> {
-        self.tx().all(&sql::ADDRESSES_OF_ACCOUNT, &[shared.get().into()], |row| Ok(row.text(0)?.to_owned()))
-    }
-
-    /// Every shared account; the removed ones as long as they can come back.
-    pub fn shared(&self) -> Result<Vec<AccountRow>, StoreError> {
-        let now = self.tx().now();
-        let mut rows = self.accounts("shared")?;
-        rows.retain(|row| row.gone_at().is_none_or(|gone| now < gone));
-        Ok(rows)
     }
 }
 

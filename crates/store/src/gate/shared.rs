@@ -7,7 +7,7 @@
 use super::authority::{Authority, DutyClass, ManageShared};
 use super::error::{GateError, Rule};
 use super::grants::{GrantRow, grant_rows, grants_changed};
-use super::people::AccountRow;
+use super::people::{AccountRow, addresses_of};
 use crate::StoreError;
 use crate::sql::Value;
 use crate::statements::{people as people_sql, shared as sql};
@@ -67,8 +67,7 @@ impl<D: DutyClass> Authority<'_, D> {
 impl Authority<'_, ManageShared> {
     /// The shared account; a removed one as long as it can come back.
     pub fn shared_row(&self) -> Result<AccountRow, GateError> {
-        let now = self.tx().now();
-        let row = self.row_of_kind("shared")?.filter(|row| row.gone_at().is_none_or(|gone| now < gone));
+        let row = self.row_of_kind("shared")?.filter(|row| row.is_there(self.tx().now()));
         Ok(row.ok_or_else(|| Rule::Absent("such shared mailbox".into()))?)
     }
 
@@ -85,6 +84,11 @@ impl Authority<'_, ManageShared> {
             return Err(Rule::Unusable(text).into());
         }
         Ok(row)
+    }
+
+    /// Every address of a shared account, the primary one first.
+    pub fn addresses(&self, shared: AccountId) -> Result<Vec<String>, StoreError> {
+        addresses_of(self.tx(), shared)
     }
 
     /// Who may do what in it.

@@ -7,9 +7,13 @@ pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod people;
 pub(crate) mod shared;
+pub(crate) mod tokens;
 
 /// Every statement of the store, for the test that prepares them all.
 #[cfg_attr(not(test), expect(dead_code, reason = "the test every_statement_prepares walks the list"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
-    [facts::ALL, mailbox::ALL, message::ALL, people::ALL, shared::ALL, audit::ALL].into_iter().flatten().copied()
+    [facts::ALL, mailbox::ALL, message::ALL, people::ALL, shared::ALL, tokens::ALL, audit::ALL]
+        .into_iter()
+        .flatten()
+        .copied()
 }

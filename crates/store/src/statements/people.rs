@@ -47,7 +47,7 @@ statements! {
     ACCOUNTS = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind
           FROM account a
          WHERE a.kind = $1
          ORDER BY a.address";
@@ -55,9 +55,16 @@ statements! {
     ACCOUNT_OF_KIND = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind
           FROM account a
          WHERE a.kind = $1 AND a.id = $2";
+    /// Account `$1` with the columns of ACCOUNTS. Primary key.
+    ACCOUNT_ROW = "
+        SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
+               (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind
+          FROM account a
+         WHERE a.id = $1";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.
     SUSPEND_PERSON = "UPDATE person SET suspended_ms = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
     /// Raises the epoch of person `$1`.

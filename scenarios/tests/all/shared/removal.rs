@@ -77,7 +77,7 @@ scenario! {
 
         // What manages it sees it, and says what to do.
         let listed = app.shared(operator).await.expect("the shared mailboxes");
-        let row = listed.iter().find(|row| row.address == "support@example.org").expect("it is listed");
+        let row = &listed.iter().find(|seen| seen.row.address == "support@example.org").expect("it is listed").row;
         assert_eq!((row.state.as_str(), row.removed.is_some(), row.messages), ("removed", true, 2));
         let again = app.remove_shared(operator, &address("support@example.org")).await.expect_err("removed already");
         assert!(again.to_string().contains("postern shared restore support@example.org"), "{again}");

@@ -1,0 +1,46 @@
+//! Signing in and out over REST, and what a person sees and changes of themselves.
+
+use crate::model::{LoggedIn, LoggedOut, Login, Me, OwnPassword, PasswordSet, SecretText};
+use crate::problem::Problem;
+use crate::route::{Ask, Reply, field};
+use crate::time::show_date;
+use postern_types::Address;
+
+/// A sign-in as any other: the same use case, limits, refusals and trail as over IMAP.
+pub(crate) async fn login(ask: Ask) -> Result<Reply, Problem> {
+    let login: Login = ask.document()?;
+    let address = field("email", &login.email, Address::parse)?;
+    let made = ask.house.login(&address, login.password.0, ask.visit.peer().clone()).await;
+    let made = made.inspect_err(|_| ask.visit.failed())?;
+    ask.visit.signed_in();
+    Reply::ok(&LoggedIn {
+        email: made.address,
+        id: made.public_id,
+        token: SecretText(made.token),
+        expires_at: show_date(made.expires),
+    })
+}
+
+pub(crate) async fn logout(ask: Ask) -> Result<Reply, Problem> {
+    ask.house.logout(ask.caller()?).await?;
+    Reply::ok(&LoggedOut { signed_out: true })
+}
+
+pub(crate) async fn me(ask: Ask) -> Result<Reply, Problem> {
+    let me = ask.house.me(ask.caller()?).await?;
+    Reply::ok(&Me {
+        address: me.address,
+        name: me.name,
+        admin: me.admin,
+        token_role: me.role.map(|role| role.name().to_owned()),
+    })
+}
+
+pub(crate) async fn set_own_password(ask: Ask) -> Result<Reply, Problem> {
+    let document: OwnPassword = ask.document()?;
+    let caller = ask.caller()?;
+    let peer = ask.visit.peer().clone();
+    ask.house.change_own_password(caller, document.current_password.0, document.password.0, peer).await?;
+    let me = ask.house.me(caller).await?;
+    Reply::ok(&PasswordSet { address: me.address, password_set: true })
+}
