@@ -222,7 +222,9 @@ fn an_owner_signs_in_and_manages_their_delegates() {
     assert!(added.starts_with("sam@example.org is a delegate of support@example.org now, as reader"), "{added}");
     assert!(does(&format!("delegate list support@example.org --url {url}")).contains("sam@example.org"));
     let told_of = does("audit list --account support@example.org --limit 1");
-    assert!(told_of.contains("oona@example.org gave sam@example.org the rights of a reader (lr) on support@example.org (rest from 127.0.0.1)"));
+    assert!(told_of.contains(
+        "oona@example.org gave sam@example.org the rights of a reader (lr) on support@example.org (rest from 127.0.0.1)"
+    ));
     assert!(fails("person list", "").contains("You may not see what the organisation has; ask an administrator"));
     assert!(fails("shared show other@example.org", "").contains("There is no shared mailbox other@example.org"));
 
