@@ -9,8 +9,8 @@
 //! those without a wire among them.
 //!
 //! Left out, with the reason:
-//! - `post`, `manage-self`, `manage-credentials`, `manage-policy`, `export`, `expire`: nothing in
-//!   the house does them yet.
+//! - `post`, `manage-credentials`, `manage-policy`, `export`: nothing in the house does them yet.
+//! - Tables of tokens: `rest_people` and the probe of every REST route tell what tokens let through.
 //! - Tables of accounts that are suspended: nothing sets that yet. Of those that are removed: to
 //!   prepare a cell takes somebody who may still act there (`shared::removal` tells what people
 //!   meet then).

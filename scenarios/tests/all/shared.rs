@@ -174,8 +174,7 @@ scenario! {
 async fn every_refusal(house: &House, caller: &Caller, name: &str) -> Vec<String> {
     let (app, name) = (house.app(), address(name));
     let change = SharedChange { delete_protection: Some(true), ..SharedChange::default() };
-    let refused: [Refused; 6] = [
-        app.show_shared(caller, &name).await.expect_err("refused"),
+    let refused: [Refused; 5] = [
         app.set_shared(caller, &name, change).await.expect_err("refused"),
         app.remove_shared(caller, &name).await.expect_err("refused"),
         app.restore_shared(caller, &name).await.expect_err("refused"),

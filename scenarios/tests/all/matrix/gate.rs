@@ -6,15 +6,17 @@ use super::rows::Place;
 use crate::people::address;
 use postern_app::{AuditQuery, Caller, Refused};
 use postern_store::{
-    Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, GateError,
-    Insert, Lookup, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MoveOut, OwnRights, Read,
-    ReadAccount, ReadAudit, Remove, Revoke, Suspend, Tx,
+    Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, Expire,
+    GateError, Insert, Lookup, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageSelf, ManageShared,
+    MoveOut, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Revoke, Suspend, Tx,
 };
 use postern_testkit::House;
-use postern_types::MailboxName;
+use postern_types::{DisplayName, MailboxName, Rights};
 
 /// Duties that a use case asks for.
-pub const USE_CASES: [&str; 8] = [
+pub const USE_CASES: [&str; 10] = [
+    "read-grants",
+    "read-organisation",
     "manage-grants",
     "revoke",
     "read-audit",
@@ -38,18 +40,24 @@ fn word<T>(outcome: Result<T, Refused>) -> Word {
 pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
     let app = house.app();
     let (account, nobody) = (cell.place.account().map(address), address("zoe@example.org"));
+    let (taken, name) = (address("keeper@example.org"), DisplayName::default());
     match (cell.column.as_str(), &account) {
-        ("manage-grants", Some(account)) => word(app.grants(caller, account).await),
+        ("read-grants", Some(account)) => word(app.grants(caller, account).await),
+        ("manage-grants", Some(account)) => {
+            let nobody = address("nothing@example.org");
+            word(app.give(caller, account, &nobody, super::rows::terms(Rights::READER)).await)
+        }
         ("revoke", Some(account)) => word(app.take_back(caller, account, &nobody, None).await),
         ("suspend", Some(account)) => word(app.suspend_person(caller, account, true).await),
         ("read-audit", account) => {
             let query = AuditQuery { account: account.clone(), most: 1, ..AuditQuery::default() };
             word(app.audit(caller, query).await)
         }
-        ("manage-people", _) => word(app.persons(caller).await),
-        ("manage-groups", _) => word(app.groups(caller).await),
-        ("manage-domains", _) => word(app.domains(caller).await),
-        ("manage-shared", _) => word(app.shared(caller).await),
+        ("read-organisation", _) => word(app.persons(caller).await),
+        ("manage-people", _) => word(app.add_person(caller, &taken, &name, None).await),
+        ("manage-groups", _) => word(app.add_group(caller, &taken, &name, &[]).await),
+        ("manage-domains", _) => word(app.add_domain(caller, &taken.domain()).await),
+        ("manage-shared", _) => word(app.add_shared(caller, &taken, &name, &[], &[]).await),
         // Without an account these ask for nothing that a use case could be asked for.
         (_, None) => asked(house, caller, cell).await,
         (other, Some(_)) => panic!("{other} is in the list and has no use case"),
@@ -105,6 +113,10 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
     }
     match cell.column.as_str() {
         "read-account" => with::<ReadAccount>(tx, caller, cell),
+        "read-grants" => with::<ReadGrants>(tx, caller, cell),
+        "read-organisation" => with::<ReadOrganisation>(tx, caller, cell),
+        "manage-self" => with::<ManageSelf>(tx, caller, cell),
+        "expire" => with::<Expire>(tx, caller, cell),
         "manage-grants" => with::<ManageGrants>(tx, caller, cell),
         "revoke" => with::<Revoke>(tx, caller, cell),
         "read-audit" => with::<ReadAudit>(tx, caller, cell),

@@ -36,7 +36,10 @@ impl Place {
             "INBOX of a shared account that is suspended"
             | "INBOX of a shared account that is removed"
             | "Duties on a shared account that is suspended"
-            | "Duties on a shared account that is removed" => None,
+            | "Duties on a shared account that is removed"
+            | "Duties on a shared account, through a token"
+            | "Duties on a person's own account, through a token"
+            | "Duties on the organisation, through a token" => None,
             other => panic!("matrix.txt has a table that is not built here: {other}"),
         }
     }
@@ -102,7 +105,7 @@ pub struct Row {
     pub grants: Vec<(&'static str, GrantTerms)>,
 }
 
-fn terms(rights: Rights) -> GrantTerms {
+pub fn terms(rights: Rights) -> GrantTerms {
     GrantTerms { reach: GrantReach::Account, rights, send: SendRights::NONE, automap: true, not_after: None }
 }
 

@@ -104,7 +104,7 @@ scenario! {
         assert!(matches!(given, Err(Refused::Denied(_))), "{given:?}");
         house.revoke("support@example.org", "alice@example.org").await;
         let shown = house.app().show_shared(house.operator(), &address("support@example.org")).await;
-        assert_eq!(shown.expect_err("no shared mailbox").to_string(), "There is no such shared mailbox");
+        assert_eq!(shown.expect_err("no shared mailbox").to_string(), "There is no shared mailbox support@example.org");
     }
 
     /// There and back: nobody who was signed in before is signed in after, and old mail

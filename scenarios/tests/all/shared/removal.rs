@@ -1,9 +1,9 @@
 //! Removal is soft for 30 days: everybody loses the mailbox at once, and nothing is lost.
 
 use super::{INBOX, LETTER, address, at_work, set, trail};
-use postern_app::SharedChange;
+use postern_app::{GrantReach, GrantTerms, SharedChange};
 use postern_testkit::{House, PASSWORD, scenario};
-use postern_types::DisplayName;
+use postern_types::{DisplayName, Rights, SendRights};
 
 async fn remove(house: &House) {
     house.app().remove_shared(house.operator(), &address("support@example.org")).await.expect("it is removed");
@@ -82,8 +82,13 @@ scenario! {
         let again = app.remove_shared(operator, &address("support@example.org")).await.expect_err("removed already");
         assert!(again.to_string().contains("postern shared restore support@example.org"), "{again}");
 
-        let grants = app.grants(operator, &address("support@example.org")).await.expect_err("removed");
-        assert!(grants.to_string().contains("postern shared restore support@example.org"), "{grants}");
+        let grants = app.grants(operator, &address("support@example.org")).await.expect("they are still to be seen");
+        assert_eq!(grants.len(), 2);
+        let refused = app.set_shared(operator, &address("support@example.org"), SharedChange { delete_protection: Some(true), ..SharedChange::default() }).await.expect_err("removed");
+        assert!(refused.to_string().contains("postern shared restore support@example.org"), "{refused}");
+        let terms = GrantTerms { reach: GrantReach::Account, rights: Rights::READER, send: SendRights::NONE, automap: true, not_after: None };
+        let refused = app.give(operator, &address("support@example.org"), &address("carol@example.org"), terms).await.expect_err("removed");
+        assert!(refused.to_string().contains("postern shared restore support@example.org"), "{refused}");
 
         house.pass_days(29);
         assert_eq!(app.expire().await.expect("the job runs"), 0, "its time has not come");
