@@ -68,12 +68,25 @@ impl Cell {
         self.table.starts_with("Duties")
     }
 
+    /// Is it done in a mailbox that is selected?
+    fn needs_selecting(&self) -> bool {
+        ["change-flags", "remove", "move-out"].contains(&self.column.as_str())
+    }
+
     /// Is there a way to try it from outside?
     pub fn has_wire(&self) -> bool {
-        let needs_selecting = ["change-flags", "remove", "move-out"].contains(&self.column.as_str());
         match (self.is_duty(), self.column.as_str()) {
             (true, column) => super::gate::USE_CASES.contains(&column) && !self.would_suspend_somebody(),
-            (false, _) => rows::row(self).who.has_mail_program() && (self.reads || !needs_selecting),
+            (false, _) => rows::row(self).who.has_mail_program() && (self.reads || !self.needs_selecting()),
+        }
+    }
+
+    /// Is this what the wire says for the word of the cell? Nothing hides a mailbox that is
+    /// open: the letter is named (docs/decisions/0016-letters-in-an-open-mailbox.md).
+    pub fn is_told_as(&self, answer: &Word) -> bool {
+        match (&self.word, answer) {
+            (Word::Hidden, Word::Missing(_)) => !self.is_duty() && self.needs_selecting() && self.reads,
+            (word, answer) => word == answer,
         }
     }
 
