@@ -158,5 +158,11 @@ scenario! {
         let heard = bob.ok("NOOP", "* 1 FETCH (UID 1 FLAGS (\\Seen)").await;
         assert!(heard.has("* 2 FETCH (UID 2 FLAGS ()"), "{:?}", heard.lines());
         unseen(&mut bob, 2, "2 3").await;
+
+        // What Bob has seen himself waits for him, wherever it went meanwhile.
+        alice.ok("UID MOVE 2 Shared/support@example.org/Archive", "").await;
+        house.set_seen(SUPPORT, Seen::Personal).await;
+        bob.ok("SELECT Shared/support@example.org/Archive", "* 1 EXISTS").await;
+        assert_eq!(flags(&mut bob, 1).await, "\\Seen");
     }
 }

@@ -48,10 +48,6 @@ impl<'t, C: Class> Access<'t, C> {
     pub fn seen(&self) -> Seen {
         if matches!(self.caller.actor(), Actor::Person(_)) { self.seen } else { Seen::Shared }
     }
-    /// Is `\Seen` each person's own in this account, whoever asks?
-    pub(super) fn keeps_own_seen(&self) -> bool {
-        self.seen.is_personal()
-    }
     /// The person whose own `\Seen` counts here, where one does.
     pub(super) fn seer(&self) -> Option<PersonId> {
         match self.caller.actor() {

@@ -149,7 +149,7 @@ fn place_copies<C: Class>(
         if let Some(person) = target.seer().filter(|_| own) {
             target.put_seen(person, uid, true, advance.modseq)?;
         }
-        if !other_account && target.keeps_own_seen() {
+        if !other_account {
             copy_seen(source, target, one.uid, uid, advance.modseq)?;
         }
         uids.push((one.uid, uid));
@@ -178,7 +178,8 @@ fn flags_of_copies<C: Class>(
     Ok(copies)
 }
 
-/// What colleagues have seen, they have seen where it went: to tidy up makes nothing unread.
+/// What colleagues have seen, they have seen where it went: to tidy up makes nothing unread,
+/// even while their own `\Seen` does not count.
 fn copy_seen<C: Class>(
     source: &Access<'_, C>,
     target: &Access<'_, Insert>,
