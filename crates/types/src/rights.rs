@@ -94,15 +94,15 @@ impl Rights {
     /// The role *reader*: `l r`.
     pub const READER: Rights = Rights(0b11);
 
-    /// From letters; `c` means `k x`, `d` means `t e x` (RFC 4314 section 2.1.1; which
-    /// letters they stand for is the server's choice, and this is ours).
+    /// From letters; `c` means `k x`, `d` means `t e`: RFC 4314 section 2.1.1 lets a server put
+    /// `x` into either, and whoever empties a mailbox need not be able to delete it.
     pub fn parse(letters: &str) -> Result<Self, RightsError> {
         let mut rights = Rights::NONE;
         for letter in letters.chars().filter(|c| *c != ' ') {
             rights = rights
                 | match letter {
                     'c' => Letter::CreateMailbox | Letter::DeleteMailbox,
-                    'd' => Letter::DeleteMessages | Letter::Expunge | Rights::from(Letter::DeleteMailbox),
+                    'd' => Letter::DeleteMessages | Letter::Expunge,
                     _ => Letter::ALL
                         .into_iter()
                         .find(|known| known.as_char() == letter)
@@ -149,13 +149,13 @@ impl Rights {
     }
 
     /// The letters with the virtual `c` and `d` of RFC 4314 section 2.1.1, as MYRIGHTS
-    /// and GETACL show them: `c` when `k` or `x` is held, `d` when `t`, `e` or `x` is.
+    /// and GETACL show them: `c` when `k` or `x` is held, `d` when `t` or `e` is.
     pub fn with_virtual_letters(self) -> String {
         let mut text = self.to_string();
         if self.intersects(Letter::CreateMailbox | Letter::DeleteMailbox) {
             text.push('c');
         }
-        if self.intersects(Letter::DeleteMessages | Letter::Expunge | Rights::from(Letter::DeleteMailbox)) {
+        if self.intersects(Letter::DeleteMessages | Letter::Expunge) {
             text.push('d');
         }
         text
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn obsolete_letters_stand_for_new_ones() {
         assert_eq!(Rights::parse("c").unwrap().to_string(), "kx");
-        assert_eq!(Rights::parse("lrd").unwrap().to_string(), "lrxte");
+        assert_eq!(Rights::parse("lrd").unwrap().to_string(), "lrte");
         assert_eq!(Rights::parse("lre").unwrap().with_virtual_letters(), "lred");
         assert_eq!(Rights::parse("lr").unwrap().with_virtual_letters(), "lr");
         assert_eq!(Rights::parse("q"), Err(RightsError('q')));

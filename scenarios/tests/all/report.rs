@@ -66,7 +66,7 @@ fn of<'a>(report: &'a AccessReport, person: &str) -> &'a PersonAccess {
 /// Letters as IMAP shows them: with `c` and `d` for clients of RFC 2086 (RFC 4314 section 2.1.1).
 fn shown(rights: Rights) -> String {
     let virtual_c = if rights.has(Letter::CreateMailbox) || rights.has(Letter::DeleteMailbox) { "c" } else { "" };
-    let deleting = [Letter::DeleteMessages, Letter::Expunge, Letter::DeleteMailbox];
+    let deleting = [Letter::DeleteMessages, Letter::Expunge];
     let virtual_d = if deleting.into_iter().any(|letter| rights.has(letter)) { "d" } else { "" };
     format!("{rights}{virtual_c}{virtual_d}")
 }

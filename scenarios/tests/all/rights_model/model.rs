@@ -16,7 +16,7 @@ pub fn letters(text: &str) -> Letters {
 /// In the order of RFC 4314 section 2.1, with the virtual letters behind (section 2.1.1).
 pub fn shown(letters: &Letters) -> String {
     let mut text: String = ALL.chars().filter(|letter| letters.contains(letter)).collect();
-    for (shown, stands_for) in [('c', "kx"), ('d', "tex")] {
+    for (shown, stands_for) in [('c', "kx"), ('d', "te")] {
         if stands_for.chars().any(|letter| letters.contains(&letter)) {
             text.push(shown);
         }
