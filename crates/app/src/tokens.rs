@@ -8,7 +8,7 @@ use crate::admin::duty_at;
 use crate::bearer::{Bearer, ID_PREFIX};
 use crate::sign_in::{Attempt, Peer, SignInRefused};
 use crate::{House, Refused};
-use postern_access::{Actor, SecretCheck, SignInReason, TokenRole};
+use postern_access::{Actor, Denied, SecretCheck, SignInReason, TokenRole};
 use postern_store::{
     Caller, GateError, HeldToken, ManageSelf, NewToken, ReadAccount, ReadGrants, Revoke, Rule, StoreError, TokenRow,
     Tx, WhichToken,
@@ -161,6 +161,10 @@ impl House {
             };
             let which = if is_id { WhichToken::Id(token.clone()) } else { WhichToken::Named(token.clone()) };
             match tx.authority_on::<Revoke>(&caller, account) {
+                // It may be theirs to end, and not with this one: the cure is another sign-in.
+                Err(GateError::Denied(narrow @ Denied::TokenTooNarrow { .. })) if account != Tx::no_account() => {
+                    Err(narrow.into())
+                }
                 // Nobody's token and one of somebody else are the same (law 4).
                 Err(GateError::Denied(_)) => Err(Rule::Absent(format!("token {token}")).into()),
                 proof => proof?.end_token(&which),

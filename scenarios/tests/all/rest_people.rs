@@ -9,7 +9,7 @@ use postern_types::{Address, MailboxName, Secret};
 const SUPPORT: &str = "/api/v1/shared/support@example.org";
 
 /// support@ belongs to Oona; Dora works in it; Sam has no part in it.
-async fn staffed(house: &House) {
+pub async fn staffed(house: &House) {
     for name in ["oona", "dora", "sam"] {
         house.person(&format!("{name}@example.org")).await;
     }
