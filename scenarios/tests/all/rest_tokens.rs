@@ -1,5 +1,5 @@
-//! What a token that was made, or found, does not reach: passwords, private mail, and addresses
-//! that only an office sees. docs/decisions/0013-tokens.md.
+//! What a token that was made, or found, does not reach: passwords, private mail, addresses
+//! that only an office sees, and guessing without end. docs/decisions/0013-tokens.md.
 
 use crate::rest_people::staffed;
 use postern_testkit::{House, PASSWORD, RestAnswer, RestClient, scenario};
@@ -104,5 +104,34 @@ scenario! {
         assert_eq!(kind(&refused), is(403, "token-too-narrow"), "{}", refused.text);
         assert_eq!(kind(&script.ask("DELETE", "/api/v1/tokens/tok_aaaaaaaa", None).await), is(404, "absent"));
         assert_eq!(oona.ask("DELETE", "/api/v1/tokens/auditor", None).await.status, 200);
+    }
+
+    /// Guessing the password with a login in hand, or tokens without one, ends the connection
+    /// after as many as at signing in; a new password that breaks a rule is no guess.
+    async fn guesses_are_counted_wherever_they_are_made(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let change = |current: &str, new: &str| format!(r#"{{"current_password":"{current}","password":"{new}"}}"#);
+        let short = oona.ask("PUT", "/api/v1/me/password", Some(&change(PASSWORD, "x"))).await;
+        assert_eq!((short.status, short.header("connection")), (422, None), "{}", short.text);
+        let mut closes = Vec::new();
+        for guess in ["one guess", "another guess", "a third guess"] {
+            let wrong = oona.ask("PUT", "/api/v1/me/password", Some(&change(guess, "a garden of my own"))).await;
+            assert_eq!((wrong.status, wrong.detail().contains("is another one")), (422, true), "{}", wrong.text);
+            closes.push(wrong.header("connection").map(str::to_owned));
+        }
+        assert_eq!(closes, [None, None, Some("close".to_owned())]);
+        oona.closed().await;
+        house.rest().await.login("oona@example.org", PASSWORD).await;
+
+        let mut guesser = house.rest().await.bearing("ptnt_nothing");
+        let mut closes = Vec::new();
+        for _ in 0..3 {
+            let wrong = guesser.get("/api/v1/me").await;
+            assert_eq!(wrong.status, 401, "{}", wrong.text);
+            closes.push(wrong.header("connection").map(str::to_owned));
+        }
+        assert_eq!(closes, [None, None, Some("close".to_owned())]);
+        guesser.closed().await;
     }
 }
