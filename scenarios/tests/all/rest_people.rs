@@ -28,7 +28,7 @@ async fn suspend(house: &House, email: &str, suspended: bool) {
 }
 
 /// Actions on the trail of an account, newest first, each with who did it and how.
-async fn trail(house: &House, account: &str, most: usize) -> Vec<(String, String, String)> {
+pub async fn trail(house: &House, account: &str, most: usize) -> Vec<(String, String, String)> {
     let account = Some(Address::parse(account).expect("an address"));
     let query = AuditQuery { account, most, ..AuditQuery::default() };
     let rows = house.app().audit(house.operator(), query).await.expect("the trail");

@@ -1,7 +1,8 @@
 //! What a token that was made, or found, does not reach: passwords, private mail, addresses
 //! that only an office sees, and guessing without end. docs/decisions/0013-tokens.md.
 
-use crate::rest_people::staffed;
+use crate::people::address;
+use crate::rest_people::{staffed, trail};
 use postern_testkit::{House, PASSWORD, RestAnswer, RestClient, scenario};
 
 /// A program with a token that the bearer of `person` made.
@@ -133,5 +134,26 @@ scenario! {
         }
         assert_eq!(closes, [None, None, Some("close".to_owned())]);
         guesser.closed().await;
+    }
+
+    /// A login that ran out is over for every count: a conversion ends what lives, and the
+    /// expiry job writes the end of the others down, once.
+    async fn tokens_that_ran_out_are_ended(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let sam = house.rest_as("sam@example.org").await;
+        let mut script = program(&house, &mut oona, "owner").await;
+        assert_eq!(house.app().expire_tokens().await.expect("the job"), 0, "they live");
+        house.pass_days(1);
+        assert_eq!(oona.get("/api/v1/me").await.status, 401, "a login lasts half a day");
+        let converted = house.app().convert_from_person(house.operator(), &address("sam@example.org"), &[]).await;
+        assert_eq!(converted.expect("it is shared").ended.ended_credentials, 1, "his password alone");
+        drop(sam);
+
+        assert_eq!(house.app().expire_tokens().await.expect("the job"), 2);
+        assert_eq!(house.app().expire_tokens().await.expect("the job"), 0, "each once");
+        let told = trail(&house, "oona@example.org", 1).await;
+        assert_eq!((told[0].0.as_str(), told[0].2.as_str()), ("token.expired", "job"), "{told:?}");
+        assert_eq!(script.get("/api/v1/me").await.status, 200, "a token has an end of its own");
     }
 }
