@@ -39,6 +39,9 @@ pub enum Duty {
     ReadOrganisation,
     /// Adds, changes and removes people.
     ManagePeople,
+    /// Gives somebody else another password. Apart from [`Duty::ManagePeople`], for whoever sets
+    /// a password can sign in with it when the token they did it with has ended.
+    SetPasswords,
     /// Adds, changes and removes groups and their members.
     ManageGroups,
     /// Adds, changes and removes domains.
@@ -66,7 +69,7 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 18] = [
+    pub const ALL: [Duty; 19] = [
         Duty::ReadAccount,
         Duty::ReadGrants,
         Duty::ManageSelf,
@@ -79,6 +82,7 @@ impl Duty {
         Duty::Suspend,
         Duty::ReadOrganisation,
         Duty::ManagePeople,
+        Duty::SetPasswords,
         Duty::ManageGroups,
         Duty::ManageDomains,
         Duty::ManageShared,
@@ -101,6 +105,7 @@ impl Duty {
             Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit => Scope::Either,
             Duty::ReadOrganisation
             | Duty::ManagePeople
+            | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
             | Duty::ManageShared
@@ -124,6 +129,7 @@ impl Duty {
             Duty::Suspend => "suspend",
             Duty::ReadOrganisation => "read-organisation",
             Duty::ManagePeople => "manage-people",
+            Duty::SetPasswords => "set-passwords",
             Duty::ManageGroups => "manage-groups",
             Duty::ManageDomains => "manage-domains",
             Duty::ManageShared => "manage-shared",
@@ -153,6 +159,7 @@ impl Duty {
             Duty::Suspend => "suspend or resume accounts",
             Duty::ReadOrganisation => "see what the organisation has",
             Duty::ManagePeople => "manage people",
+            Duty::SetPasswords => "set the password of somebody else",
             Duty::ManageGroups => "manage groups",
             Duty::ManageDomains => "manage domains",
             Duty::ManageShared => "manage shared mailboxes",
@@ -174,6 +181,7 @@ impl Duty {
             | Duty::Suspend
             | Duty::ReadOrganisation
             | Duty::ManagePeople
+            | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
             | Duty::ManageShared => &[Ground::Administers],

@@ -6,7 +6,7 @@
 //! hidden from the token too. No token opens a mailbox: it administers, and mail is read by
 //! signing in to a mail protocol (docs/decisions/0013-tokens.md).
 
-use crate::{Actor, Denied, Duty, DutyFacts, PersonFacts, duty_verdict};
+use crate::{AccountKind, Actor, Denied, Duty, DutyFacts, PersonFacts, duty_verdict};
 use std::fmt;
 
 /// How much a token lets through. Except for [`TokenRole::Login`] the person chooses it.
@@ -14,8 +14,8 @@ use std::fmt;
 pub enum TokenRole {
     /// Got by the password just now: everything that its person may.
     Login,
-    /// Everything but what is about the person themselves: it makes no further token and
-    /// does not change their password.
+    /// Everything but what would outlast it: it makes no further token and sets no password,
+    /// and, as every role that is chosen, it gives nobody a way into a person's own account.
     Admin,
     /// What a delegate may do on the accounts they own; that they administer the
     /// organisation does not count.
@@ -54,11 +54,19 @@ impl TokenRole {
         chosen.ok_or_else(|| TokenRoleError(name.to_owned()))
     }
 
-    /// The duties it lets through.
+    /// The duties it lets through. On a person's own account only a login gives: what is private
+    /// is opened to others by somebody who has shown a password, not by a program.
+    pub fn lets_through_on(self, duty: Duty, account: Option<AccountKind>) -> bool {
+        let gives = matches!(duty, Duty::ManageGrants | Duty::ManageCredentials);
+        let is_private = account == Some(AccountKind::Person);
+        self.lets_through(duty) && (self == TokenRole::Login || !(gives && is_private))
+    }
+
+    /// The duties it lets through somewhere.
     pub fn lets_through(self, duty: Duty) -> bool {
         match self {
             TokenRole::Login => true,
-            TokenRole::Admin => duty != Duty::ManageSelf,
+            TokenRole::Admin => !matches!(duty, Duty::ManageSelf | Duty::SetPasswords),
             TokenRole::Owner => matches!(
                 duty,
                 Duty::ReadAccount
@@ -97,10 +105,13 @@ pub fn duty_verdict_through(
     duty_verdict(actor, duty, facts)?;
     let Some(role) = token else { return Ok(()) };
     let narrow = DutyFacts { person: facts.person.map(|person| role.person(person)), ..facts.clone() };
-    // The person may, and may know that they may: what is left to say is that the token does not.
-    match role.lets_through(duty) && duty_verdict(actor, duty, &narrow).is_ok() {
-        true => Ok(()),
-        false => Err(Denied::TokenTooNarrow { duty }),
+    match duty_verdict(actor, duty, &narrow) {
+        Ok(()) if role.lets_through_on(duty, facts.account.map(|account| account.kind)) => Ok(()),
+        // What the person sees by their office alone is not there for a token without it:
+        // whoever found one learns no address by asking.
+        Err(Denied::Hidden) => Err(Denied::Hidden),
+        // The person may, and may know that they may: what is left to say is that the token does not.
+        _ => Err(Denied::TokenTooNarrow { duty }),
     }
 }
 

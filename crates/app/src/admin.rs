@@ -8,7 +8,7 @@ use postern_access::Actor;
 use postern_store::{
     AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, GrantReach, GrantRow,
     GroupRow, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal,
-    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Rule, StoreError, Suspend, Tx,
+    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Rule, SetPasswords, StoreError, Suspend, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, DisplayName, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights,
@@ -235,12 +235,12 @@ impl House {
         Ok(self.passwords.hash(password, self.random()?).await?)
     }
 
-    /// Gives a person another password; their sessions end.
+    /// Gives somebody else another password; their sessions end.
     pub async fn set_password(&self, caller: &Caller, address: &Address, password: Secret) -> Result<(), Refused> {
         let verifier = self.verifier_of(password).await?;
         let (caller, address) = (caller.clone(), address.clone());
         self.change(move |tx| {
-            let people = tx.authority::<ManagePeople>(&caller)?;
+            let passwords = tx.authority::<SetPasswords>(&caller)?;
             let account = account_of(tx, &address, "person")?;
             if !tx.is_person(account)? {
                 // Delegation first: nobody signs in to a shared mailbox by a password of its own.
@@ -249,7 +249,7 @@ impl House {
                 );
                 return Err(Rule::Unusable(text).into());
             }
-            people.set_password(account, &verifier)
+            passwords.set_password(account, &verifier)
         })
         .await
     }

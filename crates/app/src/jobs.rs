@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Time between two rounds. A body is kept two days after nothing names it any more, and an
 /// account thirty after it was removed, so an hour more is nothing.
 const ROUND_EVERY: Duration = Duration::from_secs(60 * 60);
-/// Rows deleted in one write of the bulk lane.
+/// Rows deleted or ended in one write of the bulk lane.
 const PIECE_ROWS: usize = 500;
 
 impl House {
@@ -20,6 +20,9 @@ impl House {
             tokio::select! {
                 () = shutdown.requested() => return,
                 () = tokio::time::sleep(ROUND_EVERY) => {}
+            }
+            if let Ok(tokens @ 1..) = self.expire_tokens().await {
+                tracing::info!(event = "tokens.expired", tokens);
             }
             // A large account takes a while; what is left of it goes in the next round.
             let expired = tokio::select! {
@@ -31,6 +34,21 @@ impl House {
             }
             if let Ok(collected) = self.collect().await {
                 tracing::info!(event = "bodies.collected", inline = collected.inline, files = collected.files);
+            }
+        }
+    }
+
+    /// Writes down the end of every token whose time has come; answers how many.
+    pub async fn expire_tokens(&self) -> Result<usize, Refused> {
+        let job = self.job(Job::Expiry, "job", String::new())?;
+        let mut ended = 0;
+        loop {
+            let caller = job.clone();
+            let piece = move |tx: &Tx<'_>| tx.authority::<Expire>(&caller)?.expire_tokens(PIECE_ROWS);
+            let some = self.db.write_bulk(piece).await?;
+            ended += some;
+            if some < PIECE_ROWS {
+                return Ok(ended);
             }
         }
     }

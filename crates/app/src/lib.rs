@@ -44,7 +44,7 @@ pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
 pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
-pub use tokens::{MadeToken, Me, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
+pub use tokens::{MadeToken, Me, OwnPasswordRefused, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
 
 pub use postern_access::{AccountKind, AccountState, Denied, Question, Role, TokenRole, Voice};
 pub use postern_store::{

@@ -8,7 +8,7 @@ use crate::admin::duty_at;
 use crate::bearer::{Bearer, ID_PREFIX};
 use crate::sign_in::{Attempt, Peer, SignInRefused};
 use crate::{House, Refused};
-use postern_access::{Actor, SecretCheck, SignInReason, TokenRole};
+use postern_access::{Actor, Denied, SecretCheck, SignInReason, TokenRole};
 use postern_store::{
     Caller, GateError, HeldToken, ManageSelf, NewToken, ReadAccount, ReadGrants, Revoke, Rule, StoreError, TokenRow,
     Tx, WhichToken,
@@ -64,6 +64,17 @@ pub struct Me {
     pub admin: bool,
     /// The role of the token they came with; nothing without one.
     pub role: Option<TokenRole>,
+}
+
+/// Why somebody's own password was not changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OwnPasswordRefused {
+    /// What they showed as theirs is not: a guess, as at signing in.
+    #[error("The password that you have now is another one")]
+    Differs,
+    /// Anything else.
+    #[error(transparent)]
+    Refused(#[from] Refused),
 }
 
 /// The account of the person who asks; operators have none.
@@ -161,6 +172,10 @@ impl House {
             };
             let which = if is_id { WhichToken::Id(token.clone()) } else { WhichToken::Named(token.clone()) };
             match tx.authority_on::<Revoke>(&caller, account) {
+                // It may be theirs to end, and not with this one: the cure is another sign-in.
+                Err(GateError::Denied(narrow @ Denied::TokenTooNarrow { .. })) if account != Tx::no_account() => {
+                    Err(narrow.into())
+                }
                 // Nobody's token and one of somebody else are the same (law 4).
                 Err(GateError::Denied(_)) => Err(Rule::Absent(format!("token {token}")).into()),
                 proof => proof?.end_token(&which),
@@ -177,15 +192,16 @@ impl House {
         current: Secret,
         new: Secret,
         peer: Peer,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), OwnPasswordRefused> {
         let account = own_account(caller)?;
         let prove = caller.clone();
         self.ask(move |tx| tx.authority_on::<ManageSelf>(&prove, account).map(|_| ())).await?;
         let verifier = self.verifier_of(new).await?;
         let checked = self.in_time(self.check_own(caller, current, peer)).await?;
         let caller = caller.clone();
-        self.change(move |tx| tx.authority_on::<ManageSelf>(&caller, account)?.set_own_password(checked, &verifier))
-            .await
+        let change = self
+            .change(move |tx| tx.authority_on::<ManageSelf>(&caller, account)?.set_own_password(checked, &verifier));
+        Ok(change.await?)
     }
 
     /// Checks the caller's password; answers which one it was.
@@ -194,20 +210,20 @@ impl House {
         caller: &Caller,
         current: Secret,
         peer: Peer,
-    ) -> Result<(postern_types::CredentialId, i64), Refused> {
+    ) -> Result<(postern_types::CredentialId, i64), OwnPasswordRefused> {
         let username = caller.origin().label.clone();
         let attempt =
             Attempt { username: username.clone(), secret: current, peer, protocol: "rest", mechanism: "password" };
         let address = Address::parse(&username).map_err(|_| Refused::Unavailable)?;
-        let facts =
-            self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.sign_in_facts(&address, None) }).await?;
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.sign_in_facts(&address, None) });
+        let facts = read.await.map_err(Refused::from)?;
         let check = self.check_secret(&attempt, &facts).await.map_err(|_| Refused::Unavailable)?;
         match (&facts.password, check) {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
             (password, _) => {
                 let reason = if password.is_some() { SignInReason::SecretDiffers } else { SignInReason::SecretNotSet };
                 self.note_failure(&attempt, &facts, &[reason]).await;
-                Err(Rule::Unusable("The password that you have now is another one".into()).into())
+                Err(OwnPasswordRefused::Differs)
             }
         }
     }

@@ -4,7 +4,9 @@ use crate::model;
 use crate::problem::{Kind, Problem};
 use crate::route::{Ask, Form, Reply, Route, Verb, Who};
 use crate::table::ROUTES;
+use axum::http::StatusCode;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -28,9 +30,14 @@ whoever asks and what does not exist are answered with the same bytes.";
 /// The name of the one security scheme.
 const BEARER: &str = "bearer";
 
+/// The description as it is sent: the table does not change while the house runs, and anybody
+/// may ask for this.
+static BODY: OnceLock<Result<Vec<u8>, Problem>> = OnceLock::new();
+
 /// `GET /api/v1/openapi.json`.
 pub(crate) async fn serve(_: Ask) -> Result<Reply, Problem> {
-    Reply::ok(&description())
+    let body = BODY.get_or_init(|| Reply::ok(&description()).map(|reply| reply.body)).clone()?;
+    Ok(Reply { status: StatusCode::OK, body })
 }
 
 /// The description as a document.

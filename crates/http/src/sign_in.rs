@@ -4,6 +4,7 @@ use crate::model::{LoggedIn, LoggedOut, Login, Me, OwnPassword, PasswordSet, Sec
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
+use postern_app::OwnPasswordRefused;
 use postern_types::Address;
 
 /// A sign-in as any other: the same use case, limits, refusals and trail as over IMAP.
@@ -40,7 +41,15 @@ pub(crate) async fn set_own_password(ask: Ask) -> Result<Reply, Problem> {
     let document: OwnPassword = ask.document()?;
     let caller = ask.caller()?;
     let peer = ask.visit.peer().clone();
-    ask.house.change_own_password(caller, document.current_password.0, document.password.0, peer).await?;
+    let changed = ask.house.change_own_password(caller, document.current_password.0, document.password.0, peer).await;
+    changed.map_err(|refused| match refused {
+        OwnPasswordRefused::Differs => {
+            // Whoever has a login and not the password guesses it here as at the door.
+            ask.visit.failed();
+            Problem::unusable(refused.to_string())
+        }
+        OwnPasswordRefused::Refused(refused) => refused.into(),
+    })?;
     let me = ask.house.me(caller).await?;
     Reply::ok(&PasswordSet { address: me.address, password_set: true })
 }

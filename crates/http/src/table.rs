@@ -18,6 +18,7 @@ use crate::{access, audit, delegates, domains, groups, health, openapi, persons,
 use postern_access::Duty;
 
 const PEOPLE: Who = Who::Has(Duty::ManagePeople);
+const PASSWORDS: Who = Who::Has(Duty::SetPasswords);
 const GROUPS: Who = Who::Has(Duty::ManageGroups);
 const DOMAINS: Who = Who::Has(Duty::ManageDomains);
 const SHARED: Who = Who::Has(Duty::ManageShared);
@@ -81,11 +82,12 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/persons/alice@example.org")
         .gives::<Person>(200)
         .absent("There is no person {address}"),
-    route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PEOPLE, to!(persons::set_password))
-        .says("Gives a person another password. Their sessions end.")
+    route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PASSWORDS, to!(persons::set_password))
+        .says("Gives somebody else another password. Their sessions end. Nobody's own is set here, and none by a made token.")
         .at("/api/v1/persons/alice@example.org/password")
         .takes::<NewPassword>(r#"{"password":"loud garden by the river"}"#)
         .gives::<PasswordSet>(200)
+        .refuses(&[Forbidden])
         .absent("There is no person {address}"),
     route(Post, "/api/v1/persons/{address}/suspend", "persons.suspend", Who::Has(Duty::Suspend), to!(persons::suspend))
         .says("Suspends a person: their sessions end, their mail stays.")

@@ -50,7 +50,18 @@ pub(crate) async fn identify(
         return Ok(None);
     }
     let caller = match shown {
-        Shown { token: Some(token), .. } => house.bearer(&token?, visit.peer()).await?,
+        Shown { token: Some(token), .. } => {
+            let bearer = match token {
+                Ok(token) => house.bearer(&token, visit.peer()).await.map_err(Problem::from),
+                Err(problem) => Err(problem),
+            };
+            // A token that is none is a guess; that the house is busy is not.
+            bearer.inspect_err(|problem| {
+                if problem.kind == Kind::SignInEnded {
+                    visit.failed();
+                }
+            })?
+        }
         Shown { token: None, uid: Some(PeerUid(uid)) } => house.operator(uid)?,
         Shown { token: None, uid: None } => return Err(Problem::sign_in_needed()),
     };

@@ -12,6 +12,7 @@ mod connection;
 mod house;
 mod listener;
 mod logging;
+mod patience;
 mod ready;
 mod server;
 mod setup;

@@ -211,7 +211,8 @@ impl Doors {
         let Some(stream) = Box::pin(self.shake_hands(stream, address, speaks)).await else { return };
         let peer = Peer { address, encrypted: true };
         if speaks == Speaks::Https {
-            return Box::pin(web::serve(self.web.clone(), stream, peer, guest, self.shutdown.clone())).await;
+            let sign_in = Duration::from_secs(self.house.limits().sign_in_seconds);
+            return Box::pin(web::serve(self.web.clone(), stream, peer, guest, sign_in, self.shutdown.clone())).await;
         }
         self.talk(Connection::new(stream, peer, guest), speaks).await;
     }

@@ -16,6 +16,7 @@ mod races;
 mod report;
 mod rest;
 mod rest_people;
+mod rest_tokens;
 mod rights_model;
 mod seeds;
 mod seen;

@@ -9,7 +9,7 @@ use postern_types::{Address, MailboxName, Secret};
 const SUPPORT: &str = "/api/v1/shared/support@example.org";
 
 /// support@ belongs to Oona; Dora works in it; Sam has no part in it.
-async fn staffed(house: &House) {
+pub async fn staffed(house: &House) {
     for name in ["oona", "dora", "sam"] {
         house.person(&format!("{name}@example.org")).await;
     }
@@ -28,7 +28,7 @@ async fn suspend(house: &House, email: &str, suspended: bool) {
 }
 
 /// Actions on the trail of an account, newest first, each with who did it and how.
-async fn trail(house: &House, account: &str, most: usize) -> Vec<(String, String, String)> {
+pub async fn trail(house: &House, account: &str, most: usize) -> Vec<(String, String, String)> {
     let account = Some(Address::parse(account).expect("an address"));
     let query = AuditQuery { account, most, ..AuditQuery::default() };
     let rows = house.app().audit(house.operator(), query).await.expect("the trail");

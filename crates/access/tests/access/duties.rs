@@ -148,6 +148,7 @@ fn duties_of_one_account_need_one() {
             | Duty::ReadAudit
             | Duty::ReadOrganisation
             | Duty::ManagePeople
+            | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
             | Duty::ManageShared => Ok(()),
@@ -172,7 +173,12 @@ fn a_token_is_narrower_than_its_person_and_never_wider() {
                 let without = duty_verdict(&as_person(bob()), duty, &facts);
                 let with = duty_verdict_through(Some(role), &as_person(bob()), duty, &facts);
                 match without {
-                    Ok(()) => assert!(matches!(with, Ok(()) | Err(Denied::TokenTooNarrow { .. })), "{role} {duty:?}"),
+                    Ok(()) => {
+                        let narrow = DutyFacts { person: Some(role.person(holder)), ..facts.clone() };
+                        let hidden = duty_verdict(&as_person(bob()), duty, &narrow) == Err(Denied::Hidden);
+                        let told = matches!(with, Ok(()) | Err(Denied::TokenTooNarrow { .. }));
+                        assert_eq!((with == Err(Denied::Hidden), told), (hidden, !hidden), "{role} {duty:?}");
+                    }
                     refused => assert_eq!(with, refused, "{role} {duty:?}"),
                 }
             }
@@ -186,7 +192,40 @@ fn an_owners_token_does_not_administer() {
     let mut admin = person(bob());
     admin.admin = true;
     let facts = duty_facts(support(), Some(admin), &[]);
+    let through = |role, duty, facts: &_| duty_verdict_through(Some(role), &as_person(bob()), duty, facts);
+    // An account where they have no part is one that is not there.
+    assert_eq!(through(TokenRole::Owner, Duty::ManageGrants, &facts), Err(Denied::Hidden));
+    assert_eq!(through(TokenRole::Admin, Duty::ManageGrants, &facts), Ok(()));
+    // Where they take part they see it, and what only the office allows is told apart.
+    let part = [grant(1, Rights::READER)];
+    let facts = duty_facts(support(), Some(admin), &part);
     let narrow = Err(Denied::TokenTooNarrow { duty: Duty::ManageGrants });
-    assert_eq!(duty_verdict_through(Some(TokenRole::Owner), &as_person(bob()), Duty::ManageGrants, &facts), narrow);
-    assert_eq!(duty_verdict_through(Some(TokenRole::Admin), &as_person(bob()), Duty::ManageGrants, &facts), Ok(()));
+    assert_eq!(through(TokenRole::Owner, Duty::ManageGrants, &facts), narrow);
+}
+
+/// A token that was made for a program opens nobody's private mail, its person's included, and
+/// sets no password: what it could leave behind would outlast it.
+#[test]
+fn only_a_login_gives_what_is_private_and_sets_passwords() {
+    let private = duty_facts(own_account(alice()), Some(person(alice())), &[]);
+    let through = |role, duty| duty_verdict_through(Some(role), &as_person(alice()), duty, &private);
+    for duty in [Duty::ManageGrants, Duty::ManageCredentials] {
+        assert_eq!(through(TokenRole::Login, duty), Ok(()));
+        for role in [TokenRole::Admin, TokenRole::Owner, TokenRole::Auditor] {
+            assert_eq!(through(role, duty), Err(Denied::TokenTooNarrow { duty }), "{role}");
+        }
+    }
+    assert_eq!(through(TokenRole::Owner, Duty::Revoke), Ok(()), "taking away is never refused for that");
+    let owner = [grant(1, Rights::ALL)];
+    let delegate = duty_facts(own_account(alice()), Some(person(bob())), &owner);
+    let refused = Err(Denied::TokenTooNarrow { duty: Duty::ManageGrants });
+    assert_eq!(duty_verdict_through(Some(TokenRole::Owner), &as_person(bob()), Duty::ManageGrants, &delegate), refused);
+
+    let admin = postern_access::PersonFacts { admin: true, ..person(bob()) };
+    let house = DutyFacts { account: None, person: Some(admin), grants: &[], now: NOW };
+    let set = |role| duty_verdict_through(Some(role), &as_person(bob()), Duty::SetPasswords, &house);
+    assert_eq!(set(TokenRole::Login), Ok(()));
+    for role in [TokenRole::Admin, TokenRole::Owner, TokenRole::Auditor] {
+        assert_eq!(set(role), Err(Denied::TokenTooNarrow { duty: Duty::SetPasswords }), "{role}");
+    }
 }

@@ -5,6 +5,7 @@
 //! machine of the server a person goes on as themselves until they sign out.
 
 use super::failure::Failure;
+use super::web::Place;
 use crate::globals::GlobalArgs;
 use postern_http::model::SecretText;
 use postern_server::{Disk, RealDisk};
@@ -86,7 +87,8 @@ impl Logins {
         let mut logins = self.read()?.logins.into_iter();
         Ok(match (&globals.url, &globals.config) {
             (Some(url), _) => {
-                let url = url.trim_end_matches('/');
+                // Kept as `Place` writes it: `https://h:443` is the same server as `https://H/`.
+                let url = Place::parse(url)?.url();
                 logins.find(|login| login.url == url)
             }
             (None, Some(config)) => {
@@ -151,6 +153,9 @@ mod tests {
         logins.keep(login("https://b.example:10443", None)).unwrap();
         assert_eq!(found(&logins, None, None).as_deref(), Some("https://b.example:10443"));
         assert_eq!(found(&logins, Some("https://a.example/"), None).as_deref(), Some("https://a.example"));
+        for written in ["https://a.example:443", "https://A.example/", "https://a.EXAMPLE:443/"] {
+            assert_eq!(found(&logins, Some(written), None).as_deref(), Some("https://a.example"), "{written}");
+        }
         assert_eq!(found(&logins, None, Some("/a/postern.toml")).as_deref(), Some("https://a.example"));
         assert_eq!(found(&logins, None, Some("/b/postern.toml")), None, "another house is asked over its socket");
         logins.keep(login("https://a.example", None)).unwrap();

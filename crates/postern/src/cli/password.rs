@@ -29,8 +29,13 @@ pub(crate) fn generate() -> Option<String> {
 /// of the machine can read those.
 pub(crate) fn read(input: impl Read) -> Result<Secret, &'static str> {
     let mut bytes = Vec::new();
-    input.take(INPUT_BYTES).read_to_end(&mut bytes).map_err(|_| "standard input can not be read")?;
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    // What is after the line is not read as a secret, and one that was cut off is none.
+    input.take(INPUT_BYTES + 1).read_to_end(&mut bytes).map_err(|_| "standard input can not be read")?;
+    let bytes = match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => &bytes[..end],
+        None if bytes.len() as u64 > INPUT_BYTES => return Err("the first line of standard input is too long"),
+        None => &bytes,
+    };
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     if bytes.is_empty() {
         return Err("standard input has no password");
@@ -115,6 +120,10 @@ mod tests {
         let two = |input: &[u8]| read_two(input).map(|(one, other)| [one, other].map(|it| it.expose().to_vec())).ok();
         assert_eq!(two(b"old one\r\nnew one\n"), Some([b"old one".to_vec(), b"new one".to_vec()]));
         assert!(two(b"one").is_none() && two(b"one\n").is_none() && two(b"\ntwo\n").is_none());
+        assert_eq!(text(b"open the garden\r\nand its notes\n"), Ok(Some("open the garden".into())));
+        let long = [b'x'; INPUT_BYTES as usize + 1];
+        assert_eq!(text(&long[1..]).map(|text| text.map(|text| text.len())), Ok(Some(INPUT_BYTES as usize)));
+        assert_eq!(text(&long), Err("the first line of standard input is too long"), "no secret is cut short");
         assert!(text(b"\n").is_err() && text(b"").is_err() && text(b"\xff\n").is_err());
     }
 }

@@ -41,6 +41,7 @@ pub enum Verb {
     },
     /// Give a person another password; their sessions end
     ///
+    /// Nobody's own but with --self, and none with a token that was made: sign in for it.
     /// Without --password-stdin a strong password is made and printed once.
     SetPassword {
         /// Their address

@@ -48,7 +48,8 @@ impl Place {
         if uri.scheme_str() != Some("https") || !is_bare || authority.host().is_empty() {
             return Err(refusal());
         }
-        Ok(Self::new(authority.host(), authority.port_u16().unwrap_or(443)))
+        // RFC 3986 section 3.2.2: a host is written in any case.
+        Ok(Self::new(&authority.host().to_ascii_lowercase(), authority.port_u16().unwrap_or(443)))
     }
 
     /// With this authority alone.

@@ -38,8 +38,10 @@ macro_rules! duties {
 duties! {
     /// Domains of the organisation.
     ManageDomains;
-    /// Persons of the organisation and their passwords.
+    /// Persons of the organisation.
     ManagePeople;
+    /// Passwords of other people.
+    SetPasswords;
     /// Groups of the organisation.
     ManageGroups;
     /// Shared accounts of the organisation.

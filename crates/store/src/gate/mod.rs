@@ -65,7 +65,7 @@ pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
     Authority, Collect, DutyClass, Expire, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
-    ManageSelf, ManageShared, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Suspend,
+    ManageSelf, ManageShared, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, SetPasswords, Suspend,
 };
 pub use caller::{Caller, Epochs, HeldToken, Origin};
 pub use class::{

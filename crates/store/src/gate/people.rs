@@ -2,7 +2,8 @@
 
 use super::audit::{Detail, Event};
 use super::authority::{
-    Authority, DutyClass, ManageDomains, ManagePeople, ManageSelf, ManageShared, ReadAccount, ReadOrganisation, Suspend,
+    Authority, DutyClass, ManageDomains, ManagePeople, ManageSelf, ManageShared, ReadAccount, ReadOrganisation,
+    SetPasswords, Suspend,
 };
 use super::error::{GateError, Rule};
 use super::facts;
@@ -11,7 +12,7 @@ use super::tree::make_first_mailboxes;
 use crate::sql::Row;
 use crate::statements::people as sql;
 use crate::{Notice, StoreError, Tx};
-use postern_access::AccountState;
+use postern_access::{AccountState, Actor};
 use postern_types::{AccountId, Address, CredentialId, Domain, GroupId, PersonId, Secret, Timestamp};
 
 /// An account as administration shows it.
@@ -264,9 +265,17 @@ impl Authority<'_, ManagePeople> {
     pub fn add_person(&self, address: &Address, name: &str, password: Option<&Secret>) -> Result<AccountId, GateError> {
         add_person_row(self, address, name, false, password)
     }
+}
 
-    /// Gives a person another password. What was got by the one before ends.
+impl Authority<'_, SetPasswords> {
+    /// Gives somebody else another password. What was got by the one before ends.
     pub fn set_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+        if *self.caller().actor() == Actor::Person(PersonId::of(person)) {
+            // Whoever finds a desk unlocked, or a login, does not make it theirs for good.
+            let text = "Your own password is changed with the one you have: PUT /api/v1/me/password, or postern person \
+                        set-password --self";
+            return Err(Rule::Cannot(text).into());
+        }
         self.change_password(person, verifier)
     }
 }

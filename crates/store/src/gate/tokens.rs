@@ -2,7 +2,7 @@
 //! ended by whoever may take rights away.
 
 use super::audit::{Detail, Event};
-use super::authority::{Authority, DutyClass, ManageSelf, ReadGrants, Revoke};
+use super::authority::{Authority, DutyClass, Expire, ManageSelf, ReadGrants, Revoke};
 use super::caller::{Caller, HeldToken};
 use super::error::{GateError, Rule};
 use super::facts;
@@ -200,6 +200,25 @@ impl Authority<'_, ManageSelf> {
             return Err(Rule::Unusable(text).into());
         }
         add_token(tx, self.caller(), account, new)
+    }
+}
+
+impl Authority<'_, Expire> {
+    /// Writes down the end of tokens whose time has come, at most `most`; answers how many.
+    /// They are refused from their time on; this is for the trail, and for who counts what lives.
+    pub fn expire_tokens(&self, most: usize) -> Result<usize, GateError> {
+        let (tx, now) = (self.tx(), self.tx().now().0);
+        let ended = tx.all(&sql::TOKENS_AT_END, &[now.into(), (most as i64).into()], |row: &dyn Row| {
+            let role = row.opt_text(3)?.unwrap_or_default();
+            Ok((row.int(0)?, AccountId::new(row.int(1)?)?, format!("{} {role}", row.text(2)?)))
+        })?;
+        for (id, account, public) in &ended {
+            // Revoked meanwhile: that is its end then.
+            if tx.execute(&sql::EXPIRE_TOKEN, &[(*id).into(), now.into()])? > 0 {
+                note(tx, self.caller(), "token.expired", *account, public, "")?;
+            }
+        }
+        Ok(ended.len())
     }
 }
 

@@ -24,11 +24,12 @@ statements! {
     DELETE_PERSON = "DELETE FROM person WHERE id = $1";
     /// Deletes what person `$1` subscribed to. Primary key.
     DELETE_SUBSCRIPTIONS_OF = "DELETE FROM subscription WHERE person_id = $1";
-    /// Ends every credential of account `$1` that is not at its end, whatever its kind.
+    /// Ends every credential of account `$1` that is not at its end at time `$2`, whatever its kind.
     /// Index: credential_by_account.
     END_CREDENTIALS = "
         UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2
-         WHERE account_id = $1 AND state <> 'revoked' AND state <> 'expired'";
+         WHERE account_id = $1 AND state <> 'revoked' AND state <> 'expired'
+           AND (expires_ms IS NULL OR $2 < expires_ms)";
     /// Groups that account `$1` is in. Index: membership_by_account.
     GROUPS_OF_ACCOUNT = "
         SELECT g.id, g.address

@@ -45,6 +45,17 @@ statements! {
     END_TOKEN = "
         UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2
          WHERE id = $1 AND state = 'active'";
+    /// Up to `$2` tokens whose end had come at time `$1`. Reads every credential, once an hour.
+    TOKENS_AT_END = "
+        SELECT id, account_id, public_id, purpose
+          FROM credential
+         WHERE kind = 'token' AND state = 'active' AND expires_ms <= $1
+         ORDER BY id
+         LIMIT $2";
+    /// Token `$1` has ended by its time, `$2` or before. Primary key.
+    EXPIRE_TOKEN = "
+        UPDATE credential SET state = 'expired', epoch = epoch + 1, ended_ms = expires_ms
+         WHERE id = $1 AND state = 'active' AND expires_ms <= $2";
     /// Ends every login of account `$1` at time `$2`, but for token `$3` (0 for none).
     END_LOGINS = "
         UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2

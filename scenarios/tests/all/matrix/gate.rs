@@ -8,7 +8,8 @@ use postern_app::{AuditQuery, Caller, Refused};
 use postern_store::{
     Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, Expire,
     GateError, Insert, Lookup, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageSelf, ManageShared,
-    MoveOut, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Revoke, Suspend, Tx,
+    MoveOut, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Revoke, SetPasswords,
+    Suspend, Tx,
 };
 use postern_testkit::House;
 use postern_types::{DisplayName, MailboxName, Rights};
@@ -122,6 +123,7 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
         "read-audit" => with::<ReadAudit>(tx, caller, cell),
         "suspend" => with::<Suspend>(tx, caller, cell),
         "manage-people" => with::<ManagePeople>(tx, caller, cell),
+        "set-passwords" => with::<SetPasswords>(tx, caller, cell),
         "manage-groups" => with::<ManageGroups>(tx, caller, cell),
         "manage-domains" => with::<ManageDomains>(tx, caller, cell),
         "manage-shared" => with::<ManageShared>(tx, caller, cell),

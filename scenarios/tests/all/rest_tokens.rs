@@ -1,0 +1,159 @@
+//! What a token that was made, or found, does not reach: passwords, private mail, addresses
+//! that only an office sees, and guessing without end. docs/decisions/0013-tokens.md.
+
+use crate::people::address;
+use crate::rest_people::{staffed, trail};
+use postern_testkit::{House, PASSWORD, RestAnswer, RestClient, scenario};
+
+/// A program with a token that the bearer of `person` made.
+async fn program(house: &House, person: &mut RestClient, role: &str) -> RestClient {
+    program_called(house, person, role, role).await
+}
+
+async fn program_called(house: &House, person: &mut RestClient, name: &str, role: &str) -> RestClient {
+    let wish = format!(r#"{{"name":"{name}","role":"{role}"}}"#);
+    let made = person.ask("POST", "/api/v1/tokens", Some(&wish)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    house.rest().await.bearing(made.document()["token"].as_str().expect("a token"))
+}
+
+fn kind(answer: &RestAnswer) -> (u16, String) {
+    let document = answer.document();
+    let kind = document["type"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    (answer.status, kind.to_owned())
+}
+
+fn is(status: u16, kind: &str) -> (u16, String) {
+    (status, kind.to_owned())
+}
+
+scenario! {
+    /// Neither a token nor a login makes itself a password: who bears one would outlast it.
+    async fn a_token_sets_no_password(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let mut script = program(&house, &mut admin, "admin").await;
+        let new = r#"{"password":"a garden of my own"}"#;
+        let own = "/api/v1/persons/admin@example.org/password";
+        let refused = admin.ask("PUT", own, Some(new)).await;
+        assert_eq!(kind(&refused), is(409, "forbidden"), "{}", refused.text);
+        assert!(refused.detail().contains("/api/v1/me/password"), "{}", refused.text);
+        for whose in [own, "/api/v1/persons/oona@example.org/password", "/api/v1/persons/nobody@example.org/password"] {
+            assert_eq!(kind(&script.ask("PUT", whose, Some(new)).await), is(403, "token-too-narrow"), "{whose}");
+        }
+        let set = admin.ask("PUT", "/api/v1/persons/oona@example.org/password", Some(new)).await;
+        assert_eq!(set.status, 200, "{}", set.text);
+        house.rest().await.login("admin@example.org", PASSWORD).await;
+        house.rest().await.login("oona@example.org", "a garden of my own").await;
+        // Whoever adds people still does.
+        let added = script.ask("POST", "/api/v1/persons", Some(r#"{"address":"nina@example.org"}"#)).await;
+        assert_eq!(added.status, 201, "{}", added.text);
+    }
+
+    /// A token for shared mailboxes opens the private one of its person to nobody.
+    async fn a_token_opens_no_private_mailbox_to_others(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let to_sam = "/api/v1/shared/oona@example.org/delegates/sam@example.org";
+        for role in ["owner", "admin"] {
+            let mut script = program(&house, &mut oona, role).await;
+            let given = script.ask("PUT", to_sam, Some(r#"{"role":"reader"}"#)).await;
+            assert_eq!(kind(&given), is(403, "token-too-narrow"), "{role}: {}", given.text);
+            let support = "/api/v1/shared/support@example.org/delegates/sam@example.org";
+            assert_eq!(script.ask("PUT", support, Some(r#"{"role":"reader"}"#)).await.status, 200, "{role}");
+        }
+        let given = oona.ask("PUT", to_sam, Some(r#"{"role":"reader"}"#)).await;
+        assert_eq!(given.status, 200, "it is hers to give, as herself: {}", given.text);
+        let mut script = program_called(&house, &mut oona, "taking", "owner").await;
+        assert_eq!(script.ask("DELETE", to_sam, None).await.status, 200, "a token takes away");
+    }
+
+    /// Law 4 for a token of role owner in an administrator's hand: what only the office sees is
+    /// answered as what is not there, so one that leaked tells no address.
+    async fn a_narrow_token_names_no_address(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let mut script = program(&house, &mut admin, "owner").await;
+        for target in [
+            "/api/v1/shared/support@example.org",
+            "/api/v1/shared/support@example.org/delegates",
+            "/api/v1/shared/support@example.org/access",
+            "/api/v1/audit?account=support@example.org",
+            "/api/v1/tokens?person=support@example.org",
+        ] {
+            let hidden = script.get(target).await;
+            let absent = script.get(&target.replace("support@", "nothing@")).await;
+            assert!(hidden.status >= 400, "{target}: {}", hidden.text);
+            let text = hidden.text.replace("support@", "nothing@");
+            assert_eq!((hidden.status, text), (absent.status, absent.text), "{target}");
+        }
+        let tokens = oona.get("/api/v1/tokens").await.document();
+        let id = tokens["tokens"][0]["id"].as_str().expect("an id").to_owned();
+        let hidden = script.ask("DELETE", &format!("/api/v1/tokens/{id}"), None).await;
+        let absent = script.ask("DELETE", "/api/v1/tokens/tok_aaaaaaaa", None).await;
+        assert_eq!((hidden.status, hidden.text.replace(&id, "tok_aaaaaaaa")), (404, absent.text));
+        assert_eq!(oona.get("/api/v1/me").await.status, 200);
+    }
+
+    /// A token of one's own that can not be ended this way is there all the same.
+    async fn an_auditor_is_told_that_the_token_is_too_narrow(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let mut script = program(&house, &mut oona, "auditor").await;
+        let refused = script.ask("DELETE", "/api/v1/tokens/auditor", None).await;
+        assert_eq!(kind(&refused), is(403, "token-too-narrow"), "{}", refused.text);
+        assert_eq!(kind(&script.ask("DELETE", "/api/v1/tokens/tok_aaaaaaaa", None).await), is(404, "absent"));
+        assert_eq!(oona.ask("DELETE", "/api/v1/tokens/auditor", None).await.status, 200);
+    }
+
+    /// Guessing the password with a login in hand, or tokens without one, ends the connection
+    /// after as many as at signing in; a new password that breaks a rule is no guess.
+    async fn guesses_are_counted_wherever_they_are_made(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let change = |current: &str, new: &str| format!(r#"{{"current_password":"{current}","password":"{new}"}}"#);
+        let short = oona.ask("PUT", "/api/v1/me/password", Some(&change(PASSWORD, "x"))).await;
+        assert_eq!((short.status, short.header("connection")), (422, None), "{}", short.text);
+        let mut closes = Vec::new();
+        for guess in ["one guess", "another guess", "a third guess"] {
+            let wrong = oona.ask("PUT", "/api/v1/me/password", Some(&change(guess, "a garden of my own"))).await;
+            assert_eq!((wrong.status, wrong.detail().contains("is another one")), (422, true), "{}", wrong.text);
+            closes.push(wrong.header("connection").map(str::to_owned));
+        }
+        assert_eq!(closes, [None, None, Some("close".to_owned())]);
+        oona.closed().await;
+        house.rest().await.login("oona@example.org", PASSWORD).await;
+
+        let mut guesser = house.rest().await.bearing("ptnt_nothing");
+        let mut closes = Vec::new();
+        for _ in 0..3 {
+            let wrong = guesser.get("/api/v1/me").await;
+            assert_eq!(wrong.status, 401, "{}", wrong.text);
+            closes.push(wrong.header("connection").map(str::to_owned));
+        }
+        assert_eq!(closes, [None, None, Some("close".to_owned())]);
+        guesser.closed().await;
+    }
+
+    /// A login that ran out is over for every count: a conversion ends what lives, and the
+    /// expiry job writes the end of the others down, once.
+    async fn tokens_that_ran_out_are_ended(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let sam = house.rest_as("sam@example.org").await;
+        let mut script = program(&house, &mut oona, "owner").await;
+        assert_eq!(house.app().expire_tokens().await.expect("the job"), 0, "they live");
+        house.pass_days(1);
+        assert_eq!(oona.get("/api/v1/me").await.status, 401, "a login lasts half a day");
+        let converted = house.app().convert_from_person(house.operator(), &address("sam@example.org"), &[]).await;
+        assert_eq!(converted.expect("it is shared").ended.ended_credentials, 1, "his password alone");
+        drop(sam);
+
+        assert_eq!(house.app().expire_tokens().await.expect("the job"), 2);
+        assert_eq!(house.app().expire_tokens().await.expect("the job"), 0, "each once");
+        let told = trail(&house, "oona@example.org", 1).await;
+        assert_eq!((told[0].0.as_str(), told[0].2.as_str()), ("token.expired", "job"), "{told:?}");
+        assert_eq!(script.get("/api/v1/me").await.status, 200, "a token has an end of its own");
+    }
+}
