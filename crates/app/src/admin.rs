@@ -126,7 +126,7 @@ fn seen(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<Option<Share
 }
 
 /// A proof, or nothing where the verdict was no.
-fn allowed<T>(proof: Result<T, GateError>) -> Result<Option<T>, GateError> {
+pub(crate) fn allowed<T>(proof: Result<T, GateError>) -> Result<Option<T>, GateError> {
     match proof {
         Ok(proof) => Ok(Some(proof)),
         Err(GateError::Denied(_)) => Ok(None),
