@@ -400,18 +400,18 @@ impl House {
     }
 
     /// Makes someone a delegate of the account, a subtree or a mailbox, or changes what they
-    /// were given there.
+    /// were given there. Answers the grant as it is then.
     pub async fn give(
         &self,
         caller: &Caller,
         shared: &Address,
         grantee: &Address,
         terms: GrantTerms,
-    ) -> Result<GrantId, Refused> {
+    ) -> Result<GrantRow, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
             let authority = manage_grants(tx, &caller, &shared)?;
-            give(tx, &authority, &grantee, &terms)
+            authority.given(give(tx, &authority, &grantee, &terms)?)
         })
         .await
     }

@@ -73,6 +73,17 @@ scenario! {
         assert_eq!((refused.status, refused.detail().as_str()), (403, text));
     }
 
+    /// What was done is answered as done, also where it took from them the right to look.
+    async fn an_owner_who_steps_down_is_told_so(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let given = oona.ask("PUT", &delegate("oona"), Some(r#"{"rights":"lr"}"#)).await;
+        assert_eq!((given.status, given.document()["rights"].as_str()), (200, Some("lr")), "{}", given.text);
+        assert_eq!((given.document()["grantee"].as_str(), given.document()["reach"].as_str()), (Some("oona@example.org"), Some("account")));
+        let refused = oona.ask("PUT", &delegate("sam"), Some(r#"{"rights":"lr"}"#)).await;
+        assert_eq!(refused.status, 403, "she has stepped down: {}", refused.text);
+    }
+
     /// A delegate without `a` is told whom to ask; to someone without a part in it the mailbox
     /// is not there (law 4).
     async fn a_delegate_is_helped_and_a_stranger_learns_nothing(house: House) {
