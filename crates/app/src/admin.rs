@@ -76,6 +76,9 @@ pub struct GrantTerms {
 pub struct AuditQuery {
     /// Only this account.
     pub account: Option<Address>,
+    /// Only the account of this number, also one whose address is gone: for those who read the
+    /// trail of the organisation. Instead of `account`.
+    pub number: Option<AccountId>,
     /// Only this person.
     pub actor: Option<Address>,
     /// From this time on.
@@ -438,16 +441,21 @@ impl House {
         let caller = caller.clone();
         self.ask(move |tx| {
             // Whose account it is before anything else, so that who asks in vain learns nothing.
-            let (account, authority) = match &query.account {
-                Some(address) => {
+            let (account, authority) = match (&query.account, query.number) {
+                (Some(_), Some(_)) => {
+                    return Err(Rule::Unusable("Name the account by its address or its number, not both".into()).into());
+                }
+                (Some(address), None) => {
                     let (account, authority) = duty_at::<ReadAudit>(tx, &caller, address, "account")?;
                     (Some(account), authority)
                 }
-                None => (None, tx.authority::<ReadAudit>(&caller)?),
+                (None, number) => (number, tx.authority::<ReadAudit>(&caller)?),
             };
             // Who sees one account learns of nobody else: someone unknown did nothing in it.
             let actor = match &query.actor {
-                Some(address) if account.is_some() => Some(tx.account_at(address)?.unwrap_or_else(Tx::no_account)),
+                Some(address) if query.account.is_some() => {
+                    Some(tx.account_at(address)?.unwrap_or_else(Tx::no_account))
+                }
                 Some(address) => Some(account_of(tx, address, "person")?),
                 None => None,
             };

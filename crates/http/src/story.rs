@@ -63,7 +63,10 @@ fn deed(event: &AuditEvent) -> String {
         "shared.set" => format!("changed settings of {account}: {detail}"),
         "shared.removed" => format!("removed the shared mailbox {subject}"),
         "shared.restored" => format!("brought the shared mailbox {subject} back"),
-        "shared.deleted" => format!("deleted the shared mailbox {subject} for good, 30 days after it was removed"),
+        "shared.deleted" => {
+            let trail = if detail.is_empty() { String::new() } else { format!("; its trail is that of {detail}") };
+            format!("deleted the shared mailbox {subject} for good, 30 days after it was removed{trail}")
+        }
         "shared.converted-to-person" => format!("made the shared mailbox {subject} a person's own: {detail}"),
         "shared.converted-from-person" => format!("made the private mailbox of {subject} shared: {detail}"),
         "grant.given" => given(event, account),
