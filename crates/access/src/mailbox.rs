@@ -74,7 +74,12 @@ pub(crate) fn is_own(person: PersonId, account: AccountFacts) -> bool {
 }
 
 /// Why this person holds nothing on this account, whatever was granted.
-pub(crate) fn obstacles(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -> Vec<Reason> {
+pub(crate) fn obstacles(
+    id: PersonId,
+    person: Option<PersonFacts>,
+    account: AccountFacts,
+    grants: &[GrantFact],
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     match person {
         Some(person) if person.id == id => {
@@ -82,6 +87,8 @@ pub(crate) fn obstacles(id: PersonId, person: Option<PersonFacts>, account: Acco
                 reasons.push(Reason::PersonSuspended);
             }
         }
+        // There is nobody of that number, and nothing was given to them: told as of a stranger.
+        None if grants.is_empty() && !is_own(id, account) => reasons.push(Reason::NoGrant),
         _ => reasons.push(Reason::FactsDisagree),
     }
     reasons.extend(Reason::of_state(account));
@@ -90,7 +97,7 @@ pub(crate) fn obstacles(id: PersonId, person: Option<PersonFacts>, account: Acco
 
 /// May this person hold anything on this account at all?
 pub(crate) fn is_unobstructed(id: PersonId, person: Option<PersonFacts>, account: AccountFacts) -> bool {
-    obstacles(id, person, account).is_empty()
+    obstacles(id, person, account, &[]).is_empty()
 }
 
 fn person_verdict(
@@ -101,7 +108,7 @@ fn person_verdict(
     place: Place<'_>,
     now: Timestamp,
 ) -> Verdict {
-    let obstacles = obstacles(id, person, account);
+    let obstacles = obstacles(id, person, account, grants);
     if !obstacles.is_empty() {
         return Verdict::nothing(obstacles);
     }

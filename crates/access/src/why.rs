@@ -71,6 +71,7 @@ fn duty_reasons(actor: &Actor, duty: Duty, facts: &DutyFacts<'_>) -> Vec<Reason>
         Actor::Person(id) => {
             let person = facts.person.filter(|person| person.id == *id);
             match person {
+                None if facts.person.is_none() && is_about_account => account_reasons(actor, facts),
                 None => vec![Reason::FactsDisagree],
                 Some(person) if person.suspended => vec![Reason::PersonSuspended],
                 Some(person) => {
@@ -103,7 +104,7 @@ fn account_reasons(actor: &Actor, facts: &DutyFacts<'_>) -> Vec<Reason> {
 fn sending_reasons(actor: &Actor, facts: &DutyFacts<'_>) -> Vec<Reason> {
     match (actor, facts.account) {
         (Actor::Person(id), Some(account)) => {
-            let obstacles = obstacles(*id, facts.person, account);
+            let obstacles = obstacles(*id, facts.person, account, facts.grants);
             if !obstacles.is_empty() {
                 obstacles
             } else if is_own(*id, account) {

@@ -76,6 +76,9 @@ pub struct GrantTerms {
 pub struct AuditQuery {
     /// Only this account.
     pub account: Option<Address>,
+    /// Only the account of this number, also one whose address is gone: for those who read the
+    /// trail of the organisation. Instead of `account`.
+    pub number: Option<AccountId>,
     /// Only this person.
     pub actor: Option<Address>,
     /// From this time on.
@@ -126,7 +129,7 @@ fn seen(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<Option<Share
 }
 
 /// A proof, or nothing where the verdict was no.
-fn allowed<T>(proof: Result<T, GateError>) -> Result<Option<T>, GateError> {
+pub(crate) fn allowed<T>(proof: Result<T, GateError>) -> Result<Option<T>, GateError> {
     match proof {
         Ok(proof) => Ok(Some(proof)),
         Err(GateError::Denied(_)) => Ok(None),
@@ -400,18 +403,18 @@ impl House {
     }
 
     /// Makes someone a delegate of the account, a subtree or a mailbox, or changes what they
-    /// were given there.
+    /// were given there. Answers the grant as it is then.
     pub async fn give(
         &self,
         caller: &Caller,
         shared: &Address,
         grantee: &Address,
         terms: GrantTerms,
-    ) -> Result<GrantId, Refused> {
+    ) -> Result<GrantRow, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
             let authority = manage_grants(tx, &caller, &shared)?;
-            give(tx, &authority, &grantee, &terms)
+            authority.given(give(tx, &authority, &grantee, &terms)?)
         })
         .await
     }
@@ -438,16 +441,21 @@ impl House {
         let caller = caller.clone();
         self.ask(move |tx| {
             // Whose account it is before anything else, so that who asks in vain learns nothing.
-            let (account, authority) = match &query.account {
-                Some(address) => {
+            let (account, authority) = match (&query.account, query.number) {
+                (Some(_), Some(_)) => {
+                    return Err(Rule::Unusable("Name the account by its address or its number, not both".into()).into());
+                }
+                (Some(address), None) => {
                     let (account, authority) = duty_at::<ReadAudit>(tx, &caller, address, "account")?;
                     (Some(account), authority)
                 }
-                None => (None, tx.authority::<ReadAudit>(&caller)?),
+                (None, number) => (number, tx.authority::<ReadAudit>(&caller)?),
             };
             // Who sees one account learns of nobody else: someone unknown did nothing in it.
             let actor = match &query.actor {
-                Some(address) if account.is_some() => Some(tx.account_at(address)?.unwrap_or_else(Tx::no_account)),
+                Some(address) if query.account.is_some() => {
+                    Some(tx.account_at(address)?.unwrap_or_else(Tx::no_account))
+                }
                 Some(address) => Some(account_of(tx, address, "person")?),
                 None => None,
             };

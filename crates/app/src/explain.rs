@@ -3,11 +3,19 @@
 //! Whoever reads the trail of an account, or of the organisation, may ask about anybody there:
 //! they are who answers for it. Everyone may ask about themselves, of what they can see. To all
 //! others the account is absent or the trail somebody else's, as if they had asked for it.
+//!
+//! Who answers for one account and does not see the organisation hears of those whom the account
+//! concerns, as its report names them. Every other address is to them one that holds nothing
+//! there, be it somebody's, a mailbox's, a group's or nobody's (law 4).
 
+use crate::admin::allowed;
 use crate::{House, Refused};
 use postern_access::{Actor, Denied, Job, Question};
-use postern_store::{AccessReport, Answer, Asked, Caller, GateError, Principal, ReadAccount, ReadAudit, Rule, Tx};
-use postern_types::{Address, MailboxName, PersonId, Timestamp};
+use postern_store::{
+    AccessReport, Answer, Asked, Authority, Caller, GateError, Principal, ReadAccount, ReadAudit, ReadOrganisation,
+    Rule, Tx,
+};
+use postern_types::{AccountId, Address, MailboxName, PersonId, Timestamp};
 
 /// Who would act.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,9 +115,13 @@ impl House {
     }
 }
 
-/// A refusal about what is not there, as about what is hidden.
+/// A refusal about what is not there, as about what is hidden. A sign-in that has ended is told
+/// so whatever was asked for.
 fn hidden(error: GateError) -> GateError {
-    if matches!(error, GateError::Store(_)) { error } else { Denied::Hidden.into() }
+    match error {
+        GateError::Denied(_) | GateError::Rule(_) => Denied::Hidden.into(),
+        GateError::Ended | GateError::Store(_) => error,
+    }
 }
 
 fn explained(tx: &Tx<'_>, caller: &Caller, query: &WhyQuery) -> Result<Answer, GateError> {
@@ -126,16 +138,21 @@ fn explained(tx: &Tx<'_>, caller: &Caller, query: &WhyQuery) -> Result<Answer, G
             let target = query.target.account.as_ref().map(Address::to_string).unwrap_or_default();
             Err(Rule::Unusable(format!("There is no account {target}")).into())
         }
-        Ok(authority) => authority.explain(&query.asked(tx, caller)?),
-        Err(GateError::Denied(_)) if is_absent => Err(Denied::Hidden.into()),
-        Err(GateError::Denied(denied)) => match account {
-            Some(account) if query.is_about(tx, caller)? => {
-                tx.authority_on::<ReadAccount>(caller, account)?.explain_own(&query.asked(tx, caller)?)
-            }
-            _ => Err(denied.into()),
-        },
+        Ok(authority) => authority.explain(&query.asked(query.actor(tx, &authority, caller)?)),
+        Err(GateError::Denied(denied)) => {
+            let answer = match account {
+                Some(account) if query.is_about(tx, caller)? => own(tx, caller, query, account),
+                _ => Err(denied.into()),
+            };
+            if is_absent { answer.map_err(hidden) } else { answer }
+        }
         Err(error) => Err(error),
     }
+}
+
+/// The answer to somebody who asks about themselves.
+fn own(tx: &Tx<'_>, caller: &Caller, query: &WhyQuery, account: AccountId) -> Result<Answer, GateError> {
+    tx.authority_on::<ReadAccount>(caller, account)?.explain_own(&query.asked(caller.actor().clone()))
 }
 
 impl WhyQuery {
@@ -148,26 +165,53 @@ impl WhyQuery {
         })
     }
 
-    /// The question with its actor found.
-    fn asked(&self, tx: &Tx<'_>, caller: &Caller) -> Result<Asked<'_>, GateError> {
-        let (actor, label) = match &self.actor {
-            Someone::Person(address) => (Actor::Person(person_of(tx, address)?), address.to_string()),
-            Someone::Operator => {
-                let uid = if let Actor::Operator { uid } = caller.actor() { *uid } else { 0 };
-                (Actor::Operator { uid }, "the operator".to_owned())
-            }
-            Someone::Job(job) => (Actor::Job(*job), format!("the {} job", job.name())),
+    /// Whom somebody who answers for the target asks about.
+    fn actor(&self, tx: &Tx<'_>, authority: &Authority<'_, ReadAudit>, caller: &Caller) -> Result<Actor, GateError> {
+        Ok(match (&self.actor, caller.actor()) {
+            (Someone::Person(address), _) => Actor::Person(person_of(tx, authority, caller, address)?),
+            (Someone::Operator, Actor::Operator { uid }) => Actor::Operator { uid: *uid },
+            (Someone::Operator, _) => Actor::Operator { uid: 0 },
+            (Someone::Job(job), _) => Actor::Job(*job),
+        })
+    }
+
+    /// The question about this actor.
+    fn asked(&self, actor: Actor) -> Asked<'_> {
+        let label = match &self.actor {
+            Someone::Person(address) => address.to_string(),
+            Someone::Operator => "the operator".to_owned(),
+            Someone::Job(job) => format!("the {} job", job.name()),
         };
         let mailbox = self.target.mailbox.clone();
-        Ok(Asked { actor, label, question: self.question, mailbox, at: self.at, date: &self.date })
+        Asked { actor, label, question: self.question, mailbox, at: self.at, date: &self.date }
     }
 }
 
-/// The person with this address. Asked with a proof in hand, so the text may say what it is.
-fn person_of(tx: &Tx<'_>, address: &Address) -> Result<PersonId, GateError> {
+/// The person with this address. What else has it is told to those who see the organisation, and
+/// of the account's own address and its grantees to all who may ask. For whoever else holds
+/// nothing there stands the person of no account, by the same statements.
+fn person_of(
+    tx: &Tx<'_>,
+    authority: &Authority<'_, ReadAudit>,
+    caller: &Caller,
+    address: &Address,
+) -> Result<PersonId, GateError> {
+    let principal = tx.principal_at(address)?;
+    let account = match principal {
+        Some(Principal::Account(account)) => account,
+        _ => Tx::no_account(),
+    };
+    let is_person = tx.is_person(account)?;
+    let is_concerned = match principal {
+        Some(Principal::Group(group)) => authority.concerns(group.get())?,
+        _ => authority.concerns(account.get())?,
+    };
+    if !is_concerned && allowed(tx.authority::<ReadOrganisation>(caller))?.is_none() {
+        return Ok(PersonId::of(Tx::no_account()));
+    }
     let unusable = |text: String| Err(Rule::Unusable(text).into());
-    match tx.principal_at(address)? {
-        Some(Principal::Account(account)) if tx.is_person(account)? => Ok(PersonId::of(account)),
+    match principal {
+        Some(Principal::Account(account)) if is_person => Ok(PersonId::of(account)),
         Some(Principal::Account(_)) => unusable(format!("{address} is a shared mailbox; ask about a person, who acts")),
         Some(Principal::Group(_)) => unusable(format!("{address} is a group; ask about one of its members")),
         None => unusable(format!("There is no person {address}")),

@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
 use postern_app::{AuditQuery, AuditRow};
-use postern_types::Address;
+use postern_types::{AccountId, Address};
 
 /// Events of a page, where the query does not say.
 const PAGE: usize = 50;
@@ -35,6 +35,18 @@ fn event_number(text: &str) -> Result<i64, &'static str> {
     number.filter(|number| *number >= 1).ok_or("an event looks like evt_42")
 }
 
+/// An account by its address, or by its number as in `acc_42`, which it keeps when its address
+/// has gone to another.
+fn account(text: &str) -> Result<(Option<Address>, Option<AccountId>), String> {
+    match text.strip_prefix("acc_") {
+        Some(number) if !text.contains('@') => {
+            let number = number.parse().ok().and_then(|number| AccountId::new(number).ok());
+            number.map(|number| (None, Some(number))).ok_or_else(|| "an account's number looks like acc_42".to_owned())
+        }
+        _ => Address::parse(text).map(|address| (Some(address), None)).map_err(|error| error.to_string()),
+    }
+}
+
 fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
     match limit {
         None => Ok(PAGE),
@@ -48,8 +60,13 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
     let limit = page_size(asked.limit)?;
     let address =
         |name, text: &Option<String>| text.as_deref().map(|text| field(name, text, Address::parse)).transpose();
+    let (account, number) = match asked.account.as_deref() {
+        Some(text) => field("account", text, account)?,
+        None => (None, None),
+    };
     let query = AuditQuery {
-        account: address("account", &asked.account)?,
+        account,
+        number,
         actor: address("actor", &asked.actor)?,
         since: asked.since.as_deref().map(|since| field("since", since, parse_date)).transpose()?,
         before: asked.before.as_deref().map(|before| field("before", before, event_number)).transpose()?,
@@ -72,6 +89,16 @@ mod tests {
         assert_eq!(event_number("evt_42"), Ok(42));
         assert_eq!(event_number("42"), Ok(42));
         assert!(event_number("evt_0").is_err() && event_number("grt_1").is_err());
+    }
+
+    #[test]
+    fn an_account_is_named_by_address_or_number() {
+        let number = AccountId::new(42).unwrap();
+        assert_eq!(account("acc_42"), Ok((None, Some(number))));
+        assert_eq!(account("acc_42@example.org"), Ok((Some(Address::parse("acc_42@example.org").unwrap()), None)));
+        for text in ["acc_", "acc_0", "acc_-1", "acc_x", "42", ""] {
+            assert!(account(text).is_err(), "{text}");
+        }
     }
 
     #[test]

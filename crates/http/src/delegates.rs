@@ -69,11 +69,7 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
     let terms = terms(&ask.document()?)?;
-    let caller = ask.caller()?;
-    let id = ask.house.give(caller, &shared, &grantee, terms).await?;
-    let grants = ask.house.grants(caller, &shared).await?;
-    let given = grants.into_iter().find(|row| row.id == id).ok_or_else(Problem::absent)?;
-    Reply::ok(&shown(given))
+    Reply::ok(&shown(ask.house.give(ask.caller()?, &shared, &grantee, terms).await?))
 }
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {

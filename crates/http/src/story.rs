@@ -63,16 +63,28 @@ fn deed(event: &AuditEvent) -> String {
         "shared.set" => format!("changed settings of {account}: {detail}"),
         "shared.removed" => format!("removed the shared mailbox {subject}"),
         "shared.restored" => format!("brought the shared mailbox {subject} back"),
-        "shared.deleted" => format!("deleted the shared mailbox {subject} for good, 30 days after it was removed"),
+        "shared.deleted" => {
+            let trail = if detail.is_empty() { String::new() } else { format!("; its trail is that of {detail}") };
+            format!("deleted the shared mailbox {subject} for good, 30 days after it was removed{trail}")
+        }
         "shared.converted-to-person" => format!("made the shared mailbox {subject} a person's own: {detail}"),
         "shared.converted-from-person" => format!("made the private mailbox of {subject} shared: {detail}"),
         "grant.given" => given(event, account),
         "grant.revoked" => taken_back(event, account),
+        "grant.copied" => copied(event, account),
+        "grant.member-added" => {
+            let (member, group) = member_and_group(event);
+            format!("added {member} to the group {group}, which is a delegate of {account}")
+        }
+        "grant.member-removed" => {
+            let (member, group) = member_and_group(event);
+            format!("ended what {member} held on {account} by the group {group}")
+        }
         "token.created" if detail.ends_with(" login") => format!("was given a token by signing in ({detail})"),
         "token.created" => format!("made the token {subject} of {account} ({detail})"),
         "token.revoked" => format!("ended a token of {account}{}", told(detail)),
-        "sign-in.accepted" if event.account == event.actor => format!("signed in{}", with(detail)),
-        "sign-in.accepted" => format!("signed in to {account} alone{}", with(detail)),
+        "token.expired" => format!("wrote down that a token of {account} had ended by its time ({detail})"),
+        "sign-in.accepted" => signed_in(detail, account),
         "sign-in.failed" => format!("failed to sign in as {subject}: {detail}"),
         "mailbox.opened" if detail.is_empty() => format!("opened {place}"),
         "mailbox.opened" => format!("opened {place}, {detail}"),
@@ -103,6 +115,14 @@ fn with(mechanism: &str) -> String {
     if mechanism.is_empty() { String::new() } else { format!(" with {mechanism}") }
 }
 
+/// With the mechanism; as `LOGIN rooted`, at the top of another account than their own.
+fn signed_in(detail: &str, account: &str) -> String {
+    match detail.strip_suffix(" rooted") {
+        Some(mechanism) => format!("signed in to {account} alone{}", with(mechanism)),
+        None => format!("signed in{}", with(detail)),
+    }
+}
+
 fn told(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(": {detail}") }
 }
@@ -131,9 +151,28 @@ fn grantee_and_place(event: &AuditEvent, account: &str) -> (String, String) {
     (whom.to_owned(), place(event, account))
 }
 
-/// Letters with the role they are, send rights, and the end.
+/// Who came into or out of a group, and which.
+fn member_and_group(event: &AuditEvent) -> (&str, &str) {
+    let named = event.subject.as_deref().and_then(|named| named.split_once(" in "));
+    named.unwrap_or(("someone erased", &event.detail))
+}
+
+/// What somebody was given.
 fn given(event: &AuditEvent, account: &str) -> String {
     let (whom, place) = grantee_and_place(event, account);
+    let (what, until) = what_and_until(event);
+    format!("gave {whom} {what} on {place}{until}")
+}
+
+/// What somebody holds in a new mailbox since they hold it in the one above.
+fn copied(event: &AuditEvent, account: &str) -> String {
+    let (whom, place) = grantee_and_place(event, account);
+    let (what, until) = what_and_until(event);
+    format!("let {whom} have {what} on {place}{until}, as on the mailbox above")
+}
+
+/// Letters with the role they are, send rights, and the end.
+fn what_and_until(event: &AuditEvent) -> (String, String) {
     let (terms, until) = match event.detail.split_once(" until ") {
         Some((terms, end)) => (terms, end.parse().ok().map(|end| show_date(Timestamp(end)))),
         None => (event.detail.as_str(), None),
@@ -153,7 +192,7 @@ fn given(event: &AuditEvent, account: &str) -> String {
         [several @ .., last] => format!("{} and {last}", several.join(", ")),
     };
     let until = until.map(|end| format!(" until {}", seconds(&end))).unwrap_or_default();
-    format!("gave {whom} {what} on {place}{until}")
+    (what, until)
 }
 
 fn lettered(letters: &str) -> String {

@@ -301,7 +301,7 @@ pub static ROUTES: &[Route] = &[
         .says("The trail, newest first.")
         .at("/api/v1/audit?limit=10&actor=alice@example.org")
         .query(&[
-            ("account", "Only what happened in the account with this address."),
+            ("account", "Only what happened in the account with this address or, for those who read the trail of the organisation, of this number, as `acc_42`: it finds a deleted one, too."),
             ("actor", "Only what the person with this address did."),
             ("since", "Only from this time on (RFC 3339)."),
             ("before", "Only events older than this one: `next_before` of the page before."),

@@ -82,7 +82,60 @@ async fn why(house: &House, caller: &Caller, who: &str, verb: &str, target: &str
     house.app().explain(caller, query).await.map(|answer| answer.explanation.allowed)
 }
 
+/// What is said of somebody, with their address masked.
+async fn told(house: &House, caller: &Caller, who: &str, verb: &str) -> String {
+    let query = WhyQuery {
+        actor: Someone::parse(who).expect("somebody"),
+        question: Question::parse(verb).expect("a verb"),
+        target: Target::parse(SUPPORT).expect("a target"),
+        at: None,
+        date: |at| at.0.to_string(),
+    };
+    let answer = house.app().explain(caller, query).await;
+    answer.map_or_else(|refused| refused.to_string(), |answer| answer.explanation.to_string()).replace(who, "{who}")
+}
+
 scenario! {
+    /// An owner asks about any address at all and learns of those whom support@ concerns; the
+    /// others are alike, be they people, suspended, mailboxes, groups or nobody (law 4).
+    async fn an_owner_learns_nothing_of_strangers(house: House) {
+        support_desk(&house).await;
+        house.person("hanna@example.org").await;
+        house.app().suspend_person(house.operator(), &address("hanna@example.org"), true).await.expect("suspended");
+        house.shared("secret@example.org").await;
+        let hidden = address("hidden@example.org");
+        house.app().add_group(house.operator(), &hidden, &DisplayName::default(), &[]).await.expect("a group");
+        let alice = as_person(&house, "alice@example.org").await;
+        for verb in ["read", "expunge", "manage-grants", "send-as", "read-account"] {
+            let nobody = told(&house, &alice, "nobody@example.org", verb).await;
+            assert!(nobody.contains("{who} is no delegate of this account, nor is any group of theirs."), "{nobody}");
+            for who in ["grace", "hanna", "secret", "hidden"] {
+                assert_eq!(told(&house, &alice, &format!("{who}@example.org"), verb).await, nobody, "{who}: {verb}");
+            }
+            // Of whom it concerns she hears why.
+            let frank = told(&house, &alice, "frank@example.org", verb).await;
+            assert!(frank.contains("{who} is suspended."), "{frank}");
+            let admin = told(&house, &alice, "admin@example.org", verb).await;
+            assert!(admin.contains("administers the organisation") || verb == "send-as", "{admin}");
+            let group = told(&house, &alice, "team@example.org", verb).await;
+            assert_eq!(group, "{who} is a group; ask about one of its members");
+            let itself = told(&house, &alice, SUPPORT, verb).await;
+            assert_eq!(itself, "{who} is a shared mailbox; ask about a person, who acts");
+        }
+        // Who sees the organisation is told what each address is.
+        for admin in [&as_person(&house, "admin@example.org").await, house.operator()] {
+            for (who, text) in [
+                ("nobody", "There is no person {who}"),
+                ("secret", "{who} is a shared mailbox; ask about a person, who acts"),
+                ("hidden", "{who} is a group; ask about one of its members"),
+            ] {
+                assert_eq!(told(&house, admin, &format!("{who}@example.org"), "read").await, text);
+            }
+            let hanna = told(&house, admin, "hanna@example.org", "read").await;
+            assert!(hanna.contains("{who} is suspended."), "{hanna}");
+        }
+    }
+
     /// MYRIGHTS of everyone in every mailbox is what the report says, and so is GETACL for
     /// those who come by their own grants alone (RFC 4314 sections 3.3 and 3.5).
     async fn the_report_is_what_people_meet(house: House) {

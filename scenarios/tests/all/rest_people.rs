@@ -73,6 +73,54 @@ scenario! {
         assert_eq!((refused.status, refused.detail().as_str()), (403, text));
     }
 
+    /// What was done is answered as done, also where it took from them the right to look.
+    async fn an_owner_who_steps_down_is_told_so(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let given = oona.ask("PUT", &delegate("oona"), Some(r#"{"rights":"lr"}"#)).await;
+        assert_eq!((given.status, given.document()["rights"].as_str()), (200, Some("lr")), "{}", given.text);
+        assert_eq!((given.document()["grantee"].as_str(), given.document()["reach"].as_str()), (Some("oona@example.org"), Some("account")));
+        let refused = oona.ask("PUT", &delegate("sam"), Some(r#"{"rights":"lr"}"#)).await;
+        assert_eq!(refused.status, 403, "she has stepped down: {}", refused.text);
+    }
+
+    /// The trail of a deleted mailbox can be asked for by the number that its end tells, by those
+    /// who read the trail of the organisation; whoever has its address now has another trail.
+    async fn a_deleted_mailbox_keeps_a_trail_that_is_found(house: House) {
+        staffed(&house).await;
+        let support = Address::parse("support@example.org").expect("an address");
+        house.app().remove_shared(house.operator(), &support).await.expect("removed");
+        house.pass_days(30);
+        assert_eq!(house.app().expire().await.expect("the job runs"), 1);
+        house.shared("support@example.org").await;
+        house.grant("support@example.org", "oona@example.org", "lrswipkxtea").await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let all = admin.get("/api/v1/audit?limit=500").await.document();
+        let events = all["events"].as_array().expect("events");
+        let deleted = events.iter().find(|event| event["action"] == "shared.deleted").expect("its end");
+        let number = deleted["detail"].as_str().expect("a number").to_owned();
+        assert!(number.starts_with("acc_"), "{number}");
+
+        let old = admin.get(&format!("/api/v1/audit?account={number}")).await;
+        assert_eq!(old.status, 200, "{}", old.text);
+        let old = old.document();
+        let actions: Vec<&str> = old["events"].as_array().expect("events").iter().filter_map(|event| event["action"].as_str()).collect();
+        assert_eq!(actions, ["shared.deleted", "shared.removed", "grant.given", "grant.given", "shared.added"]);
+        let new = admin.get("/api/v1/audit?account=support@example.org").await.document();
+        assert_eq!(new["events"].as_array().map(Vec::len), Some(2), "made and given: {new}");
+        // The owner of the new one has no part in the old, whatever number they try (law 4).
+        let mut oona = house.rest_as("oona@example.org").await;
+        let mut heard = Vec::new();
+        for number in [number.as_str(), "acc_1", "acc_99999"] {
+            let refused = oona.get(&format!("/api/v1/audit?account={number}")).await;
+            heard.push((refused.status, refused.detail()));
+        }
+        assert_eq!(heard[0].0, 403, "{heard:?}");
+        assert!(heard.iter().all(|one| *one == heard[0]), "{heard:?}");
+        let wrong = admin.get("/api/v1/audit?account=acc_x").await;
+        assert_eq!(wrong.status, 422, "{}", wrong.text);
+    }
+
     /// A delegate without `a` is told whom to ask; to someone without a part in it the mailbox
     /// is not there (law 4).
     async fn a_delegate_is_helped_and_a_stranger_learns_nothing(house: House) {

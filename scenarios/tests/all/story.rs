@@ -1,10 +1,10 @@
 //! The trail of an account, read by somebody new to it.
 
 use crate::people::address;
-use postern_app::{GrantReach, GrantTerms};
+use postern_app::{GrantReach, GrantTerms, SharedChange};
 use postern_http::{call, line, model::AuditPage};
 use postern_testkit::{House, PASSWORD, scenario};
-use postern_types::{DisplayName, MailboxName, Rights, SendRights, Timestamp};
+use postern_types::{DisplayName, MailboxName, Rights, Secret, SendRights, Timestamp};
 
 const SUPPORT: &str = "Shared/support@example.org";
 const LETTER: &str = "From: Customer <customer@example.net>\r\nSubject: Help\r\n\r\nPlease.\r\n";
@@ -123,5 +123,77 @@ scenario! {
             ]
         );
         assert_eq!(told(&house, "actor=bob@example.org").await[0], "bob@example.org signed in with LOGIN (imap from 127.0.0.1)");
+    }
+
+    /// Who reads the trail of support@ alone sees each reader come and go, also by a group, with
+    /// a mailbox and by a conversion.
+    async fn rights_by_groups_and_mailboxes_are_told(house: House) {
+        for person in ["alice@example.org", "bob@example.org", "carol@example.org", "dora@example.org"] {
+            house.person(person).await;
+        }
+        house.shared("support@example.org").await;
+        house.shared("billing@example.org").await;
+        let (app, operator, team) = (house.app(), house.operator(), address("team@example.org"));
+        app.add_group(operator, &team, &DisplayName::default(), &[address("carol@example.org")]).await.expect("a group");
+        give(&house, "alice@example.org", GrantReach::Account, "lrswipkxtea", None).await;
+        give(&house, "team@example.org", GrantReach::Account, "lr", None).await;
+        let start = told(&house, "account=support@example.org").await.len();
+
+        app.add_member(operator, &team, &address("bob@example.org")).await.expect("a member");
+        app.add_member(operator, &team, &address("dora@example.org")).await.expect("a member");
+        app.add_member(operator, &team, &address("billing@example.org")).await.expect("a member for its mail");
+        app.remove_member(operator, &team, &address("bob@example.org")).await.expect("a member");
+        app.convert_from_person(operator, &address("dora@example.org"), &[]).await.expect("converted");
+        app.remove_group(operator, &team).await.expect("removed");
+        let mut alice = house.imap_as("alice@example.org").await;
+        for command in [
+            format!("CREATE {SUPPORT}/Clients"),
+            format!("SETACL {SUPPORT}/Clients carol@example.org lrs"),
+            format!("CREATE {SUPPORT}/Clients/Acme"),
+            format!("DELETE {SUPPORT}/Clients/Acme"),
+        ] {
+            alice.ok(&command, "").await;
+        }
+        give(&house, "carol@example.org", GrantReach::Subtree(MailboxName::parse("Clients").expect("a name")), "lr", None).await;
+        alice.ok(&format!("DELETE {SUPPORT}/Clients"), "").await;
+
+        let by_operator = "operator(0)";
+        let by_alice = "alice@example.org";
+        let expected = [
+            (by_operator, "added bob@example.org to the group team@example.org, which is a delegate of support@example.org"),
+            (by_operator, "added dora@example.org to the group team@example.org, which is a delegate of support@example.org"),
+            (by_operator, "ended what bob@example.org held on support@example.org by the group team@example.org"),
+            (by_operator, "ended what dora@example.org held on support@example.org by the group team@example.org"),
+            (by_operator, "took back what team@example.org held on support@example.org"),
+            (by_alice, "created Clients in support@example.org"),
+            (by_alice, "gave carol@example.org the letters lrs on a deleted mailbox of support@example.org"),
+            (by_alice, "created Clients/Acme in support@example.org"),
+            (by_alice, "let carol@example.org have the letters lrs on a deleted mailbox of support@example.org, as on the mailbox above"),
+            (by_alice, "took back what carol@example.org held on a deleted mailbox of support@example.org"),
+            (by_alice, "deleted Clients/Acme of support@example.org with its messages"),
+            (by_operator, "gave carol@example.org the rights of a reader (lr) on Clients and below of support@example.org"),
+            (by_alice, "took back what carol@example.org held on a deleted mailbox of support@example.org"),
+            (by_alice, "took back what carol@example.org held on Clients and below of support@example.org"),
+            (by_alice, "deleted Clients of support@example.org with its messages"),
+        ];
+        let expected = expected.map(|(who, deed)| {
+            let way = if who == by_operator { "socket" } else { "imap from 127.0.0.1" };
+            format!("{who} {deed} ({way})")
+        });
+        assert_eq!(told(&house, "account=support@example.org").await[start..], expected);
+    }
+
+    /// Who signs in by another address of their own is at home, and not in another's mailbox.
+    async fn an_alias_of_ones_own_is_no_root(house: House) {
+        house.shared("dora@example.org").await;
+        let aliases = vec![address("d.ora@example.org")];
+        let change = SharedChange { add_aliases: aliases, ..SharedChange::default() };
+        house.app().set_shared(house.operator(), &address("dora@example.org"), change).await.expect("it is set");
+        house.app().convert_to_person(house.operator(), &address("dora@example.org")).await.expect("a person");
+        let password = Secret::new(PASSWORD);
+        house.app().set_password(house.operator(), &address("dora@example.org"), password).await.expect("a password");
+        house.imap_as("d.ora@example.org").await.ok("LOGOUT", "").await;
+        let trail = told(&house, "account=dora@example.org").await;
+        assert_eq!(trail.last().map(String::as_str), Some("d.ora@example.org signed in with LOGIN (imap from 127.0.0.1)"), "{trail:?}");
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::house::*;
 use postern_access::{
-    AccountState, Actor, Denied, DutyFacts, GrantFact, Job, MailboxFacts, Operation, Reach, Reason, account_verdict,
-    mailbox_verdict,
+    AccountState, Actor, Denied, Duty, DutyFacts, GrantFact, Job, MailboxFacts, Operation, PlainNames, Reach, Reason,
+    Scope, account_verdict, explain_duty, mailbox_verdict,
 };
 use postern_types::{Letter, Rights, SendRights, SpecialUse};
 
@@ -209,4 +209,17 @@ fn a_grant_on_a_part_gives_nothing_on_the_whole() {
     let facts = duty_facts(support(), Some(person(alice())), &grants);
     assert_eq!(account_verdict(&actor, &facts).rights, letters("lrk"));
     assert_eq!(account_verdict(&actor, &DutyFacts { account: None, ..facts }).rights, Rights::NONE);
+}
+
+/// Who is nobody, and a stranger, are told in the same words.
+#[test]
+fn nobody_holds_nothing_as_a_stranger_does() {
+    let stranger = DutyFacts { account: Some(support()), person: Some(person(alice())), grants: &[], now: NOW };
+    let nobody = DutyFacts { person: None, ..stranger.clone() };
+    let actor = Actor::Person(alice());
+    assert_eq!(account_verdict(&actor, &nobody), account_verdict(&actor, &stranger));
+    for duty in Duty::ALL.into_iter().filter(|duty| duty.scope() != Scope::Organisation) {
+        let [one, other] = [&nobody, &stranger].map(|facts| explain_duty(&actor, duty, facts, &PlainNames));
+        assert_eq!(one, other, "{duty:?}");
+    }
 }

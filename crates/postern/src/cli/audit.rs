@@ -29,9 +29,10 @@ pub enum Verb {
 /// Which events.
 #[derive(Debug, Clone, Args)]
 pub struct List {
-    /// Only what happened in the account with this address
-    #[arg(long, value_name = "EMAIL", value_parser = Address::parse)]
-    account: Option<Address>,
+    /// Only what happened in the account with this address, or of this number (acc_42): that of a
+    /// deleted one is in the line that deletes it
+    #[arg(long, value_name = "EMAIL", value_parser = account)]
+    account: Option<String>,
     /// Only what this person did
     #[arg(long, value_name = "EMAIL", value_parser = Address::parse)]
     actor: Option<Address>,
@@ -73,11 +74,20 @@ impl List {
                 target.push_str(&format!("&{name}={}", segment(&value)));
             }
         };
-        add("account", self.account.as_ref().map(Address::to_string));
+        add("account", self.account.clone());
         add("actor", self.actor.as_ref().map(Address::to_string));
         add("since", self.since.map(|since| since.before(clock::now())));
         add("before", self.before.clone());
         target
+    }
+}
+
+/// An address, or a number such as `acc_42`; as the server takes it.
+fn account(text: &str) -> Result<String, String> {
+    let is_number = |number: &str| number.parse::<i64>().is_ok_and(|number| number > 0);
+    match text.strip_prefix("acc_") {
+        Some(number) if is_number(number) => Ok(text.to_owned()),
+        _ => Address::parse(text).map(|address| address.to_string()).map_err(|error| error.to_string()),
     }
 }
 

@@ -15,7 +15,7 @@ use super::tree::raise_epoch;
 use crate::StoreError;
 use crate::statements::{people as people_sql, shared as sql};
 use postern_access::Actor;
-use postern_types::{AccountId, Address, PersonId};
+use postern_types::{AccountId, Address, GroupId, PersonId};
 
 /// What came of making a shared mailbox a person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,13 @@ impl Authority<'_, ManageShared> {
         let detail = format!("delegates can read what was private; {}", told(ended_credentials));
         self.note("shared.converted-from-person", Some(row.id), &detail, &row.address)?;
         grants_changed(tx, row.id)?;
-        let groups = self.groups_of(row.id)?.into_iter().map(|(_, address)| address).collect();
+        let groups = self.groups_of(row.id)?;
+        for (group, address) in &groups {
+            // It stays in the group for its mail, and what the person held by it has ended.
+            let group = GroupId::new(*group).map_err(StoreError::from)?;
+            self.note_member("grant.member-removed", group, address, row.id)?;
+        }
+        let groups = groups.into_iter().map(|(_, address)| address).collect();
         Ok(ConvertedFromPerson { ended_credentials, ended_grants, groups })
     }
 

@@ -49,7 +49,8 @@ impl Authority<'_, Expire> {
         if tx.one(&sql::HAS_ADDRESS, &[key], |_| Ok(()))?.is_some() {
             tx.execute(&sql::LET_ADDRESSES_GO, &[key])?;
             tx.execute(&sql::CALL, &[key, (&format!("deleted {account}")).into()])?;
-            self.note("shared.deleted", Some(account), "", &address)?;
+            // Its address finds it no more; by this number its trail can still be asked for.
+            self.note("shared.deleted", Some(account), &format!("acc_{account}"), &address)?;
             return Ok(false);
         }
         let (first, last) = MailboxId::range_of(account);

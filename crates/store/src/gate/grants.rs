@@ -98,6 +98,13 @@ impl Authority<'_, ManageGrants> {
         grants_changed(tx, account)?;
         Ok(id)
     }
+
+    /// A grant that was just given. Whoever gave it is told of it, also where it took from them
+    /// the right to ask.
+    pub fn given(&self, id: GrantId) -> Result<GrantRow, GateError> {
+        let given = grant_rows(self.tx(), self.of()?)?.into_iter().find(|row| row.id == id);
+        Ok(given.ok_or_else(|| StoreError::Damaged(format!("grant {id} was given and is not there")))?)
+    }
 }
 
 impl Authority<'_, ReadGrants> {

@@ -1,6 +1,6 @@
 //! Groups: flat sets of people, and of shared accounts that receive their mail only.
 
-use super::authority::{Authority, ManageGroups, ReadOrganisation};
+use super::authority::{Authority, DutyClass, ManageGroups, ReadOrganisation};
 use super::error::{GateError, Rule};
 use super::tree::raise_epoch;
 use crate::statements::people as sql;
@@ -96,7 +96,14 @@ impl Authority<'_, ManageGroups> {
         }
         self.raise_person(account)?;
         let action = if is_member { "group.member-added" } else { "group.member-removed" };
-        Ok(self.note(action, Some(account), &format!("group {group}"), &self.address_of_group(group)?)?)
+        let address = self.address_of_group(group)?;
+        self.note(action, Some(account), &format!("group {group}"), &address)?;
+        // A shared account in a group has its mail and none of its rights.
+        if tx.is_person(account)? {
+            let action = if is_member { "grant.member-added" } else { "grant.member-removed" };
+            self.note_member(action, group, &address, account)?;
+        }
+        Ok(())
     }
 
     /// Deletes a group with its grants.
@@ -106,9 +113,8 @@ impl Authority<'_, ManageGroups> {
         for member in members_of(tx, group)? {
             self.raise_person(member.account)?;
         }
-        let granted =
-            tx.all(&sql::ACCOUNTS_GRANTED_TO, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))?;
-        for account in granted {
+        for account in accounts_granted_to(tx, group)? {
+            self.note("grant.revoked", Some(account), "", &address)?;
             raise_epoch(tx, account)?;
         }
         let key = [group.get().into()];
@@ -126,5 +132,27 @@ impl Authority<'_, ManageGroups> {
             .tx()
             .one(&sql::ADDRESS_OF_GRANTEE, &[group.get().into()], |row| Ok(row.opt_text(0)?.map(str::to_owned)))?;
         Ok(address.flatten().unwrap_or_default())
+    }
+}
+
+fn accounts_granted_to(tx: &Tx<'_>, group: GroupId) -> Result<Vec<AccountId>, StoreError> {
+    tx.all(&sql::ACCOUNTS_GRANTED_TO, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    /// What a person gains or loses with a group, on the trail of each account that it holds
+    /// grants in: who reads that trail alone sees each reader come and go.
+    pub(super) fn note_member(
+        &self,
+        action: &'static str,
+        group: GroupId,
+        group_address: &str,
+        member: AccountId,
+    ) -> Result<(), StoreError> {
+        let tx = self.tx();
+        let granted = accounts_granted_to(tx, group)?;
+        let member = tx.address_of(member)?.unwrap_or_default();
+        let named = format!("{member} in {group_address}");
+        granted.into_iter().try_for_each(|account| self.note(action, Some(account), &format!("group {group}"), &named))
     }
 }

@@ -227,12 +227,38 @@ impl Authority<'_, ManageDomains> {
         let pattern: String = format!("%@{domain}").replace('\\', "\\\\").replace('_', "\\_");
         let used = self.tx().one(&sql::ADDRESS_IN_DOMAIN, &[(&pattern).into()], |row| Ok(row.text(0)?.to_owned()))?;
         if let Some(address) = used {
-            return Err(Rule::Unusable(format!("{domain} is in use by {address}; remove that first")).into());
+            return Err(self.in_use_by(domain, &address)?.into());
         }
         if self.tx().execute(&sql::REMOVE_DOMAIN, &[domain.as_str().into()])? == 0 {
             return Err(Rule::Absent(format!("domain {domain}")).into());
         }
         Ok(self.note("domain.removed", None, domain.as_str(), "")?)
+    }
+}
+
+impl Authority<'_, ManageDomains> {
+    /// What to do about an address in a domain. A removed mailbox can not be removed again: it
+    /// keeps its addresses as long as it can come back.
+    fn in_use_by(&self, domain: &Domain, address: &str) -> Result<Rule, StoreError> {
+        let tx = self.tx();
+        let account = tx.one(&sql::ADDRESS, &[address.into()], |row| row.opt_int(0))?.flatten();
+        let row = tx.one(&sql::ACCOUNT_ROW, &[account.unwrap_or(0).into()], AccountRow::read)?;
+        let Some(gone) = row.and_then(|row| row.gone_at()) else {
+            return Ok(Rule::Unusable(format!("{domain} is in use by {address}; remove that first")));
+        };
+        let day = 24 * 60 * 60 * 1000;
+        let wait = match (gone.0 - tx.now().0 + day - 1) / day {
+            ..1 => "is about to be deleted; try again soon".to_owned(),
+            1 => {
+                format!("keeps its addresses for one more day, for it can come back: postern shared restore {address}")
+            }
+            days => {
+                format!(
+                    "keeps its addresses for {days} more days, for it can come back: postern shared restore {address}"
+                )
+            }
+        };
+        Ok(Rule::Unusable(format!("{domain} is in use by {address}, which is removed and {wait}")))
     }
 }
 

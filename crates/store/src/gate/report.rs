@@ -115,6 +115,19 @@ impl Authority<'_, ReadAudit> {
     }
 }
 
+impl Authority<'_, ReadAudit> {
+    /// Does the account concern whoever has this number: is it the account itself, somebody whom
+    /// its report names, or a group that it was given to? Of nobody else may who answers for the
+    /// account alone be told anything.
+    pub fn concerns(&self, principal: i64) -> Result<bool, StoreError> {
+        let Some(account) = self.account() else { return Ok(false) };
+        let key = [account.get().into()];
+        let mut concerned = self.tx().all(&sql::PERSONS_CONCERNED, &key, |row| row.int(0))?;
+        concerned.extend(grant_rows(self.tx(), account)?.iter().map(|grant| grant.grantee.get()));
+        Ok(account.get() == principal || concerned.contains(&principal))
+    }
+}
+
 fn places(tx: &Tx<'_>, account: AccountId) -> Result<Vec<Place>, StoreError> {
     let mut places = tx.all(&mailbox_sql::OF_ACCOUNT, &[account.get().into()], |row| {
         let special_use = row.opt_text(2)?.and_then(SpecialUse::parse);

@@ -103,15 +103,19 @@ impl Tx<'_> {
         if !same_password || !same_person || !now.root_holds(PersonId::of(account.id)) {
             return Ok(false);
         }
+        // A session at the top of another account says so: an address alone does not tell, for
+        // people may have several.
+        let rooted = root.filter(|root| *root != account.id);
+        let how = if rooted.is_some() { format!("{mechanism} rooted") } else { mechanism.to_owned() };
         self.execute(&sql::USED_CREDENTIAL, &[credential.get().into(), self.now().0.into()])?;
         self.record(
             caller,
             &Event {
                 class: "A",
                 action: "sign-in.accepted",
-                account: Some(root.unwrap_or(account.id)),
+                account: Some(rooted.unwrap_or(account.id)),
                 mailbox: None,
-                detail: Detail { public: mechanism, personal: "" },
+                detail: Detail { public: &how, personal: "" },
             },
         )?;
         Ok(true)

@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::class::{CreateChild, DeleteMailbox};
 use super::error::{GateError, Rule};
 use super::facts;
-use super::grants::put_grant;
+use super::grants::{note_grant, put_grant, terms};
 use super::insert::{Growth, advance, log_change};
 use crate::statements::{mailbox as sql, people as people_sql};
 use crate::{Notice, StoreError, Tx};
@@ -49,10 +49,10 @@ impl Tx<'_> {
         for one in missing.iter().rev() {
             let use_of_this = if one == name { special_use } else { None };
             let id = make_mailbox(self, account, one, use_of_this)?;
+            self.record_tree(caller, "mailbox.created", id, one.as_str())?;
             if let Some(parent) = made.or(above) {
                 copy_grants(self, caller, parent, id)?;
             }
-            self.record_tree(caller, "mailbox.created", id, one.as_str())?;
             made = Some(id);
         }
         self.notify(Notice::List(account));
@@ -128,8 +128,15 @@ fn copy_grants(tx: &Tx<'_>, caller: &Caller, parent: MailboxId, child: MailboxId
     for (grantee, fact) in facts.into_iter().filter(|(_, fact)| fact.reach == Reach::Mailbox(parent)) {
         let fact = GrantFact { reach: Reach::Mailbox(child), ..fact };
         put_grant(tx, caller, account, PrincipalId::new(grantee)?, &fact)?;
+        note_grant(tx, caller, account, "grant.copied", &fact.reach, &terms(&fact), &address_of(tx, grantee)?)?;
     }
     Ok(())
+}
+
+fn address_of(tx: &Tx<'_>, grantee: i64) -> Result<String, StoreError> {
+    let address =
+        tx.one(&people_sql::ADDRESS_OF_GRANTEE, &[grantee.into()], |row| Ok(row.opt_text(0)?.map(str::to_owned)))?;
+    Ok(address.flatten().unwrap_or_default())
 }
 
 /// Grants on a subtree follow its name, as those on a mailbox follow the mailbox: rights stay
@@ -143,13 +150,15 @@ fn rename_subtrees(tx: &Tx<'_>, account: AccountId, from: &MailboxName, to: &Mai
     Ok(())
 }
 
-/// Grants on a subtree end with the mailbox at its top, so that who makes another one of the
-/// same name does not give it to people of the past.
-fn remove_subtree_grants(tx: &Tx<'_>, account: AccountId, name: &MailboxName) -> Result<(), StoreError> {
-    for (id, subtree) in subtree_grants(tx, account)? {
-        if subtree == *name {
-            tx.execute(&people_sql::REMOVE_GRANT, &[id.into()])?;
-        }
+/// Grants on a mailbox end with it. Those on a subtree end with the mailbox at its top, so that
+/// who makes another one of the same name does not give it to people of the past.
+fn remove_grants(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId, name: &MailboxName) -> Result<(), StoreError> {
+    let account = mailbox.account();
+    let ended = [Reach::Mailbox(mailbox), Reach::Subtree(name.clone())];
+    let facts = tx.all(&people_sql::GRANT_FACTS, &[account.get().into()], facts::grant_fact)?;
+    for (grantee, fact) in facts.into_iter().filter(|(_, fact)| ended.contains(&fact.reach)) {
+        tx.execute(&people_sql::REMOVE_GRANT, &[fact.id.get().into()])?;
+        note_grant(tx, caller, account, "grant.revoked", &fact.reach, "", &address_of(tx, grantee)?)?;
     }
     Ok(())
 }
@@ -195,8 +204,7 @@ impl Access<'_, DeleteMailbox> {
         tx.execute(&sql::DELETE_PLACEMENTS, &key)?;
         tx.execute(&sql::DELETE_VANISHED, &key)?;
         tx.execute(&sql::DELETE_SEEN, &key)?;
-        tx.execute(&sql::DELETE_GRANTS, &[self.account().get().into(), self.mailbox().get().into()])?;
-        remove_subtree_grants(tx, self.account(), &name)?;
+        remove_grants(tx, self.caller(), self.mailbox(), &name)?;
         tx.execute(&sql::DELETE, &key)?;
         log_change(tx, &advance, "mailbox.deleted", self.mailbox())?;
         tx.record_tree(self.caller(), "mailbox.deleted", self.mailbox(), name.as_str())?;

@@ -64,8 +64,6 @@ statements! {
     DELETE_VANISHED = "DELETE FROM vanished WHERE mailbox_id = $1";
     /// Deletes who has seen what in mailbox `$1`.
     DELETE_SEEN = "DELETE FROM personal_seen WHERE mailbox_id = $1";
-    /// Deletes the grants that reach mailbox `$2` of account `$1` alone.
-    DELETE_GRANTS = "DELETE FROM access_grant WHERE account_id = $1 AND mailbox_id = $2";
     /// Deletes messages of account `$1` that were placed in mailbox `$2` and nowhere else.
     /// Runs before DELETE_PLACEMENTS. Index: placement_by_message.
     DELETE_ONLY_PLACED_HERE = "

@@ -41,8 +41,9 @@ statements! {
         INSERT INTO account (id, kind, address, name, state, epoch, modseq, next_number, next_change, next_uid_validity,
                              message_count, message_bytes, seen, sent_copy, show_sender, delete_protection, created_ms)
         VALUES ($1, $2, $3, $4, 'active', 1, 1, 1, 1, $5, 0, 0, 'shared', 'shared', 'hidden', 0, $6)";
-    /// Makes the person of an account.
-    ADD_PERSON = "INSERT INTO person (id, admin, suspended_ms, epoch, created_ms) VALUES ($1, $2, NULL, 1, $3)";
+    /// Makes the person of an account. Their epoch starts at the time: who is made again after a
+    /// conversion there and back never has one that the person before had.
+    ADD_PERSON = "INSERT INTO person (id, admin, suspended_ms, epoch, created_ms) VALUES ($1, $2, NULL, $3, $3)";
     /// Accounts of kind `$1`, by address.
     ACCOUNTS = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,

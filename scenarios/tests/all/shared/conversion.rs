@@ -1,9 +1,11 @@
 //! A person's mailbox becomes shared and a shared one a person's; mail stays, doors shut.
 
 use super::{INBOX, LETTER, address, at_work, trail};
+use crate::people::as_person;
 use postern_app::{AuditQuery, GrantReach, GrantTerms, Refused};
+use postern_store::{Access, GateError, Read, Tx};
 use postern_testkit::{House, ImapClient, PASSWORD, scenario};
-use postern_types::{DisplayName, Rights, Secret, SendRights};
+use postern_types::{DisplayName, MailboxName, Rights, Secret, SendRights};
 
 async fn from_person(house: &House, who: &str, members: &[&str]) -> Result<postern_app::FromPerson, Refused> {
     let members: Vec<_> = members.iter().map(|text| address(text)).collect();
@@ -124,6 +126,27 @@ scenario! {
         assert_eq!(numbers(&mut bob, "INBOX").await, before);
         assert!(!bob.ok("LSUB \"\" *", "").await.has("Shared/"));
         bob.no(&format!("SELECT {INBOX}"), "[NONEXISTENT]").await;
+    }
+
+    /// There and back: what was found about the person before, by their group, does not hold for
+    /// the one after, who is in no group. The gate is asked, for the session itself has ended.
+    async fn a_verdict_on_the_old_person_is_not_of_the_new(house: House) {
+        at_work(&house).await;
+        readers_of_billing(&house, &["bob@example.org"]).await;
+        let bob = as_person(&house, "bob@example.org").await;
+        let reads = async || {
+            let bob = bob.clone();
+            let opened = house.app().db().read(move |tx: &Tx<'_>| -> Result<(), GateError> {
+                let billing = tx.account_at(&address("billing@example.org"))?.expect("it is there");
+                let inbox = MailboxName::parse("INBOX").expect("a name");
+                tx.open_named::<Read>(&bob, billing, &inbox).map(|_: Access<'_, Read>| ())
+            });
+            opened.await.map_err(|error| error.to_string())
+        };
+        assert_eq!(reads().await, Ok(()));
+        from_person(&house, "bob@example.org", &[]).await.expect("it is converted");
+        house.app().convert_to_person(house.operator(), &address("bob@example.org")).await.expect("and back");
+        assert_eq!(reads().await, Err("No such mailbox".to_owned()));
     }
 
     /// docs/decisions/0012-conversion.md: whatever the order of a conversion, a new password and

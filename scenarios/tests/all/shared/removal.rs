@@ -142,6 +142,28 @@ scenario! {
         admin.ok("SELECT INBOX", "* 1 EXISTS").await;
     }
 
+    /// A removed mailbox keeps its addresses, and so their domain: the answer says how long.
+    async fn a_domain_of_what_was_removed_waits(house: House) {
+        let domain = postern_types::Domain::parse("example.net").expect("a domain");
+        let (app, operator, desk) = (house.app(), house.operator(), address("desk@example.net"));
+        app.add_domain(operator, &domain).await.expect("a domain");
+        app.add_shared(operator, &desk, &DisplayName::default(), &[], &[]).await.expect("a shared mailbox");
+        let refusal = async || app.remove_domain(operator, &domain).await.expect_err("in use").to_string();
+        assert_eq!(refusal().await, "example.net is in use by desk@example.net; remove that first");
+        app.remove_shared(operator, &desk).await.expect("removed");
+        for (passed, wait) in [
+            (0, "keeps its addresses for 30 more days, for it can come back"),
+            (29, "keeps its addresses for one more day, for it can come back"),
+            (1, "is about to be deleted; try again soon"),
+        ] {
+            house.pass_days(passed);
+            let text = format!("example.net is in use by desk@example.net, which is removed and {wait}");
+            assert!(refusal().await.starts_with(&text), "{}", refusal().await);
+        }
+        assert_eq!(app.expire().await.expect("the job runs"), 1);
+        app.remove_domain(operator, &domain).await.expect("nothing uses it");
+    }
+
     /// After 30 days it is deleted for good: mail, grants and addresses go, the trail stays,
     /// and a new mailbox of that address has other UIDs.
     async fn after_thirty_days_it_is_deleted(house: House) {
