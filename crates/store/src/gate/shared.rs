@@ -31,6 +31,17 @@ pub struct SharedChange {
 }
 
 impl SharedChange {
+    /// What of it is not so already.
+    fn beside(&self, row: &AccountRow) -> Self {
+        Self {
+            name: self.name.clone().filter(|name| name.as_str() != row.name),
+            seen: self.seen.filter(|seen| seen.as_str() != row.seen),
+            delete_protection: self.delete_protection.filter(|on| *on != row.delete_protection),
+            quota: self.quota.filter(|quota| *quota != row.quota),
+            ..Self::default()
+        }
+    }
+
     /// As the trail tells the settings it changes, without names.
     fn told(&self) -> String {
         let mut told = Vec::new();
@@ -105,7 +116,7 @@ impl Authority<'_, ManageShared> {
         for alias in &change.add_aliases {
             self.add_alias(row.id, alias)?;
         }
-        let told = change.told();
+        let told = change.beside(&row).told();
         if told.is_empty() {
             return Ok(());
         }
