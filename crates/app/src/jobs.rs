@@ -3,7 +3,8 @@
 use crate::wire::Shutdown;
 use crate::{House, Refused};
 use postern_access::Job;
-use postern_store::{Collect, Collected, Expire, GateError, Tx};
+use postern_store::{Caller, Collect, Collected, Expire, GateError, Tx};
+use postern_types::AccountId;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,18 +62,28 @@ impl House {
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             Ok(tx.authority::<Expire>(&caller)?.ended_accounts()?)
         });
-        let mut deleted = 0;
+        let (mut deleted, mut failed) = (0, None);
         for account in read.await? {
-            loop {
-                let caller = job.clone();
-                let piece = move |tx: &Tx<'_>| tx.authority::<Expire>(&caller)?.delete_piece(account, PIECE_ROWS);
-                if self.db.write_bulk(piece).await? {
-                    break;
+            match self.delete_account(&job, account).await {
+                Ok(()) => deleted += 1,
+                // One that can not be deleted does not keep the others; it is tried again.
+                Err(refused) => {
+                    tracing::error!(event = "account.not-deleted", %account, error = %refused);
+                    failed = Some(refused);
                 }
             }
-            deleted += 1;
         }
-        Ok(deleted)
+        failed.map_or(Ok(deleted), Err)
+    }
+
+    async fn delete_account(&self, job: &Caller, account: AccountId) -> Result<(), Refused> {
+        loop {
+            let caller = job.clone();
+            let piece = move |tx: &Tx<'_>| tx.authority::<Expire>(&caller)?.delete_piece(account, PIECE_ROWS);
+            if self.db.write_bulk(piece).await? {
+                return Ok(());
+            }
+        }
     }
 
     /// Counts every mailbox and account again, and tells what does not agree with the rows;

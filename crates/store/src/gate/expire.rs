@@ -13,7 +13,8 @@ use crate::sql::Statement;
 use crate::statements::shared as sql;
 use postern_types::{AccountId, MailboxId, Timestamp};
 
-/// What an account has by its number.
+/// What an account has by its number: little, and so last. Subscriptions are found person by
+/// person, which would be a walk for each piece of a large mailbox.
 static BY_ACCOUNT: [&Statement; 4] =
     [&sql::DELETE_GRANTS, &sql::DELETE_MEMBERSHIPS, &sql::DELETE_CREDENTIALS, &sql::DELETE_SUBSCRIPTIONS];
 
@@ -54,13 +55,13 @@ impl Authority<'_, Expire> {
             return Ok(false);
         }
         let (first, last) = MailboxId::range_of(account);
-        for statement in BY_ACCOUNT {
-            if tx.execute(statement, &[key, most])? > 0 {
+        for statement in BY_KEY {
+            if tx.execute(statement, &[first.into(), last.into(), most])? > 0 {
                 return Ok(false);
             }
         }
-        for statement in BY_KEY {
-            if tx.execute(statement, &[first.into(), last.into(), most])? > 0 {
+        for statement in BY_ACCOUNT {
+            if tx.execute(statement, &[key, most])? > 0 {
                 return Ok(false);
             }
         }
