@@ -100,7 +100,7 @@ pub struct PersonAccess {
     pub send_on_behalf: bool,
     /// Shown in their mail program without being asked for.
     pub automap: bool,
-    /// The nearest end of a grant that counts; nothing for none.
+    /// The nearest moment at which any of this changes by itself; nothing where it stays.
     pub until: Option<String>,
     /// By which grants, ended ones included.
     pub grants: Vec<ReachingGrant>,

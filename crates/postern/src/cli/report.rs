@@ -86,7 +86,10 @@ fn told(report: &AccessReport) -> String {
         report.people.iter().partition(|person| matches!(person.standing.as_str(), "own" | "delegate"));
     text.push('\n');
     let rows = working.iter().flat_map(|person| holdings(person)).collect();
-    let none = "Nobody works in it: it takes mail in, and there is no one who can read it.";
+    let none = match report.state.as_str() {
+        "active" => "Nobody works in it: it takes mail in, and there is no one who can read it.",
+        _ => "Nobody works in it, and it takes no mail.",
+    };
     text.push_str(&table(&["PERSON", "WHERE", "RIGHTS", "SEND", "SHOWN", "UNTIL"], rows, none));
     text.push_str(&ways(report));
     text.push_str(&no_longer(&others));
@@ -213,6 +216,7 @@ fn administrators(report: &AccessReport) -> String {
 fn next(report: &AccessReport, working: Option<&PersonAccess>) -> String {
     let shared = &report.shared;
     match working {
+        _ if report.state == "removed" => format!("\nNext: bring it back: postern shared restore {shared}\n"),
         Some(person) => format!(
             "\nNext: why: postern explain {} read {shared}; what they did: postern audit list --account {shared}\n",
             person.person

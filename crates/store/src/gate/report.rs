@@ -11,7 +11,7 @@ use super::why::moment;
 use crate::statements::{mailbox as mailbox_sql, people as sql};
 use crate::{StoreError, Tx};
 use postern_access::{
-    AccountFacts, AccountKind, AccountState, Actor, Duty, DutyFacts, MailboxFacts, Voice, account_verdict,
+    AccountFacts, AccountKind, AccountState, Actor, Duty, DutyFacts, MailboxFacts, Verdict, Voice, account_verdict,
     duty_verdict, is_automapped, mailbox_verdict, takes_part, voice,
 };
 use postern_types::{AccountId, GrantId, MailboxId, MailboxName, PersonId, Rights, SpecialUse, Timestamp};
@@ -62,7 +62,7 @@ pub struct PersonAccess {
     pub voice: Option<Voice>,
     /// Shown in their mail programs without being asked for.
     pub automap: bool,
-    /// The nearest end of a grant that still counts.
+    /// The nearest moment at which any of this changes by itself.
     pub until: Option<Timestamp>,
     /// Their grants, ended ones included.
     pub grants: Vec<PersonGrant>,
@@ -113,9 +113,7 @@ impl Authority<'_, ReadAudit> {
             mailboxes: places.into_iter().map(|place| place.name.to_string()).collect(),
         })
     }
-}
 
-impl Authority<'_, ReadAudit> {
     /// Does the account concern whoever has this number: is it the account itself, somebody whom
     /// its report names, or a group that it was given to? Of nobody else may who answers for the
     /// account alone be told anything.
@@ -149,12 +147,14 @@ fn person_access(
     let (actor, person) = (Actor::Person(id), facts::person_facts(tx, id)?);
     let grants = facts::grants_for(tx, account.id, id)?;
     let duty = DutyFacts { account: Some(account), person, grants: &grants, now };
-    let whole = account_verdict(&actor, &duty).rights;
+    let Verdict { rights: whole, valid_until, .. } = account_verdict(&actor, &duty);
     let in_place = |place: &Place| {
         let (mailbox, name, special_use) = (place.id, &place.name, place.special_use);
         let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now };
-        (place.name.to_string(), mailbox_verdict(&actor, &facts).rights)
+        (place.name.to_string(), mailbox_verdict(&actor, &facts))
     };
+    let in_places: Vec<(String, Verdict)> = places.iter().map(in_place).collect();
+    let until = in_places.iter().filter_map(|(_, verdict)| verdict.valid_until).chain(valid_until).min();
     let part = takes_part(&actor, &duty);
     Ok(PersonAccess {
         address: String::new(),
@@ -165,10 +165,14 @@ fn person_access(
         takes_part: part,
         manages_delegates: duty_verdict(&actor, Duty::ManageGrants, &duty).is_ok(),
         rights: whole,
-        elsewhere: places.iter().map(in_place).filter(|(_, rights)| *rights != whole).collect(),
+        elsewhere: in_places
+            .into_iter()
+            .map(|(name, one)| (name, one.rights))
+            .filter(|(_, rights)| *rights != whole)
+            .collect(),
         voice: voice(&actor, &duty),
         automap: part && is_automapped(&grants, now),
-        until: grants.iter().filter_map(|grant| grant.not_after).filter(|end| part && *end > now).min(),
+        until,
         grants: grants
             .iter()
             .map(|grant| PersonGrant { id: grant.id, by_group: grant.via.is_some(), counts: grant.is_live(now) })
