@@ -6,13 +6,12 @@ use crate::shared::manage_grants;
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
-    AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, GrantReach, GrantRow,
+    AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow,
     GroupRow, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal,
     ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Rule, SetPasswords, StoreError, Suspend, Tx,
 };
 use postern_types::{
-    AccountId, Address, AuditId, DisplayName, Domain, GrantId, GroupId, PrincipalId, Rights, Secret, SendRights,
-    Timestamp,
+    AccountId, Address, AuditId, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
 };
 
 /// What a new house starts with.
@@ -403,20 +402,16 @@ impl House {
     }
 
     /// Makes someone a delegate of the account, a subtree or a mailbox, or changes what they
-    /// were given there. Answers the grant as it is then.
+    /// were given there.
     pub async fn give(
         &self,
         caller: &Caller,
         shared: &Address,
         grantee: &Address,
         terms: GrantTerms,
-    ) -> Result<GrantRow, Refused> {
+    ) -> Result<Given, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
-        self.change(move |tx| {
-            let authority = manage_grants(tx, &caller, &shared)?;
-            authority.given(give(tx, &authority, &grantee, &terms)?)
-        })
-        .await
+        self.change(move |tx| give(tx, &manage_grants(tx, &caller, &shared)?, &grantee, &terms)).await
     }
 
     /// Takes back what someone holds in an account: the grant of one reach, or everything.
@@ -491,7 +486,7 @@ fn give(
     authority: &Authority<'_, ManageGrants>,
     grantee: &Address,
     terms: &GrantTerms,
-) -> Result<GrantId, GateError> {
+) -> Result<Given, GateError> {
     let grant = NewGrant {
         grantee: grantee_of(tx, grantee)?,
         grantee_address: grantee.to_string(),

@@ -49,6 +49,6 @@ pub use tokens::{MadeToken, Me, OwnPasswordRefused, TOKEN_DAYS, TOKEN_DAYS_MOST,
 pub use postern_access::{AccountKind, AccountState, Denied, Question, Role, TokenRole, Voice};
 pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry,
-    Expunged, FlagChange, FlagsChanged, FlagsKey, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
+    Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
     MemberRow, PersonAccess, PersonGrant, RightsChange, Rule, SharedChange, Stored, TokenRow, WhichToken,
 };

@@ -1,7 +1,7 @@
 //! Delegates of a shared mailbox: grants on all of it, a subtree or a mailbox, given and
 //! taken back.
 
-use crate::model::{Delegate, Delegates, TakeBackParameters, TakenBack, Terms};
+use crate::model::{Delegate, Delegates, GivenDelegate, TakeBackParameters, TakenBack, Terms};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
@@ -69,7 +69,12 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
     let terms = terms(&ask.document()?)?;
-    Reply::ok(&shown(ask.house.give(ask.caller()?, &shared, &grantee, terms).await?))
+    let given = ask.house.give(ask.caller()?, &shared, &grantee, terms).await?;
+    Reply::ok(&GivenDelegate {
+        delegate: shown(given.row),
+        replaced: given.replaced.map(shown),
+        narrower: given.narrower.into_iter().map(shown).collect(),
+    })
 }
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {

@@ -405,6 +405,18 @@ pub struct Delegate {
     pub created_at: String,
 }
 
+/// A grant that was given, with what whoever gave it may not expect.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct GivenDelegate {
+    /// The grant as it is now.
+    #[serde(flatten)]
+    pub delegate: Delegate,
+    /// What the same grantee held of the same reach before, and holds no more.
+    pub replaced: Option<Delegate>,
+    /// More specific grants of theirs, which decide where they reach, and not this one.
+    pub narrower: Vec<Delegate>,
+}
+
 /// All delegates of a shared mailbox.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Delegates {

@@ -5,8 +5,8 @@
 //! which each succeeds; a test plays it.
 
 use crate::model::{
-    AccessReport, AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegate, Delegates, DomainWithRecords, Domains,
-    Explained, FromPerson, GroupWithMembers, Groups, Health, LoggedIn, LoggedOut, Login, Made, Me, Membership,
+    AccessReport, AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegates, DomainWithRecords, Domains, Explained,
+    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, LoggedIn, LoggedOut, Login, Made, Me, Membership,
     NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person, Persons,
     ProblemKind, Removed, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension, TakenBack,
     Terms, TokenMade, Tokens,
@@ -238,7 +238,7 @@ pub static ROUTES: &[Route] = &[
         )
         .at("/api/v1/shared/support@example.org/delegates/alice@example.org")
         .takes::<Terms>(r#"{"role":"editor","send_as":true,"until":"2046-11-22T21:00:00Z"}"#)
-        .gives::<Delegate>(200)
+        .gives::<GivenDelegate>(200)
         .refuses(&[RightNotHeld])
         .absent("There is no shared mailbox {address}, or no person or group {grantee}"),
     route(

@@ -123,6 +123,11 @@ impl House {
         self.clock.pass_ms(days * 24 * 60 * 60 * 1000);
     }
 
+    /// Lets minutes pass, as [`House::pass_days`].
+    pub fn pass_minutes(&self, minutes: i64) {
+        self.clock.pass_ms(minutes * 60 * 1000);
+    }
+
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the server runs until the test ends")
     }

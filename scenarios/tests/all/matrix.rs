@@ -28,7 +28,7 @@ mod rows;
 
 use crate::people::{address, as_person};
 use cells::{Cell, Word, tables};
-use postern_app::Caller;
+use postern_app::{Caller, GrantTerms};
 use postern_testkit::power::Random;
 use postern_testkit::{House, ImapClient, scenario};
 use rows::{Place, Row, Who};
@@ -118,9 +118,15 @@ impl Scene {
             // Nothing to take back is well, too.
             let _ = self.house.app().take_back(self.house.operator(), &address(account), &grantee, None).await;
         }
+        let has_ended = row.label == rows::ENDED;
         for (grantee, terms) in &row.grants {
-            let given = self.house.app().give(&giver, &address(account), &address(grantee), terms.clone()).await;
+            let soon = has_ended.then(|| self.house.app().now().plus_ms(10 * 60 * 1000));
+            let terms = GrantTerms { not_after: soon, ..terms.clone() };
+            let given = self.house.app().give(&giver, &address(account), &address(grantee), terms).await;
             given.unwrap_or_else(|error| panic!("{}: {error}", row.label));
+        }
+        if has_ended {
+            self.house.pass_minutes(11);
         }
     }
 

@@ -50,7 +50,9 @@ async fn support_desk(house: &House) {
     give(house, "carol@example.org", GrantReach::Subtree(name("Clients")), "lrkx", None).await;
     give(house, "carol@example.org", GrantReach::Mailbox(name("Clients/Acme")), "", None).await;
     give(house, "dave@example.org", GrantReach::Mailbox(name("INBOX")), "lra", None).await;
-    give(house, "eve@example.org", GrantReach::Account, "lrswipkxtea", Some(LONG_AGO)).await;
+    let soon = house.app().now().plus_ms(10 * 60 * 1000);
+    give(house, "eve@example.org", GrantReach::Account, "lrswipkxtea", Some(soon)).await;
+    house.pass_minutes(11);
     give(house, "frank@example.org", GrantReach::Account, "lrswip", None).await;
     house.app().suspend_person(house.operator(), &address("frank@example.org"), true).await.expect("suspended");
 }
@@ -199,6 +201,7 @@ scenario! {
         let bob = of(&report, "bob@example.org");
         assert_eq!((bob.grants.len(), bob.grants.iter().filter(|grant| grant.by_group).count()), (3, 1));
         assert_eq!(bob.until, Some(FAR_AHEAD), "what comes by the group ends");
+        assert_eq!((of(&report, "alice@example.org").until, eve.until), (None, None), "nothing more changes");
         assert_eq!(bob.voice, Some(postern_app::Voice::OnBehalf));
         // Across a person and their groups letters add up: his own grant narrows his own alone.
         assert_eq!(bob.elsewhere, [("Archive".to_owned(), Rights::parse("lrswip").expect("letters"))]);

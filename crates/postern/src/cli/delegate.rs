@@ -9,7 +9,7 @@ use super::shared;
 use super::transport::{Client, segment};
 use clap::{Args, Subcommand};
 use postern_access::Role;
-use postern_http::model::{Delegate, Delegates, TakenBack, Terms};
+use postern_http::model::{Delegate, Delegates, GivenDelegate, TakenBack, Terms};
 use postern_types::{Address, MailboxName, Rights};
 
 /// What to do with delegates.
@@ -126,26 +126,48 @@ impl Give {
 
 async fn add(give: Give, client: &mut Client) -> Result<Said, Failure> {
     let terms = give.terms();
-    let mut given = Delegates { delegates: Vec::new() };
+    let mut given: Vec<GivenDelegate> = Vec::new();
     for grantee in &give.grantees {
         match client.send("PUT", &path(&give.shared, grantee), &terms).await {
-            Ok(delegate) => given.delegates.push(delegate),
+            Ok(one) => given.push(one),
             Err(failure) => {
                 let failure: Failure = failure;
-                let done: Vec<String> = given.delegates.iter().map(|delegate| delegate.grantee.clone()).collect();
+                let done: Vec<String> = given.iter().map(|one| one.delegate.grantee.clone()).collect();
                 return Err(failure.if_absent(WHO).after(&done));
             }
         }
     }
-    let lines: Vec<String> = given.delegates.iter().map(|delegate| sentence(&give.shared, delegate)).collect();
+    let lines: Vec<String> = given.iter().map(|one| told(&give.shared, one)).collect();
     let next = match give.no_automap {
         true => format!("they subscribe to Shared/{} in their mail program", give.shared),
         false => format!("they find it under Shared/{} in their mail program", give.shared),
     };
     Ok(Said::new(
         format!("{}Next: {next}; what was given: postern delegate list {}\n", lines.concat(), give.shared),
-        &given,
+        &serde_json::json!({ "delegates": given }),
     ))
+}
+
+/// What somebody holds now, what that took the place of, and where it does not count.
+fn told(shared: &Address, given: &GivenDelegate) -> String {
+    let GivenDelegate { delegate, replaced, narrower } = given;
+    let mut text = sentence(shared, delegate);
+    if let Some(before) =
+        replaced.as_ref().filter(|before| held(before) != held(delegate) || before.until != delegate.until)
+    {
+        let until = before.until.as_deref().map(|until| format!(", until {}", seconds(until))).unwrap_or_default();
+        text.push_str(&format!("That takes the place of what they held there: {}{until}.\n", held(before)));
+    }
+    for one in narrower {
+        let (place, grantee) = (place(one).unwrap_or_default(), &one.grantee);
+        let (kind, name) = (&one.reach, one.mailbox.as_deref().unwrap_or_default());
+        text.push_str(&format!(
+            "In {place} a grant of its own decides: {}. To end that one: postern delegate remove {shared} {grantee} \
+             --{kind} {name}\n",
+            held(one)
+        ));
+    }
+    text
 }
 
 fn sentence(shared: &Address, delegate: &Delegate) -> String {

@@ -73,12 +73,29 @@ pub struct NewGrant {
     pub not_after: Option<Timestamp>,
 }
 
+/// A grant that was given, with what whoever gave it may not expect.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The grant as it is now.
+    pub row: GrantRow,
+    /// The one of the same reach that it took the place of.
+    pub replaced: Option<GrantRow>,
+    /// More specific ones of the same grantee, which decide where they reach.
+    pub narrower: Vec<GrantRow>,
+}
+
 impl Authority<'_, ManageGrants> {
     /// Gives a grant, or changes the one of the same reach. Nobody gives what they do not
-    /// hold (docs/decisions/0004-no-escalation.md).
-    pub fn give(&self, grant: &NewGrant) -> Result<GrantId, GateError> {
+    /// hold (docs/decisions/0004-no-escalation.md). Whoever gave it is told of it, also where it
+    /// took from them the right to ask.
+    pub fn give(&self, grant: &NewGrant) -> Result<Given, GateError> {
         let (tx, account) = (self.tx(), self.of()?);
+        if grant.not_after.is_some_and(|end| end <= tx.now()) {
+            let text = "That end has passed, so nothing would be given; to end what they hold, take it back";
+            return Err(Rule::Unusable(text.into()).into());
+        }
         let reach = self.find(&grant.reach)?;
+        let held = self.rows_of(grant.grantee)?;
         let before = grants_of(tx, account, grant.grantee)?;
         let unnumbered = GrantId::new(i64::MAX).map_err(StoreError::from)?;
         let fact = GrantFact {
@@ -96,14 +113,28 @@ impl Authority<'_, ManageGrants> {
         let id = put_grant(tx, self.caller(), account, grant.grantee, &fact)?;
         self.note_grant("grant.given", &fact.reach, &terms(&fact), &grant.grantee_address)?;
         grants_changed(tx, account)?;
-        Ok(id)
+        let row = self.rows_of(grant.grantee)?.into_iter().find(|row| row.id == id);
+        let row = row.ok_or_else(|| StoreError::Damaged(format!("grant {id} was given and is not there")))?;
+        let narrower = held.iter().filter(|other| other.id != id && row.covers(other)).cloned().collect();
+        Ok(Given { replaced: held.into_iter().find(|other| other.id == id), narrower, row })
     }
 
-    /// A grant that was just given. Whoever gave it is told of it, also where it took from them
-    /// the right to ask.
-    pub fn given(&self, id: GrantId) -> Result<GrantRow, GateError> {
-        let given = grant_rows(self.tx(), self.of()?)?.into_iter().find(|row| row.id == id);
-        Ok(given.ok_or_else(|| StoreError::Damaged(format!("grant {id} was given and is not there")))?)
+    fn rows_of(&self, grantee: PrincipalId) -> Result<Vec<GrantRow>, GateError> {
+        let mut rows = grant_rows(self.tx(), self.of()?)?;
+        rows.retain(|row| row.grantee == grantee);
+        Ok(rows)
+    }
+}
+
+impl GrantRow {
+    /// Does the other reach into a part of what this one reaches, and so decide there?
+    fn covers(&self, other: &GrantRow) -> bool {
+        let name = |row: &GrantRow| row.mailbox.as_deref().and_then(|name| MailboxName::parse(name).ok());
+        match (self.reach.as_str(), name(self), name(other)) {
+            ("account", ..) => other.reach != "account",
+            ("subtree", Some(top), Some(inner)) => inner.is_within(&top),
+            _ => false,
+        }
     }
 }
 
@@ -176,7 +207,7 @@ impl<D: DutyClass> Authority<'_, D> {
     fn find(&self, reach: &GrantReach) -> Result<Reach, GateError> {
         let (GrantReach::Subtree(name) | GrantReach::Mailbox(name)) = reach else { return Ok(Reach::Account) };
         let found = facts::mailbox_named(self.tx(), self.of()?, name)?;
-        let mailbox = found.ok_or_else(|| Rule::Absent(format!("mailbox {name} in it")))?;
+        let mailbox = found.ok_or_else(|| Rule::Unusable(format!("There is no mailbox {name} in it")))?;
         Ok(match reach {
             GrantReach::Mailbox(_) => Reach::Mailbox(mailbox),
             _ => Reach::Subtree(name.clone()),

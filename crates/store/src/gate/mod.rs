@@ -75,7 +75,7 @@ pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
-pub use grants::{GrantReach, GrantRow, NewGrant};
+pub use grants::{Given, GrantReach, GrantRow, NewGrant};
 pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};

@@ -5,7 +5,7 @@ use super::cells::Cell;
 use postern_access::{Actor, Job};
 use postern_app::{Caller, GrantReach, GrantTerms, Role};
 use postern_store::Origin;
-use postern_types::{AccountId, CredentialId, MailboxName, Rights, SendRights, Timestamp};
+use postern_types::{AccountId, CredentialId, MailboxName, Rights, SendRights};
 
 /// Where the cells of a table are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,9 @@ impl Who {
     }
 }
 
+/// The row whose grant has ended.
+pub const ENDED: &str = "delegate: owner, ended";
+
 /// A row with what has to be given for it.
 pub struct Row {
     pub label: String,
@@ -137,8 +140,8 @@ pub fn row(cell: &Cell) -> Row {
         "delegate: send-as and no letter" => {
             bob(GrantTerms { send: SendRights { send_as: true, send_on_behalf: false }, ..terms(Rights::NONE) })
         }
-        // A moment that house time has long passed.
-        "delegate: owner, ended" => bob(GrantTerms { not_after: Some(Timestamp(1_000)), ..terms(Rights::ALL) }),
+        // `arrange` lets the end pass.
+        ENDED => bob(terms(Rights::ALL)),
         "delegate: owner, suspended" => (Who::Dave, vec![("dave@example.org", terms(Rights::ALL))]),
         "administrator" => (Who::Admin, vec![]),
         "administrator, reader here" => (Who::Admin, vec![("admin@example.org", terms(Rights::READER))]),
