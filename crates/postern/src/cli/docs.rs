@@ -1,16 +1,16 @@
 //! `docs/cli.md`: written from the commands themselves, and compared in a test, so that the
 //! page can not promise what the command line does not take.
 
-use super::Noun;
 use crate::globals::GlobalArgs;
-use clap::{Args, Command, Subcommand};
+use clap::{Args, Command, CommandFactory};
 use std::path::Path;
 
 const ABOUT: &str = "# The command line
 
 Written from the commands themselves; a test compares the two.
 
-`postern NOUN VERB` names the thing, then what to do with it. These nouns are clients of REST. Who acts:
+`postern NOUN VERB` names the thing, then what to do with it. `init`, `serve`, `demo`, `config`, `version`, `completions`
+and `man` act on this machine; all others are clients of REST. Who acts:
 
 - the operator, over `admin.sock` in the data folder of `--config`: `operator(uid)`, the user who runs the command, where
   the file system lets them open it. They administer and never read mail. With `--offline` the same happens in the
@@ -26,7 +26,7 @@ Written from the commands themselves; a test compares the two.
 Each act is in the trail, as theirs.
 
 Text is for people: what changed, and what to do next. `--json` prints one JSON document instead, the one that REST
-answered (`/api/v1/openapi.json` describes it). Errors go to standard error as `postern: …` with the next step.
+answered (`/api/v1/openapi.json` describes it). Errors go to standard error as `postern: …`, with the next step where there is one.
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage. Dates are RFC 3339 (`2026-12-31T18:00:00Z`) or spans (`30s`,
 `15m`, `8h`, `90d`).
 
@@ -41,7 +41,7 @@ verifying the trail) is refused with a clear text.
 fn page() -> String {
     let globals = GlobalArgs::augment_args(Command::new("postern").disable_help_flag(true));
     let mut text = format!("{ABOUT}\n## With every command\n\n{}", block(globals, true));
-    let nouns = Noun::augment_subcommands(Command::new("postern"));
+    let nouns = crate::Cli::command();
     for noun in nouns.get_subcommands().filter(|noun| !noun.is_hide_set()) {
         let about = noun.get_about().map(ToString::to_string).unwrap_or_default();
         text.push_str(&format!("\n## postern {}\n\n{about}.\n", noun.get_name()));
@@ -53,10 +53,6 @@ fn page() -> String {
             let name = format!("postern {} {}", noun.get_name(), verb.get_name());
             let help = block(verb.clone().bin_name(name.clone()), false);
             text.push_str(&format!("\n### {name}\n\n{help}"));
-        }
-        if !noun.has_subcommands() {
-            let help = block(noun.clone().bin_name(format!("postern {}", noun.get_name())), false);
-            text.push_str(&format!("\n{help}"));
         }
     }
     text

@@ -2,6 +2,7 @@
 
 use postern_http::model::Problem;
 use std::fmt;
+use std::path::Path;
 
 /// Why a command did nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,12 +12,14 @@ pub(super) struct Failure {
     code: u8,
     is_absence: bool,
     is_sign_in_ended: bool,
+    is_not_theirs: bool,
 }
 
 impl Failure {
     /// Refused or failed: exit code 1.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), next: None, code: 1, is_absence: false, is_sign_in_ended: false }
+        let (is_absence, is_sign_in_ended, is_not_theirs) = (false, false, false);
+        Self { reason: reason.into(), next: None, code: 1, is_absence, is_sign_in_ended, is_not_theirs }
     }
     /// Asked in a way that can not be meant: exit code 2, as for flags that do not parse.
     pub fn usage(reason: impl Into<String>) -> Self {
@@ -37,6 +40,23 @@ impl Failure {
             self.reason = format!("{} (done before that: {})", self.reason, done.join(", "));
         }
         self
+    }
+    /// With who acts, where a login decides that and not the command.
+    pub fn acting_as(self, email: &str) -> Self {
+        match self.is_not_theirs {
+            true => self.next(format!("you act as {email}, by a login, until: postern logout")),
+            false => self,
+        }
+    }
+    /// With where the token came from, where it is refused.
+    pub fn by_token_of(self, file: &Path) -> Self {
+        match self.is_sign_in_ended {
+            true => Self {
+                reason: format!("the token in {} has ended, or is none", file.display()),
+                ..self.next("make another: postern token create --name NAME --role ROLE")
+            },
+            false => self,
+        }
     }
     /// The token was refused: it has ended, or is none.
     pub fn is_sign_in_ended(&self) -> bool {
@@ -61,6 +81,7 @@ impl Failure {
                      mailbox keeps its addresses for 30 days and comes back with: postern shared restore EMAIL",
             ),
             "sign-in-ended" => Self { is_sign_in_ended: true, ..failure.next("sign in again: postern login EMAIL") },
+            "not-yours" => Self { is_not_theirs: true, ..failure },
             "sign-in-needed" => failure.next("sign in: postern login EMAIL"),
             "token-too-narrow" => failure.next("postern login EMAIL, or a token of a wider role: postern token create"),
             "unavailable" => failure.next("try again; if it stays, the server's log has the cause"),

@@ -58,7 +58,7 @@ pub enum Verb {
 }
 
 const GROUPS: &str = "/api/v1/groups";
-const WHICH: &str = "see which there are: postern group list";
+const WHICH: &str = "see which there are: postern group list; who could be a member: postern person list, shared list";
 
 fn path(address: &Address) -> String {
     format!("{GROUPS}/{}", segment(address.as_str()))
@@ -78,7 +78,10 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
         }
         Verb::AddMember { group, member } => {
             let changed: Result<Membership, Failure> = client.act("PUT", &member_path(&group, &member)).await;
-            let text = format!("{member} is a member of {group} now, and holds what it was granted.\n");
+            let text = format!(
+                "{member} is a member of {group} now: a person holds what it was granted, a shared mailbox receives \
+                 its mail and nothing more.\n"
+            );
             changed.map(|changed| Said::new(text, &changed))
         }
         Verb::RemoveMember { group, member } => {

@@ -4,7 +4,7 @@
 use super::failure::Failure;
 use postern_types::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use std::io::{BufRead, IsTerminal, Read, Stdin, Write};
 
 /// Letters without those that look alike (RFC 4648 section 6, lower case).
@@ -13,6 +13,8 @@ const GROUPS: usize = 5;
 const GROUP_LETTERS: usize = 5;
 /// More than any password may have; what is longer is refused by the house.
 const INPUT_BYTES: u64 = 4096;
+/// What Ctrl-C sends.
+const INTERRUPT: u8 = 3;
 
 /// A password nobody has to think of: five groups of five letters, 125 random bits.
 /// Nothing, where the system gives no random bytes.
@@ -68,15 +70,30 @@ pub(super) fn ask(prompt: &str) -> Result<Secret, Failure> {
     output.write_all(prompt.as_bytes()).and_then(|()| output.flush()).map_err(failed)?;
     let quiet = Quiet::start(&input).map_err(failed)?;
     let mut line = Vec::new();
-    let typed = input.lock().take(INPUT_BYTES).read_until(b'\n', &mut line);
+    let typed = read_line(input.lock().take(INPUT_BYTES), &mut line);
     drop(quiet);
     // The end of the line was not shown either.
     let _ = output.write_all(b"\n");
     typed.map_err(failed)?;
+    if line.last() == Some(&INTERRUPT) {
+        return Err(Failure::new("interrupted; nothing was done"));
+    }
     read(line.as_slice()).map_err(|_| Failure::usage("no password was typed"))
 }
 
-/// A terminal that does not show what is typed, until this is let go.
+/// Reads as far as a line goes, or to where the person gave up.
+fn read_line(input: impl BufRead, line: &mut Vec<u8>) -> std::io::Result<()> {
+    for byte in input.bytes() {
+        line.push(byte?);
+        if matches!(line.last(), Some(b'\n' | &INTERRUPT)) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A terminal that does not show what is typed, until this is let go. Ctrl-C ends the line and
+/// not the process, which would leave the terminal so.
 struct Quiet<'a> {
     terminal: &'a Stdin,
     before: Termios,
@@ -86,7 +103,8 @@ impl<'a> Quiet<'a> {
     fn start(terminal: &'a Stdin) -> std::io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        quiet.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
         // What was typed ahead was shown, so it is no password.
         tcsetattr(terminal, OptionalActions::Flush, &quiet)?;
         Ok(Self { terminal, before })

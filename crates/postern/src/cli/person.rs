@@ -153,7 +153,8 @@ async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) 
     let set: Result<PasswordSet, Failure> = client.send("PUT", &format!("{}/password", path(address)), &new).await;
     let set = set.map_err(|failure| failure.if_absent(WHO))?;
     let text = format!(
-        "{address} has another password now; their sessions have ended.\n{}Next: they enter it in their mail programs\n",
+        "{address} has a new password now; sessions that came of one before have ended.\n{}Next: they enter it in their mail \
+         programs\n",
         chosen.note()
     );
     Ok(Said::new(text, &chosen.shown_in(json!(set))))

@@ -97,7 +97,7 @@ pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> 
         _ => format!("it holds from everybody's next command on; see it all: postern shared show {}", set.address),
     };
     Ok(Said::new(
-        format!("{} is changed.\n{}Next: {next}\n", set.address, shown(&changed.shared, &changed.addresses)),
+        format!("{} is set so.\n{}Next: {next}\n", set.address, shown(&changed.shared, &changed.addresses)),
         &changed,
     ))
 }

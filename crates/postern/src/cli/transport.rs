@@ -40,6 +40,8 @@ pub(super) struct Client {
     way: Option<Way>,
     /// Who acts, where it is a person.
     token: Option<Secret>,
+    /// Whose kept login that is, where it is one.
+    login_of: Option<String>,
     /// The token was got for this command and ends with it.
     is_borrowed: bool,
 }
@@ -52,7 +54,7 @@ enum Way {
 impl Client {
     /// A client for the house that the flags name, with the logins of this user.
     pub fn new(globals: &GlobalArgs, logins: Logins) -> Self {
-        Self { globals: globals.clone(), logins, way: None, token: None, is_borrowed: false }
+        Self { globals: globals.clone(), logins, way: None, token: None, login_of: None, is_borrowed: false }
     }
 
     /// Does a program read what is printed?
@@ -125,7 +127,11 @@ impl Client {
             self.find().await?;
         }
         let answered = self.exchange(method, target, body).await?;
-        read(&answered)
+        read(&answered).map_err(|failure| match (&self.globals.token_file, &self.login_of) {
+            (Some(file), _) => failure.by_token_of(file),
+            (None, Some(email)) => failure.acting_as(email),
+            (None, None) => failure,
+        })
     }
 
     async fn exchange(&mut self, method: &str, target: &str, body: Option<Vec<u8>>) -> Result<Answered, Failure> {
@@ -158,16 +164,22 @@ impl Client {
                         .next(format!("postern login EMAIL --url {url}")));
                 }
                 self.go(&place).await?;
-                self.token = login.map(|login| login.token.0);
+                self.take(login);
             }
             // Told who acts, the house of a configuration is asked over its socket.
             (None, Some(login)) if self.globals.config.is_none() || !is_told_who => {
                 self.go(&place_of(&login)?).await?;
-                self.token = Some(login.token.0);
+                self.take(Some(login));
             }
             (None, _) => self.way = Some(at_home(&self.globals).await?),
         }
         self.act_as_told().await
+    }
+
+    /// Acts as the one who signed in, where somebody did.
+    fn take(&mut self, login: Option<Login>) {
+        self.login_of = login.as_ref().map(|login| login.email.clone());
+        self.token = login.map(|login| login.token.0);
     }
 
     /// `--token-file`, or `--as` with its password: one token for this command.
@@ -177,7 +189,7 @@ impl Client {
         }
         if let (Some(email), Some(file)) = (self.globals.as_person.clone(), &self.globals.as_password_file) {
             let password = secret_in(file)?;
-            self.token = None;
+            (self.token, self.login_of) = (None, None);
             // Boxed, for signing in asks as every command does.
             Box::pin(self.sign_in(&email, password)).await?;
             self.is_borrowed = true;
