@@ -7,7 +7,7 @@ use postern_app::{Caller, GrantReach, GrantTerms, SharedChange};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
 use postern_store::{Clock, Origin, SystemClock};
-use postern_types::{Address, DisplayName, Domain, PersonId, Rights, Secret, Seen, SendRights};
+use postern_types::{Address, DisplayName, Domain, PersonId, Rights, Secret, Seen, SendRights, Timestamp};
 use rustls_pki_types::pem::PemObject;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -116,6 +116,11 @@ impl House {
         let running = Server::start(options).await.expect("the server starts");
         let operator = running.house().operator(0).expect("an operator");
         Self { running: Some(running), config, operator, clock, _database: database, folder }
+    }
+
+    /// The moment by its clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.wall()
     }
 
     /// Lets days pass. What the house does by the clock it does when a test asks for it.

@@ -159,7 +159,8 @@ fn place_copies<C: Class>(
 }
 
 /// The flags that copies get, and whether the actor has seen them: what they are shown and may
-/// set in the target. What the team has seen stays so within the account while it does not count.
+/// set in the target. What the team has seen stays so within the account while it does not count;
+/// in another account there is another team.
 fn flags_of_copies<C: Class>(
     source: &Access<'_, C>,
     target: &Access<'_, Insert>,
@@ -169,8 +170,12 @@ fn flags_of_copies<C: Class>(
     let mut copies = (Vec::with_capacity(sources.len()), Vec::with_capacity(sources.len()));
     for one in sources {
         let own = source.seer().map(|person| source.seen_by(person, one.uid)).transpose()?.unwrap_or(false);
-        let wanted = source.seen().shown(&one.flags, own).settable_with(target.held());
-        let before = if source.account() == target.account() { &one.flags } else { &nothing };
+        let shown = source.seen().shown(&one.flags, own);
+        let (shown, before) = match source.account() == target.account() {
+            true => (shown, &one.flags),
+            false => (shown.difference(&source.seen().keywords()), &nothing),
+        };
+        let wanted = shown.settable_with(target.held());
         let (flags, sees) = target.seen().stored(&wanted, before, false);
         copies.0.push(flags);
         copies.1.push(sees && target.seer().is_some());

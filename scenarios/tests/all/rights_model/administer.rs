@@ -1,10 +1,11 @@
 //! What the operator does in a story: grants, revocations, groups, suspensions. The house is
 //! told, then the model.
 
+use super::messages::Whose;
 use super::model::{Grant, Reach};
 use super::story::{ACCOUNTS, GROUPS, NAMES, PEOPLE, Story, address, person};
 use postern_app::{GrantReach, GrantTerms};
-use postern_types::{MailboxName, Rights, SendRights};
+use postern_types::{MailboxName, Rights, Seen, SendRights, Timestamp};
 
 fn name(text: &str) -> MailboxName {
     MailboxName::parse(text).expect("a mailbox name")
@@ -24,18 +25,20 @@ impl Story<'_> {
             _ => (Reach::Mailbox(number), GrantReach::Mailbox(name(&top))),
         };
         let rights: String = letters.iter().collect();
+        // Never at a minute to which time is let pass: commands take moments of their own.
+        let until = self.random.percent(30).then(|| self.model.minute + *self.random.pick(&[10, 20, 40]));
         let terms = GrantTerms {
             reach: given,
             rights: Rights::parse(&rights).expect("letters"),
             send: SendRights::NONE,
             automap: true,
-            not_after: None,
+            not_after: until.map(|end| self.in_minutes(end - self.model.minute)),
         };
         let (shared, grantee) = (address(&self.account(account)), address(&self.identifier(who)));
-        self.told.push(format!("give {grantee} {shared} {:?} {rights:?}", terms.reach));
+        self.told.push(format!("give {grantee} {shared} {:?} {rights:?} until {until:?}", terms.reach));
         self.count("grant");
         self.house.app().give(self.house.operator(), &shared, &grantee, terms).await.expect("a grant");
-        self.model.give(account, Grant { who, reach, letters });
+        self.model.give(account, Grant { who, reach, letters, until });
     }
 
     pub(super) async fn revoke(&mut self) {
@@ -107,5 +110,49 @@ impl Story<'_> {
         let (app, operator) = (self.house.app(), self.house.operator());
         app.suspend_person(operator, &address(&person(who)), suspended).await.expect("done");
         self.model.suspended[who] = suspended;
+    }
+
+    /// An account keeps `\Seen` in another way, or protects its mail from deletion, or not.
+    pub(super) async fn setting(&mut self) {
+        let account = self.random.below(ACCOUNTS);
+        let shared = self.account(account);
+        let now = &mut self.model.accounts[account];
+        if self.random.percent(40) {
+            let protected = !now.protected;
+            now.protected = protected;
+            self.told.push(format!("{shared} is protected: {protected}"));
+            self.count("protection");
+            self.house.set_delete_protection(&shared, protected).await;
+        } else {
+            let (whose, seen) = *self.random.pick(&[
+                (Whose::Shared, Seen::Shared),
+                (Whose::Personal, Seen::Personal),
+                (Whose::Both, Seen::Both),
+            ]);
+            now.seen = whose;
+            self.told.push(format!("{shared} keeps \\Seen {seen}"));
+            self.count("whose seen");
+            self.house.set_seen(&shared, seen).await;
+        }
+    }
+
+    /// Time passes. Nobody waits in IDLE meanwhile: the server's own timers run by another clock
+    /// than the one that a test moves.
+    pub(super) async fn wait(&mut self) -> Result<(), String> {
+        for who in 0..PEOPLE.len() {
+            if self.sessions[who].as_ref().is_some_and(|session| session.idle.is_some()) {
+                self.ready(who).await?;
+            }
+        }
+        const MINUTES: u32 = 15;
+        self.told.push(format!("{MINUTES} minutes pass"));
+        self.count("time passes");
+        self.house.pass_minutes(MINUTES.into());
+        self.model.minute += MINUTES;
+        Ok(())
+    }
+
+    fn in_minutes(&self, minutes: u32) -> Timestamp {
+        Timestamp(self.house.now().0 + i64::from(minutes) * 60 * 1000)
     }
 }

@@ -1,7 +1,8 @@
 //! What the five people do in a story: a command each, what the model expects of it, and what
 //! it does to the model where it succeeds.
 
-use super::model::{Letters, Lie, Who, settable, shown};
+use super::messages::{Flags, settable};
+use super::model::{Letters, Lie, Who, shown};
 use super::story::{GROUPS, PEOPLE, Story, verdict};
 use super::wire::Kind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,15 +51,14 @@ impl Story<'_> {
         let expected = verdict(&held, 'r');
         self.compare(who, &format!("STATUS {path}"), &heard, &expected)?;
         self.learn(who);
-        let model = match self.model.mailbox(account, name).filter(|_| expected == Kind::Ok) {
-            None => Vec::new(),
-            Some(mailbox) => {
-                let with = |flag: &str| mailbox.messages.values().filter(|flags| flags.contains(flag)).count();
-                let all = mailbox.messages.len();
-                let (unseen, deleted) = (all - with("\\Seen"), with("\\Deleted"));
-                vec![format!("{path} (MESSAGES {all} UNSEEN {unseen} DELETED {deleted})")]
-            }
-        };
+        let mut model = Vec::new();
+        if expected == Kind::Ok {
+            let messages = self.model.shown(account, name, who);
+            let with = |flag: &str| messages.iter().filter(|(_, flags)| flags.contains(flag)).count();
+            let all = messages.len();
+            let (unseen, deleted) = (all - with("\\Seen"), with("\\Deleted"));
+            model.push(format!("{path} (MESSAGES {all} UNSEEN {unseen} DELETED {deleted})"));
+        }
         Self::same("STATUS", &heard.after("* STATUS "), &model)
     }
 
@@ -70,33 +70,42 @@ impl Story<'_> {
         let known = self.sessions[who].as_ref().map(|session| session.known.clone()).unwrap_or_default();
         self.learn(who);
         let Some((account, name)) = at.filter(|_| expected == Kind::Ok) else { return Ok(()) };
-        let now = &self.model.accounts[account].mailboxes[&name].messages;
+        let now: BTreeMap<u32, Flags> = self.model.shown(account, &name, who).into_iter().collect();
         let mut server = BTreeMap::new();
         for line in heard.lines.iter().filter(|line| line.contains(" FETCH (UID ")) {
             let (uid, flags) = fetched(line).ok_or_else(|| format!("no FLAGS in {line:?}"))?;
             server.insert(uid, flags);
         }
         // What came since is told at the end of the command, by its flags or not at all.
-        let shown: BTreeMap<u32, BTreeSet<String>> =
-            now.iter().filter(|(uid, _)| known.contains(uid)).map(|(uid, flags)| (*uid, flags.clone())).collect();
-        server.retain(|uid, _| shown.contains_key(uid) || !now.contains_key(uid));
+        server.retain(|uid, _| known.contains(uid) || !now.contains_key(uid));
+        let shown = now.into_iter().filter(|(uid, _)| known.contains(uid)).collect();
         Self::same("FETCH", &server, &shown)
+    }
+
+    /// One of the messages in the selected mailbox, if it has any, and whether the session was
+    /// told of it: to a session that was not, its UID names nothing.
+    fn some_message(&mut self, who: usize, at: Option<&(usize, String)>) -> Option<(u32, bool)> {
+        let (account, name) = at?;
+        let messages = &self.model.accounts[*account].mailboxes[name].messages;
+        let uids: Vec<u32> = messages.keys().copied().collect();
+        if uids.is_empty() {
+            return None;
+        }
+        let uid = *self.random.pick(&uids);
+        Some((uid, self.sessions[who].as_ref().is_some_and(|session| session.known.contains(&uid))))
     }
 
     pub(super) async fn store(&mut self, who: usize) -> Result<(), String> {
         let (mut expected, at) = self.selected(who);
-        let flags = self.some_flags();
+        let flags = self.some_flags(at.as_ref().map(|(account, _)| *account));
         let add = self.random.percent(70);
-        let mailbox = at.as_ref().map(|(account, name)| &self.model.accounts[*account].mailboxes[name]);
-        let uids: Vec<u32> = mailbox.map(|mailbox| mailbox.messages.keys().copied().collect()).unwrap_or_default();
-        let uid = if uids.is_empty() { 1 } else { *self.random.pick(&uids) };
-        let is_known = self.sessions[who].as_ref().is_some_and(|session| session.known.contains(&uid));
-        if expected == Kind::Ok && uids.is_empty() {
+        let found = self.some_message(who, at.as_ref());
+        if expected == Kind::Ok && found.is_none() {
             return Ok(());
         }
+        let (uid, is_known) = found.unwrap_or((1, false));
         let held = at.as_ref().map(|(account, name)| self.model.held(who, *account, name)).unwrap_or_default();
-        let changed = settable(&flags, &held);
-        // A UID that the session was not told of names nothing.
+        let changed = settable(flags.iter().copied(), &held);
         if expected == Kind::Ok && is_known && changed.is_empty() {
             expected = Kind::Missing;
         }
@@ -105,14 +114,24 @@ impl Story<'_> {
         let heard = self.ask(who, &command, None).await;
         self.count("store");
         self.compare(who, &command, &heard, &expected)?;
-        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok && is_known)
-            && let Some(mailbox) = self.model.mailbox(account, &name)
-            && let Some(now) = mailbox.messages.get_mut(&uid)
-        {
-            match add {
-                true => now.extend(changed),
-                false => now.retain(|flag| !changed.contains(flag)),
-            }
+        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok && is_known) {
+            self.model.store(account, &name, uid, who, add, &changed);
+        }
+        self.learn(who);
+        Ok(())
+    }
+
+    /// To read a message sets `\Seen` where one may, and is no less read where one may not.
+    pub(super) async fn read(&mut self, who: usize) -> Result<(), String> {
+        let (expected, at) = self.selected(who);
+        let (uid, is_known) = self.some_message(who, at.as_ref()).unwrap_or((1, false));
+        let command = format!("UID FETCH {uid} (BODY[])");
+        let heard = self.ask(who, &command, None).await;
+        self.count("read");
+        self.compare(who, &command, &heard, &expected)?;
+        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok && is_known) {
+            let seen = settable(["\\Seen"], &self.model.held(who, account, &name));
+            self.model.store(account, &name, uid, who, true, &seen);
         }
         self.learn(who);
         Ok(())
@@ -120,14 +139,14 @@ impl Story<'_> {
 
     pub(super) async fn append(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
         let (path, held) = (self.path(account, name), self.model.held(who, account, name));
-        let (flags, literal) = (self.some_flags(), "Subject: x\r\n\r\ny\r\n");
+        let (flags, literal) = (self.some_flags(Some(account)), "Subject: x\r\n\r\ny\r\n");
         let command = format!("APPEND {path} ({}) {{{}}}", flags.join(" "), literal.len());
         let heard = self.ask(who, &command, Some(literal)).await;
         self.count("append");
         let expected = verdict(&held, 'i');
         self.compare(who, &command, &heard, &expected)?;
         if expected == Kind::Ok {
-            let uid = self.model.add(account, name, settable(&flags, &held)).unwrap_or_default();
+            let uid = self.model.append(account, name, who, settable(flags.iter().copied(), &held));
             let told = heard.completion.as_deref().unwrap_or_default();
             if !told.starts_with("OK [APPENDUID ") || !told.contains(&format!(" {uid}] ")) {
                 return Err(format!("the model says UID {uid}, the server {told}"));
@@ -147,10 +166,8 @@ impl Story<'_> {
         let heard = self.ask(who, "EXPUNGE", None).await;
         self.count("expunge");
         self.compare(who, "EXPUNGE", &heard, &expected)?;
-        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok)
-            && let Some(mailbox) = self.model.mailbox(account, &name)
-        {
-            mailbox.messages.retain(|_, flags| !flags.contains("\\Deleted"));
+        if let Some((account, name)) = at.filter(|_| expected == Kind::Ok) {
+            self.model.expunge(account, &name);
         }
         self.learn(who);
         Ok(())
@@ -159,11 +176,7 @@ impl Story<'_> {
     pub(super) async fn copy(&mut self, who: usize, account: usize, name: &str) -> Result<(), String> {
         let (mut expected, at) = self.selected(who);
         let (path, held) = (self.path(account, name), self.model.held(who, account, name));
-        let source = at.as_ref().map(|(account, name)| &self.model.accounts[*account].mailboxes[name]);
-        let uids: Vec<u32> = source.map(|mailbox| mailbox.messages.keys().copied().collect()).unwrap_or_default();
-        let uid = if uids.is_empty() { 1 } else { *self.random.pick(&uids) };
-        let flags = source.and_then(|mailbox| mailbox.messages.get(&uid)).cloned();
-        let is_known = self.sessions[who].as_ref().is_some_and(|session| session.known.contains(&uid));
+        let (uid, is_known) = self.some_message(who, at.as_ref()).unwrap_or((1, false));
         if expected == Kind::Ok {
             expected = verdict(&held, 'i');
         }
@@ -171,9 +184,8 @@ impl Story<'_> {
         let heard = self.ask(who, &command, None).await;
         self.count("copy");
         self.compare(who, &command, &heard, &expected)?;
-        if let Some(flags) = flags.filter(|_| expected == Kind::Ok && is_known) {
-            let kept: Vec<&str> = flags.iter().map(String::as_str).collect();
-            self.model.add(account, name, settable(&kept, &held));
+        if let Some((from, source)) = at.filter(|_| expected == Kind::Ok && is_known) {
+            self.model.copy((from, &source, uid), (account, name), who);
         }
         self.learn(who);
         Ok(())
@@ -229,7 +241,7 @@ impl Story<'_> {
         let groups = (0..GROUPS).map(Who::Group);
         let mut model = BTreeMap::new();
         for grantee in (0..PEOPLE.len()).map(Who::Person).chain(groups) {
-            let given = self.model.given_to(grantee, account, name);
+            let given = self.model.protected(account, self.model.given_to(grantee, account, name));
             if !given.is_empty() {
                 model.insert(self.identifier(grantee), shown(&given));
             }
@@ -249,7 +261,9 @@ impl Story<'_> {
         };
         let mut expected = verdict(&held, 'a');
         // Nobody gives what they do not hold.
-        let gives_more = after.difference(&before).any(|letter| !held.contains(letter));
+        let grants = self.model.after_set(account, name, grantee, &after);
+        let gained = grants.as_ref().map(|grants| self.model.gained(account, name, grantee, grants));
+        let gives_more = !gained.unwrap_or_default().is_subset(&held);
         if expected == Kind::Ok && gives_more && self.model.lie != Lie::AnyLetterIsGiven {
             expected = Kind::Missing;
         }
@@ -258,8 +272,8 @@ impl Story<'_> {
         let heard = self.ask(who, &command, None).await;
         self.count("set acl");
         self.compare(who, &command, &heard, &expected)?;
-        if expected == Kind::Ok {
-            self.model.set(account, name, grantee, after);
+        if let Some(grants) = grants.filter(|_| expected == Kind::Ok) {
+            self.model.accounts[account].grants = grants;
         }
         self.learn(who);
         Ok(())

@@ -2,6 +2,7 @@
 //! over lists. It shares no line with `postern-access`, so that both are wrong alike only where
 //! the same thought was wrong twice.
 
+use super::messages::{Message, Whose};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Letters of RFC 4314.
@@ -36,6 +37,12 @@ pub enum Lie {
     AnyLetterIsGiven,
     /// New mailboxes copy no grants.
     NothingCopied,
+    /// Grants never end by themselves.
+    NothingEnds,
+    /// Delete protection does nothing.
+    NothingProtects,
+    /// What a colleague has read is read, whatever the account's setting.
+    SeenByAll,
 }
 
 /// Who holds grants.
@@ -58,46 +65,38 @@ pub struct Grant {
     pub who: Who,
     pub reach: Reach,
     pub letters: Letters,
+    /// The minute of the story at which it ends by itself.
+    pub until: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Mailbox {
     pub number: usize,
-    /// UID to flags.
-    pub messages: BTreeMap<u32, BTreeSet<String>>,
+    /// By UID.
+    pub messages: BTreeMap<u32, Message>,
     pub next_uid: u32,
 }
 
-/// A shared account: mailboxes by name, and grants.
+/// A shared account: mailboxes by name, grants, and settings.
 #[derive(Debug, Default)]
 pub struct Account {
     pub mailboxes: BTreeMap<String, Mailbox>,
     pub grants: Vec<Grant>,
+    pub protected: bool,
+    pub seen: Whose,
 }
 
 #[derive(Debug)]
 pub struct Model {
     pub lie: Lie,
+    /// Minutes since the story began.
+    pub minute: u32,
     /// By person.
     pub suspended: Vec<bool>,
     /// Members by group; `None` once it was removed.
     pub groups: Vec<Option<BTreeSet<usize>>>,
     pub accounts: Vec<Account>,
     made: usize,
-}
-
-/// The letter that a flag needs (RFC 4314 section 4).
-pub fn letter_of(flag: &str) -> char {
-    match flag {
-        "\\Seen" => 's',
-        "\\Deleted" => 't',
-        _ => 'w',
-    }
-}
-
-/// The flags that someone may set.
-pub fn settable(flags: &[&str], held: &Letters) -> BTreeSet<String> {
-    flags.iter().filter(|flag| held.contains(&letter_of(flag))).map(|flag| (*flag).to_owned()).collect()
 }
 
 fn is_within(name: &str, top: &str) -> bool {
@@ -113,7 +112,7 @@ impl Model {
     pub fn new(lie: Lie, people: usize, groups: usize, accounts: usize) -> Self {
         let accounts = (0..accounts).map(|_| Account::default()).collect();
         let groups = vec![Some(BTreeSet::new()); groups];
-        let mut model = Self { lie, suspended: vec![false; people], groups, accounts, made: 0 };
+        let mut model = Self { lie, minute: 0, suspended: vec![false; people], groups, accounts, made: 0 };
         for account in 0..model.accounts.len() {
             for name in ["INBOX", "Drafts", "Sent", "Junk", "Trash", "Archive"] {
                 model.make(account, name);
@@ -128,28 +127,53 @@ impl Model {
         self.accounts[account].mailboxes.insert(name.to_owned(), mailbox);
     }
 
-    /// What one grantee holds by their own grants, of which the most specific counts: the one
-    /// on the mailbox, else on the nearest level above, else on the account.
-    pub fn given_to(&self, who: Who, account: usize, name: &str) -> Letters {
-        let account = &self.accounts[account];
-        let Some(mailbox) = account.mailboxes.get(name) else { return Letters::new() };
-        let mut found: Option<(usize, &Letters)> = None;
-        for grant in account.grants.iter().filter(|grant| grant.who == who) {
+    /// Of these grants the one that decides what a grantee holds in a mailbox: the most
+    /// specific that has not ended. On the mailbox, else on the nearest level above, else on
+    /// the account.
+    fn deciding<'a>(
+        &self,
+        grants: impl IntoIterator<Item = &'a Grant>,
+        who: Who,
+        (name, number): (&str, usize),
+        minute: u32,
+    ) -> Option<&'a Grant> {
+        let mut found: Option<(usize, &Grant)> = None;
+        for grant in grants.into_iter().filter(|grant| grant.who == who) {
             let fit = match &grant.reach {
                 Reach::Account => 1,
                 Reach::Subtree(top) if is_within(name, top) => 1 + top.len(),
-                Reach::Mailbox(number) if *number == mailbox.number => usize::MAX,
+                Reach::Mailbox(granted) if *granted == number => usize::MAX,
                 _ => continue,
             };
+            if grant.until.is_some_and(|end| end <= minute) && self.lie != Lie::NothingEnds {
+                continue;
+            }
             let is_better = match found {
                 None => true,
                 Some((best, _)) => (fit > best) != (self.lie == Lie::BroadestCounts),
             };
             if is_better {
-                found = Some((fit, &grant.letters));
+                found = Some((fit, grant));
             }
         }
-        found.map(|(_, letters)| letters.clone()).unwrap_or_default()
+        found.map(|(_, grant)| grant)
+    }
+
+    /// What one grantee holds by their own grants.
+    pub fn given_to(&self, who: Who, account: usize, name: &str) -> Letters {
+        let account = &self.accounts[account];
+        let Some(mailbox) = account.mailboxes.get(name) else { return Letters::new() };
+        let deciding = self.deciding(&account.grants, who, (name, mailbox.number), self.minute);
+        deciding.map(|grant| grant.letters.clone()).unwrap_or_default()
+    }
+
+    /// Delete protection: without `a`, neither `x` nor `e`.
+    pub fn protected(&self, account: usize, mut letters: Letters) -> Letters {
+        let is_on = self.accounts[account].protected && self.lie != Lie::NothingProtects;
+        if is_on && !letters.contains(&'a') {
+            letters.retain(|letter| !"xe".contains(*letter));
+        }
+        letters
     }
 
     /// What a person holds: their own, and that of each group they are in.
@@ -164,7 +188,7 @@ impl Model {
                 held.extend(self.given_to(Who::Group(group), account, name));
             }
         }
-        held
+        self.protected(account, held)
     }
 
     pub fn mailbox(&mut self, account: usize, name: &str) -> Option<&mut Mailbox> {
@@ -187,17 +211,40 @@ impl Model {
         self.accounts[account].grants.retain(|grant| grant.who != who || grant.reach != *reach);
     }
 
-    /// SETACL: a grant on this mailbox, unless a broader one gives just that.
-    pub fn set(&mut self, account: usize, name: &str, who: Who, wanted: Letters) {
-        let before = self.given_to(who, account, name);
-        let Some(number) = self.mailbox(account, name).map(|mailbox| mailbox.number) else { return };
-        if before == wanted {
-            return;
+    /// The grants after SETACL: one on this mailbox, with the end of the one that decided
+    /// before, unless a broader one gives just that. `None` where nothing changes.
+    pub fn after_set(&self, account: usize, name: &str, who: Who, wanted: &Letters) -> Option<Vec<Grant>> {
+        let grants = &self.accounts[account].grants;
+        let number = self.accounts[account].mailboxes.get(name)?.number;
+        let at = (name, number);
+        let decides = |grants: &[Grant]| {
+            let grant = self.deciding(grants, who, at, self.minute);
+            grant.map(|grant| (grant.letters.clone(), grant.until)).unwrap_or_default()
+        };
+        let (before, until) = decides(grants);
+        if before == *wanted {
+            return None;
         }
-        self.take(account, who, &Reach::Mailbox(number));
-        if self.given_to(who, account, name) != wanted {
-            self.give(account, Grant { who, reach: Reach::Mailbox(number), letters: wanted });
+        let reach = Reach::Mailbox(number);
+        let mut after = grants.clone();
+        after.retain(|grant| grant.who != who || grant.reach != reach);
+        if decides(&after) != (wanted.clone(), until) {
+            after.push(Grant { who, reach, letters: wanted.clone(), until });
         }
+        Some(after)
+    }
+
+    /// What a grantee would gain in a mailbox by these grants, now or at any end to come.
+    pub fn gained(&self, account: usize, name: &str, who: Who, after: &[Grant]) -> Letters {
+        let before = &self.accounts[account].grants;
+        let Some(mailbox) = self.accounts[account].mailboxes.get(name) else { return Letters::new() };
+        let at = |grants: &[Grant], minute| {
+            let grant = self.deciding(grants, who, (name, mailbox.number), minute);
+            grant.map(|grant| grant.letters.clone()).unwrap_or_default()
+        };
+        let ends = before.iter().chain(after).filter_map(|grant| grant.until).filter(|end| *end > self.minute);
+        let minutes = std::iter::once(self.minute).chain(ends);
+        minutes.flat_map(|minute| &at(after, minute) - &at(before, minute)).collect()
     }
 
     /// The nearest level above that is there.
@@ -252,14 +299,5 @@ impl Model {
         for account in &mut self.accounts {
             account.grants.retain(|grant| grant.who != Who::Group(group));
         }
-    }
-
-    /// Adds a message; answers its UID.
-    pub fn add(&mut self, account: usize, name: &str, flags: BTreeSet<String>) -> Option<u32> {
-        let mailbox = self.mailbox(account, name)?;
-        let uid = mailbox.next_uid;
-        mailbox.next_uid += 1;
-        mailbox.messages.insert(uid, flags);
-        Some(uid)
     }
 }

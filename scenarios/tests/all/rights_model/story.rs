@@ -1,6 +1,7 @@
 //! One seed: five people, three shared accounts, and random acts, each of which is told to the
 //! server and to the model, and has to end alike in both.
 
+use super::messages::{TEAM, Whose};
 use super::model::{ALL, Letters, Lie, Model, Who, letters, shown};
 use super::wire::{Heard, Kind, Session};
 use postern_testkit::power::Random;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const PEOPLE: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 pub(super) const ACCOUNTS: usize = 3;
 pub(super) const GROUPS: usize = 2;
-const STEPS: usize = 60;
+const STEPS: usize = 100;
 /// Mailboxes that commands name: two that every account has, and some below them.
 pub(super) const NAMES: [&str; 6] = ["INBOX", "Archive", "INBOX/a", "Archive/a", "Archive/a/b", "Archive/c"];
 const FLAGS: [&str; 3] = ["\\Seen", "\\Flagged", "\\Deleted"];
@@ -159,9 +160,15 @@ impl<'a> Story<'a> {
         }
     }
 
-    pub(super) fn some_flags(&mut self) -> Vec<&'static str> {
+    /// Flags to set in this account, of which it may say that the team has seen it.
+    pub(super) fn some_flags(&mut self, account: Option<usize>) -> Vec<&'static str> {
         let first = *self.random.pick(&FLAGS);
-        FLAGS.into_iter().filter(|flag| *flag == first || self.random.percent(30)).collect()
+        let mut flags: Vec<&str> = FLAGS.into_iter().filter(|flag| *flag == first || self.random.percent(30)).collect();
+        let tells_of_team = account.is_some_and(|account| self.model.accounts[account].seen == Whose::Both);
+        if tells_of_team && self.random.percent(30) {
+            flags.push(TEAM);
+        }
+        flags
     }
 
     /// One act: a quarter of them by the operator.
@@ -171,8 +178,10 @@ impl<'a> Story<'a> {
             10..15 => self.revoke().await,
             15..20 => self.membership().await,
             20 => self.disband().await,
-            21..24 => self.suspension().await,
-            24..26 => {
+            21..23 => self.suspension().await,
+            23..25 => self.setting().await,
+            25..27 => return self.wait().await,
+            27 => {
                 let who = self.random.below(PEOPLE.len());
                 return self.sign_out(who).await;
             }
@@ -182,23 +191,28 @@ impl<'a> Story<'a> {
     }
 
     async fn command(&mut self, number: usize) -> Result<(), String> {
-        let (account, name) = (self.random.below(ACCOUNTS), *self.random.pick(&NAMES));
+        // Half of it in one place, so that they get into each other's way.
+        let (account, name) = match self.random.percent(50) {
+            true => (0, NAMES[0]),
+            false => (self.random.below(ACCOUNTS), *self.random.pick(&NAMES)),
+        };
         let who = match number {
             // What needs `a` is tried by those who have it, for few do.
-            26..36 => self.someone(account, name, "a"),
+            28..37 => self.someone(account, name, "a"),
             _ => self.someone(account, name, ALL),
         };
         if !self.ready(who).await? {
             return Ok(());
         }
         match number {
-            26..29 => self.get_acl(who, account, name).await,
-            29..36 => self.set_acl(who, account, name).await,
-            36..42 => self.my_rights(who, account, name).await,
-            42..53 => self.select(who, account, name).await,
-            53..57 => self.status(who, account, name).await,
-            57..63 => self.fetch(who).await,
-            63..72 => self.store(who).await,
+            28..31 => self.get_acl(who, account, name).await,
+            31..37 => self.set_acl(who, account, name).await,
+            37..41 => self.my_rights(who, account, name).await,
+            41..51 => self.select(who, account, name).await,
+            51..55 => self.status(who, account, name).await,
+            55..61 => self.fetch(who).await,
+            61..64 => self.read(who).await,
+            64..72 => self.store(who).await,
             72..80 => self.append(who, account, name).await,
             80..84 => self.expunge(who).await,
             84..88 => self.copy(who, account, name).await,
@@ -220,7 +234,7 @@ impl<'a> Story<'a> {
 
     /// Has this person a session that takes a command? Who has none signs in, IDLE is ended,
     /// and who is suspended is refused or hears BYE.
-    async fn ready(&mut self, who: usize) -> Result<bool, String> {
+    pub(super) async fn ready(&mut self, who: usize) -> Result<bool, String> {
         let suspended = self.model.suspended[who];
         if self.sessions[who].is_none() {
             // The refusal of a sign-in takes its time, so not everyone who is suspended tries.
