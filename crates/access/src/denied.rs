@@ -12,10 +12,16 @@ pub enum Denied {
     #[error("No such mailbox")]
     Hidden,
     /// Sees the mailbox, lacks the letter.
-    #[error("You may not {}; ask one of its administrators", in_mailbox(*.missing))]
+    #[error("You may not {}; ask one of its owners", in_mailbox(*.missing))]
     Missing {
         /// The letter that would be needed.
         missing: Letter,
+    },
+    /// Would hold the letter, and delete protection withholds it.
+    #[error("This mailbox is protected from deletion: only its owners may {}", protected(*.withheld))]
+    Protected {
+        /// The letter that would be needed.
+        withheld: Letter,
     },
     /// Sees the account, or is in the organisation, and the duty is not theirs.
     #[error("You may not {}; ask {}", .duty.verb(), .duty.whom_to_ask())]
@@ -35,6 +41,12 @@ pub enum Denied {
         /// The letter that was to be given.
         letter: Letter,
     },
+    /// Nobody gives for longer than they hold.
+    #[error("Your own rights here end, so what you give has to end no later than they do")]
+    HeldForATime,
+    /// A mailbox of the name that was asked for is reached by other grants.
+    #[error("Under that name others would hold more in it; only those who may change its access may rename it so")]
+    WouldGive,
     /// Nobody gives send rights they do not hold.
     #[error("You may not give the right to send from this mailbox, for you do not hold it")]
     SendNotHeld,
@@ -45,5 +57,13 @@ fn in_mailbox(letter: Letter) -> String {
     match letter {
         Letter::DeleteMailbox => "delete or rename this mailbox".to_owned(),
         letter => format!("{} in this mailbox", letter.verb()),
+    }
+}
+
+/// What delete protection leaves to owners.
+fn protected(letter: Letter) -> &'static str {
+    match letter {
+        Letter::DeleteMailbox => "delete or rename it",
+        _ => "expunge its messages or move them out",
     }
 }

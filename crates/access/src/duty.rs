@@ -200,7 +200,7 @@ impl Duty {
             | Duty::ManageGrants
             | Duty::ManageCredentials
             | Duty::Revoke
-            | Duty::Export => "one of its administrators",
+            | Duty::Export => "one of its owners",
             _ => "an administrator of the organisation",
         }
     }

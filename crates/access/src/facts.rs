@@ -6,6 +6,7 @@
 
 use postern_types::{AccountId, GrantId, GroupId, MailboxId, MailboxName, PersonId, Rights, SendRights};
 use postern_types::{SpecialUse, Timestamp};
+use std::collections::HashMap;
 
 /// Whose mailboxes an account holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,7 +91,39 @@ impl GrantFact {
 
 /// Does an account with these grants of one person appear under `Shared/` by itself?
 pub fn is_automapped(grants: &[GrantFact], now: Timestamp) -> bool {
-    grants.iter().any(|grant| grant.automap && grant.is_live(now))
+    let gives = |grant: &GrantFact| !grant.rights.is_empty() || grant.send != SendRights::NONE;
+    grants.iter().any(|grant| grant.automap && gives(grant) && grant.is_live(now))
+}
+
+/// Someone's grants on an account by what they reach, for whoever asks about its mailboxes one
+/// after the other: few of thousands of grants concern one of them.
+#[derive(Debug)]
+pub struct ByReach<'a> {
+    wide: Vec<&'a GrantFact>,
+    by_mailbox: HashMap<MailboxId, Vec<&'a GrantFact>>,
+}
+
+impl<'a> ByReach<'a> {
+    /// Sorts them.
+    pub fn of(grants: &'a [GrantFact]) -> Self {
+        let mut sorted = Self { wide: Vec::new(), by_mailbox: HashMap::new() };
+        for grant in grants {
+            match grant.reach {
+                // Send rights are of the account's address, whatever else a grant reaches.
+                Reach::Mailbox(mailbox) if grant.send == SendRights::NONE => {
+                    sorted.by_mailbox.entry(mailbox).or_default().push(grant);
+                }
+                _ => sorted.wide.push(grant),
+            }
+        }
+        sorted
+    }
+
+    /// Those that can matter to the letters and send rights held at one mailbox.
+    pub fn near(&self, mailbox: MailboxId) -> Vec<GrantFact> {
+        let here = self.by_mailbox.get(&mailbox).into_iter().flatten();
+        self.wide.iter().chain(here).map(|grant| (*grant).clone()).collect()
+    }
 }
 
 /// What decides on one mailbox.

@@ -75,47 +75,78 @@ pub fn gift_limit_at(actor: &Actor, facts: &DutyFacts<'_>, mailbox: &MailboxFact
     Ok(limit.within(Gift::on_mailbox(&mailbox_verdict(actor, mailbox))?))
 }
 
-/// What one grantee gains at one place, now or at any moment to come, where their grants on
-/// the account change from `before` to `after`. `place` is a mailbox with its name, or the
-/// account as a whole. Both lists are those of this one grantee.
+/// One grantee's own grants on an account, and the place at which they are asked about: a
+/// mailbox with its name, or the account as a whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Holding<'a> {
+    /// The grants.
+    pub grants: &'a [GrantFact],
+    /// The place.
+    pub place: Option<(MailboxId, &'a MailboxName)>,
+}
+
+impl<'a> Holding<'a> {
+    fn combined(self) -> Combination<'a> {
+        let place = self.place.map_or(Place::Account, |(id, name)| Place::Mailbox { id, name });
+        Combination::of(self.grants, place)
+    }
+}
+
+/// May what a grantee holds change in this way? What they gain may be given by whoever may
+/// give it, now and at every moment to come at which anything ends.
 ///
-/// Looking at every end that is still to come finds the gifts that hide in time: a later
-/// end gives longer, and an end put on a narrowing grant gives back what it held back.
-pub fn gained(
-    before: &[GrantFact],
-    after: &[GrantFact],
-    place: Option<(MailboxId, &MailboxName)>,
+/// So the gifts that hide in time are found: a later end gives longer, an end put on a
+/// narrowing grant gives back what it held back, and who holds something for a time gives it
+/// for no longer. `limit` answers the most that may be given at a moment, and `ends` are the
+/// moments at which it may become less.
+pub fn may_change(
+    before: Holding<'_>,
+    after: Holding<'_>,
     now: Timestamp,
-) -> Gift {
-    let place = place.map_or(Place::Account, |(id, name)| Place::Mailbox { id, name });
-    let (before, after) = (Combination::of(before, place), Combination::of(after, place));
+    ends: &[Timestamp],
+    mut limit: impl FnMut(Timestamp) -> Result<Gift, Denied>,
+) -> Result<(), Denied> {
+    let (before, after) = (before.combined(), after.combined());
     let mut moments = vec![now];
     moments.extend(before.ends_after(now));
     moments.extend(after.ends_after(now));
-    let mut gift = Gift { rights: Rights::NONE, send: SendRights::NONE };
+    moments.extend(ends.iter().filter(|end| **end > now));
+    moments.sort_unstable();
     for moment in moments {
-        gift.rights = gift.rights | (after.rights(moment) - before.rights(moment));
-        let (had, has) = (before.send(moment), after.send(moment));
-        gift.send.send_as |= has.send_as && !had.send_as;
-        gift.send.send_on_behalf |= has.send_on_behalf && !had.send_on_behalf;
+        let gift = gained_at(&before, &after, moment);
+        if gift.is_nothing() {
+            continue;
+        }
+        limit(moment).and_then(|limit| may_give(limit, gift)).map_err(|denied| {
+            let is_mine_today = limit(now).and_then(|limit| may_give(limit, gift)).is_ok();
+            if is_mine_today { Denied::HeldForATime } else { denied }
+        })?;
     }
-    gift
+    Ok(())
 }
 
-/// The letters that one grantee holds at one mailbox by their own grants alone, and when the
-/// grant that decides there ends. Other grantees they belong to, and delete protection, are
-/// left out: this is what SETACL changes.
-pub fn granted_at(
-    grants: &[GrantFact],
+fn gained_at(before: &Combination<'_>, after: &Combination<'_>, moment: Timestamp) -> Gift {
+    let (had, has) = (before.send(moment), after.send(moment));
+    Gift {
+        rights: after.rights(moment) - before.rights(moment),
+        send: SendRights {
+            send_as: has.send_as && !had.send_as,
+            send_on_behalf: has.send_on_behalf && !had.send_on_behalf,
+        },
+    }
+}
+
+/// Of one grantee's own grants the one that decides at one mailbox, if any does: what SETACL
+/// changes. Other grantees they belong to, and delete protection, are left out.
+pub fn deciding<'a>(
+    grants: &'a [GrantFact],
     mailbox: MailboxId,
     name: &MailboxName,
     now: Timestamp,
-) -> (Rights, Option<Timestamp>) {
+) -> Option<&'a GrantFact> {
     let combination = Combination::of(grants, Place::Mailbox { id: mailbox, name });
-    let deciding = combination
-        .here()
-        .find(|(fit, grant)| grant.is_live(now) && combination.outweighed_by(*fit, grant, now).is_none());
-    (combination.rights(now), deciding.and_then(|(_, grant)| grant.not_after))
+    let mut live = combination.here().filter(|(_, grant)| grant.is_live(now));
+    live.find(|(fit, grant)| combination.outweighed_by(*fit, grant, now).is_none()).map(|(_, grant)| grant)
 }
 
 /// The letters that one grantee holds at one mailbox by their own grants, delete protection
@@ -127,11 +158,10 @@ pub fn mailbox_rights_of(
     name: &MailboxName,
     now: Timestamp,
 ) -> Rights {
-    protected(account, granted_at(grants, mailbox, name, now).0)
+    protected(account, deciding(grants, mailbox, name, now).map_or(Rights::NONE, |grant| grant.rights))
 }
 
-/// May someone whose limit is `limit` give `gift`? Where grants change, `gift` is what the
-/// grantee gains: to leave a letter as it is, or to take it away, is not to give it; to
+/// May someone whose limit is `limit` give `gift`? It is what the grantee gains: to leave a letter as it is, or to take it away, is not to give it; to
 /// remove a grant that narrowed a broader one is to give what it held back.
 pub fn may_give(limit: Gift, gift: Gift) -> Result<(), Denied> {
     if let Some(letter) = (gift.rights - limit.rights).letters().next() {
@@ -192,10 +222,22 @@ mod tests {
         }
     }
 
-    fn gains(before: &[GrantFact], after: &[GrantFact]) -> String {
+    /// Whoever holds these letters gives them without end; others are refused.
+    fn refused(before: &[GrantFact], after: &[GrantFact], letters: &str) -> Option<Denied> {
+        let limit = Gift { rights: Rights::parse(letters).unwrap(), send: SendRights::NONE };
+        change(before, after, &[], |_| Ok(limit))
+    }
+
+    fn change(
+        before: &[GrantFact],
+        after: &[GrantFact],
+        ends: &[Timestamp],
+        limit: impl FnMut(Timestamp) -> Result<Gift, Denied>,
+    ) -> Option<Denied> {
         let mailbox = MailboxId::pack(AccountId::new(7).unwrap(), 1).unwrap();
         let name = MailboxName::parse("Projects").unwrap();
-        gained(before, after, Some((mailbox, &name)), Timestamp(100)).rights.to_string()
+        let holding = |grants| Holding { grants, place: Some((mailbox, &name)) };
+        may_change(holding(before), holding(after), Timestamp(100), ends, limit).err()
     }
 
     /// docs/decisions/0005: taking a narrow grant away gives back what it held back, and so
@@ -203,15 +245,36 @@ mod tests {
     #[test]
     fn a_gift_that_hides_in_time_is_found() {
         let mailbox = MailboxId::pack(AccountId::new(7).unwrap(), 1).unwrap();
-        let broad = grant(1, Reach::Account, "lrswi", None);
+        let broad = [grant(1, Reach::Account, "lrs", None)];
+        let with = |narrow| [broad[0].clone(), narrow];
         let narrow = |end| grant(2, Reach::Mailbox(mailbox), "lr", end);
-        assert_eq!(gains(std::slice::from_ref(&broad), &[broad.clone(), narrow(None)]), "", "to narrow gives nothing");
-        assert_eq!(gains(&[broad.clone(), narrow(None)], std::slice::from_ref(&broad)), "swi");
-        assert_eq!(gains(&[broad.clone(), narrow(None)], &[broad.clone(), narrow(Some(200))]), "swi");
-        assert_eq!(gains(&[broad.clone(), narrow(Some(50))], &[broad]), "", "it had ended before");
-        let ending = |end| grant(1, Reach::Account, "lr", end);
-        assert_eq!(gains(&[ending(Some(200))], &[ending(Some(300))]), "lr", "longer is more");
-        assert_eq!(gains(&[ending(Some(300))], &[ending(Some(200))]), "");
-        assert_eq!(gains(&[ending(Some(200))], &[ending(None)]), "lr");
+        let s = Some(Denied::NotHeld { letter: Letter::Seen });
+        assert_eq!(refused(&broad, &with(narrow(None)), ""), None, "to narrow gives nothing");
+        assert_eq!(refused(&with(narrow(None)), &broad, "lr"), s);
+        assert_eq!(refused(&with(narrow(None)), &broad, "s"), None);
+        assert_eq!(refused(&with(narrow(None)), &with(narrow(Some(200))), "lr"), s);
+        assert_eq!(refused(&with(narrow(Some(50))), &broad, ""), None, "it had ended before");
+        let ending = |end| [grant(1, Reach::Account, "l", end)];
+        let l = Some(Denied::NotHeld { letter: Letter::Lookup });
+        assert_eq!(refused(&ending(Some(200)), &ending(Some(300)), ""), l, "longer is more");
+        assert_eq!(refused(&ending(Some(300)), &ending(Some(200)), ""), None);
+        assert_eq!(refused(&ending(Some(200)), &ending(None), ""), l);
+    }
+
+    /// What someone holds for a time they give for that time at most: to others, and to
+    /// themselves.
+    #[test]
+    fn nobody_gives_for_longer_than_they_hold() {
+        let limit = |moment| match moment < Timestamp(200) {
+            true => Ok(Gift::EVERYTHING),
+            false => Err(Denied::NotYours { duty: Duty::ManageGrants }),
+        };
+        let grant = |end| [grant(1, Reach::Account, "lr", end)];
+        let change = |before: &[GrantFact], after: &[GrantFact]| change(before, after, &[Timestamp(200)], limit);
+        assert_eq!(change(&[], &grant(None)), Some(Denied::HeldForATime));
+        assert_eq!(change(&[], &grant(Some(201))), Some(Denied::HeldForATime));
+        assert_eq!(change(&[], &grant(Some(200))), None);
+        assert_eq!(change(&grant(Some(200)), &grant(None)), Some(Denied::HeldForATime));
+        assert_eq!(change(&grant(None), &grant(Some(150))), None, "to take away is nobody's gift");
     }
 }

@@ -32,9 +32,10 @@ pub use denied::Denied;
 pub use duty::{Duty, Scope, duty_verdict, takes_part};
 pub use explain::{Explanation, Names, PlainNames, explain};
 pub use facts::{
-    AccountFacts, AccountKind, AccountState, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach, is_automapped,
+    AccountFacts, AccountKind, AccountState, ByReach, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach,
+    is_automapped,
 };
-pub use giving::{Gift, gained, gift_limit, gift_limit_at, granted_at, mailbox_rights_of, may_give};
+pub use giving::{Gift, Holding, deciding, gift_limit, gift_limit_at, mailbox_rights_of, may_change, may_give};
 pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
 pub use operation::{Need, Operation};
 pub use question::{Manner, Question, QuestionError};

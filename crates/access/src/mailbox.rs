@@ -31,7 +31,16 @@ impl Verdict {
     /// May the actor do `operation`? Answers with every letter held, for those decide the
     /// flags within an operation.
     pub fn allows(&self, operation: Operation) -> Result<Rights, Denied> {
-        operation.allowed_with(self.rights).map(|()| self.rights)
+        operation.allowed_unless_protected(self.rights, self.withheld()).map(|()| self.rights)
+    }
+
+    /// The letters that delete protection withholds.
+    pub fn withheld(&self) -> Rights {
+        let withheld = self.reasons.iter().find_map(|reason| match reason {
+            Reason::DeleteProtected { withheld } => Some(*withheld),
+            _ => None,
+        });
+        withheld.unwrap_or(Rights::NONE)
     }
 
     /// Does it still hold at `now`, if no fact changed meanwhile?

@@ -124,6 +124,14 @@ impl Operation {
         }
     }
 
+    /// The same, where delete protection withholds letters: then that is what is told.
+    pub fn allowed_unless_protected(self, held: Rights, withheld: Rights) -> Result<(), Denied> {
+        self.allowed_with(held).map_err(|denied| match denied {
+            Denied::Missing { missing } if withheld.has(missing) => Denied::Protected { withheld: missing },
+            denied => denied,
+        })
+    }
+
     /// The letter to name to someone who may not: the first missing one, or, where any of
     /// several would do, the one that allows most.
     fn missing_letter(self, held: Rights) -> Letter {

@@ -70,7 +70,7 @@ pub enum SendDenied {
     #[error("The message says nobody in From")]
     NoFrom,
     /// Not an address this actor may use, whether or not it exists.
-    #[error("You may not send as {0}; ask one of its administrators")]
+    #[error("You may not send as {0}; ask one of its owners")]
     NotYours(Address),
     /// Several authors, and nobody who sent it (RFC 5322 section 3.6.2).
     #[error("With several addresses in From the message must say in Sender which of them sent it")]

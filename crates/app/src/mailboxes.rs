@@ -7,7 +7,7 @@ use postern_store::{
     Changes, Counters, CreateChild, DeleteMailbox, Entry as MessageEntry, FlagsKey, GateError, ListedAccount, Lookup,
     Read, Rule, StoreError, Tx,
 };
-use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse};
+use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub struct Opened {
     pub mailbox: MailboxId,
     /// Every letter held.
     pub rights: Rights,
+    /// The nearest moment at which that changes by itself.
+    pub until: Option<Timestamp>,
     /// Its numbers, before this session took what is \Recent.
     pub counters: Counters,
     /// Its messages by UID.
@@ -27,8 +29,6 @@ pub struct Opened {
     pub flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Whose `\Seen` that is.
     pub seen: Seen,
-    /// Flags in use in the account.
-    pub flags_in_use: Flags,
     /// Wakes when messages or flags change.
     pub changes: Watch,
     /// Wakes when rights in the account change.
@@ -46,18 +46,16 @@ pub struct Synced {
     pub seen: Seen,
     /// Every letter held now.
     pub rights: Rights,
+    /// The nearest moment at which that changes by itself.
+    pub until: Option<Timestamp>,
 }
 
 impl House {
     /// Every account and mailbox the session may see, its own first. A rooted session has one.
     pub async fn list(&self, session: &Session) -> Result<Vec<ListedAccount>, Refused> {
         let (caller, view) = (session.caller.clone(), session.view());
-        let mut accounts = self.db.read(move |tx: &Tx<'_>| tx.list(&caller)).await?;
-        if view.rooted {
-            accounts.retain(|account| account.account == view.account);
-            accounts.iter_mut().for_each(|account| account.own = true);
-        }
-        Ok(accounts)
+        let root = view.rooted.then_some(view.account);
+        Ok(self.db.read(move |tx: &Tx<'_>| tx.list(&caller, root)).await?)
     }
 
     /// Names the session's person subscribed to or unsubscribed from, by account address;
@@ -103,11 +101,11 @@ impl House {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let entries = access.snapshot()?;
             let flags = flag_sets(&entries, |key| access.flags_of(key))?;
-            Ok((access.held(), access.counters()?, (entries, flags, access.seen()), access.flags_in_use()?))
+            Ok((access.held(), access.until(), access.counters()?, (entries, flags, access.seen())))
         });
-        let (rights, mut counters, (entries, flags, seen), flags_in_use) = read.await?;
+        let (rights, until, mut counters, (entries, flags, seen)) = read.await?;
         counters.recent_from = recent_from;
-        Ok(Opened { mailbox, rights, counters, entries, flags, seen, flags_in_use, changes, rights_watch })
+        Ok(Opened { mailbox, rights, until, counters, entries, flags, seen, changes, rights_watch })
     }
 
     /// What changed in an opened mailbox after `since`, when `\Seen` was kept as `then`: if that
@@ -125,7 +123,7 @@ impl House {
             let seen = access.seen();
             let changes = access.changes_since(if seen == then { since } else { ModSeq(0) })?;
             let flags = flag_sets(&changes.changed, |key| access.flags_of(key))?;
-            Ok(Synced { changes, flags, seen, rights: access.held() })
+            Ok(Synced { changes, flags, seen, rights: access.held(), until: access.until() })
         });
         Ok(read.await?)
     }
@@ -178,15 +176,21 @@ impl House {
     pub async fn rename_mailbox(&self, session: &Session, from: &Locator, to: &Locator) -> Result<(), Refused> {
         let (caller, view, limits) = (session.caller.clone(), session.view(), self.limits.clone());
         let (from, to) = (from.clone(), to.clone());
-        let renamed = self.db.write(move |tx: &Tx<'_>| {
+        let renamed = self.db.write(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let source = tx.open_named::<DeleteMailbox>(&caller, from.account(tx, view)?, &from.name)?;
             let target = to.account(tx, view)?;
             if target != source.account() {
                 refuse_other_account(tx, &caller, target, &to.name)?;
             }
-            source.rename(&to.name, &limits)
+            Ok((source.mailbox(), source.rename(&to.name, &limits)?))
         });
-        Ok(renamed.await?)
+        let (inbox, moves_to) = renamed.await?;
+        let Some(target) = moves_to else { return Ok(()) };
+        let caller = session.caller.clone();
+        let found = self.db.read(move |tx: &Tx<'_>| -> Result<Arc<[_]>, GateError> {
+            Ok(tx.open::<Read>(&caller, inbox)?.snapshot()?.iter().map(|entry| entry.uid).collect())
+        });
+        self.move_into(session, inbox, found.await?, target).await.map(|_| ())
     }
 
     /// Subscribes the session's person to a mailbox they may see (`l`, RFC 4314 section 4),

@@ -3,8 +3,8 @@
 use crate::{House, Locator, Refused, Session};
 use postern_access::Denied;
 use postern_store::{
-    Appended, ChangeFlags, Copied, Counters, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut,
-    Prepared, Read, Remove, Tx,
+    Appended, ChangeFlags, Copied, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut, Prepared,
+    Read, Remove, Tx,
 };
 use postern_types::{AccountId, Flags, MailboxId, Timestamp, Uid};
 use std::sync::Arc;
@@ -64,14 +64,20 @@ impl House {
         flags: Flags,
         change: FlagChange,
     ) -> Result<FlagsChanged, Refused> {
-        let caller = session.caller.clone();
-        let changed = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
-            let readable = tx.open::<Read>(&caller, mailbox)?;
-            let access =
-                readable.also::<ChangeFlags>().map_err(|_| Denied::Missing { missing: flags.first_letter() })?;
-            access.change_flags(&uids, &flags, change)
-        });
-        changed.await
+        let work = |piece: Arc<[Uid]>| {
+            let (caller, flags) = (session.caller.clone(), flags.clone());
+            move |tx: &Tx<'_>| {
+                let readable = tx.open::<Read>(&caller, mailbox)?;
+                let access =
+                    readable.also::<ChangeFlags>().map_err(|_| Denied::Missing { missing: flags.first_letter() })?;
+                access.change_flags(&piece, &flags, change)
+            }
+        };
+        let join = |all: FlagsChanged, some: FlagsChanged| FlagsChanged {
+            modseq: some.modseq,
+            messages: [all.messages, some.messages].concat(),
+        };
+        self.write_pieces(&uids, work, join).await
     }
 
     /// Sets \Seen where the session may and where it is not set, as reading a body does
@@ -93,16 +99,29 @@ impl House {
         mailbox: MailboxId,
         uids: Option<Arc<[Uid]>>,
     ) -> Result<Expunged, Refused> {
-        let rows = match &uids {
-            Some(uids) => uids.len(),
-            None => self.rows_of(session, mailbox, |counters| counters.deleted).await?,
-        };
         let caller = session.caller.clone();
-        let work = move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?.expunge(uids.as_deref());
-        self.write_rows(rows, work).await
+        let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let access = tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?;
+            Ok((access.deleted(uids.as_deref())?, access.modseq()?))
+        });
+        // Found apart from the write, which looks at those alone: others do not wait while a
+        // large mailbox is searched.
+        let (uids, modseq) = found.await?;
+        if uids.is_empty() {
+            return Ok(Expunged { modseq, uids });
+        }
+        let uids = uids.into();
+        let work = |piece: Arc<[Uid]>| {
+            let caller = session.caller.clone();
+            move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?.expunge(&piece)
+        };
+        let join =
+            |all: Expunged, some: Expunged| Expunged { modseq: some.modseq, uids: [all.uids, some.uids].concat() };
+        self.write_pieces(&uids, work, join).await
     }
 
-    /// COPY (RFC 9051 section 6.4.7).
+    /// COPY (RFC 9051 section 6.4.7): all of them or, on an error, none. So it is the one
+    /// command whose write has as many rows as it names.
     pub async fn copy(
         &self,
         session: &Session,
@@ -128,17 +147,54 @@ impl House {
         to: &Locator,
     ) -> Result<Copied, Refused> {
         let (target, _files) = self.target(session, mailbox, &uids, to).await?;
-        let caller = session.caller.clone();
-        let moved = self.write_rows(uids.len(), move |tx: &Tx<'_>| {
-            let (source, target) = tx.open_pair::<Read, Insert>(&caller, mailbox, target)?;
-            source.also::<MoveOut>()?.move_to(&target, &uids)
-        });
-        moved.await
+        self.move_into(session, mailbox, uids, target).await
     }
 
-    /// Writes so many rows: a command that touches more than a few hundred messages is one
-    /// transaction all the same, and waits behind people whose commands are short
-    /// (docs/design.md section 5).
+    /// A message is in one of both mailboxes at every moment; of many, some may have moved when
+    /// an error comes (RFC 6851 section 3.3 asks for no more).
+    pub(crate) async fn move_into(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: Arc<[Uid]>,
+        target: MailboxId,
+    ) -> Result<Copied, Refused> {
+        let work = |piece: Arc<[Uid]>| {
+            let caller = session.caller.clone();
+            move |tx: &Tx<'_>| {
+                let (source, target) = tx.open_pair::<Read, Insert>(&caller, mailbox, target)?;
+                source.also::<MoveOut>()?.move_to(&target, &piece)
+            }
+        };
+        let join = |all: Copied, some: Copied| Copied { uids: [all.uids, some.uids].concat(), ..some };
+        self.write_pieces(&uids, work, join).await
+    }
+
+    /// Writes about these messages: a few hundred at a time, each time in a transaction of its
+    /// own, in the lane behind those who wait at their screens where there are several
+    /// (docs/design.md section 5). Where one fails, those before it are done.
+    async fn write_pieces<T: Send + 'static, W>(
+        &self,
+        uids: &Arc<[Uid]>,
+        work: impl Fn(Arc<[Uid]>) -> W,
+        join: impl Fn(T, T) -> T,
+    ) -> Result<T, Refused>
+    where
+        W: Fn(&Tx<'_>) -> Result<T, GateError> + Send + 'static,
+    {
+        if uids.len() <= INTERACTIVE_ROWS {
+            return Ok(self.db.write(work(Arc::clone(uids))).await?);
+        }
+        let (first, others) = uids.split_at(INTERACTIVE_ROWS);
+        let mut done = self.db.write_bulk(work(first.into())).await?;
+        for piece in others.chunks(INTERACTIVE_ROWS) {
+            done = join(done, self.db.write_bulk(work(piece.into())).await?);
+        }
+        Ok(done)
+    }
+
+    /// Writes so many rows at once: more than a few hundred wait behind people whose commands are
+    /// short.
     pub(crate) async fn write_rows<T: Send + 'static>(
         &self,
         rows: usize,
@@ -146,20 +202,6 @@ impl House {
     ) -> Result<T, Refused> {
         let done = if rows > INTERACTIVE_ROWS { self.db.write_bulk(work).await } else { self.db.write(work).await };
         Ok(done?)
-    }
-
-    /// How many rows of an open mailbox a command will touch, by its counters.
-    pub(crate) async fn rows_of(
-        &self,
-        session: &Session,
-        mailbox: MailboxId,
-        count: impl Fn(&Counters) -> u64 + Send + 'static,
-    ) -> Result<usize, Refused> {
-        let caller = session.caller.clone();
-        let read = self
-            .db
-            .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.open::<Read>(&caller, mailbox)?.counters()?) });
-        Ok(usize::try_from(count(&read.await?)).unwrap_or(usize::MAX))
     }
 
     /// Finds the target of a copy and, where it is another account's, gives that account

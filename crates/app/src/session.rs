@@ -4,9 +4,9 @@ use crate::directory::View;
 use crate::hub::Watch;
 use postern_access::Actor;
 use postern_store::{Caller, SignInFacts};
-use postern_types::{AccountId, Address, MailboxId};
+use postern_types::{AccountId, Address, MailboxId, Timestamp};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// One authenticated connection. It proves who acts, never what they may do: that is
@@ -22,6 +22,8 @@ pub struct Session {
     opened: Mutex<HashSet<MailboxId>>,
     /// Something was heard, and the sign-in has not been found to hold since.
     doubtful: AtomicBool,
+    /// When it has to be looked at next, whatever is heard: milliseconds since 1970.
+    holds_until: AtomicI64,
 }
 
 impl Session {
@@ -34,6 +36,7 @@ impl Session {
         everyone: Watch,
     ) -> Self {
         let (own, everyone) = (Mutex::new(own), Mutex::new(everyone));
+        let holds_until = AtomicI64::new(end_of(&checked).0);
         Self {
             caller,
             view,
@@ -43,6 +46,7 @@ impl Session {
             everyone,
             opened: Mutex::default(),
             doubtful: AtomicBool::new(false),
+            holds_until,
         }
     }
 
@@ -76,19 +80,25 @@ impl Session {
         self.own.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Was something heard about this person or everyone since the sign-in last held?
-    pub(crate) fn is_doubtful(&self) -> bool {
+    /// Was something heard about this person or everyone since the sign-in last held, or has
+    /// something that it rests on ended by itself?
+    pub(crate) fn is_doubtful(&self, now: Timestamp) -> bool {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         let everyone = self.everyone.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if own | everyone {
+        if own | everyone | (now >= self.holds_until()) {
             self.doubtful.store(true, Ordering::Release);
         }
         self.doubtful.load(Ordering::Acquire)
     }
 
-    /// The sign-in holds.
-    pub(crate) fn holds(&self) {
+    /// The sign-in holds, as these facts say.
+    pub(crate) fn holds(&self, facts: &SignInFacts) {
+        self.holds_until.store(end_of(facts).0, Ordering::Release);
         self.doubtful.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn holds_until(&self) -> Timestamp {
+        Timestamp(self.holds_until.load(Ordering::Acquire))
     }
 
     /// Notes that this mailbox's opening is on the trail; was it already?
@@ -99,4 +109,9 @@ impl Session {
     pub(crate) fn note_opened(&self, mailbox: MailboxId) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox);
     }
+}
+
+/// When these facts may say something else by themselves.
+fn end_of(facts: &SignInFacts) -> Timestamp {
+    facts.root.as_ref().and_then(|root| root.next_end()).unwrap_or(Timestamp(i64::MAX))
 }

@@ -5,7 +5,7 @@ use crate::directory::View;
 use crate::{House, Refused, Session};
 use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
 use postern_store::{Caller, GateError, NewToken, SignInFacts, StoreError, Tx};
-use postern_types::{Address, PersonId, Secret};
+use postern_types::{Address, PersonId, Secret, Timestamp};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -193,7 +193,7 @@ impl House {
     /// Does the session's sign-in still hold? Cheap while nothing was heard about its
     /// person: protocols ask at every command.
     pub async fn check_session(&self, session: &Session) -> Result<(), Refused> {
-        if !session.is_doubtful() {
+        if !session.is_doubtful(self.db.now()) {
             return Ok(());
         }
         let address = session.address.clone();
@@ -206,8 +206,16 @@ impl House {
         if suspended || !root_holds || !same {
             return Err(Refused::Ended);
         }
-        session.holds();
+        session.holds(&now);
         Ok(())
+    }
+
+    /// How long until something ends by itself that this session rests on: its sign-in, or, where
+    /// a mailbox is selected, what is held there until `end`. Nobody is told then, so whoever
+    /// waits looks again.
+    pub fn next_end(&self, session: &Session, end: Option<Timestamp>) -> Duration {
+        let end = end.map_or(session.holds_until(), |end| end.min(session.holds_until()));
+        Duration::from_millis(u64::try_from(end.0.saturating_sub(self.db.now().0)).unwrap_or_default())
     }
 }
 

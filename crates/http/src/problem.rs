@@ -169,10 +169,12 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let kind = match &refused {
             Refused::Denied(Denied::Hidden) => Kind::Absent,
-            Refused::Denied(Denied::Missing { .. }) => Kind::MissingRight,
+            Refused::Denied(Denied::Missing { .. } | Denied::Protected { .. }) => Kind::MissingRight,
             Refused::Denied(Denied::NotYours { .. }) => Kind::NotYours,
             Refused::Denied(Denied::TokenTooNarrow { .. }) => Kind::TokenTooNarrow,
-            Refused::Denied(Denied::NotHeld { .. } | Denied::SendNotHeld) => Kind::RightNotHeld,
+            Refused::Denied(
+                Denied::NotHeld { .. } | Denied::HeldForATime | Denied::WouldGive | Denied::SendNotHeld,
+            ) => Kind::RightNotHeld,
             Refused::Rule(Rule::Absent(_)) => Kind::Absent,
             Refused::Rule(Rule::AddressTaken(_)) => Kind::AddressTaken,
             Refused::Rule(Rule::NameTaken) => Kind::NameTaken,

@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(written(Denied::Hidden.into()), "a1 NO [NONEXISTENT] No such mailbox\r\n");
         assert_eq!(
             written(Denied::Missing { missing: Letter::Write }.into()),
-            "a1 NO [NOPERM] You may not change flags in this mailbox; ask one of its administrators\r\n"
+            "a1 NO [NOPERM] You may not change flags in this mailbox; ask one of its owners\r\n"
         );
         assert_eq!(written(Rule::NameTaken.into()), "a1 NO [ALREADYEXISTS] A mailbox with that name exists\r\n");
         assert_eq!(written(Rule::OverLimit("Enough").into()), "a1 NO [LIMIT] Enough\r\n");

@@ -12,6 +12,10 @@ use postern_types::{Flags, Keyword, SystemFlag, Uid};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// Keywords that FLAGS tells of at most. Whoever may write can make up any number of them, and
+/// the list is sent whole each time it grows; messages show all that they have in any case.
+const MOST_KEYWORDS: usize = 1_000;
+
 /// One message as the client knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Message {
@@ -103,14 +107,15 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// A mailbox as it was opened. `in_use` are the flags FLAGS tells of.
+    /// A mailbox as it was opened. FLAGS tells of what its messages have and of `always`, and
+    /// of nothing that other mailboxes have: some of those are hidden.
     pub(crate) fn new(
         entries: &[Entry],
         flags: &HashMap<FlagsKey, Arc<Flags>>,
-        in_use: &Flags,
+        always: &Flags,
         recent_from: u64,
     ) -> Self {
-        let known = Flags::from_iter(SystemFlag::ALL).union(in_use);
+        let known = Flags::from_iter(SystemFlag::ALL).union(always);
         let mut messages = Self {
             list: Vec::with_capacity(entries.len()),
             sets: FlagSets::default(),
@@ -129,6 +134,9 @@ impl Messages {
                 }
             };
             messages.list.push(Message { uid: entry.uid, flags: place });
+        }
+        for set in messages.sets.sets.clone() {
+            messages.learn_keywords(&set);
         }
         messages
     }
@@ -244,13 +252,15 @@ impl Messages {
         }
     }
 
-    /// Are there keywords in `flags` that FLAGS has not told of? They count as told then.
+    /// Are there keywords in `flags` that FLAGS has not told of? They count as told then. Past
+    /// [`MOST_KEYWORDS`] none is told of any more.
     pub(crate) fn learn_keywords(&mut self, flags: &Flags) -> bool {
-        let news = flags.keywords().iter().any(|keyword: &Keyword| !self.known.has_keyword(keyword));
-        if news {
-            self.known = self.known.union(flags);
-        }
-        news
+        let before = self.known.keywords().len();
+        let room = MOST_KEYWORDS.saturating_sub(before);
+        let unknown = |keyword: &&Keyword| !self.known.has_keyword(keyword);
+        let news: Vec<Keyword> = flags.keywords().iter().filter(unknown).take(room).cloned().collect();
+        news.into_iter().for_each(|keyword| self.known.insert_keyword(keyword));
+        self.known.keywords().len() > before
     }
 
     /// Takes in what changed since the last time, and says what the client has to be told.

@@ -3,7 +3,7 @@
 use crate::messages::{Messages, News};
 use postern_app::{House, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode};
-use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Seen, Uid};
+use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Seen, Timestamp, Uid};
 
 /// A selected mailbox. It remembers what the client was told; what the client may do is
 /// asked at each command.
@@ -17,6 +17,8 @@ pub(crate) struct Selected {
     pub(crate) messages: Messages,
     /// What SEARCH RETURN (SAVE) kept: `$` (RFC 9051 section 6.4.4.1).
     pub(crate) saved: Vec<Uid>,
+    /// The nearest moment at which they change by themselves.
+    until: Option<Timestamp>,
     /// Whose `\Seen` the client was told of.
     seen: Seen,
     /// Changes up to here have been taken in.
@@ -34,7 +36,8 @@ impl Selected {
             mailbox: opened.mailbox,
             read_only,
             rights: opened.rights,
-            messages: Messages::new(&opened.entries, &opened.flags, &opened.flags_in_use, recent_from),
+            until: opened.until,
+            messages: Messages::new(&opened.entries, &opened.flags, &opened.seen.keywords(), recent_from),
             saved: Vec::new(),
             seen: opened.seen,
             synced: opened.counters.modseq,
@@ -42,6 +45,11 @@ impl Selected {
             changes: opened.changes,
             rights_watch: opened.rights_watch,
         }
+    }
+
+    /// When the letters change by themselves, where they do.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// Is it READ-ONLY? By EXAMINE, or with none of the rights that change a mailbox (RFC
@@ -89,11 +97,11 @@ impl Selected {
         let synced = house.sync(session, self.mailbox, self.synced, self.seen).await?;
         self.stale = false;
         let before = self.permanent_flags();
-        self.rights = synced.rights;
+        (self.rights, self.until) = (synced.rights, synced.until);
         self.seen = synced.seen;
         // RFC 4314 section 5.1.1: who asks at each command tells of flags that may be changed now.
         let flags_given_or_taken = before != self.permanent_flags();
-        self.synced = synced.changes.counters.modseq;
+        self.synced = synced.changes.modseq;
         let changes = &synced.changes;
         let mut news = self.messages.apply(&changes.changed, &changes.vanished, &synced.flags, may_expunge);
         news.keywords |= flags_given_or_taken;

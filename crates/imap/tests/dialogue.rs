@@ -137,7 +137,7 @@ async fn delegates_work_under_shared() {
     assert!(has(&opened, "[READ-ONLY]") && has(&opened, "PERMANENTFLAGS ()"), "{opened:?}");
     assert_eq!(
         bob.last("STORE 1 +FLAGS (\\Flagged)").await,
-        "NO [NOPERM] You may not change flags in this mailbox; ask one of its administrators"
+        "NO [NOPERM] You may not change flags in this mailbox; ask one of its owners"
     );
     let read = bob.untagged("FETCH 1 BODY[TEXT]").await;
     assert!(read[0].contains("Water everywhere") && !read[0].contains("FLAGS"), "without s nothing is marked");
@@ -151,7 +151,7 @@ async fn delegates_work_under_shared() {
     assert!(has(&listed, "* STATUS Shared/support@example.org/INBOX (MESSAGES 1)"), "{listed:?}");
     assert_eq!(
         alice.last("DELETE Shared/support@example.org/Cases").await,
-        "NO [HASCHILDREN] The mailbox has others below it; delete those first"
+        "NO [HASCHILDREN] The mailbox has others below it; delete those first, or ask one of its owners if you see none"
     );
     assert!(alice.last("CREATE Shared").await.starts_with("NO [CANNOT]"));
     assert!(alice.last("CREATE INBOX").await.starts_with("NO [ALREADYEXISTS]"));

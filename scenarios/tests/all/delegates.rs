@@ -18,14 +18,18 @@ fn mailbox(name: &str) -> GrantReach {
     GrantReach::Mailbox(MailboxName::parse(name).expect("a name"))
 }
 
-async fn give(house: &House, grantee: &str, reach: GrantReach, letters: &str) {
-    let terms = GrantTerms {
-        reach,
+fn account_wide(letters: &str) -> GrantTerms {
+    GrantTerms {
+        reach: GrantReach::Account,
         rights: Rights::parse(letters).expect("letters"),
         send: SendRights::NONE,
         automap: true,
         not_after: None,
-    };
+    }
+}
+
+async fn give(house: &House, grantee: &str, reach: GrantReach, letters: &str) {
+    let terms = GrantTerms { reach, ..account_wide(letters) };
     let (shared, grantee) = (address("support@example.org"), address(grantee));
     house.app().give(house.operator(), &shared, &grantee, terms).await.expect("a grant");
 }
@@ -140,6 +144,23 @@ scenario! {
         assert!(mine.line_with("MYRIGHTS").is_some_and(|line| line.trim_end().ends_with(" lr")), "{:?}", mine.lines());
     }
 
+    /// What ends by the clock ends sessions that wait, too: nobody has to ask.
+    async fn who_waits_hears_of_an_end(house: House) {
+        let (_alice, mut bob) = owned(&house).await;
+        give(&house, "bob@example.org", GrantReach::Account, "lr").await;
+        let mut rooted = house.imaps("rooted").await;
+        rooted.login("bob@example.org/support@example.org", PASSWORD).await;
+        bob.ok("SELECT Shared/support@example.org/INBOX", "").await;
+        bob.idle().await;
+        rooted.idle().await;
+        let (support, grantee) = (address("support@example.org"), address("bob@example.org"));
+        let end = Some(house.now().plus_ms(5_000));
+        let terms = GrantTerms { not_after: end, ..account_wide("lr") };
+        house.app().give(house.operator(), &support, &grantee, terms).await.expect("a grant");
+        bob.until("* BYE The mailbox can not be read any more").await;
+        rooted.until("* BYE Your sign-in has ended").await;
+    }
+
     /// `alice@example.org/support@example.org`: the session is Alice's, and support@ is at the
     /// top and all there is (docs/design.md section 7, RFC 4616 section 2 for the authzid).
     async fn a_session_rooted_at_one_shared_mailbox(house: House) {
@@ -162,6 +183,16 @@ scenario! {
             }
             rooted.ok("LOGOUT", "").await;
         }
+
+        // There everything is subscribed to, whether or not it is beside her own mail.
+        let (support, alice) = (address("support@example.org"), address("alice@example.org"));
+        let terms = GrantTerms { automap: false, ..account_wide("lrswipkxtea") };
+        house.app().give(house.operator(), &support, &alice, terms).await.expect("a grant");
+        let mut rooted = house.imaps("rooted").await;
+        rooted.login("alice@example.org/support@example.org", PASSWORD).await;
+        rooted.ok("LSUB \"\" *", "* LSUB () \"/\" INBOX").await;
+        let mut beside = house.imap_as("alice@example.org").await;
+        assert!(!beside.ok("LSUB \"\" *", "INBOX").await.has("Shared"), "not beside her own");
 
         // A mailbox that is not hers, one that nobody has and a wrong password: the same bytes.
         house.shared("billing@example.org").await;

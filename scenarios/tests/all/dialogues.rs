@@ -65,12 +65,15 @@ dialogues! {
     grants_in_running_sessions
     groups
     identifiers
+    keywords_stay_in_their_mailbox
     moving_messages
     old_clients
     rename_and_delete
+    renaming_gives
     special_use
     subscriptions_are_personal
     texts_that_help
+    what_is_held_for_a_time
 }
 
 /// A file that no test plays proves nothing.

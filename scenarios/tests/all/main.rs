@@ -8,6 +8,7 @@ mod hidden;
 mod kill;
 mod letter;
 mod lmtp;
+mod many;
 mod matrix;
 mod people;
 mod power_cut;

@@ -127,7 +127,7 @@ scenario! {
         staffed(&house).await;
         let mut dora = house.rest_as("dora@example.org").await;
         let refused = dora.ask("PUT", &delegate("sam"), Some(r#"{"rights":"lr"}"#)).await;
-        let text = "You may not manage the delegates of this mailbox; ask one of its administrators";
+        let text = "You may not manage the delegates of this mailbox; ask one of its owners";
         assert_eq!((refused.status, refused.detail().as_str()), (403, text));
         let list = dora.get("/api/v1/shared").await;
         assert_eq!(list.document()["shared"][0]["address"], "support@example.org");
@@ -206,7 +206,7 @@ scenario! {
                 let shared = tx.account_at(&Address::parse("support@example.org").expect("an address"))?.expect("an account");
                 let inbox = MailboxName::parse("INBOX").expect("a name");
                 let open = |account| tx.open_named::<Read>(&caller, account, &inbox).is_ok();
-                Ok((tx.list(&caller)?.len(), open(own), open(shared)))
+                Ok((tx.list(&caller, None)?.len(), open(own), open(shared)))
             });
             let seen = seen.await.expect("an answer");
             assert_eq!(seen, if opens { (2, true, true) } else { (0, false, false) });

@@ -54,13 +54,15 @@ scenario! {
 
         bob.ok("STORE 1 +FLAGS (\\Deleted)", "\\Deleted").await;
         bob.ok(&format!("MYRIGHTS {INBOX}"), &format!("* MYRIGHTS {INBOX} lrswipkt")).await;
-        let refused = "[NOPERM] You may not expunge messages in this mailbox; ask one of its administrators";
+        let owners = "[NOPERM] This mailbox is protected from deletion: only its owners may";
+        let refused = format!("{owners} expunge its messages or move them out");
+        let refused = refused.as_str();
         bob.no("EXPUNGE", refused).await;
         bob.no("UID EXPUNGE 1", refused).await;
         bob.no("MOVE 1 Shared/support@example.org/Archive", refused).await;
         bob.no("MOVE 1 INBOX", refused).await;
         bob.ok("COPY 2 INBOX", "COPYUID").await;
-        bob.no("DELETE Shared/support@example.org/Cases", "[NOPERM] You may not delete").await;
+        bob.no("DELETE Shared/support@example.org/Cases", &format!("{owners} delete or rename it")).await;
         bob.no("RENAME Shared/support@example.org/Cases Shared/support@example.org/Files", "[NOPERM]").await;
         // RFC 4314 section 4: CLOSE keeps what may not be expunged, and is no error.
         bob.ok("CLOSE", "").await;

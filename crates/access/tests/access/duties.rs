@@ -38,7 +38,7 @@ fn administering_one_mailbox_does_not_make_an_owner() {
     let facts = duty_facts(support(), Some(person(alice())), &grants);
     let refused = duty_verdict(&as_person(alice()), Duty::ManageGrants, &facts).unwrap_err();
     assert_eq!(refused, Denied::NotYours { duty: Duty::ManageGrants });
-    assert_eq!(refused.to_string(), "You may not manage the delegates of this mailbox; ask one of its administrators");
+    assert_eq!(refused.to_string(), "You may not manage the delegates of this mailbox; ask one of its owners");
 }
 
 #[test]

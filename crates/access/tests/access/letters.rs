@@ -73,7 +73,7 @@ fn refusals_have_their_texts() {
     assert_eq!(Operation::Read.allowed_with(Rights::NONE).unwrap_err().to_string(), "No such mailbox");
     assert_eq!(
         Operation::Remove.allowed_with(Rights::READER).unwrap_err().to_string(),
-        "You may not expunge messages in this mailbox; ask one of its administrators"
+        "You may not expunge messages in this mailbox; ask one of its owners"
     );
 }
 

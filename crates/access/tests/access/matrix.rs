@@ -97,6 +97,7 @@ fn answer<T>(answer: Result<T, Denied>) -> String {
         Ok(_) => "yes".to_owned(),
         Err(Denied::Hidden) => "hidden".to_owned(),
         Err(Denied::Missing { missing }) => format!("no {}", missing.as_char()),
+        Err(Denied::Protected { withheld }) => format!("keeps {}", withheld.as_char()),
         Err(Denied::NotYours { .. }) => "no".to_owned(),
         Err(Denied::TokenTooNarrow { .. }) => "narrow".to_owned(),
         Err(other) => format!("{other:?}"),
@@ -196,6 +197,7 @@ fn matrix() -> String {
          yes     allowed\n\
          hidden  refused with the words for what does not exist\n\
          no X    refused, since letter X is missing\n\
+keeps X refused, since delete protection withholds letter X\n\
          no      refused, since the duty is someone else's\n\
          narrow  refused, since the token they came with does not let it through\n\n",
     );

@@ -136,7 +136,7 @@ fn delete_protection_spares_owners_only() {
     let delegate = verdict_of(alice(), account, &inbox, &[grant(1, Rights::FULL_ACCESS)]);
     assert_eq!(delegate.rights, letters("lrswipkt"));
     assert!(delegate.reasons.contains(&Reason::DeleteProtected { withheld: letters("xe") }));
-    assert_eq!(delegate.allows(Operation::MoveOut), Err(Denied::Missing { missing: Letter::Expunge }));
+    assert_eq!(delegate.allows(Operation::MoveOut), Err(Denied::Protected { withheld: Letter::Expunge }));
     assert_eq!(verdict_of(alice(), account, &inbox, &[grant(1, Rights::ALL)]).rights, Rights::ALL);
 }
 

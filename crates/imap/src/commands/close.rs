@@ -11,7 +11,7 @@ pub(crate) async fn run(client: &mut Client) -> Handled {
     let Work { house, session, selected, .. } = client.work()?;
     if !selected.read_only {
         match house.expunge(session, selected.mailbox, None).await {
-            Ok(_) | Err(Refused::Denied(Denied::Missing { .. })) => {}
+            Ok(_) | Err(Refused::Denied(Denied::Missing { .. } | Denied::Protected { .. })) => {}
             Err(refused) => return Err(Stop::Refused(refused)),
         }
     } else {

@@ -84,7 +84,11 @@ impl<W: Wire> Connection<W> {
     /// whose flags the client does not know yet. Without `s` nothing happens.
     async fn mark_seen(&mut self, targets: &Targets) -> Result<HashSet<Uid>, Stop> {
         let Work { house, session, selected, out, rev2 } = self.client.work()?;
-        let seen = |uid: &Uid| selected.messages.flags(*uid).is_some_and(|flags| flags.has(SystemFlag::Seen));
+        // What the client was told may be out of date: others mark messages unread, and an account
+        // may keep \Seen in another way by now.
+        let is_current = !selected.has_notice();
+        let seen =
+            |uid: &Uid| is_current && selected.messages.flags(*uid).is_some_and(|flags| flags.has(SystemFlag::Seen));
         let unseen: Vec<Uid> = targets.uids.iter().copied().filter(|uid| !seen(uid)).collect();
         if unseen.is_empty() {
             return Ok(HashSet::new());
@@ -92,7 +96,7 @@ impl<W: Wire> Connection<W> {
         let changed = match house.mark_read(session, selected.mailbox, unseen.into()).await {
             Ok(changed) => changed,
             // The right went away since it was last seen; reading may still be allowed.
-            Err(Refused::Denied(Denied::Missing { .. })) => return Ok(HashSet::new()),
+            Err(Refused::Denied(Denied::Missing { .. } | Denied::Protected { .. })) => return Ok(HashSet::new()),
             Err(refused) => return Err(refused.into()),
         };
         let mut marked = HashSet::new();

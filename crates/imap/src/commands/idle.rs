@@ -2,7 +2,7 @@
 //!
 //! Nothing is held while it waits but what is selected. A mailbox that may not be read any
 //! more ends the connection with BYE, for there is no command to answer (docs/design.md section 4).
-//! What ends by the clock sends no notice, so the gate is asked now and then as well.
+//! What ends by the clock sends no notice, so the gate is asked when something ends.
 
 use crate::answer::{Completion, End, Handled, Stop};
 use crate::connection::{Connection, GOING_DOWN, Work};
@@ -13,8 +13,8 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// Asking the gate without a notice.
-const LOOK_SECONDS: u64 = 60;
+/// The gate is asked after this time in any case: a clock may be set.
+const LOOK_SECONDS: u64 = 300;
 
 /// Why the wait ended.
 enum Woken {
@@ -57,6 +57,8 @@ impl<W: Wire> Connection<W> {
     async fn wait(&mut self, bytes: &mut Vec<u8>, end: Pin<&mut Sleep>) -> Result<Woken, Stop> {
         let desk = self.client.desk()?;
         let mut session_watch = desk.session.watch();
+        let until = desk.selected.as_ref().and_then(|selected| selected.until());
+        let look = desk.house.next_end(desk.session, until).min(Duration::from_secs(LOOK_SECONDS));
         let selected = desk.selected;
         let in_mailbox = async move {
             match selected {
@@ -71,7 +73,7 @@ impl<W: Wire> Connection<W> {
             () = in_mailbox => Woken::Notice,
             () = session_watch.changed() => Woken::Notice,
             () = end => Woken::TooLong,
-            () = sleep(Duration::from_secs(LOOK_SECONDS)) => Woken::Notice,
+            () = sleep(look) => Woken::Notice,
         })
     }
 

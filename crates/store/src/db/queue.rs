@@ -1,5 +1,5 @@
-//! Where jobs wait: an interactive lane, and a bulk lane that moves only when the other is
-//! empty.
+//! Where jobs wait: an interactive lane, and a bulk lane that moves when the other is empty,
+//! and now and then when it never is.
 //!
 //! The queue has no bound of its own: every waiting job is a waiting caller, and those are
 //! bounded where they come in.
@@ -16,6 +16,10 @@ pub(crate) enum Lane {
     /// Long work in small pieces: collection, expiry, import.
     Bulk,
 }
+
+/// How often the interactive lane is served before a bulk job that waits. Bulk jobs are short,
+/// so people hardly notice; and they are people's too, of whoever moved a thousand messages.
+const BULK_WAITS_FOR: usize = 16;
 
 /// Jobs that are run together.
 pub(crate) struct Batch {
@@ -37,6 +41,8 @@ struct State {
     interactive: VecDeque<Box<dyn Job>>,
     bulk: VecDeque<Box<dyn Job>>,
     bulk_running: bool,
+    /// Takings from the interactive lane while a bulk job waited.
+    passed: usize,
     closed: bool,
 }
 
@@ -61,13 +67,17 @@ impl Queue {
     pub fn take(&self, most: usize) -> Option<Batch> {
         let mut state = self.state();
         loop {
-            if !state.interactive.is_empty() {
+            let bulk_waits = !state.bulk_running && !state.bulk.is_empty();
+            let is_bulk_s_turn = bulk_waits && state.passed >= BULK_WAITS_FOR;
+            if !state.interactive.is_empty() && !is_bulk_s_turn {
+                state.passed = if bulk_waits { state.passed + 1 } else { 0 };
                 let count = state.interactive.len().min(most);
                 return Some(Batch { jobs: state.interactive.drain(..count).collect(), bulk: false });
             }
             if !state.bulk_running
                 && let Some(job) = state.bulk.pop_front()
             {
+                state.passed = 0;
                 state.bulk_running = true;
                 return Some(Batch { jobs: vec![job], bulk: true });
             }
@@ -110,5 +120,41 @@ impl Queue {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that can panic runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::job::Ran;
+    use crate::{StoreError, Tx};
+
+    struct Idle;
+
+    impl Job for Idle {
+        fn run(&mut self, _: &Tx<'_>) -> Ran {
+            unreachable!("nothing runs it")
+        }
+        fn overrule(&mut self, _: StoreError) {}
+        fn settle(self: Box<Self>, _: Result<(), StoreError>) {}
+    }
+
+    /// However busy people are, a bulk job has its turn, and then they have theirs.
+    #[test]
+    fn bulk_has_its_turn_when_people_never_stop() {
+        let queue = Queue::default();
+        let push = |lane| assert!(queue.push(lane, Box::new(Idle)).is_ok());
+        (0..2).for_each(|_| push(Lane::Bulk));
+        let mut turns = Vec::new();
+        for _ in 0..3 * BULK_WAITS_FOR {
+            push(Lane::Interactive);
+            let batch = queue.take(8).expect("a batch");
+            turns.push(batch.bulk);
+            if batch.bulk {
+                queue.bulk_done();
+            }
+        }
+        let bulk: Vec<usize> = (0..turns.len()).filter(|turn| turns[*turn]).collect();
+        assert_eq!(bulk, [BULK_WAITS_FOR, 2 * BULK_WAITS_FOR + 1]);
     }
 }

@@ -7,8 +7,8 @@ use super::error::GateError;
 use super::facts;
 use crate::{StoreError, Tx};
 use postern_access::Actor;
-use postern_access::{Denied, Verdict};
-use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen};
+use postern_access::Denied;
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen, Timestamp};
 use std::marker::PhantomData;
 
 /// Operation class `C` on one mailbox, allowed to one actor until the transaction ends.
@@ -18,8 +18,7 @@ pub struct Access<'t, C: Class> {
     tx: &'t Tx<'t>,
     caller: &'t Caller,
     mailbox: MailboxId,
-    held: Rights,
-    seen: Seen,
+    found: Cached,
     class: PhantomData<C>,
 }
 
@@ -41,17 +40,21 @@ impl<'t, C: Class> Access<'t, C> {
     }
     /// Every letter held here, not just those this class needs.
     pub fn held(&self) -> Rights {
-        self.held
+        self.found.rights
+    }
+    /// The nearest moment at which that changes by itself, where there is one.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.found.valid_until
     }
     /// How `\Seen` is kept for this caller: jobs have none of their own, so theirs is the one
     /// of all.
     pub fn seen(&self) -> Seen {
-        if matches!(self.caller.actor(), Actor::Person(_)) { self.seen } else { Seen::Shared }
+        if matches!(self.caller.actor(), Actor::Person(_)) { self.found.seen } else { Seen::Shared }
     }
     /// The person whose own `\Seen` counts here, where one does.
     pub(super) fn seer(&self) -> Option<PersonId> {
         match self.caller.actor() {
-            Actor::Person(person) if self.seen.is_personal() => Some(*person),
+            Actor::Person(person) if self.found.seen.is_personal() => Some(*person),
             _ => None,
         }
     }
@@ -59,16 +62,16 @@ impl<'t, C: Class> Access<'t, C> {
     /// has a proof knows that the mailbox is there, with or without `l`: the letter that is
     /// missing is named, and nothing is hidden.
     pub fn also<D: Class>(&self) -> Result<Access<'t, D>, Denied> {
-        D::OPERATION.allowed_with(self.held).map_err(|denied| match denied {
-            Denied::Hidden => D::OPERATION.allowed_with(self.held | Letter::Lookup).err().unwrap_or(denied),
-            denied => denied,
-        })?;
-        let Self { tx, caller, mailbox, held, seen, .. } = *self;
-        Ok(Access { tx, caller, mailbox, held, seen, class: PhantomData })
+        if D::OPERATION.allowed_with(self.held()).is_err() {
+            D::OPERATION.allowed_unless_protected(self.held() | Letter::Lookup, self.found.withheld)?;
+            return Err(Denied::Hidden);
+        }
+        let Self { tx, caller, mailbox, found, .. } = *self;
+        Ok(Access { tx, caller, mailbox, found, class: PhantomData })
     }
     /// Refuses unless `letter` is held too.
     pub fn require(&self, letter: Letter) -> Result<(), Denied> {
-        if self.held.has(letter) { Ok(()) } else { Err(Denied::Missing { missing: letter }) }
+        if self.held().has(letter) { Ok(()) } else { Err(Denied::Missing { missing: letter }) }
     }
 }
 
@@ -135,11 +138,10 @@ impl Tx<'_> {
         &'t self,
         caller: &'t Caller,
         mailbox: MailboxId,
-        held: Cached,
+        found: Cached,
     ) -> Result<Access<'t, C>, GateError> {
-        let verdict = Verdict { rights: held.rights, send: held.send, valid_until: None, reasons: Vec::new() };
-        verdict.allows(C::OPERATION)?;
-        Ok(Access { tx: self, caller, mailbox, held: held.rights, seen: held.seen, class: PhantomData })
+        C::OPERATION.allowed_unless_protected(found.rights, found.withheld)?;
+        Ok(Access { tx: self, caller, mailbox, found, class: PhantomData })
     }
 
     /// What `caller` would hold on a mailbox of this name if it were made now: account and

@@ -5,14 +5,15 @@
 //! Nobody gives a letter they do not hold here (docs/decisions/0004-no-escalation.md).
 
 use super::access::Access;
+use super::caller::Caller;
 use super::class::Administer;
 use super::error::{GateError, Rule};
 use super::facts;
 use super::grants::{grants_changed, grants_of, note_grant, put_grant, terms};
-use crate::StoreError;
 use crate::statements::people as sql;
-use postern_access::{AccountKind, Gift, GrantFact, Reach, gained, granted_at, mailbox_rights_of, may_give};
-use postern_types::{GrantId, MailboxName, PrincipalId, Rights, SendRights};
+use crate::{StoreError, Tx};
+use postern_access::{AccountKind, Denied, Gift, GrantFact, Holding, Reach, mailbox_rights_of, may_change};
+use postern_types::{GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights};
 
 /// One line of an access control list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +84,9 @@ impl Access<'_, Administer> {
         let before = grants_of(tx, account, grantee)?;
         let mine = before.iter().find(|grant| grant.reach == reach);
         let broader: Vec<GrantFact> = before.iter().filter(|grant| grant.reach != reach).cloned().collect();
-        let (held, end) = granted_at(&before, self.mailbox(), &name, now);
+        let deciding = |grants| postern_access::deciding(grants, self.mailbox(), &name, now);
+        let old = deciding(&before);
+        let (held, end) = (rights_of(old), old.and_then(|grant| grant.not_after));
         let rights = change.applied_to(held);
         if rights == held && (mine.is_some() || !rights.is_empty()) {
             return Ok(());
@@ -96,17 +99,19 @@ impl Access<'_, Administer> {
             reach: reach.clone(),
             rights,
             send,
-            automap: mine.is_none_or(|grant| grant.automap),
+            automap: mine.or(old).is_none_or(|grant| grant.automap),
             not_after: end,
         };
-        let is_redundant =
-            granted_at(&broader, self.mailbox(), &name, now) == (rights, end) && send == SendRights::NONE;
+        let instead = deciding(&broader);
+        let is_same = rights_of(instead) == rights && instead.and_then(|grant| grant.not_after) == end;
+        let is_redundant = is_same && send == SendRights::NONE;
         let mut after = broader;
         if !is_redundant {
             after.push(fact.clone());
         }
-        let gift = gained(&before, &after, Some((self.mailbox(), &name)), now);
-        may_give(Gift { rights: self.held(), send: SendRights::NONE }, gift)?;
+        let place = Some((self.mailbox(), &name));
+        let (was, is) = (Holding { grants: &before, place }, Holding { grants: &after, place });
+        may_change_at(tx, self.caller(), self.mailbox(), was, is)?;
         match (is_redundant, mine) {
             (true, Some(mine)) => {
                 tx.execute(&sql::REMOVE_GRANT, &[mine.id.get().into()])?;
@@ -135,5 +140,34 @@ impl Access<'_, Administer> {
 
     fn damaged(&self) -> StoreError {
         StoreError::Damaged(format!("mailbox {} was opened and is not there", self.mailbox()))
+    }
+}
+
+fn rights_of(deciding: Option<&GrantFact>) -> Rights {
+    deciding.map_or(Rights::NONE, |grant| grant.rights)
+}
+
+/// Refuses where somebody would gain letters in a mailbox that the caller may not give there.
+pub(super) fn may_change_at(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    mailbox: MailboxId,
+    before: Holding<'_>,
+    after: Holding<'_>,
+) -> Result<(), GateError> {
+    let ends = facts::ends_of(tx, caller.actor(), mailbox.account())?;
+    let mut failed = None;
+    let changed = may_change(before, after, tx.now(), &ends, |moment| {
+        match facts::judge_at(tx, caller.actor(), mailbox, moment) {
+            Ok(held) => Ok(Gift { send: SendRights::NONE, ..Gift::on_mailbox(&held)? }),
+            Err(error) => {
+                failed = Some(error);
+                Err(Denied::Hidden)
+            }
+        }
+    });
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(changed?),
     }
 }

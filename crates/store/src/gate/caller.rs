@@ -1,7 +1,7 @@
 //! Who asks: the actor, how they came in, and the verdicts found so far.
 
 use postern_access::{Actor, TokenRole, Verdict};
-use postern_types::{CredentialId, MailboxId, Rights, Seen, SendRights, Timestamp};
+use postern_types::{CredentialId, MailboxId, Rights, Seen, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,8 @@ pub struct Epochs {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cached {
     pub rights: Rights,
-    pub send: SendRights,
+    /// What they would hold as well but for delete protection.
+    pub withheld: Rights,
     /// How the account keeps `\Seen`; a change of it raises the account's epoch.
     pub seen: Seen,
     pub epochs: Epochs,
@@ -31,7 +32,8 @@ pub(crate) struct Cached {
 
 impl Cached {
     pub(crate) fn of(verdict: &Verdict, seen: Seen, epochs: Epochs) -> Self {
-        Self { rights: verdict.rights, send: verdict.send, seen, epochs, valid_until: verdict.valid_until }
+        let (rights, withheld) = (verdict.rights, verdict.withheld());
+        Self { rights, withheld, seen, epochs, valid_until: verdict.valid_until }
     }
     pub(crate) fn holds(&self, epochs: Epochs, now: Timestamp) -> bool {
         self.epochs == epochs && self.valid_until.is_none_or(|end| now < end)

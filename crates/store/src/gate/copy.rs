@@ -53,7 +53,7 @@ impl<C: Reads> Access<'_, C> {
 
     /// COPY (RFC 9051 section 6.4.7): all of them or, on an error, none.
     pub fn copy_to(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Copied, GateError> {
-        let sources = leaving(self.tx(), self.mailbox(), Some(uids))?;
+        let sources = leaving(self.tx(), self.mailbox(), uids)?;
         let copied = place_copies(self, target, &sources)?;
         record(target, ["message.copied", "message.copied-out"], self.mailbox(), &copied)?;
         Ok(copied)
@@ -63,7 +63,7 @@ impl<C: Reads> Access<'_, C> {
 impl Access<'_, MoveOut> {
     /// MOVE (RFC 6851): a copy and an expunge that nobody sees apart.
     pub fn move_to(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Copied, GateError> {
-        let sources = leaving(self.tx(), self.mailbox(), Some(uids))?;
+        let sources = leaving(self.tx(), self.mailbox(), uids)?;
         let copied = place_copies(self, target, &sources)?;
         if !sources.is_empty() {
             take_out(self.tx(), self.mailbox(), &sources)?;
@@ -171,12 +171,12 @@ fn flags_of_copies<C: Class>(
     for one in sources {
         let own = source.seer().map(|person| source.seen_by(person, one.uid)).transpose()?.unwrap_or(false);
         let shown = source.seen().shown(&one.flags, own);
-        let (shown, before) = match source.account() == target.account() {
-            true => (shown, &one.flags),
-            false => (shown.difference(&source.seen().keywords()), &nothing),
+        let (shown, before, had) = match source.account() == target.account() {
+            true => (shown, &one.flags, own),
+            false => (shown.difference(&source.seen().keywords()), &nothing, false),
         };
         let wanted = shown.settable_with(target.held());
-        let (flags, sees) = target.seen().stored(&wanted, before, false);
+        let (flags, sees) = target.seen().stored(&wanted, before, had);
         copies.0.push(flags);
         copies.1.push(sees && target.seer().is_some());
     }

@@ -30,7 +30,7 @@ pub enum Rule {
     #[error("{0}")]
     Cannot(&'static str),
     /// The mailbox has others below it.
-    #[error("The mailbox has others below it; delete those first")]
+    #[error("The mailbox has others below it; delete those first, or ask one of its owners if you see none")]
     HasChildren,
     /// A limit was reached; the text names it.
     #[error("{0}")]

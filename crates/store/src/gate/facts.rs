@@ -186,6 +186,12 @@ pub(super) fn grants_for(tx: &Tx<'_>, account: AccountId, person: PersonId) -> R
     })
 }
 
+/// The moments at which grants of an actor in an account end, those of their groups included.
+pub(super) fn ends_of(tx: &Tx<'_>, actor: &Actor, account: AccountId) -> Result<Vec<Timestamp>, StoreError> {
+    let Actor::Person(person) = actor else { return Ok(Vec::new()) };
+    Ok(grants_for(tx, account, *person)?.into_iter().filter_map(|grant| grant.not_after).collect())
+}
+
 /// A grant from a row that starts with its id and its grantee; as the grantee's own.
 pub(super) fn grant_fact(row: &dyn Row) -> Result<(i64, GrantFact), StoreError> {
     let fact = GrantFact {

@@ -9,10 +9,13 @@ use super::facts;
 use super::tree::raise_epoch;
 use crate::statements::{mailbox as mailbox_sql, people as sql};
 use crate::{Notice, StoreError, Tx};
-use postern_access::{GrantFact, MailboxFacts, Reach, gained, gift_limit, gift_limit_at, may_give};
+use postern_access::{
+    ByReach, DutyFacts, GrantFact, Holding, MailboxFacts, Reach, gift_limit, gift_limit_at, may_change,
+};
 use postern_types::{
     AccountId, GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
 };
+use std::cell::LazyCell;
 
 /// A grant as administration shows it.
 #[derive(Debug, Clone)]
@@ -224,23 +227,29 @@ impl<D: DutyClass> Authority<'_, D> {
             Ok((MailboxId::from_key(row.int(0)?)?, facts::parse_name(row.text(1)?)?, special_use))
         })?;
         with_duty_facts(tx, self.caller(), Some(account), |duty| -> Result<(), GateError> {
-            let whole = gained(before, after, None, now);
-            if !whole.is_nothing() {
-                may_give(gift_limit(actor, duty)?, whole)?;
-            }
+            let ends: Vec<Timestamp> = duty.grants.iter().filter_map(|grant| grant.not_after).collect();
+            let at = |moment| DutyFacts { now: moment, ..duty.clone() };
+            let (was, is) = (Holding { grants: before, place: None }, Holding { grants: after, place: None });
+            may_change(was, is, now, &ends, |moment| gift_limit(actor, &at(moment)))?;
+            let Some(account) = duty.account else { return Ok(()) };
+            let (before, after, mine) = (ByReach::of(before), ByReach::of(after), ByReach::of(duty.grants));
             for (mailbox, name, special_use) in &mailboxes {
-                let gift = gained(before, after, Some((*mailbox, name)), now);
-                let Some(account) = duty.account.filter(|_| !gift.is_nothing()) else { continue };
-                let facts = MailboxFacts {
-                    mailbox: *mailbox,
-                    name,
-                    special_use: *special_use,
-                    account,
-                    person: duty.person,
-                    grants: duty.grants,
-                    now,
-                };
-                may_give(gift_limit_at(actor, duty, &facts)?, gift)?;
+                let place = Some((*mailbox, name));
+                let (before, after) = (before.near(*mailbox), after.near(*mailbox));
+                let (was, is) = (Holding { grants: &before, place }, Holding { grants: &after, place });
+                let mine = LazyCell::new(|| mine.near(*mailbox));
+                may_change(was, is, now, &ends, |moment| {
+                    let facts = MailboxFacts {
+                        mailbox: *mailbox,
+                        name,
+                        special_use: *special_use,
+                        account,
+                        person: duty.person,
+                        grants: &mine,
+                        now: moment,
+                    };
+                    gift_limit_at(actor, &at(moment), &facts)
+                })?;
             }
             Ok(())
         })?

@@ -4,7 +4,7 @@ use super::caller::Caller;
 use super::facts;
 use crate::statements::{facts as facts_sql, mailbox as sql};
 use crate::{StoreError, Tx};
-use postern_access::{AccountKind, Actor, MailboxFacts, Verdict, is_automapped};
+use postern_access::{AccountKind, Actor, ByReach, MailboxFacts, Verdict, is_automapped};
 use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, SpecialUse};
 use std::collections::HashMap;
 
@@ -43,15 +43,20 @@ pub struct ListedMailbox {
 }
 
 impl Tx<'_> {
-    /// Every account and mailbox that `caller` may see. It is a proof of `l` on each of
-    /// them; nothing is listed that [`Tx::open`] would not open.
-    pub fn list(&self, caller: &Caller) -> Result<Vec<ListedAccount>, StoreError> {
+    /// Every account and mailbox that `caller` may see, or those of `root` alone as if it were
+    /// their own. It is a proof of `l` on each of them; nothing is listed that [`Tx::open`] would
+    /// not open.
+    pub fn list(&self, caller: &Caller, root: Option<AccountId>) -> Result<Vec<ListedAccount>, StoreError> {
         let (Actor::Person(person), None) = (caller.actor(), caller.token()) else { return Ok(Vec::new()) };
         let subscriptions = self.subscriptions(*person)?;
-        let accounts = self.accounts_of(caller)?;
+        let mut accounts = self.accounts_of(caller)?;
+        if let Some(root) = root {
+            accounts.retain(|account| *account == root);
+        }
+        let own = root.unwrap_or(person.account());
         let mut listed = Vec::with_capacity(accounts.len());
         for account in accounts {
-            listed.extend(self.list_account(caller, *person, account, &subscriptions)?);
+            listed.extend(self.list_account(caller, account, account == own, &subscriptions)?);
         }
         listed.sort_by(|one, other| other.own.cmp(&one.own).then_with(|| one.address.cmp(&other.address)));
         Ok(listed)
@@ -60,15 +65,16 @@ impl Tx<'_> {
     fn list_account(
         &self,
         caller: &Caller,
-        person: PersonId,
         account: AccountId,
+        own: bool,
         subscriptions: &HashMap<(AccountId, String), bool>,
     ) -> Result<Option<ListedAccount>, StoreError> {
+        let Actor::Person(person) = *caller.actor() else { return Ok(None) };
         let Some(account_facts) = facts::account_facts(self, account)? else { return Ok(None) };
         let person_facts = facts::person_facts(self, person)?;
         let grants = facts::grants_for(self, account, person)?;
-        let own = person.account() == account;
         let automap = own || is_automapped(&grants, self.now());
+        let grants = ByReach::of(&grants);
         let mut mailboxes = self.all(&sql::OF_ACCOUNT, &[account.get().into()], |row| {
             let name = facts::parse_name(row.text(1)?)?;
             let mailbox = MailboxId::from_key(row.int(0)?)?;
@@ -79,7 +85,7 @@ impl Tx<'_> {
                 special_use,
                 account: account_facts,
                 person: person_facts,
-                grants: &grants,
+                grants: &grants.near(mailbox),
                 now: self.now(),
             };
             let Verdict { rights, .. } = postern_access::mailbox_verdict(caller.actor(), &facts);

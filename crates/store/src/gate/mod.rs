@@ -13,7 +13,7 @@
 //! ```compile_fail
 //! # use postern_store::*; use postern_types::*;
 //! fn write(access: &Access<'_, Read>, uids: &[Uid]) {
-//!     let _ = access.expunge(Some(uids)); // removing is not a method of reading
+//!     let _ = access.expunge(uids); // removing is not a method of reading
 //! }
 //! ```
 //! ```compile_fail
@@ -29,7 +29,7 @@
 //!     Ok(tx.open::<Read>(caller, mailbox)?.counters()?.messages)
 //! }
 //! fn expunge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId, uids: &[Uid]) -> Result<(), GateError> {
-//!     tx.open::<Remove>(caller, mailbox)?.expunge(Some(uids)).map(|_| ())
+//!     tx.open::<Remove>(caller, mailbox)?.expunge(uids).map(|_| ())
 //! }
 //! ```
 

@@ -59,8 +59,8 @@ pub struct Changes {
     pub changed: Vec<Entry>,
     /// Ranges of UIDs that are gone, both ends included.
     pub vanished: Vec<(Uid, Uid)>,
-    /// Counters after the changes.
-    pub counters: Counters,
+    /// The change that they lead up to.
+    pub modseq: ModSeq,
 }
 
 /// Where a body lies, or the body itself in its stored form.
@@ -254,8 +254,9 @@ impl<C: Reads> Access<'_, C> {
 
     /// What changed after `modseq`.
     pub fn changes_since(&self, modseq: ModSeq) -> Result<Changes, StoreError> {
-        if self.numbers()?.modseq <= modseq {
-            return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), counters: self.counters()? });
+        let now = self.numbers()?.modseq;
+        if now <= modseq {
+            return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), modseq: now });
         }
         let values = [self.mailbox().get().into(), modseq.0.into()];
         let vanished = self
@@ -268,7 +269,7 @@ impl<C: Reads> Access<'_, C> {
                 self.tx().all(&sql::CHANGED_SINCE_OWN, &[mailbox, modseq, person.get().into()], own_entry)?
             }
         };
-        Ok(Changes { changed, vanished, counters: self.counters()? })
+        Ok(Changes { changed, vanished, modseq: now })
     }
 
     /// Hands over at most `most` messages with UIDs from `first` to `last`, in order.
@@ -306,17 +307,6 @@ impl<C: Reads> Access<'_, C> {
             return Err(StoreError::Damaged(format!("the body of message {} is missing", row.message()?)));
         }
         Ok(StoredBody { key, inline, size: row.size()? })
-    }
-
-    /// Every keyword in use in this account, for FLAGS and PERMANENTFLAGS.
-    pub fn flags_in_use(&self) -> Result<Flags, StoreError> {
-        let mut all = self.seen().keywords();
-        self.tx().query(&sql::FLAG_SETS_OF_ACCOUNT, &[self.account().get().into()], |row| {
-            let flags = Flags::parse(row.text(1)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            all = all.union(&flags);
-            Ok(())
-        })?;
-        Ok(all)
     }
 }
 

@@ -31,19 +31,49 @@ pub(super) struct Leaving {
 }
 
 impl Access<'_, Remove> {
-    /// Takes out the messages that have \Deleted; of `uids` alone where given (RFC 9051
-    /// sections 6.4.3 and 6.4.9).
-    pub fn expunge(&self, uids: Option<&[Uid]>) -> Result<Expunged, GateError> {
-        let counters = self.numbers()?;
-        if counters.deleted == 0 {
-            return Ok(Expunged { modseq: counters.modseq, uids: Vec::new() });
+    /// The messages that have \Deleted, of `among` or of all: what EXPUNGE is to take out.
+    pub fn deleted(&self, among: Option<&[Uid]>) -> Result<Vec<Uid>, StoreError> {
+        if self.numbers()?.deleted == 0 {
+            return Ok(Vec::new());
         }
-        let leaving: Vec<Leaving> = leaving(self.tx(), self.mailbox(), uids)?
-            .into_iter()
-            .filter(|one| one.flags.has(SystemFlag::Deleted))
-            .collect();
+        let tx = self.tx();
+        let mut placed = Vec::new();
+        for (first, last) in spans(among)? {
+            let values = [self.mailbox().get().into(), i64::from(first.get()).into(), i64::from(last.get()).into()];
+            tx.query(&sql::PLACEMENTS_BETWEEN, &values, |row| {
+                placed.push((Uid::from_i64(row.int(0)?)?, row.int(2)?));
+                Ok(())
+            })?;
+        }
+        let mut sets: HashMap<i64, bool> = HashMap::new();
+        let mut deleted = Vec::new();
+        for (uid, set) in placed {
+            let is_deleted = match sets.get(&set) {
+                Some(is_deleted) => *is_deleted,
+                None => {
+                    let is_deleted = flags_of(tx, flag_set(set)?)?.has(SystemFlag::Deleted);
+                    sets.insert(set, is_deleted);
+                    is_deleted
+                }
+            };
+            if is_deleted {
+                deleted.push(uid);
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// The mailbox's latest change.
+    pub fn modseq(&self) -> Result<ModSeq, StoreError> {
+        Ok(self.numbers()?.modseq)
+    }
+
+    /// Takes out those of these messages that have \Deleted (RFC 9051 sections 6.4.3 and 6.4.9).
+    pub fn expunge(&self, uids: &[Uid]) -> Result<Expunged, GateError> {
+        let mut leaving = leaving(self.tx(), self.mailbox(), uids)?;
+        leaving.retain(|one| one.flags.has(SystemFlag::Deleted));
         if leaving.is_empty() {
-            return Ok(Expunged { modseq: counters.modseq, uids: Vec::new() });
+            return Ok(Expunged { modseq: self.modseq()?, uids: Vec::new() });
         }
         let advance = take_out(self.tx(), self.mailbox(), &leaving)?;
         let uids: Vec<Uid> = leaving.iter().map(|one| one.uid).collect();
@@ -61,14 +91,18 @@ impl Access<'_, Remove> {
     }
 }
 
-/// Placements of a mailbox: of `uids`, or all.
-pub(super) fn leaving(tx: &Tx<'_>, mailbox: MailboxId, uids: Option<&[Uid]>) -> Result<Vec<Leaving>, StoreError> {
-    let spans = match uids {
-        Some(uids) => ranges(uids),
-        None => vec![(Uid::from_i64(1)?, Uid::from_i64(i64::from(u32::MAX))?)],
-    };
+/// Ranges of UIDs, both ends included; all there can be where none are given.
+fn spans(uids: Option<&[Uid]>) -> Result<Vec<(Uid, Uid)>, StoreError> {
+    match uids {
+        Some(uids) => Ok(ranges(uids)),
+        None => Ok(vec![(Uid::from_i64(1)?, Uid::from_i64(i64::from(u32::MAX))?)]),
+    }
+}
+
+/// Placements of these messages in a mailbox.
+pub(super) fn leaving(tx: &Tx<'_>, mailbox: MailboxId, uids: &[Uid]) -> Result<Vec<Leaving>, StoreError> {
     let mut rows = Vec::new();
-    for (first, last) in spans {
+    for (first, last) in ranges(uids) {
         let values = [mailbox.get().into(), i64::from(first.get()).into(), i64::from(last.get()).into()];
         tx.query(&sql::PLACEMENTS_BETWEEN, &values, |row| {
             rows.push((Uid::from_i64(row.int(0)?)?, row.int(1)?, row.int(2)?, row.int(4)?, row.int(5)?));

@@ -37,6 +37,13 @@ pub struct RootFacts {
     pub at: Timestamp,
 }
 
+impl RootFacts {
+    /// The nearest moment at which one of the grants ends.
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.grants.iter().filter_map(|grant| grant.not_after).filter(|end| *end > self.at).min()
+    }
+}
+
 impl SignInFacts {
     /// The account to root at, as a verdict needs it.
     pub fn root_duty(&self) -> Option<DutyFacts<'_>> {

@@ -1,6 +1,7 @@
 //! CREATE, DELETE, RENAME: the tree of mailboxes of one account.
 
 use super::access::Access;
+use super::acl::may_change_at;
 use super::audit::{Detail, Event};
 use super::caller::Caller;
 use super::class::{CreateChild, DeleteMailbox};
@@ -10,7 +11,7 @@ use super::grants::{note_grant, put_grant, terms};
 use super::insert::{Growth, advance, log_change};
 use crate::statements::{mailbox as sql, people as people_sql};
 use crate::{Notice, StoreError, Tx};
-use postern_access::{Denied, GrantFact, Operation, Reach};
+use postern_access::{ByReach, Denied, GrantFact, Holding, Operation, Reach};
 use postern_types::{AccountId, Limits, MailboxId, MailboxName, PrincipalId, SpecialUse};
 
 impl Tx<'_> {
@@ -214,15 +215,16 @@ impl Access<'_, DeleteMailbox> {
     }
 
     /// RENAME within the account (RFC 9051 section 6.3.6); what is below moves along.
-    /// Needs `k` where it goes. Renaming INBOX moves its messages and leaves it empty.
-    pub fn rename(&self, target: &MailboxName, limits: &Limits) -> Result<(), GateError> {
+    /// Needs `k` where it goes. Renaming INBOX moves its messages and leaves it empty: then what
+    /// is answered is where to, for whoever moves them.
+    pub fn rename(&self, target: &MailboxName, limits: &Limits) -> Result<Option<MailboxId>, GateError> {
         let tx = self.tx();
         let name = self.name()?;
         if target.is_within(&name) && !name.is_inbox() {
             return Err(Rule::Cannot("A mailbox can not be moved below itself").into());
         }
         if name.is_inbox() {
-            return self.rename_inbox(target, limits);
+            return self.rename_inbox(target, limits).map(Some);
         }
         let above = self.nearest_above(target)?;
         tx.may_create(self.caller(), self.account(), target, above)?;
@@ -234,13 +236,54 @@ impl Access<'_, DeleteMailbox> {
         {
             tx.create_mailbox(self.caller(), self.account(), &parent, None, limits)?;
         }
-        let mut moved = self.below(&name)?;
-        moved.push((self.mailbox(), name.clone()));
-        for (id, old) in moved {
-            tx.execute(&sql::RENAME, &[id.get().into(), renamed(&old, &name, target)?.as_str().into()])?;
+        let mut moved = vec![(self.mailbox(), name.clone(), target.clone())];
+        for (id, old) in self.below(&name)? {
+            let new = renamed(&old, &name, target)?;
+            moved.push((id, old, new));
+        }
+        self.gives_nothing_more(&moved, &name, target)?;
+        for (id, _, new) in moved {
+            tx.execute(&sql::RENAME, &[id.get().into(), new.as_str().into()])?;
         }
         rename_subtrees(tx, self.account(), &name, target)?;
-        self.after_rename(&name, target)
+        self.after_rename(&name, target).map(|()| None)
+    }
+
+    /// Grants on a subtree reach what is moved into it. Whoever would gain letters by that has to
+    /// be given them by someone who may (docs/decisions/0019-renaming-gives.md).
+    fn gives_nothing_more(
+        &self,
+        moved: &[(MailboxId, MailboxName, MailboxName)],
+        from: &MailboxName,
+        to: &MailboxName,
+    ) -> Result<(), GateError> {
+        let (tx, account) = (self.tx(), self.account());
+        let all = tx.all(&people_sql::GRANT_FACTS, &[account.get().into()], facts::grant_fact)?;
+        if !all.iter().any(|(_, grant)| matches!(grant.reach, Reach::Subtree(_))) {
+            return Ok(());
+        }
+        for held in all.chunk_by(|one, other| one.0 == other.0) {
+            let before: Vec<GrantFact> = held.iter().map(|(_, grant)| grant.clone()).collect();
+            let mut after = before.clone();
+            for grant in &mut after {
+                if let Reach::Subtree(top) = &grant.reach
+                    && top.is_within(from)
+                {
+                    grant.reach = Reach::Subtree(renamed(top, from, to)?);
+                }
+            }
+            let (before, after) = (ByReach::of(&before), ByReach::of(&after));
+            for (mailbox, old, new) in moved {
+                let (before, after) = (before.near(*mailbox), after.near(*mailbox));
+                let was = Holding { grants: &before, place: Some((*mailbox, old)) };
+                let is = Holding { grants: &after, place: Some((*mailbox, new)) };
+                match may_change_at(tx, self.caller(), *mailbox, was, is) {
+                    Err(GateError::Denied(_)) => return Err(Denied::WouldGive.into()),
+                    answer => answer?,
+                }
+            }
+        }
+        Ok(())
     }
 
     fn after_rename(&self, name: &MailboxName, target: &MailboxName) -> Result<(), GateError> {
@@ -253,13 +296,11 @@ impl Access<'_, DeleteMailbox> {
         Ok(())
     }
 
-    fn rename_inbox(&self, target: &MailboxName, limits: &Limits) -> Result<(), GateError> {
+    fn rename_inbox(&self, target: &MailboxName, limits: &Limits) -> Result<MailboxId, GateError> {
         let tx = self.tx();
         let id = tx.create_mailbox(self.caller(), self.account(), target, None, limits)?;
-        let (source, target) = tx.open_pair::<super::MoveOut, super::Insert>(self.caller(), self.mailbox(), id)?;
-        let uids: Vec<_> = super::remove::leaving(tx, self.mailbox(), None)?.into_iter().map(|one| one.uid).collect();
-        source.move_to(&target, &uids)?;
-        Ok(())
+        tx.open_pair::<super::MoveOut, super::Insert>(self.caller(), self.mailbox(), id)?;
+        Ok(id)
     }
 
     fn nearest_above(&self, name: &MailboxName) -> Result<Option<MailboxId>, StoreError> {

@@ -74,10 +74,6 @@ statements! {
     /// Keeps a new set of flags.
     INSERT_FLAG_SET = "INSERT INTO flag_set (id, account_id, flags) VALUES ($1, $2, $3)";
 
-    /// Every set of flags of account `$1`, to show which keywords are in use.
-    /// Index: flag_set_by_flags.
-    FLAG_SETS_OF_ACCOUNT = "SELECT id, flags FROM flag_set WHERE account_id = $1";
-
     /// One message of mailbox `$1` with UID `$2`: what FETCH shows without its body.
     /// Primary keys.
     FETCH_ROW = "

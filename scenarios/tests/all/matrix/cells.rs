@@ -18,6 +18,8 @@ pub enum Word {
     Hidden,
     /// Refused for want of this letter.
     Missing(Letter),
+    /// Refused because delete protection withholds this letter.
+    Kept(Letter),
     /// Somebody else's duty.
     NotYours,
 }
@@ -29,9 +31,13 @@ impl Word {
             "hidden" => Word::Hidden,
             "no" => Word::NotYours,
             _ => {
-                let letter = text.strip_prefix("no ").and_then(|letter| letter.chars().next());
-                let letter = letter.and_then(|name| Letter::ALL.into_iter().find(|letter| letter.as_char() == name));
-                Word::Missing(letter.unwrap_or_else(|| panic!("{text:?} is no word of the matrix")))
+                let (word, name) = text.split_once(' ').unwrap_or((text, ""));
+                let letter = Letter::ALL.into_iter().find(|letter| name.starts_with(letter.as_char()));
+                match (word, letter) {
+                    ("no", Some(letter)) => Word::Missing(letter),
+                    ("keeps", Some(letter)) => Word::Kept(letter),
+                    _ => panic!("{text:?} is no word of the matrix"),
+                }
             }
         }
     }
@@ -41,6 +47,7 @@ impl Word {
         match denied {
             Denied::Hidden => Word::Hidden,
             Denied::Missing { missing } => Word::Missing(missing),
+            Denied::Protected { withheld } => Word::Kept(withheld),
             Denied::NotYours { .. } => Word::NotYours,
             other => panic!("{other} is no word of the matrix"),
         }
@@ -85,7 +92,7 @@ impl Cell {
     /// open: the letter is named (docs/decisions/0016-letters-in-an-open-mailbox.md).
     pub fn is_told_as(&self, answer: &Word) -> bool {
         match (&self.word, answer) {
-            (Word::Hidden, Word::Missing(_)) => !self.is_duty() && self.needs_selecting() && self.reads,
+            (Word::Hidden, Word::Missing(_) | Word::Kept(_)) => !self.is_duty() && self.needs_selecting() && self.reads,
             (word, answer) => word == answer,
         }
     }

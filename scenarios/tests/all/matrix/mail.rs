@@ -18,8 +18,12 @@ fn word(answer: &Answer) -> Word {
         return Word::Hidden;
     }
     let of_letter = |letter: &Letter| status == format!("NO [NOPERM] {}", Denied::Missing { missing: *letter });
-    match Letter::ALL.into_iter().find(of_letter) {
-        Some(letter) => Word::Missing(letter),
+    let protected = |letter: &Letter| status == format!("NO [NOPERM] {}", Denied::Protected { withheld: *letter });
+    if let Some(letter) = Letter::ALL.into_iter().find(of_letter) {
+        return Word::Missing(letter);
+    }
+    match [Letter::DeleteMailbox, Letter::Expunge].into_iter().find(protected) {
+        Some(letter) => Word::Kept(letter),
         None => panic!("no word of the matrix: {status}"),
     }
 }

@@ -123,9 +123,6 @@ impl Model {
         let mut copy = Message::default();
         if from.0 == to.0 {
             (copy.by, copy.by_team) = (source.by, source.by_team);
-            if whose != Whose::Shared {
-                copy.by.remove(&person);
-            }
         } else {
             wanted.remove(TEAM);
         }

@@ -161,9 +161,13 @@ impl Model {
 
     /// What one grantee holds by their own grants.
     pub fn given_to(&self, who: Who, account: usize, name: &str) -> Letters {
+        self.given_at(who, account, name, self.minute)
+    }
+
+    fn given_at(&self, who: Who, account: usize, name: &str, minute: u32) -> Letters {
         let account = &self.accounts[account];
         let Some(mailbox) = account.mailboxes.get(name) else { return Letters::new() };
-        let deciding = self.deciding(&account.grants, who, (name, mailbox.number), self.minute);
+        let deciding = self.deciding(&account.grants, who, (name, mailbox.number), minute);
         deciding.map(|grant| grant.letters.clone()).unwrap_or_default()
     }
 
@@ -178,14 +182,18 @@ impl Model {
 
     /// What a person holds: their own, and that of each group they are in.
     pub fn held(&self, person: usize, account: usize, name: &str) -> Letters {
+        self.held_at(person, account, name, self.minute)
+    }
+
+    fn held_at(&self, person: usize, account: usize, name: &str, minute: u32) -> Letters {
         if self.suspended[person] {
             return Letters::new();
         }
-        let mut held = self.given_to(Who::Person(person), account, name);
+        let mut held = self.given_at(Who::Person(person), account, name, minute);
         for (group, members) in self.groups.iter().enumerate() {
             let is_member = members.as_ref().is_some_and(|members| members.contains(&person));
             if is_member && self.lie != Lie::NoGroups {
-                held.extend(self.given_to(Who::Group(group), account, name));
+                held.extend(self.given_at(Who::Group(group), account, name, minute));
             }
         }
         self.protected(account, held)
@@ -234,17 +242,22 @@ impl Model {
         Some(after)
     }
 
-    /// What a grantee would gain in a mailbox by these grants, now or at any end to come.
-    pub fn gained(&self, account: usize, name: &str, who: Who, after: &[Grant]) -> Letters {
+    /// May this person make a grantee hold what these grants give in a mailbox that is `from`
+    /// and will be `to`? Whatever they gain, now or at any end to come, the giver has to hold
+    /// then, and `a`.
+    pub fn may_give(&self, giver: usize, account: usize, (from, to): (&str, &str), who: Who, after: &[Grant]) -> bool {
         let before = &self.accounts[account].grants;
-        let Some(mailbox) = self.accounts[account].mailboxes.get(name) else { return Letters::new() };
-        let at = |grants: &[Grant], minute| {
+        let Some(mailbox) = self.accounts[account].mailboxes.get(from) else { return true };
+        let at = |grants: &[Grant], name, minute| {
             let grant = self.deciding(grants, who, (name, mailbox.number), minute);
             grant.map(|grant| grant.letters.clone()).unwrap_or_default()
         };
         let ends = before.iter().chain(after).filter_map(|grant| grant.until).filter(|end| *end > self.minute);
-        let minutes = std::iter::once(self.minute).chain(ends);
-        minutes.flat_map(|minute| &at(after, minute) - &at(before, minute)).collect()
+        std::iter::once(self.minute).chain(ends).all(|minute| {
+            let gained = &at(after, to, minute) - &at(before, from, minute);
+            let held = self.held_at(giver, account, from, minute);
+            gained.is_empty() || (held.contains(&'a') && gained.is_subset(&held))
+        })
     }
 
     /// The nearest level above that is there.
@@ -277,6 +290,43 @@ impl Model {
             .map(|grant| Grant { reach: Reach::Mailbox(number), ..grant.clone() })
             .collect();
         self.accounts[account].grants.extend(copied);
+    }
+
+    /// RENAME: what is below moves along, and so do the grants on subtrees. `None` where it
+    /// would give what this person may not.
+    pub fn rename(&mut self, giver: usize, account: usize, from: &str, to: &str) -> Option<()> {
+        let renamed = |name: &str| is_within(name, from).then(|| format!("{to}{}", &name[from.len()..]));
+        let mut after = self.accounts[account].grants.clone();
+        for grant in &mut after {
+            if let Reach::Subtree(top) = &grant.reach
+                && let Some(new) = renamed(top)
+            {
+                grant.reach = Reach::Subtree(new);
+            }
+        }
+        let names = self.accounts[account].mailboxes.keys();
+        let moved: Vec<(String, String)> = names.filter_map(|name| Some((name.clone(), renamed(name)?))).collect();
+        let everyone: Vec<Who> = after.iter().map(|grant| grant.who).collect();
+        let may = |who| moved.iter().all(|(old, new)| self.may_give(giver, account, (old, new), who, &after));
+        if !everyone.into_iter().all(may) {
+            return None;
+        }
+        if let Some(above) = parent(to).map(str::to_owned)
+            && !self.accounts[account].mailboxes.contains_key(&above)
+        {
+            self.create(account, &above);
+        }
+        // Those that the new levels above were given with came after.
+        let made = self.accounts[account].grants.split_off(after.len());
+        let account = &mut self.accounts[account];
+        account.grants = after;
+        account.grants.extend(made);
+        for (old, new) in moved {
+            if let Some(mailbox) = account.mailboxes.remove(&old) {
+                account.mailboxes.insert(new, mailbox);
+            }
+        }
+        Some(())
     }
 
     pub fn has_children(&self, account: usize, name: &str) -> bool {

@@ -214,10 +214,13 @@ impl<'a> Story<'a> {
             61..64 => self.read(who).await,
             64..72 => self.store(who).await,
             72..80 => self.append(who, account, name).await,
-            80..84 => self.expunge(who).await,
-            84..88 => self.copy(who, account, name).await,
-            88..93 => self.create(who, account, name).await,
-            93..96 => self.delete(who, account, name).await,
+            80..82 => self.search(who).await,
+            82..85 => self.expunge(who).await,
+            85..87 => self.copy(who, account, name).await,
+            87..89 => self.move_message(who, account, name).await,
+            89..93 => self.create(who, account, name).await,
+            93..95 => self.delete(who, account, name).await,
+            95..97 => self.rename(who, account, name).await,
             _ => self.idle(who).await,
         }
     }
