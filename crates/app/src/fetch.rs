@@ -2,16 +2,19 @@
 //! what fits, and answers where to go on; then the socket is awaited. So a right that was
 //! taken back acts inside a running FETCH, and a slow reader holds nothing (docs/design.md section 5).
 
+use crate::content::{Content, Kept, Unreadable};
 use crate::{House, Refused, Session};
-use postern_store::{Access, FetchRow, FlagsKey, GateError, Read, StoreError, StoredBody, StoredForm, Tx};
+use postern_store::{Access, Blobs, FetchRow, FlagsKey, GateError, Read, StoreError, Tx};
 use postern_types::{Flags, MailboxId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
-/// What a FETCH will show, so that nothing is read in vain.
+/// What a FETCH will show, so that no rows are read in vain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FetchNeeds {
-    /// The message itself.
+    /// The message itself, of which few fill a piece.
     pub raw: bool,
 }
 
@@ -48,12 +51,15 @@ pub struct Fetched<'a> {
     pub sent: Option<Timestamp>,
     /// The day of the Date field as written, counted from 1970.
     pub sent_day: Option<i64>,
-    /// The message itself, where it was asked for.
-    pub raw: Option<&'a [u8]>,
+    /// The message itself.
+    pub content: &'a dyn Content,
 }
 
 /// Writes one message as its protocol shows it.
-pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) + Send + Sync;
+pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) -> Result<(), Unreadable> + Send + Sync;
+
+/// Is this a message that is looked for?
+pub(crate) type Test = dyn Fn(&Fetched<'_>) -> Result<bool, Unreadable> + Send + Sync;
 
 /// A piece of a reply.
 #[derive(Debug)]
@@ -85,16 +91,18 @@ impl House {
         encode: &Arc<Encode>,
     ) -> Result<FetchChunk, Refused> {
         let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
-        let (blobs, most) = (self.blobs.clone(), self.limits.chunk_bytes);
+        let (blobs, most_bytes) = (self.blobs.clone(), self.limits.chunk_bytes);
+        let most_time = Duration::from_millis(self.limits.read_ms);
         let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
-            let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0 };
+            let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
+            let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0, room };
             let mut bytes = Vec::new();
             let mut done = from;
-            while done < uids.len() && done - from < MESSAGES_PER_CHUNK && !reader.is_full(&bytes, most) {
+            while done < uids.len() && done - from < MESSAGES_PER_CHUNK && (done == from || !reader.is_full(&bytes)) {
                 let limit = if needs.raw { 8 } else { 64 };
                 let run = run_length(&uids[done..], limit);
-                done += reader.read(&uids[done..done + run], needs, &*encode, &mut bytes, most)?;
+                done += reader.read(&uids[done..done + run], &*encode, &mut bytes)?;
             }
             Ok(FetchChunk { bytes, done })
         });
@@ -109,12 +117,13 @@ impl House {
         mailbox: MailboxId,
         uids: &Arc<[Uid]>,
         needs: FetchNeeds,
-        test: Arc<dyn Fn(&Fetched<'_>) -> bool + Send + Sync>,
+        test: Arc<Test>,
     ) -> Result<Vec<Uid>, Refused> {
         let encode: Arc<Encode> = Arc::new(move |message: &Fetched<'_>, bytes: &mut Vec<u8>| {
-            if test(message) {
+            if test(message)? {
                 bytes.extend_from_slice(&message.uid.get().to_be_bytes());
             }
+            Ok(())
         });
         let mut found = Vec::new();
         let mut done = 0;
@@ -135,29 +144,34 @@ fn run_length(uids: &[Uid], most: usize) -> usize {
     1 + uids.windows(2).take(most - 1).take_while(|pair| close(pair)).count()
 }
 
-struct Reader<'a, 't> {
-    access: &'a Access<'t, Read>,
-    blobs: &'a postern_store::Blobs,
+/// What one transaction may take; it ends once one of these is used up. One message is always
+/// done, so that every piece goes on.
+struct Room {
+    /// Bytes encoded.
+    bytes: usize,
+    /// Bytes of messages loaded.
+    raw_bytes: u64,
+    /// Time: others wait for the readers.
+    until: Instant,
+}
+
+struct Reader<'a> {
+    access: &'a Access<'a, Read>,
+    blobs: &'a Blobs,
     flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Bytes of messages loaded so far.
     raw_bytes: u64,
+    room: Room,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
     /// Is this enough for one transaction?
-    fn is_full(&self, bytes: &[u8], most: usize) -> bool {
-        bytes.len() >= most || self.raw_bytes >= RAW_BYTES_PER_CHUNK
+    fn is_full(&self, bytes: &[u8]) -> bool {
+        bytes.len() >= self.room.bytes || self.raw_bytes >= self.room.raw_bytes || Instant::now() >= self.room.until
     }
 
     /// Encodes a run of UIDs; answers how many are done, fewer than all once it is enough.
-    fn read(
-        &mut self,
-        run: &[Uid],
-        needs: FetchNeeds,
-        encode: &Encode,
-        bytes: &mut Vec<u8>,
-        most: usize,
-    ) -> Result<usize, GateError> {
+    fn read(&mut self, run: &[Uid], encode: &Encode, bytes: &mut Vec<u8>) -> Result<usize, GateError> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
         let span = (last.get() - first.get()) as usize + 1;
         let mut done = run.len();
@@ -168,8 +182,8 @@ impl Reader<'_, '_> {
             if full {
                 return Ok(());
             }
-            self.encode(row, needs, encode, bytes)?;
-            if self.is_full(bytes, most) {
+            self.encode(row, encode, bytes)?;
+            if self.is_full(bytes) {
                 full = true;
                 done = place + 1;
             }
@@ -178,16 +192,9 @@ impl Reader<'_, '_> {
         Ok(done)
     }
 
-    fn encode(
-        &mut self,
-        row: &FetchRow<'_>,
-        needs: FetchNeeds,
-        encode: &Encode,
-        bytes: &mut Vec<u8>,
-    ) -> Result<(), StoreError> {
+    fn encode(&mut self, row: &FetchRow<'_>, encode: &Encode, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
         let flags = self.flags(row.flags()?)?;
-        let raw = if needs.raw { Some(load(self.blobs, self.access.body_of(row)?)?) } else { None };
-        self.raw_bytes += raw.as_ref().map_or(0, |raw| raw.len() as u64);
+        let content = Kept::new(self.access, self.blobs, row)?;
         let message = Fetched {
             uid: row.uid(),
             flags: &flags,
@@ -204,9 +211,10 @@ impl Reader<'_, '_> {
             subject: row.subject()?,
             sent: row.sent()?,
             sent_day: row.sent_day()?,
-            raw: raw.as_deref(),
+            content: &content,
         };
-        encode(&message, bytes);
+        encode(&message, bytes).map_err(|unreadable| unreadable.0)?;
+        self.raw_bytes += content.read_bytes();
         Ok(())
     }
 
@@ -218,10 +226,6 @@ impl Reader<'_, '_> {
         self.flags.insert(key, Arc::clone(&flags));
         Ok(flags)
     }
-}
-
-fn load(blobs: &postern_store::Blobs, body: StoredBody) -> Result<Vec<u8>, StoreError> {
-    blobs.load(body.key, body.size, body.inline.map_or(StoredForm::File, StoredForm::Inline))
 }
 
 #[cfg(test)]

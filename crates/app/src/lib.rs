@@ -8,6 +8,7 @@
 mod acl;
 mod admin;
 mod bearer;
+mod content;
 mod delivery;
 mod directory;
 mod explain;
@@ -29,6 +30,7 @@ pub mod wire;
 
 pub use acl::ListedRights;
 pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedSeen, SharedView};
+pub use content::{Content, Unreadable};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};

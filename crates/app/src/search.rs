@@ -1,11 +1,18 @@
 //! SEARCH: what a message must be, judged from its row and, where text is asked for, from
 //! the message itself. A scan for now; the answers of an index must equal it.
 
+use crate::content::Unreadable;
 use crate::fetch::{FetchNeeds, Fetched};
 use crate::{House, Refused, Session};
-use postern_mime as mime;
+use postern_mime::{self as mime, SearchText};
+use postern_store::Rule;
 use postern_types::{Keyword, Limits, MailboxId, ModSeq, SystemFlag, Timestamp, Uid};
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// Texts that one search looks for, at most: each of them is looked for in all of a message.
+const TEXTS: usize = 64;
 
 /// Which date of a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,20 +73,21 @@ pub enum SearchError {
 }
 
 impl Criterion {
-    fn needs_raw(&self) -> bool {
+    /// How many texts are looked for: each asks for the message itself.
+    fn texts(&self) -> usize {
         match self {
-            Criterion::Header(..) | Criterion::Body(_) | Criterion::Text(_) => true,
-            Criterion::Not(inner) => inner.needs_raw(),
-            Criterion::And(all) => all.iter().any(Criterion::needs_raw),
-            Criterion::Or(one, other) => one.needs_raw() || other.needs_raw(),
-            _ => false,
+            Criterion::Header(..) | Criterion::Body(_) | Criterion::Text(_) => 1,
+            Criterion::Not(inner) => inner.texts(),
+            Criterion::And(all) => all.iter().map(Criterion::texts).sum(),
+            Criterion::Or(one, other) => one.texts() + other.texts(),
+            _ => 0,
         }
     }
 
-    /// The same with texts folded once rather than at every message.
+    /// The same with texts and field names folded once rather than at every message.
     fn folded(self) -> Criterion {
         match self {
-            Criterion::Header(name, text) => Criterion::Header(name, fold(&text)),
+            Criterion::Header(name, text) => Criterion::Header(name.to_ascii_lowercase(), fold(&text)),
             Criterion::Body(text) => Criterion::Body(fold(&text)),
             Criterion::Text(text) => Criterion::Text(fold(&text)),
             Criterion::Not(inner) => Criterion::Not(Box::new(inner.folded())),
@@ -89,36 +97,107 @@ impl Criterion {
         }
     }
 
-    fn holds(&self, message: &Fetched<'_>, limits: &Limits) -> bool {
+    /// Names of the fields it asks for.
+    fn collect_names(&self, names: &mut HashSet<String>) {
         match self {
-            Criterion::All => true,
-            Criterion::Uids(uids) => uids.binary_search(&message.uid).is_ok(),
-            Criterion::Flag(flag, set) => message.flags.has(*flag) == *set,
-            Criterion::Keyword(keyword, set) => message.flags.has_keyword(keyword) == *set,
-            Criterion::Larger(bytes) => message.size > *bytes,
-            Criterion::Smaller(bytes) => message.size < *bytes,
-            Criterion::Before(field, day) => day_of(message, *field) < *day,
-            Criterion::On(field, day) => day_of(message, *field) == *day,
-            Criterion::Since(field, day) => day_of(message, *field) >= *day,
-            Criterion::Header(name, text) => header(message)
-                .is_some_and(|header| mime::header_values(header, name).iter().any(|value| holds_text(value, text))),
-            Criterion::Body(text) => {
-                message.raw.is_some_and(|raw| holds_text(&mime::search_text(raw, limits).body, text))
+            Criterion::Header(name, _) => {
+                names.insert(name.clone());
             }
-            Criterion::Text(text) => message.raw.is_some_and(|raw| {
-                let found = mime::search_text(raw, limits);
-                holds_text(&found.headers, text) || holds_text(&found.body, text)
-            }),
-            Criterion::ModSeq(modseq) => message.modseq >= *modseq,
-            Criterion::Not(inner) => !inner.holds(message, limits),
-            Criterion::And(all) => all.iter().all(|one| one.holds(message, limits)),
-            Criterion::Or(one, other) => one.holds(message, limits) || other.holds(message, limits),
+            Criterion::Not(inner) => inner.collect_names(names),
+            Criterion::And(all) => all.iter().for_each(|one| one.collect_names(names)),
+            Criterion::Or(one, other) => {
+                one.collect_names(names);
+                other.collect_names(names);
+            }
+            _ => {}
         }
+    }
+
+    fn holds(&self, message: &Texts<'_>) -> Result<bool, Unreadable> {
+        let row = message.row;
+        Ok(match self {
+            Criterion::All => true,
+            Criterion::Uids(uids) => uids.binary_search(&row.uid).is_ok(),
+            Criterion::Flag(flag, set) => row.flags.has(*flag) == *set,
+            Criterion::Keyword(keyword, set) => row.flags.has_keyword(keyword) == *set,
+            Criterion::Larger(bytes) => row.size > *bytes,
+            Criterion::Smaller(bytes) => row.size < *bytes,
+            Criterion::Before(field, day) => day_of(row, *field) < *day,
+            Criterion::On(field, day) => day_of(row, *field) == *day,
+            Criterion::Since(field, day) => day_of(row, *field) >= *day,
+            Criterion::Header(name, text) => message.has_field(name, text)?,
+            Criterion::Body(text) => message.all()?.body.contains(text),
+            Criterion::Text(text) => {
+                let all = message.all()?;
+                all.headers.contains(text) || all.body.contains(text)
+            }
+            Criterion::ModSeq(modseq) => row.modseq >= *modseq,
+            Criterion::Not(inner) => !inner.holds(message)?,
+            Criterion::And(all) => {
+                for one in all {
+                    if !one.holds(message)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Criterion::Or(one, other) => one.holds(message)? || other.holds(message)?,
+        })
     }
 }
 
-fn header<'a>(message: &Fetched<'a>) -> Option<&'a [u8]> {
-    message.raw.map(|raw| &raw[..raw.len().min(message.header_bytes as usize)])
+/// A criterion with what is worked out once for all messages.
+struct Search {
+    criterion: Criterion,
+    /// Fields it asks for, in lower case.
+    names: HashSet<String>,
+    limits: Limits,
+}
+
+impl Search {
+    fn new(criterion: Criterion, limits: &Limits) -> Self {
+        let criterion = criterion.folded();
+        let mut names = HashSet::new();
+        criterion.collect_names(&mut names);
+        Self { criterion, names, limits: limits.clone() }
+    }
+
+    fn finds(&self, row: &Fetched<'_>) -> Result<bool, Unreadable> {
+        self.criterion.holds(&Texts { row, search: self, fields: OnceCell::new(), all: OnceCell::new() })
+    }
+}
+
+/// One message and its texts, decoded and folded when they are first asked for and then kept:
+/// a search has many keys.
+struct Texts<'a> {
+    row: &'a Fetched<'a>,
+    search: &'a Search,
+    /// Fields the search asks for: name and value.
+    fields: OnceCell<Vec<(String, String)>>,
+    all: OnceCell<SearchText>,
+}
+
+impl Texts<'_> {
+    fn has_field(&self, name: &str, text: &str) -> Result<bool, Unreadable> {
+        let fields = match self.fields.get() {
+            Some(fields) => fields,
+            None => {
+                let header = self.row.content.read(0..self.row.header_bytes)?;
+                let mut fields = mime::decoded_fields(&header, |name| self.search.names.contains(name));
+                fields.iter_mut().for_each(|(_, value)| *value = fold(value));
+                self.fields.get_or_init(|| fields)
+            }
+        };
+        Ok(fields.iter().any(|(found, value)| found == name && value.contains(text)))
+    }
+
+    fn all(&self) -> Result<&SearchText, Unreadable> {
+        if let Some(all) = self.all.get() {
+            return Ok(all);
+        }
+        let SearchText { headers, body } = mime::search_text(&self.row.content.whole()?, &self.search.limits);
+        Ok(self.all.get_or_init(|| SearchText { headers: fold(&headers), body: fold(&body) }))
+    }
 }
 
 fn day_of(message: &Fetched<'_>, field: DateField) -> i64 {
@@ -135,10 +214,6 @@ fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-fn holds_text(text: &str, folded: &str) -> bool {
-    folded.is_empty() || fold(text).contains(folded)
-}
-
 impl House {
     /// The UIDs of `uids` that are what is asked for, in order. Texts match as substrings of
     /// the decoded text, without regard to case.
@@ -149,16 +224,98 @@ impl House {
         uids: &Arc<[Uid]>,
         criterion: Criterion,
     ) -> Result<Vec<Uid>, Refused> {
-        let criterion = criterion.folded();
-        let needs = FetchNeeds { raw: criterion.needs_raw() };
-        let limits = self.limits.clone();
-        self.filter(
-            session,
-            mailbox,
-            uids,
-            needs,
-            Arc::new(move |message: &Fetched<'_>| criterion.holds(message, &limits)),
-        )
-        .await
+        let texts = criterion.texts();
+        if texts > TEXTS {
+            return Err(Rule::OverLimit("A search looks for at most 64 texts; ask in parts").into());
+        }
+        let search = Search::new(criterion, &self.limits);
+        let needs = FetchNeeds { raw: texts > 0 };
+        self.filter(session, mailbox, uids, needs, Arc::new(move |message: &Fetched<'_>| search.finds(message))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+    use postern_types::Flags;
+    use std::borrow::Cow;
+    use std::cell::Cell;
+    use std::ops::Range;
+
+    /// Counts how often it is read.
+    #[derive(Debug)]
+    struct Counted {
+        bytes: Vec<u8>,
+        reads: Cell<usize>,
+    }
+
+    impl Content for Counted {
+        fn size(&self) -> u64 {
+            self.bytes.size()
+        }
+        fn read(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, Unreadable> {
+            self.reads.set(self.reads.get() + 1);
+            self.bytes.read(range)
+        }
+    }
+
+    /// Is the message found, and how often was it read?
+    fn search(criterion: Criterion) -> (bool, usize) {
+        let bytes = b"Subject: =?utf-8?Q?=C3=9Cber?= Tofu\r\nTo: a@example.org\r\n\r\nA long table.\r\n".to_vec();
+        let limits = Limits::default();
+        let parsed = mime::parse(&bytes, &limits);
+        let content = Counted { bytes, reads: Cell::new(0) };
+        let message = Fetched {
+            uid: Uid::new(1).unwrap(),
+            flags: &Flags::new(),
+            modseq: ModSeq(1),
+            internal_date: Timestamp(0),
+            saved: Timestamp(0),
+            size: parsed.size,
+            header_bytes: u64::from(parsed.header_bytes),
+            envelope: &parsed.envelope,
+            structure: &parsed.structure,
+            body: &parsed.body,
+            parts: &[],
+            preview: "",
+            subject: "",
+            sent: None,
+            sent_day: None,
+            content: &content,
+        };
+        let found = Search::new(criterion, &limits).finds(&message).unwrap();
+        (found, content.reads.get())
+    }
+
+    fn not(criterion: Criterion) -> Criterion {
+        Criterion::Not(Box::new(criterion))
+    }
+
+    /// However many texts are looked for, a message is read and decoded once for its header
+    /// fields and once for its text, and not at all where no text is asked for.
+    #[test]
+    fn a_message_is_decoded_once_whatever_the_keys() {
+        let text = |number: usize| not(Criterion::Text(format!("no {number}")));
+        let body = |number: usize| not(Criterion::Body(format!("no {number}")));
+        let field = |number: usize| not(Criterion::Header(format!("X-{number}"), "no".into()));
+        let keys = (0..20).flat_map(|number| [text(number), body(number), field(number)]);
+        assert_eq!(search(Criterion::And(keys.collect())), (true, 2));
+        assert_eq!(search(Criterion::And(vec![Criterion::Larger(1 << 20), text(1)])), (false, 0));
+        assert_eq!(search(Criterion::Smaller(1 << 20)), (true, 0));
+    }
+
+    /// RFC 9051 section 6.4.4: decoded, without regard to case.
+    #[test]
+    fn texts_are_found_as_people_read_them() {
+        let header = |name: &str, text: &str| search(Criterion::Header(name.into(), text.into())).0;
+        assert!(header("SUBJECT", "\u{fc}ber t") && header("to", "") && !header("cc", "") && !header("to", "tofu"));
+        let found = |criterion| search(criterion).0;
+        assert!(found(Criterion::Body("LONG table".into())) && !found(Criterion::Body("tofu".into())));
+        assert!(found(Criterion::Text("TOFU".into())) && found(Criterion::Text("a long".into())));
+        let either =
+            Criterion::Or(Box::new(Criterion::Body("tofu".into())), Box::new(Criterion::Text("\u{dc}ber".into())));
+        assert!(found(either.clone()) && !found(not(either.clone())));
+        assert_eq!(Criterion::And(vec![either, Criterion::All]).texts(), 2);
     }
 }

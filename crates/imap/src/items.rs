@@ -5,8 +5,8 @@
 //! for items that show some of its bytes.
 
 use crate::messages::Targets;
-use crate::section::Source;
-use postern_app::Fetched;
+use crate::section::{Decoded, Source};
+use postern_app::{Fetched, Unreadable};
 use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
 use postern_types::Uid;
 use std::collections::HashSet;
@@ -74,8 +74,8 @@ impl Show {
     }
 
     /// Writes the FETCH reply of one message.
-    pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) {
-        let Some(number) = self.targets.number(message.uid) else { return };
+    pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        let Some(number) = self.targets.number(message.uid) else { return Ok(()) };
         let begin = out.len();
         let mut reply = Encoder::new(out, self.utf8);
         let mut fetch = reply.fetch(number);
@@ -92,7 +92,7 @@ impl Show {
         let most = most_shown(message.size);
         let start = fetch.written();
         for item in self.items.iter() {
-            self.item(&mut fetch, message, &mut source, item);
+            self.item(&mut fetch, message, &mut source, item)?;
             if fetch.written() - start > most {
                 self.too_much.store(true, Ordering::Relaxed);
                 fetch.cut_to(start);
@@ -105,9 +105,16 @@ impl Show {
         if is_empty {
             out.truncate(begin);
         }
+        Ok(())
     }
 
-    fn item(&self, fetch: &mut FetchWriter<'_>, message: &Fetched<'_>, source: &mut Source<'_>, item: &FetchItem) {
+    fn item(
+        &self,
+        fetch: &mut FetchWriter<'_>,
+        message: &Fetched<'_>,
+        source: &mut Source<'_>,
+        item: &FetchItem,
+    ) -> Result<(), Unreadable> {
         match item {
             // They stand in front.
             FetchItem::Uid | FetchItem::Flags => {}
@@ -118,31 +125,38 @@ impl Show {
             FetchItem::Rfc822Size => fetch.size(message.size),
             FetchItem::Preview { .. } => fetch.preview(Some(message.preview)),
             FetchItem::ModSeq => fetch.mod_seq(message.modseq),
-            FetchItem::Rfc822 => named(fetch, source, "RFC822", SectionText::Whole),
-            FetchItem::Rfc822Header => named(fetch, source, "RFC822.HEADER", SectionText::Header),
-            FetchItem::Rfc822Text => named(fetch, source, "RFC822.TEXT", SectionText::Text),
+            FetchItem::Rfc822 => named(fetch, source, "RFC822", SectionText::Whole)?,
+            FetchItem::Rfc822Header => named(fetch, source, "RFC822.HEADER", SectionText::Header)?,
+            FetchItem::Rfc822Text => named(fetch, source, "RFC822.TEXT", SectionText::Text)?,
             FetchItem::BodySection { section, partial, .. } => {
-                let bytes = source.cut(section);
+                let bytes = source.cut(section)?;
                 fetch.section(section, origin(*partial), bytes.as_deref().map(|bytes| slice(bytes, *partial)));
             }
-            FetchItem::Binary { part, partial, .. } => match source.decoded(part) {
-                Ok(bytes) => {
-                    fetch.binary(part, origin(*partial), bytes.as_deref().map(|bytes| slice(bytes, *partial)));
-                }
-                Err(_) => self.unknown_encoding.store(true, Ordering::Relaxed),
+            FetchItem::Binary { part, partial, .. } => match source.decoded(part)? {
+                Decoded::Absent => fetch.binary(part, origin(*partial), None),
+                Decoded::Bytes(bytes) => fetch.binary(part, origin(*partial), Some(slice(&bytes, *partial))),
+                Decoded::UnknownEncoding => self.unknown_encoding.store(true, Ordering::Relaxed),
             },
-            FetchItem::BinarySize { part } => match source.decoded(part) {
-                Ok(bytes) => fetch.binary_size(part, bytes.map_or(0, |bytes| bytes.len() as u64)),
-                Err(_) => self.unknown_encoding.store(true, Ordering::Relaxed),
+            FetchItem::BinarySize { part } => match source.decoded(part)? {
+                Decoded::Absent => fetch.binary_size(part, 0),
+                Decoded::Bytes(bytes) => fetch.binary_size(part, bytes.len() as u64),
+                Decoded::UnknownEncoding => self.unknown_encoding.store(true, Ordering::Relaxed),
             },
         }
+        Ok(())
     }
 }
 
 /// An item of RFC 3501 that goes by its own name.
-fn named(fetch: &mut FetchWriter<'_>, source: &mut Source<'_>, name: &str, text: SectionText) {
-    let bytes = source.cut(&Section { part: Vec::new(), text });
+fn named(
+    fetch: &mut FetchWriter<'_>,
+    source: &mut Source<'_>,
+    name: &str,
+    text: SectionText,
+) -> Result<(), Unreadable> {
+    let bytes = source.cut(&Section { part: Vec::new(), text })?;
     fetch.literal(name, bytes.as_deref().unwrap_or_default());
+    Ok(())
 }
 
 fn origin(partial: Option<Partial>) -> Option<u64> {
@@ -186,13 +200,13 @@ mod tests {
             subject: "Hello",
             sent: None,
             sent_day: None,
-            raw: Some(MAIL),
+            content: &MAIL.to_vec(),
         };
         let targets = Targets { uids: [uid].into(), numbers: [3].into() };
         let marked = if marked { HashSet::from([uid]) } else { HashSet::new() };
         let show = Show::new(items.into(), by_uid, targets, marked, Some(7), false);
         let mut out = Vec::new();
-        show.encode(&message, &mut out);
+        show.encode(&message, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), show.unknown_encoding.into_inner())
     }
 

@@ -129,6 +129,16 @@ pub fn header_values(raw_header: &[u8], name: &str) -> Vec<String> {
     fields(raw_header).filter(|field| field.is(name)).map(|field| decoded_value(field.value)).collect()
 }
 
+/// As [`header_values`] for many names at once, in one pass: the name, in lower case, and the value
+/// of every field whose name is `wanted`.
+pub fn decoded_fields(raw_header: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let named = |field: Field<'_>| {
+        let name = String::from_utf8_lossy(field.name).to_ascii_lowercase();
+        wanted(&name).then(|| (name, decoded_value(field.value)))
+    };
+    fields(raw_header).filter_map(named).collect()
+}
+
 /// One field value as people read it.
 pub(crate) fn decoded_value(value: &[u8]) -> String {
     clean_line(decode_words(&unfold(value)))

@@ -31,7 +31,7 @@ mod words;
 use postern_types::Limits;
 
 pub use date::SentAt;
-pub use header::{Field, Fields, count_fields, fields, header_fields, header_values};
+pub use header::{Field, Fields, count_fields, decoded_fields, fields, header_fields, header_values};
 pub use part_index::{Part, PartIndex, Section};
 pub use summary::Summary;
 pub use text::{SearchText, search_text};

@@ -33,6 +33,9 @@ pub struct Limits {
     pub recipients: usize,
     /// Bytes of one reply chunk: the most that leaves after a right was taken back.
     pub chunk_bytes: usize,
+    /// Milliseconds of one read transaction: what takes longer goes on in the next, so that others
+    /// come to their turn.
+    pub read_ms: u64,
     /// Mailboxes in one account.
     pub mailboxes_per_account: u64,
     /// Bodies above this size, after compression and in bytes, are files of their own.
@@ -59,6 +62,7 @@ impl Default for Limits {
             received_fields: 50,
             recipients: 1000,
             chunk_bytes: 256 << 10,
+            read_ms: 20,
             mailboxes_per_account: 10_000,
             inline_body_bytes: 128 << 10,
             parsing_bytes: 256 << 20,

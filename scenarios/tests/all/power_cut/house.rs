@@ -3,7 +3,7 @@
 use super::model::{Letter, Mailbox, Message, Place, Row, State, Trail};
 use postern_app::{
     Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, GrantReach, GrantTerms, House,
-    HouseOptions, Locator, Peer, Session,
+    HouseOptions, Locator, Peer, Session, Unreadable,
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock};
 use postern_testkit::power::{FakeDisk, Image, Syncs, scratch};
@@ -201,14 +201,15 @@ pub async fn read(house: &House, session: &Session, place: Place) -> Result<Mail
     Ok(Mailbox { id: opened.mailbox, validity, uid_next, messages })
 }
 
-fn encode(message: &Fetched<'_>, bytes: &mut Vec<u8>) {
+fn encode(message: &Fetched<'_>, bytes: &mut Vec<u8>) -> Result<(), Unreadable> {
     let flags = message.flags.to_string();
-    let raw = message.raw.expect("it was asked for");
+    let raw = message.content.whole()?;
     for number in [message.uid.get(), flags.len() as u32, raw.len() as u32] {
         bytes.extend(number.to_be_bytes());
     }
     bytes.extend_from_slice(flags.as_bytes());
-    bytes.extend_from_slice(raw);
+    bytes.extend_from_slice(&raw);
+    Ok(())
 }
 
 fn decode(mut bytes: &[u8]) -> std::collections::BTreeMap<u32, Message> {

@@ -1,0 +1,58 @@
+//! What reading may cost: one command never takes more than its turn.
+
+mod common;
+
+use common::{MAIL, PASSWORD, Scene};
+use postern_app::{Attempt, Encode, FetchNeeds, Fetched, Locator, Peer, Session};
+use postern_types::{MailboxName, Secret, Uid};
+use std::sync::Arc;
+
+async fn session(scene: &Scene, name: &str) -> Session {
+    let attempt = Attempt {
+        username: format!("{name}@example.org"),
+        secret: Secret::new(PASSWORD),
+        peer: Peer { address: Some([192, 0, 2, 7].into()), encrypted: true },
+        protocol: "imap",
+        mechanism: "PLAIN",
+    };
+    scene.house.sign_in(attempt).await.unwrap()
+}
+
+/// docs/design.md section 5: a read transaction whose time is over hands back after the message it
+/// is at, and the next one goes on from there.
+#[tokio::test]
+async fn a_read_that_takes_too_long_hands_back_and_goes_on() {
+    let scene = Scene::with(|limits| limits.read_ms = 0).await;
+    let mut alice = scene.client("alice").await;
+    for _ in 0..3 {
+        assert!(alice.append("INBOX", "", MAIL).await.starts_with("OK"));
+    }
+    let session = session(&scene, "alice").await;
+    let inbox = Locator::own(MailboxName::parse("INBOX").unwrap());
+    let mailbox = scene.house.open_mailbox(&session, &inbox, true).await.unwrap().mailbox;
+    let uids: Arc<[Uid]> = (1..=3).filter_map(Uid::new).collect();
+    let encode: Arc<Encode> = Arc::new(|message: &Fetched<'_>, bytes: &mut Vec<u8>| {
+        bytes.push(message.uid.get() as u8);
+        Ok(())
+    });
+    for from in 0..3 {
+        let chunk = scene.house.fetch(&session, mailbox, &uids, from, FetchNeeds::default(), &encode).await.unwrap();
+        assert_eq!((chunk.bytes, chunk.done), (vec![from as u8 + 1], from + 1));
+    }
+    alice.ok("EXAMINE INBOX").await;
+    assert_eq!(alice.untagged("FETCH 1:* UID").await.len(), 3);
+    assert_eq!(alice.untagged("SEARCH TEXT water").await, ["* SEARCH 1 2 3"]);
+}
+
+/// Each text of a SEARCH is looked for in all of a message, so there is a bound to them.
+#[tokio::test]
+async fn a_search_for_very_many_texts_is_refused() {
+    let scene = Scene::new().await;
+    let mut alice = scene.client("alice").await;
+    assert!(alice.append("INBOX", "", MAIL).await.starts_with("OK"));
+    alice.ok("EXAMINE INBOX").await;
+    assert_eq!(alice.untagged(&format!("SEARCH{}", " NOT TEXT none".repeat(64))).await, ["* SEARCH 1"]);
+    let refused = alice.last(&format!("SEARCH{} OR NOT SUBJECT none ALL", " NOT BODY none".repeat(64))).await;
+    assert_eq!(refused, "NO [LIMIT] A search looks for at most 64 texts; ask in parts");
+    assert_eq!(alice.untagged(&format!("SEARCH{}", " UNSEEN".repeat(500))).await, ["* SEARCH 1"]);
+}
