@@ -32,7 +32,8 @@ pub(crate) struct Show {
 
 /// Bytes that sections may add up to for a message of `size` bytes: the whole twice over, for
 /// those who ask for it and for its parts, and some for small messages in many pieces. A
-/// command may name hundreds of sections, and each may be the whole message.
+/// command may name hundreds of sections, and each may be the whole message. As many bytes may
+/// be worked through to make what is not cut as it lies.
 fn most_shown(size: u64) -> usize {
     usize::try_from(size).map_or(usize::MAX, |size| size.saturating_mul(2).saturating_add(1 << 20))
 }
@@ -93,7 +94,7 @@ impl Show {
         let start = fetch.written();
         for item in self.items.iter() {
             self.item(&mut fetch, message, &mut source, item)?;
-            if fetch.written() - start > most {
+            if fetch.written() - start > most || source.worked() > most as u64 {
                 self.too_much.store(true, Ordering::Relaxed);
                 fetch.cut_to(start);
                 break;
@@ -173,7 +174,29 @@ fn slice(bytes: &[u8], partial: Option<Partial>) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postern_app::Content;
     use postern_types::{Flags, Limits, ModSeq, Timestamp};
+    use std::borrow::Cow;
+    use std::cell::Cell;
+    use std::ops::Range;
+
+    /// A message that counts how many of its bytes are read.
+    #[derive(Debug)]
+    struct Counted {
+        bytes: Vec<u8>,
+        read: Cell<u64>,
+    }
+
+    impl Content for Counted {
+        fn size(&self) -> u64 {
+            self.bytes.size()
+        }
+        fn read(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, Unreadable> {
+            let found = self.bytes.read(range)?;
+            self.read.set(self.read.get() + found.len() as u64);
+            Ok(found)
+        }
+    }
 
     const MAIL: &[u8] =
         b"From: alice@example.org\r\nSubject: Hello\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
@@ -181,6 +204,13 @@ mod tests {
         --b\r\nContent-Transfer-Encoding: x-strange\r\nSubject: inner\r\n\r\nodd\r\n--b--\r\n";
 
     fn shown(items: &[FetchItem], by_uid: bool, marked: bool) -> (String, bool) {
+        let (reply, unknown, _) = shown_counted(items, by_uid, marked);
+        (reply, unknown)
+    }
+
+    /// The reply, whether an encoding was unknown, and how many bytes were read for it.
+    fn shown_counted(items: &[FetchItem], by_uid: bool, marked: bool) -> (String, bool, u64) {
+        let content = Counted { bytes: MAIL.to_vec(), read: Cell::new(0) };
         let parsed = postern_mime::parse(MAIL, &Limits::default());
         let (uid, parts) = (Uid::new(7).unwrap(), parsed.parts.encode());
         let flags = Flags::parse("\\Seen").unwrap();
@@ -200,14 +230,14 @@ mod tests {
             subject: "Hello",
             sent: None,
             sent_day: None,
-            content: &MAIL.to_vec(),
+            content: &content,
         };
         let targets = Targets { uids: [uid].into(), numbers: [3].into() };
         let marked = if marked { HashSet::from([uid]) } else { HashSet::new() };
         let show = Show::new(items.into(), by_uid, targets, marked, Some(7), false);
         let mut out = Vec::new();
         show.encode(&message, &mut out).unwrap();
-        (String::from_utf8(out).unwrap(), show.unknown_encoding.into_inner())
+        (String::from_utf8(out).unwrap(), show.unknown_encoding.into_inner(), content.read.get())
     }
 
     fn section(part: &[u32], text: SectionText, partial: Option<Partial>) -> FetchItem {
@@ -252,6 +282,35 @@ mod tests {
         assert_eq!(shown(&many, true, true).0, "* 3 FETCH (UID 7 FLAGS (\\Seen \\Recent))\r\n");
         let some = vec![whole; 256];
         assert!(shown(&some, false, false).0.len() > 256 * MAIL.len(), "small messages may be asked for often");
+    }
+
+    /// One command may ask for a part in hundreds of pieces: it is read and decoded once. So are
+    /// the fields of a header.
+    #[test]
+    fn what_is_asked_for_in_pieces_is_made_once() {
+        let piece = |offset| Some(Partial { offset, count: 1 });
+        let decoded = |offset| FetchItem::Binary { part: vec![1], partial: piece(offset), peek: true };
+        let (reply, _, read) = shown_counted(&(0..200).map(decoded).collect::<Vec<_>>(), false, false);
+        assert!(reply.contains("BINARY[1]<4> {1}\r\no BINARY[1]<5> {0}\r\n"), "{reply}");
+        assert_eq!(read, "aGVsbG8=".len() as u64);
+        let names = vec!["subject".to_owned()];
+        let fields = SectionText::HeaderFields { names, not: false };
+        let named = |offset| section(&[], fields.clone(), piece(offset));
+        let (reply, _, read) = shown_counted(&(0..200).map(named).collect::<Vec<_>>(), false, false);
+        assert!(reply.contains("BODY[HEADER.FIELDS (subject)]<9> {1}\r\nH "), "{reply}");
+        assert!(read < MAIL.len() as u64);
+    }
+
+    /// Where making things again and again would take too long, the message is left out.
+    #[test]
+    fn what_is_made_of_one_message_has_a_bound() {
+        let partial = Some(Partial { offset: 1000, count: 1 });
+        let named = |number: usize| {
+            let names = vec![format!("x-{}", number % 2)];
+            section(&[], SectionText::HeaderFields { names, not: false }, partial)
+        };
+        assert_eq!(shown(&(0..20_000).map(named).collect::<Vec<_>>(), false, false).0, "");
+        assert!(shown(&(0..256).map(named).collect::<Vec<_>>(), false, false).0.len() > 256);
     }
 
     /// RFC 3516 sections 4.2 and 4.3.

@@ -57,7 +57,7 @@ impl TransferEncoding {
     }
 
     /// Whether the bytes of the body differ from what they mean, so that a nested message cannot be read in place.
-    pub(crate) fn transforms(self) -> bool {
+    pub fn transforms(self) -> bool {
         matches!(self, Self::Base64 | Self::QuotedPrintable)
     }
 
