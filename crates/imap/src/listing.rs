@@ -10,6 +10,16 @@ use postern_imap_wire::ListAttribute;
 use postern_types::{Address, Rights, SpecialUse};
 use std::collections::{HashMap, HashSet};
 
+/// Names that are compared before other connections come to their turn.
+const NAMES_PER_TURN: usize = 64;
+
+/// Gives others their turn, at every so many names.
+pub(crate) async fn take_turns(place: usize) {
+    if place % NAMES_PER_TURN == NAMES_PER_TURN - 1 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -179,16 +189,16 @@ impl Listing {
         place
     }
 
-    /// Names above one that `holds` and is not `returned`, and names above any that holds:
-    /// for RECURSIVEMATCH (RFC 5258 section 3.5).
+    /// Names above one that `holds` and is not `returned`, by its place, and names above any
+    /// that holds: for RECURSIVEMATCH (RFC 5258 section 3.5).
     pub(crate) fn above(
         &self,
         holds: impl Fn(&Node) -> bool,
-        returned: impl Fn(&Node) -> bool,
+        returned: impl Fn(usize) -> bool,
     ) -> (HashSet<&str>, HashSet<&str>) {
         let (mut above_hidden, mut above_any) = (HashSet::new(), HashSet::new());
-        for node in self.nodes.iter().filter(|node| holds(node)) {
-            let shown = returned(node);
+        for (place, node) in self.nodes.iter().enumerate().filter(|(_, node)| holds(node)) {
+            let shown = returned(place);
             for parent in names::parents(&node.name) {
                 above_any.insert(parent);
                 if !shown {

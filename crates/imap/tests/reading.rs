@@ -56,3 +56,16 @@ async fn a_search_for_very_many_texts_is_refused() {
     assert_eq!(refused, "NO [LIMIT] A search looks for at most 64 texts; ask in parts");
     assert_eq!(alice.untagged(&format!("SEARCH{}", " UNSEEN".repeat(500))).await, ["* SEARCH 1"]);
 }
+
+/// Each pattern of a LIST is compared with each name, so there is a bound to them.
+#[tokio::test]
+async fn patterns_without_end_are_refused() {
+    let scene = Scene::new().await;
+    let mut alice = scene.client("alice").await;
+    let long = "*a".repeat(5000);
+    let refused = "NO [LIMIT] The patterns are longer than 8192 bytes together; list in parts";
+    assert_eq!(alice.last(&format!("LIST \"\" {long}")).await, refused);
+    assert_eq!(alice.last(&format!("LSUB \"\" {long}")).await, refused);
+    let listed = alice.untagged(&format!("LIST \"\" ({} Se%)", vec!["%y"; 99].join(" "))).await;
+    assert_eq!(listed, ["* LIST (\\HasNoChildren \\Sent) \"/\" Sent"]);
+}

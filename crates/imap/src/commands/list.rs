@@ -8,11 +8,11 @@
 use crate::answer::{Completion, Handled};
 use crate::commands::status;
 use crate::connection::{Client, Desk};
-use crate::listing::{Kind, Listing, Node, Told};
+use crate::listing::{Kind, Listing, Node, Told, take_turns};
 use crate::names::{DELIMITER, SHARED, SHARED_PREFIX, shown_at};
-use crate::pattern::Pattern;
+use crate::pattern::{self, Pattern};
 use postern_app::Refused;
-use postern_imap_wire::{Encoder, ListAttribute, ListCommand, ListEntry};
+use postern_imap_wire::{Encoder, ListAttribute, ListCommand, ListEntry, ResponseCode};
 
 /// One line of the answer.
 struct Line<'a> {
@@ -31,6 +31,9 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
         tell_root(&mut Encoder::new(out, rev2), &list.reference);
         return Ok(Completion::ok("Done"));
     }
+    if !pattern::fit(&list.reference, list.patterns.iter().map(String::as_str)) {
+        return Ok(too_long());
+    }
     let mut listing = Listing::read(house, session).await?;
     if list.selection.subscribed {
         listing.add_subscriptions(house, session).await?;
@@ -40,7 +43,7 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
         subscribed: list.selection.subscribed || list.returns.subscribed,
         shared_uses: list.selection.special_use || list.returns.special_use,
     };
-    for line in lines(&listing, &list) {
+    for line in lines(&listing, &list).await {
         let attributes = line.node.attributes(told);
         Encoder::new(out, rev2).list(&ListEntry {
             attributes: &attributes,
@@ -78,26 +81,33 @@ fn tell_root(reply: &mut Encoder<'_>, reference: &str) {
     });
 }
 
-fn lines<'a>(listing: &'a Listing, list: &ListCommand) -> Vec<Line<'a>> {
+/// The patterns are more than a name can be compared with in passing.
+pub(super) fn too_long() -> Completion {
+    Completion::no(ResponseCode::Limit, "The patterns are longer than 8192 bytes together; list in parts")
+}
+
+async fn lines<'a>(listing: &'a Listing, list: &ListCommand) -> Vec<Line<'a>> {
     let patterns: Vec<Pattern> = list.patterns.iter().map(|pattern| Pattern::new(&list.reference, pattern)).collect();
-    let matches = |node: &Node| patterns.iter().any(|pattern| pattern.matches(&node.name));
     let selection = list.selection;
+    let mut meant = Vec::with_capacity(listing.nodes.len());
+    for (place, node) in listing.nodes.iter().enumerate() {
+        meant.push(patterns.iter().any(|pattern| pattern.matches(&node.name)));
+        take_turns(place).await;
+    }
     let selected = |node: &Node| {
         (!selection.subscribed || node.subscribed) && (!selection.special_use || node.special_use.is_some())
     };
+    let named = listing.nodes.iter().zip(&meant).filter(|(_, meant)| **meant).map(|(node, _)| node);
     if !selection.recursive_match {
-        let lines = listing.nodes.iter().filter(|node| matches(node) && selected(node));
         // A subscription alone makes no name; without the option it is not shown.
-        return lines.map(|node| Line { node, subscribed_below: false }).collect();
+        return named.filter(|node| selected(node)).map(|node| Line { node, subscribed_below: false }).collect();
     }
-    let (above_hidden, above_any) = listing.above(selected, matches);
+    let (above_hidden, above_any) = listing.above(selected, |place| meant[place]);
     let line = |node: &'a Node| {
-        let itself = selected(node);
-        let below = above_any.contains(node.name.as_str());
-        let hidden_below = above_hidden.contains(node.name.as_str());
-        (matches(node) && (itself || hidden_below)).then_some(Line { node, subscribed_below: below })
+        let shown = selected(node) || above_hidden.contains(node.name.as_str());
+        shown.then_some(Line { node, subscribed_below: above_any.contains(node.name.as_str()) })
     };
-    listing.nodes.iter().filter_map(line).collect()
+    named.filter_map(line).collect()
 }
 
 #[cfg(test)]
@@ -105,6 +115,20 @@ mod tests {
     use super::*;
     use crate::listing::tests::listing;
     use postern_imap_wire::ListSelection;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    /// The lines, and how often others had their turn.
+    fn lines_in_turns<'a>(listing: &'a Listing, list: &ListCommand) -> (Vec<Line<'a>>, usize) {
+        let mut lines = pin!(lines(listing, list));
+        let mut turns = 0;
+        loop {
+            match lines.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(lines) => return (lines, turns),
+                Poll::Pending => turns += 1,
+            }
+        }
+    }
 
     fn shown(list: &ListCommand) -> Vec<String> {
         let listing = listing(
@@ -115,7 +139,7 @@ mod tests {
             let kind = if line.node.kind == Kind::Mailbox { "" } else { "!" };
             format!("{kind}{}{}", line.node.name, if line.subscribed_below { " +" } else { "" })
         };
-        lines(&listing, list).into_iter().map(line).collect()
+        lines_in_turns(&listing, list).0.into_iter().map(line).collect()
     }
 
     fn command(reference: &str, patterns: &[&str]) -> ListCommand {
@@ -131,6 +155,16 @@ mod tests {
         assert_eq!(shown(&command("Shared/support@example.org", &["/%"])), below);
         assert_eq!(shown(&command("", &["Fruit/*", "inbox"])), ["INBOX", "Fruit/Apple", "Fruit/Banana"]);
         assert!(shown(&command("", &["Shared/nobody@example.org/*"])).is_empty());
+    }
+
+    /// Ten thousand names and a hundred patterns are much work; other connections wait for 64
+    /// names, not for all.
+    #[test]
+    fn a_long_list_lets_others_have_their_turn() {
+        let names: Vec<String> = (0..1000).map(|number| format!("Box {number}")).collect();
+        let listing = listing(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+        let (lines, turns) = lines_in_turns(&listing, &command("", &["Box 1*", "%9"]));
+        assert_eq!((lines.len(), turns), (111 + 100 - 11, 1000 / 64));
     }
 
     #[test]
