@@ -1,12 +1,16 @@
 //! Reading messages in pieces: a short read transaction opens the mailbox again, encodes
 //! what fits, and answers where to go on; then the socket is awaited. So a right that was
 //! taken back acts inside a running FETCH, and a slow reader holds nothing (docs/design.md section 5).
+//! Long texts are left out and read when it is their turn to be sent, a piece at a time
+//! (docs/decisions/0018-long-texts-are-gaps.md).
 
 use crate::content::{Content, Kept, Unreadable};
 use crate::{House, Refused, Session};
-use postern_store::{Access, Blobs, FetchRow, FlagsKey, GateError, Read, StoreError, Tx};
+use postern_store::{Access, Blobs, BodyPlace, FetchRow, FlagsKey, GateError, Read, StoreError, Tx};
 use postern_types::{Flags, MailboxId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -55,8 +59,40 @@ pub struct Fetched<'a> {
     pub content: &'a dyn Content,
 }
 
-/// Writes one message as its protocol shows it.
-pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) -> Result<(), Unreadable> + Send + Sync;
+/// Writes one message as its protocol shows it, and answers which long texts it left out.
+pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) -> Result<Vec<Gap>, Unreadable> + Send + Sync;
+
+/// Cuts a range of a text out of a message, or makes it. It answers the same at any time.
+pub type Cut = dyn Fn(&dyn Content, Range<u64>) -> Result<Vec<u8>, Unreadable> + Send + Sync;
+
+/// A text that was left out of what was encoded, to be asked for with [`House::fill`].
+#[derive(Clone)]
+pub struct Gap {
+    /// Where in the encoded bytes it belongs.
+    pub at: usize,
+    /// How long it is.
+    pub length: u64,
+    cut: Arc<Cut>,
+    place: Option<BodyPlace>,
+}
+
+impl Gap {
+    /// A text of `length` bytes that belongs at this place.
+    pub fn new(at: usize, length: u64, cut: Arc<Cut>) -> Self {
+        Self { at, length, cut, place: None }
+    }
+
+    /// A range of the text, out of its message.
+    pub fn read(&self, content: &dyn Content, range: Range<u64>) -> Result<Vec<u8>, Unreadable> {
+        (self.cut)(content, range)
+    }
+}
+
+impl fmt::Debug for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gap").field("at", &self.at).field("length", &self.length).finish_non_exhaustive()
+    }
+}
 
 /// Is this a message that is looked for?
 pub(crate) type Test = dyn Fn(&Fetched<'_>) -> Result<bool, Unreadable> + Send + Sync;
@@ -66,6 +102,8 @@ pub(crate) type Test = dyn Fn(&Fetched<'_>) -> Result<bool, Unreadable> + Send +
 pub struct FetchChunk {
     /// What was encoded.
     pub bytes: Vec<u8>,
+    /// Long texts that were left out of it, in order.
+    pub gaps: Vec<Gap>,
     /// How many of the UIDs are done; go on from there.
     pub done: usize,
 }
@@ -97,16 +135,36 @@ impl House {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
             let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0, room };
-            let mut bytes = Vec::new();
-            let mut done = from;
-            while done < uids.len() && done - from < MESSAGES_PER_CHUNK && (done == from || !reader.is_full(&bytes)) {
-                let limit = if needs.raw { 8 } else { 64 };
-                let run = run_length(&uids[done..], limit);
-                done += reader.read(&uids[done..done + run], &*encode, &mut bytes)?;
+            let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
+            while chunk.done < uids.len() && chunk.done - from < MESSAGES_PER_CHUNK {
+                if chunk.done > from && reader.is_full(&chunk) {
+                    break;
+                }
+                let run = run_length(&uids[chunk.done..], if needs.raw { 8 } else { 64 });
+                reader.read(&uids[chunk.done..chunk.done + run], &*encode, &mut chunk)?;
             }
-            Ok(FetchChunk { bytes, done })
+            Ok(chunk)
         });
         Ok(chunk.await?)
+    }
+
+    /// A range of a text that was left out. The mailbox is opened again for it; that its message
+    /// was removed meanwhile makes no difference.
+    pub async fn fill(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        gap: &Gap,
+        range: Range<u64>,
+    ) -> Result<Vec<u8>, Refused> {
+        let (caller, gap, blobs) = (session.caller.clone(), gap.clone(), self.blobs.clone());
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let access = tx.open::<Read>(&caller, mailbox)?;
+            let place = gap.place.clone().ok_or_else(|| StoreError::Damaged("a gap of no message".into()))?;
+            let content = Kept::new(&access, &blobs, place);
+            gap.read(&content, range.clone()).map_err(|unreadable| unreadable.0.into())
+        });
+        Ok(read.await?)
     }
 
     /// The UIDs of `uids` for which `test` holds, in order: SEARCH without an index. Each
@@ -123,7 +181,7 @@ impl House {
             if test(message)? {
                 bytes.extend_from_slice(&message.uid.get().to_be_bytes());
             }
-            Ok(())
+            Ok(Vec::new())
         });
         let mut found = Vec::new();
         let mut done = 0;
@@ -165,16 +223,20 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Is this enough for one transaction?
-    fn is_full(&self, bytes: &[u8]) -> bool {
-        bytes.len() >= self.room.bytes || self.raw_bytes >= self.room.raw_bytes || Instant::now() >= self.room.until
+    /// Is this enough for one transaction? A gap is filled before anything behind it is sent.
+    fn is_full(&self, chunk: &FetchChunk) -> bool {
+        chunk.bytes.len() >= self.room.bytes
+            || !chunk.gaps.is_empty()
+            || self.raw_bytes >= self.room.raw_bytes
+            || Instant::now() >= self.room.until
     }
 
-    /// Encodes a run of UIDs; answers how many are done, fewer than all once it is enough.
-    fn read(&mut self, run: &[Uid], encode: &Encode, bytes: &mut Vec<u8>) -> Result<usize, GateError> {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
+    /// Encodes a run of UIDs, or the first of them once it is enough.
+    fn read(&mut self, run: &[Uid], encode: &Encode, chunk: &mut FetchChunk) -> Result<(), GateError> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
         let span = (last.get() - first.get()) as usize + 1;
-        let mut done = run.len();
+        let begin = chunk.done;
+        chunk.done = begin + run.len();
         let mut full = false;
         let access = self.access;
         access.fetch_between(*first, *last, span, |row| {
@@ -182,19 +244,19 @@ impl Reader<'_> {
             if full {
                 return Ok(());
             }
-            self.encode(row, encode, bytes)?;
-            if self.is_full(bytes) {
+            self.encode(row, encode, chunk)?;
+            if self.is_full(chunk) {
                 full = true;
-                done = place + 1;
+                chunk.done = begin + place + 1;
             }
             Ok(())
         })?;
-        Ok(done)
+        Ok(())
     }
 
-    fn encode(&mut self, row: &FetchRow<'_>, encode: &Encode, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    fn encode(&mut self, row: &FetchRow<'_>, encode: &Encode, chunk: &mut FetchChunk) -> Result<(), StoreError> {
         let flags = self.flags(row.flags()?)?;
-        let content = Kept::new(self.access, self.blobs, row)?;
+        let content = Kept::new(self.access, self.blobs, self.access.place_of(row)?);
         let message = Fetched {
             uid: row.uid(),
             flags: &flags,
@@ -213,8 +275,10 @@ impl Reader<'_> {
             sent_day: row.sent_day()?,
             content: &content,
         };
-        encode(&message, bytes).map_err(|unreadable| unreadable.0)?;
+        let gaps = encode(&message, &mut chunk.bytes).map_err(|unreadable| unreadable.0)?;
         self.raw_bytes += content.read_bytes();
+        let place = content.into_place();
+        chunk.gaps.extend(gaps.into_iter().map(|gap| Gap { place: Some(place.clone()), ..gap }));
         Ok(())
     }
 

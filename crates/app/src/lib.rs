@@ -34,7 +34,7 @@ pub use content::{Content, Unreadable};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
-pub use fetch::{Encode, FetchChunk, FetchNeeds, Fetched};
+pub use fetch::{Cut, Encode, FetchChunk, FetchNeeds, Fetched, Gap};
 pub use house::{House, HouseOptions};
 pub use hub::Watch;
 pub use ingest::MessageError;

@@ -5,11 +5,12 @@
 //! for items that show some of its bytes.
 
 use crate::messages::Targets;
-use crate::section::{Decoded, Source};
-use postern_app::{Fetched, Unreadable};
+use crate::section::{Decoded, Source, Text};
+use postern_app::{Fetched, Gap, Unreadable};
 use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
 use postern_types::Uid;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,6 +25,8 @@ pub(crate) struct Show {
     /// First UID that is \Recent; `None` where nothing is.
     recent_from: Option<u64>,
     utf8: bool,
+    /// Bytes that are to be sent at once.
+    most: usize,
     /// A part in an unknown encoding was asked for by BINARY (RFC 3516 section 4.3).
     pub(crate) unknown_encoding: AtomicBool,
     /// So much of one message was asked for that it is not shown.
@@ -34,9 +37,12 @@ pub(crate) struct Show {
 /// those who ask for it and for its parts, and some for small messages in many pieces. A
 /// command may name hundreds of sections, and each may be the whole message. As many bytes may
 /// be worked through to make what is not cut as it lies.
-fn most_shown(size: u64) -> usize {
-    usize::try_from(size).map_or(usize::MAX, |size| size.saturating_mul(2).saturating_add(1 << 20))
+fn most_shown(size: u64) -> u64 {
+    size.saturating_mul(2).saturating_add(1 << 20)
 }
+
+/// A text this short is never left out.
+const SHORT_BYTES: u64 = 4 << 10;
 
 impl Show {
     pub(crate) fn new(
@@ -46,6 +52,7 @@ impl Show {
         marked: HashSet<Uid>,
         recent_from: Option<u64>,
         utf8: bool,
+        most: usize,
     ) -> Self {
         Self {
             items,
@@ -54,6 +61,7 @@ impl Show {
             marked,
             recent_from,
             utf8,
+            most,
             unknown_encoding: AtomicBool::default(),
             too_much: AtomicBool::default(),
         }
@@ -74,9 +82,9 @@ impl Show {
         })
     }
 
-    /// Writes the FETCH reply of one message.
-    pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        let Some(number) = self.targets.number(message.uid) else { return Ok(()) };
+    /// Writes the FETCH reply of one message; answers the long texts that it left out.
+    pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) -> Result<Vec<Gap>, Unreadable> {
+        let Some(number) = self.targets.number(message.uid) else { return Ok(Vec::new()) };
         let begin = out.len();
         let mut reply = Encoder::new(out, self.utf8);
         let mut fetch = reply.fetch(number);
@@ -89,33 +97,36 @@ impl Show {
             let recent = self.recent_from.is_some_and(|from| u64::from(message.uid.get()) >= from);
             fetch.flags(message.flags, recent);
         }
-        let mut source = Source::new(message);
-        let most = most_shown(message.size);
         let start = fetch.written();
+        let mut texts = Texts { fetch, source: Source::new(message), most: self.most, gaps: Vec::new(), left_out: 0 };
+        let most = most_shown(message.size);
         for item in self.items.iter() {
-            self.item(&mut fetch, message, &mut source, item)?;
-            if fetch.written() - start > most || source.worked() > most as u64 {
+            self.item(&mut texts, message, item)?;
+            let shown = (texts.fetch.written() - start) as u64 + texts.left_out;
+            if shown > most || texts.source.worked() > most {
                 self.too_much.store(true, Ordering::Relaxed);
-                fetch.cut_to(start);
+                texts.fetch.cut_to(start);
+                texts.gaps.clear();
                 break;
             }
         }
         // With nothing in it, a reply is none.
-        let is_empty = fetch.written() == bare;
+        let is_empty = texts.fetch.written() == bare;
+        let Texts { fetch, gaps, .. } = texts;
         fetch.finish();
         if is_empty {
             out.truncate(begin);
         }
-        Ok(())
+        Ok(gaps)
     }
 
-    fn item(
+    fn item<'a>(
         &self,
-        fetch: &mut FetchWriter<'_>,
-        message: &Fetched<'_>,
-        source: &mut Source<'_>,
-        item: &FetchItem,
+        texts: &mut Texts<'_, 'a>,
+        message: &Fetched<'a>,
+        item: &'a FetchItem,
     ) -> Result<(), Unreadable> {
+        let fetch = &mut texts.fetch;
         match item {
             // They stand in front.
             FetchItem::Uid | FetchItem::Flags => {}
@@ -126,49 +137,96 @@ impl Show {
             FetchItem::Rfc822Size => fetch.size(message.size),
             FetchItem::Preview { .. } => fetch.preview(Some(message.preview)),
             FetchItem::ModSeq => fetch.mod_seq(message.modseq),
-            FetchItem::Rfc822 => named(fetch, source, "RFC822", SectionText::Whole)?,
-            FetchItem::Rfc822Header => named(fetch, source, "RFC822.HEADER", SectionText::Header)?,
-            FetchItem::Rfc822Text => named(fetch, source, "RFC822.TEXT", SectionText::Text)?,
-            FetchItem::BodySection { section, partial, .. } => {
-                let bytes = source.cut(section)?;
-                fetch.section(section, origin(*partial), bytes.as_deref().map(|bytes| slice(bytes, *partial)));
-            }
-            FetchItem::Binary { part, partial, .. } => match source.decoded(part)? {
+            FetchItem::Rfc822 => texts.named("RFC822", &SectionText::Whole)?,
+            FetchItem::Rfc822Header => texts.named("RFC822.HEADER", &SectionText::Header)?,
+            FetchItem::Rfc822Text => texts.named("RFC822.TEXT", &SectionText::Text)?,
+            FetchItem::BodySection { section, partial, .. } => texts.section(section, *partial)?,
+            FetchItem::Binary { part, partial, .. } => match texts.source.decoded(part) {
                 Decoded::Absent => fetch.binary(part, origin(*partial), None),
-                Decoded::Bytes(bytes) => fetch.binary(part, origin(*partial), Some(slice(&bytes, *partial))),
                 Decoded::UnknownEncoding => self.unknown_encoding.store(true, Ordering::Relaxed),
+                Decoded::Text(text) => texts.binary(part, *partial, &text)?,
             },
-            FetchItem::BinarySize { part } => match source.decoded(part)? {
+            FetchItem::BinarySize { part } => match texts.source.decoded(part) {
                 Decoded::Absent => fetch.binary_size(part, 0),
-                Decoded::Bytes(bytes) => fetch.binary_size(part, bytes.len() as u64),
                 Decoded::UnknownEncoding => self.unknown_encoding.store(true, Ordering::Relaxed),
+                Decoded::Text(text) => fetch.binary_size(part, texts.source.length(&text)?),
             },
         }
         Ok(())
     }
 }
 
-/// An item of RFC 3501 that goes by its own name.
-fn named(
-    fetch: &mut FetchWriter<'_>,
-    source: &mut Source<'_>,
-    name: &str,
-    text: SectionText,
-) -> Result<(), Unreadable> {
-    let bytes = source.cut(&Section { part: Vec::new(), text })?;
-    fetch.literal(name, bytes.as_deref().unwrap_or_default());
-    Ok(())
+/// The texts of one message on their way into its reply. Those that would make what is sent at
+/// once too long are left out of it.
+struct Texts<'o, 'a> {
+    fetch: FetchWriter<'o>,
+    source: Source<'a>,
+    most: usize,
+    gaps: Vec<Gap>,
+    /// Bytes of what is left out.
+    left_out: u64,
+}
+
+impl<'a> Texts<'_, 'a> {
+    /// An item of RFC 3501 that goes by its own name.
+    fn named(&mut self, name: &str, text: &'a SectionText) -> Result<(), Unreadable> {
+        let Some(text) = self.source.section(&[], text) else { return Ok(()) };
+        let range = 0..self.source.length(&text)?;
+        if self.fits(&range) {
+            self.fetch.literal(name, &self.source.read(&text, range)?);
+        } else {
+            self.fetch.literal_head(name, range.end);
+            self.leave_out(&text, &range);
+        }
+        Ok(())
+    }
+
+    fn section(&mut self, section: &'a Section, partial: Option<Partial>) -> Result<(), Unreadable> {
+        let origin = origin(partial);
+        let Some(text) = self.source.section(&section.part, &section.text) else {
+            self.fetch.section(section, origin, None);
+            return Ok(());
+        };
+        let range = wanted(partial, self.source.length(&text)?);
+        if self.fits(&range) {
+            self.fetch.section(section, origin, Some(&self.source.read(&text, range)?));
+        } else {
+            self.fetch.section_head(section, origin, range.end - range.start);
+            self.leave_out(&text, &range);
+        }
+        Ok(())
+    }
+
+    fn binary(&mut self, part: &[u32], partial: Option<Partial>, text: &Text<'a>) -> Result<(), Unreadable> {
+        let range = wanted(partial, self.source.length(text)?);
+        if self.fits(&range) {
+            self.fetch.binary(part, origin(partial), Some(&self.source.read(text, range)?));
+        } else {
+            self.fetch.binary_head(part, origin(partial), range.end - range.start);
+            self.leave_out(text, &range);
+        }
+        Ok(())
+    }
+
+    fn fits(&self, range: &Range<u64>) -> bool {
+        let length = range.end - range.start;
+        length <= SHORT_BYTES || self.fetch.written() as u64 + length <= self.most as u64
+    }
+
+    /// The head of its literal was written; the text itself follows when that has been sent.
+    fn leave_out(&mut self, text: &Text<'a>, range: &Range<u64>) {
+        let length = range.end - range.start;
+        self.left_out += length;
+        self.gaps.push(Gap::new(self.fetch.written(), length, text.cut_from(range.start)));
+    }
 }
 
 fn origin(partial: Option<Partial>) -> Option<u64> {
     partial.map(|partial| partial.offset)
 }
 
-fn slice(bytes: &[u8], partial: Option<Partial>) -> &[u8] {
-    let Some(partial) = partial else { return bytes };
-    let range = partial.range(bytes.len() as u64);
-    // Both ends lie within the bytes, so they fit a usize.
-    &bytes[range.start as usize..range.end as usize]
+fn wanted(partial: Option<Partial>, length: u64) -> Range<u64> {
+    partial.map_or(0..length, |partial| partial.range(length))
 }
 
 #[cfg(test)]
@@ -178,7 +236,6 @@ mod tests {
     use postern_types::{Flags, Limits, ModSeq, Timestamp};
     use std::borrow::Cow;
     use std::cell::Cell;
-    use std::ops::Range;
 
     /// A message that counts how many of its bytes are read.
     #[derive(Debug)]
@@ -211,7 +268,21 @@ mod tests {
     /// The reply, whether an encoding was unknown, and how many bytes were read for it.
     fn shown_counted(items: &[FetchItem], by_uid: bool, marked: bool) -> (String, bool, u64) {
         let content = Counted { bytes: MAIL.to_vec(), read: Cell::new(0) };
-        let parsed = postern_mime::parse(MAIL, &Limits::default());
+        let (reply, gaps, unknown) = encoded(&content, items, by_uid, marked, 1 << 20);
+        assert!(gaps.is_empty());
+        (String::from_utf8(reply).unwrap(), unknown, content.read.get())
+    }
+
+    /// The reply, what was left out of it so that it is no longer than `most`, and whether an
+    /// encoding was unknown.
+    fn encoded(
+        content: &Counted,
+        items: &[FetchItem],
+        by_uid: bool,
+        marked: bool,
+        most: usize,
+    ) -> (Vec<u8>, Vec<Gap>, bool) {
+        let parsed = postern_mime::parse(&content.bytes, &Limits::default());
         let (uid, parts) = (Uid::new(7).unwrap(), parsed.parts.encode());
         let flags = Flags::parse("\\Seen").unwrap();
         let message = Fetched {
@@ -220,7 +291,7 @@ mod tests {
             modseq: ModSeq(1),
             internal_date: Timestamp(0),
             saved: Timestamp(0),
-            size: MAIL.len() as u64,
+            size: content.size(),
             header_bytes: u64::from(parsed.header_bytes),
             envelope: b"(ENV)",
             structure: b"(STRUCTURE)",
@@ -230,14 +301,14 @@ mod tests {
             subject: "Hello",
             sent: None,
             sent_day: None,
-            content: &content,
+            content,
         };
         let targets = Targets { uids: [uid].into(), numbers: [3].into() };
         let marked = if marked { HashSet::from([uid]) } else { HashSet::new() };
-        let show = Show::new(items.into(), by_uid, targets, marked, Some(7), false);
+        let show = Show::new(items.into(), by_uid, targets, marked, Some(7), false, most);
         let mut out = Vec::new();
-        show.encode(&message, &mut out).unwrap();
-        (String::from_utf8(out).unwrap(), show.unknown_encoding.into_inner(), content.read.get())
+        let gaps = show.encode(&message, &mut out).unwrap();
+        (out, gaps, show.unknown_encoding.into_inner())
     }
 
     fn section(part: &[u32], text: SectionText, partial: Option<Partial>) -> FetchItem {
@@ -299,6 +370,42 @@ mod tests {
         let (reply, _, read) = shown_counted(&(0..200).map(named).collect::<Vec<_>>(), false, false);
         assert!(reply.contains("BODY[HEADER.FIELDS (subject)]<9> {1}\r\nH "), "{reply}");
         assert!(read < MAIL.len() as u64);
+    }
+
+    /// Of a long text the head of its literal is written alone: what is held while a client reads
+    /// does not depend on the message. Filled in, the reply is what it would be in one.
+    #[test]
+    fn long_texts_are_left_out_and_filled_in_later() {
+        let lines = "X-Line: a line of a header that is long\r\n".repeat(2000);
+        let body = "aGVsbG8gdG8gYWxsIG9mIHlvdSBvdXQgdGhlcmU=\r\n".repeat(2000);
+        let bytes = format!("Subject: long\r\n{lines}Content-Transfer-Encoding: base64\r\n\r\n{body}").into_bytes();
+        let names = || vec!["x-line".to_owned()];
+        let partial = Some(Partial { offset: 5, count: 50_000 });
+        let items = [
+            section(&[], SectionText::Whole, partial),
+            FetchItem::Rfc822Text,
+            FetchItem::InternalDate,
+            section(&[], SectionText::HeaderFields { names: names(), not: false }, partial),
+            section(&[1], SectionText::Whole, Some(Partial { offset: 1, count: 20 })),
+            FetchItem::Binary { part: vec![1], partial, peek: true },
+            FetchItem::BinarySize { part: vec![1] },
+        ];
+        let content = Counted { bytes, read: Cell::new(0) };
+        let (whole, none, _) = encoded(&content, &items, false, false, 1 << 20);
+        assert!(none.is_empty() && whole.len() > 200_000);
+        let (mut reply, gaps, _) = encoded(&content, &items, false, false, 1000);
+        assert!(reply.len() < 1000, "{} bytes are held", reply.len());
+        assert_eq!(gaps.len(), 4);
+        for gap in gaps.iter().rev() {
+            let ends = (0..gap.length).step_by(7000).map(|start| start..gap.length.min(start + 7000));
+            let filled = ends.flat_map(|range| gap.read(&content, range).unwrap());
+            let filled: Vec<u8> = filled.collect();
+            assert_eq!(filled.len() as u64, gap.length);
+            reply.splice(gap.at..gap.at, filled);
+        }
+        // What is not looked through before its head is written is said to hold NUL, as it may.
+        let plain = String::from_utf8(reply).unwrap().replace(" ~{", " {");
+        assert!(plain.into_bytes() == whole, "the replies differ");
     }
 
     /// Where making things again and again would take too long, the message is left out.

@@ -33,7 +33,7 @@ async fn a_read_that_takes_too_long_hands_back_and_goes_on() {
     let uids: Arc<[Uid]> = (1..=3).filter_map(Uid::new).collect();
     let encode: Arc<Encode> = Arc::new(|message: &Fetched<'_>, bytes: &mut Vec<u8>| {
         bytes.push(message.uid.get() as u8);
-        Ok(())
+        Ok(Vec::new())
     });
     for from in 0..3 {
         let chunk = scene.house.fetch(&session, mailbox, &uids, from, FetchNeeds::default(), &encode).await.unwrap();
@@ -68,4 +68,58 @@ async fn patterns_without_end_are_refused() {
     assert_eq!(alice.last(&format!("LSUB \"\" {long}")).await, refused);
     let listed = alice.untagged(&format!("LIST \"\" ({} Se%)", vec!["%y"; 99].join(" "))).await;
     assert_eq!(listed, ["* LIST (\\HasNoChildren \\Sent) \"/\" Sent"]);
+}
+
+fn long_mail() -> String {
+    let lines = "QSBsaW5lIG9mIGEgZmlsZSB0aGF0IGlzIGxvbmcgZW5vdWdoIGZvciBpdHMgbGluZQ==\r\n".repeat(8000);
+    format!(
+        "Subject: A plan\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHere it is.\r\n--b\r\n\
+         Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n{lines}\r\n--b--\r\n"
+    )
+}
+
+/// A long message is sent in pieces, whichever way it is asked for.
+#[tokio::test]
+async fn a_long_message_arrives_as_it_is() {
+    let scene = Scene::with(|limits| limits.chunk_bytes = 10_000).await;
+    let mut alice = scene.client("alice").await;
+    let mail = long_mail();
+    for mail in [&mail, MAIL] {
+        assert!(alice.append("INBOX", "", mail).await.starts_with("OK"));
+    }
+    alice.ok("EXAMINE INBOX").await;
+    let size = mail.len();
+    let shown = alice.untagged("FETCH 1:2 (BODY.PEEK[] UID)").await;
+    assert!(shown[0] == format!("* 1 FETCH (UID 1 BODY[] {{{size}}}\r\n{mail})"), "the message differs");
+    assert!(shown[1].ends_with(&format!("{MAIL})")), "{}", shown[1]);
+    let shown = alice.untagged("FETCH 1 (BODY.PEEK[]<300000.100000> RFC822.SIZE)").await;
+    let piece = &mail[300_000..400_000];
+    assert!(
+        shown[0] == format!("* 1 FETCH (BODY[]<300000> {{100000}}\r\n{piece} RFC822.SIZE {size})"),
+        "a piece differs"
+    );
+    let file = "A line of a file that is long enough for its line".repeat(8000);
+    let shown = alice.untagged("FETCH 1 (BINARY.PEEK[2] BINARY.SIZE[2])").await;
+    let expected = format!("* 1 FETCH (BINARY[2] ~{{{0}}}\r\n{file} BINARY.SIZE[2] {0})", file.len());
+    assert!(shown[0] == expected, "the decoded part differs");
+}
+
+/// What was removed while it is being read is read to its end: its literal was begun.
+#[tokio::test]
+async fn a_message_that_is_removed_while_it_is_read_is_read_to_its_end() {
+    let scene = Scene::with(|limits| limits.chunk_bytes = 10_000).await;
+    let mut alice = scene.client("alice").await;
+    let mail = long_mail();
+    assert!(alice.append("INBOX", "", &mail).await.starts_with("OK"));
+    let mut reader = scene.connect_by(500).await;
+    reader.ok(&format!("LOGIN alice@example.org \"{PASSWORD}\"")).await;
+    reader.ok("EXAMINE INBOX").await;
+    reader.send("f FETCH 1 BODY.PEEK[]\r\n").await;
+    reader.more().await;
+    alice.ok("SELECT INBOX").await;
+    alice.ok("STORE 1 +FLAGS.SILENT \\Deleted").await;
+    assert_eq!(alice.untagged("EXPUNGE").await, ["* 1 EXPUNGE"]);
+    let shown = reader.answer("f").await;
+    assert!(shown[0] == format!("* 1 FETCH (BODY[] {{{}}}\r\n{mail})", mail.len()), "the message differs");
+    assert!(shown.last().unwrap().starts_with("OK"), "{:?}", &shown[1..]);
 }

@@ -10,7 +10,8 @@
 use crate::StoreError;
 use postern_types::Timestamp;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +46,8 @@ pub trait Disk: Send + Sync + 'static {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// The bytes of a file, `None` if it is not there.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+    /// A range of a file, less where the file ends, `None` if it is not there.
+    fn read_range(&self, path: &Path, range: Range<u64>) -> io::Result<Option<Vec<u8>>>;
     /// What a folder holds, `.` and `..` left out; empty if it is not there.
     fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>>;
     /// Whether there is a file or folder of this name.
@@ -211,6 +214,13 @@ impl Disk for RealDisk {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         absent_is_none(fs::read(path))
     }
+    fn read_range(&self, path: &Path, range: Range<u64>) -> io::Result<Option<Vec<u8>>> {
+        let Some(mut file) = absent_is_none(File::open(path))? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(range.start))?;
+        file.take(range.end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
     fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>> {
         let Some(listing) = absent_is_none(fs::read_dir(path))? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
@@ -287,8 +297,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let absent = folder.path().join("absent");
         assert_eq!(RealDisk.read(&absent).unwrap(), None);
+        assert_eq!(RealDisk.read_range(&absent, 0..1).unwrap(), None);
         assert_eq!(RealDisk.list(&absent).unwrap(), []);
         RealDisk.remove(&absent).unwrap();
+    }
+
+    #[test]
+    fn a_range_ends_where_the_file_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("body");
+        RealDisk.write_new_file_durably(&path, b"0123456789").unwrap();
+        let read = |range| RealDisk.read_range(&path, range).unwrap().unwrap();
+        assert_eq!((read(2..5), read(8..u64::MAX)), (b"234".to_vec(), b"89".to_vec()));
+        assert_eq!((read(20..30), read(3..3)), (Vec::new(), Vec::new()));
     }
 
     #[test]

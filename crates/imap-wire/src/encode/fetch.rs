@@ -1,8 +1,8 @@
 //! FETCH replies, item by item (RFC 9051 section 7.5.2).
 //!
-//! A reply may be longer than one chunk of output. The writer keeps no state but whether
-//! an item came before, so a session drops it in the middle, even in the middle of a
-//! literal, and goes on with [`FetchWriter::resume`] in the next buffer.
+//! A reply may be longer than should be held in memory. Of a long text the head of its
+//! literal is written alone; the session notes where ([`FetchWriter::written`]) and sends the
+//! text there, in pieces.
 
 use super::string::{write_decimal, write_literal_head, write_nstring, write_string};
 use super::{Encoder, join};
@@ -30,11 +30,7 @@ impl Encoder<'_> {
     }
 }
 
-impl<'a> FetchWriter<'a> {
-    /// Goes on with a reply of which at least one item was written.
-    pub fn resume(out: &'a mut Vec<u8>, utf8: bool) -> Self {
-        Self { out, utf8, first: false }
-    }
+impl FetchWriter<'_> {
     /// How long everything written so far is.
     pub fn written(&self) -> usize {
         self.out.len()
@@ -100,8 +96,7 @@ impl<'a> FetchWriter<'a> {
         self.literal_head(name, bytes.len() as u64);
         self.out.extend_from_slice(bytes);
     }
-    /// As [`FetchWriter::literal`], for text that follows in pieces: the caller appends
-    /// exactly `length` bytes to the output before the next item.
+    /// As [`FetchWriter::literal`] without the text: exactly `length` bytes belong there.
     pub fn literal_head(&mut self, name: &str, length: u64) {
         self.item(name);
         self.out.push(b' ');
@@ -120,8 +115,7 @@ impl<'a> FetchWriter<'a> {
             }
         }
     }
-    /// `BODY[section]<origin>` and the head of its literal; the caller appends exactly
-    /// `length` bytes to the output before the next item.
+    /// `BODY[section]<origin>` and the head of its literal: exactly `length` bytes belong there.
     pub fn section_head(&mut self, section: &Section, origin: Option<u64>, length: u64) {
         self.section_name(section, origin);
         write_literal_head(self.out, length);
@@ -139,9 +133,7 @@ impl<'a> FetchWriter<'a> {
     }
     /// `BINARY[part]<origin>` (RFC 3516 section 4.2): literal8 where there is NUL.
     pub fn binary(&mut self, part: &[u32], origin: Option<u64>, bytes: Option<&[u8]>) {
-        self.item("BINARY[");
-        let _ = write!(self.out, "{}]", PartNumbers(part));
-        self.origin(origin);
+        self.binary_name(part, origin);
         match bytes {
             Some(bytes) => {
                 if memchr::memchr(0, bytes).is_some() {
@@ -152,6 +144,18 @@ impl<'a> FetchWriter<'a> {
             }
             None => self.out.extend_from_slice(b"NIL"),
         }
+    }
+    /// As [`FetchWriter::binary`] without the text: exactly `length` bytes belong there, NUL
+    /// among them or not.
+    pub fn binary_head(&mut self, part: &[u32], origin: Option<u64>, length: u64) {
+        self.binary_name(part, origin);
+        self.out.push(b'~');
+        write_literal_head(self.out, length);
+    }
+    fn binary_name(&mut self, part: &[u32], origin: Option<u64>) {
+        self.item("BINARY[");
+        let _ = write!(self.out, "{}]", PartNumbers(part));
+        self.origin(origin);
     }
     /// BINARY.SIZE\[part\]
     pub fn binary_size(&mut self, part: &[u32], bytes: u64) {

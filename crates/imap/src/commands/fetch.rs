@@ -2,8 +2,8 @@
 //!
 //! Messages are encoded by the house's readers, a piece at a time, and each piece is written
 //! before the next is read: a right that was taken back acts inside a running FETCH, and a
-//! slow reader holds nothing (docs/design.md section 5). A message larger than a piece leaves in
-//! pieces too, with the same question between them; when the answer is no, the connection
+//! slow reader holds nothing (docs/design.md section 5). A long text is read when it is its turn,
+//! a piece at a time, with the same question between them; when the answer is no, the connection
 //! closes, for there is nothing to say inside a literal.
 
 use crate::answer::{Completion, End, Handled, Stop};
@@ -12,7 +12,7 @@ use crate::items::Show;
 use crate::messages::{NoSuchNumber, Targets};
 use crate::selected::tell_flags;
 use postern_app::wire::Wire;
-use postern_app::{Denied, Encode, FetchNeeds, Fetched, Refused};
+use postern_app::{Denied, Encode, FetchChunk, FetchNeeds, Fetched, Gap, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
 use postern_types::{Letter, SystemFlag, Uid};
 use std::collections::HashSet;
@@ -21,6 +21,9 @@ use std::sync::atomic::Ordering;
 
 /// Messages marked as seen in one transaction, before any of them is shown.
 const MESSAGES_PER_PART: usize = 256;
+
+/// Chunks of a long text that are read at once, where it may have to be made anew for them.
+const CHUNKS_READ: u64 = 4;
 
 /// RFC 9051 section 9, seq-number: BAD.
 pub(crate) fn no_such_number(_: NoSuchNumber) -> Stop {
@@ -120,10 +123,11 @@ impl<W: Wire> Connection<W> {
         targets: Targets,
         marked: HashSet<Uid>,
     ) -> Result<Amiss, Stop> {
-        let Work { selected, rev2, .. } = self.client.work()?;
+        let Work { house, selected, rev2, .. } = self.client.work()?;
         let recent_from = (!rev2).then_some(selected.messages.recent_from());
         let uids = Arc::clone(&targets.uids);
-        let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, marked, recent_from, rev2));
+        let most = house.limits().chunk_bytes;
+        let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, marked, recent_from, rev2, most));
         let needs = FetchNeeds { raw: show.needs_raw() };
         let encoder = Arc::clone(&show);
         let encode: Arc<Encode> =
@@ -133,7 +137,7 @@ impl<W: Wire> Connection<W> {
             let Work { house, session, selected, .. } = self.client.work()?;
             let chunk = house.fetch(session, selected.mailbox, &uids, done, needs, &encode).await?;
             done = chunk.done;
-            self.send(chunk.bytes, done < uids.len()).await?;
+            self.send(chunk, done < uids.len()).await?;
         }
         Ok(Amiss {
             unknown_encoding: show.unknown_encoding.load(Ordering::Relaxed),
@@ -142,9 +146,9 @@ impl<W: Wire> Connection<W> {
     }
 
     /// Sends a piece. The last one, when it is small, waits for the completion.
-    async fn send(&mut self, bytes: Vec<u8>, more: bool) -> Result<(), Stop> {
-        let most = self.client.house.limits().chunk_bytes;
-        if bytes.len() <= most && !more {
+    async fn send(&mut self, chunk: FetchChunk, more: bool) -> Result<(), Stop> {
+        let FetchChunk { bytes, gaps, .. } = chunk;
+        if gaps.is_empty() && bytes.len() <= self.client.house.limits().chunk_bytes && !more {
             if self.client.out.is_empty() {
                 self.client.out = bytes;
             } else {
@@ -153,8 +157,40 @@ impl<W: Wire> Connection<W> {
             return Ok(());
         }
         self.flush().await?;
+        let mut sent = 0;
+        for gap in gaps {
+            self.write_asking(&bytes[sent..gap.at], sent > 0).await?;
+            sent = gap.at;
+            self.fill_gap(&gap).await?;
+        }
+        self.write_asking(&bytes[sent..], sent > 0).await
+    }
+
+    /// Sends a text that was left out: what is read of it at once is all that is held.
+    async fn fill_gap(&mut self, gap: &Gap) -> Result<(), Stop> {
+        let at_once = CHUNKS_READ * self.client.house.limits().chunk_bytes as u64;
+        let mut sent = 0;
+        while sent < gap.length {
+            let range = sent..gap.length.min(sent + at_once);
+            let length = range.end - range.start;
+            let Work { house, session, selected, .. } = self.client.work()?;
+            // Whatever it is, it can not be told within a literal.
+            let bytes = house.fill(session, selected.mailbox, gap, range).await.map_err(|_| End::Closed)?;
+            if bytes.len() as u64 != length {
+                return Err(End::Closed.into());
+            }
+            self.write_asking(&bytes, false).await?;
+            sent += length;
+        }
+        Ok(())
+    }
+
+    /// Writes what was read, a chunk at a time, and asks between them whether it may still be
+    /// read; before the first only where that is to be asked.
+    async fn write_asking(&mut self, bytes: &[u8], ask_first: bool) -> Result<(), Stop> {
+        let most = self.client.house.limits().chunk_bytes;
         for (place, slice) in bytes.chunks(most).enumerate() {
-            if place > 0 {
+            if place > 0 || ask_first {
                 let Work { house, session, selected, .. } = self.client.work()?;
                 if house.may_still_read(session, selected.mailbox).await.is_err() {
                     return Err(End::Closed.into());

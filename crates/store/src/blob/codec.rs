@@ -1,9 +1,13 @@
 //! The stored form of a body: one byte that names the form, then the bytes.
 //!
-//! Compression is kept only where it makes the body smaller. Unpacking is bounded by the
-//! size on the body's row, so that a damaged or planted form can not fill the memory.
+//! A body longer than a piece is compressed in pieces, with the length of each in front, so
+//! that a range of it is read without the rest. Compression is kept only where it makes the
+//! body smaller. Unpacking is bounded by the size on the body's row, so that a damaged or
+//! planted form can not fill the memory.
 
 use crate::StoreError;
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -11,6 +15,11 @@ use zstd::bulk::{Compressor, Decompressor};
 const FORM_RAW: u8 = 0;
 /// A zstd frame.
 const FORM_ZSTD: u8 = 1;
+/// Pieces: first the length of each, four bytes with the lowest in front; then one after the
+/// other, each a zstd frame or, where that would be no shorter, the bytes as they are.
+const FORM_PIECES: u8 = 2;
+/// Bytes of the body in one piece; the last has what is left.
+pub(super) const PIECE_BYTES: usize = 256 << 10;
 /// The fastest level: mail is mostly text and base64, where higher ones gain little.
 const LEVEL: i32 = 1;
 /// Compressors kept between bodies; each holds some hundred KiB.
@@ -30,29 +39,76 @@ impl Codec {
             Some(compressor) => compressor,
             None => Compressor::new(LEVEL).map_err(failed)?,
         };
-        let compressed = compressor.compress(raw).map_err(failed)?;
+        let stored = encode(&mut compressor, raw)?;
         give_back(&self.compressors, compressor);
-        let (form, bytes) =
-            if compressed.len() < raw.len() { (FORM_ZSTD, compressed.as_slice()) } else { (FORM_RAW, raw) };
-        let mut stored = Vec::with_capacity(1 + bytes.len());
-        stored.push(form);
-        stored.extend_from_slice(bytes);
         Ok(stored)
     }
 
     /// The body of `size` bytes.
     pub fn decode(&self, mut stored: Vec<u8>, size: u64) -> Result<Vec<u8>, StoreError> {
-        let size = usize::try_from(size).map_err(|_| damaged("its size is beyond memory"))?;
+        let length = in_memory(size)?;
         let raw = match stored.first() {
             Some(&FORM_RAW) => {
                 stored.remove(0);
                 stored
             }
-            Some(&FORM_ZSTD) => self.unpack(&stored[1..], size)?,
+            Some(&FORM_ZSTD) => self.unpack(&stored[1..], length)?,
+            Some(&FORM_PIECES) => self.decode_range(&|range| Ok(part(&stored, range).into()), size, 0..size)?,
             Some(_) => return Err(damaged("its form is not known; it may come from a newer Postern")),
             None => return Err(damaged("it is empty")),
         };
-        if raw.len() == size { Ok(raw) } else { Err(damaged("it has not the size that its row says")) }
+        if raw.len() == length { Ok(raw) } else { Err(damaged("it has not the size that its row says")) }
+    }
+
+    /// A range of the body of `size` bytes. `read` answers a range of its stored form, less
+    /// where that ends. A body in one frame is unpacked whole.
+    pub fn decode_range(&self, read: &ReadStored<'_>, size: u64, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+        let range = range.start.min(size)..range.end.min(size);
+        let head = read(0..head_bytes(size))?;
+        match head.first() {
+            Some(&FORM_PIECES) => self.decode_pieces(&head, read, size, range),
+            _ => Ok(part(&self.decode(read(0..u64::MAX)?.into_owned(), size)?, range).to_vec()),
+        }
+    }
+
+    fn decode_pieces(
+        &self,
+        head: &[u8],
+        read: &ReadStored<'_>,
+        size: u64,
+        range: Range<u64>,
+    ) -> Result<Vec<u8>, StoreError> {
+        let piece_bytes = PIECE_BYTES as u64;
+        if head.len() as u64 != head_bytes(size) {
+            return Err(damaged("it ends within its head"));
+        }
+        let lengths = head[1..].chunks_exact(4).map(|four| u32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+        let lengths: Vec<u64> = lengths.map(u64::from).collect();
+        let (first, last) = (range.start / piece_bytes, range.end.div_ceil(piece_bytes));
+        let wanted = lengths.get(first as usize..last as usize).unwrap_or_default();
+        let start = head.len() as u64 + lengths.iter().take(first as usize).sum::<u64>();
+        let stored = read(start..start + wanted.iter().sum::<u64>())?;
+        let mut raw = Vec::with_capacity(in_memory(wanted.len() as u64 * piece_bytes)?.min(in_memory(size)?));
+        let mut at = 0;
+        for (piece, length) in (first..).zip(wanted) {
+            let raw_length = (size - piece * piece_bytes).min(piece_bytes) as usize;
+            let bytes = part(&stored, at..at + length);
+            at += length;
+            if bytes.len() == raw_length {
+                raw.extend_from_slice(bytes);
+            } else {
+                raw.extend(self.unpack(bytes, raw_length)?);
+            }
+        }
+        let skipped = range.start - first * piece_bytes;
+        let length = range.end.saturating_sub(range.start);
+        if (raw.len() as u64) < skipped + length {
+            return Err(damaged("a piece has not the size that its row says"));
+        }
+        // Both lie within what is in memory.
+        raw.truncate((skipped + length) as usize);
+        raw.drain(..skipped as usize);
+        Ok(raw)
     }
 
     fn unpack(&self, frame: &[u8], size: usize) -> Result<Vec<u8>, StoreError> {
@@ -64,6 +120,43 @@ impl Codec {
         give_back(&self.decompressors, decompressor);
         Ok(raw)
     }
+}
+
+/// Answers a range of a stored form.
+pub(super) type ReadStored<'a> = dyn Fn(Range<u64>) -> Result<Cow<'a, [u8]>, StoreError> + 'a;
+
+fn encode(compressor: &mut Compressor<'static>, raw: &[u8]) -> Result<Vec<u8>, StoreError> {
+    if raw.len() <= PIECE_BYTES {
+        let compressed = compressor.compress(raw).map_err(failed)?;
+        let (form, bytes) =
+            if compressed.len() < raw.len() { (FORM_ZSTD, compressed.as_slice()) } else { (FORM_RAW, raw) };
+        return Ok([&[form], bytes].concat());
+    }
+    let mut stored = vec![0; head_bytes(raw.len() as u64) as usize];
+    stored[0] = FORM_PIECES;
+    for (index, piece) in raw.chunks(PIECE_BYTES).enumerate() {
+        let compressed = compressor.compress(piece).map_err(failed)?;
+        let bytes = if compressed.len() < piece.len() { compressed.as_slice() } else { piece };
+        stored[1 + 4 * index..][..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+        stored.extend_from_slice(bytes);
+    }
+    Ok(stored)
+}
+
+/// Bytes in front of the pieces of a body of `size` bytes: its form and their lengths.
+fn head_bytes(size: u64) -> u64 {
+    1 + 4 * size.div_ceil(PIECE_BYTES as u64)
+}
+
+fn in_memory(size: u64) -> Result<usize, StoreError> {
+    usize::try_from(size).map_err(|_| damaged("its size is beyond memory"))
+}
+
+/// What of a range is there.
+pub(super) fn part(bytes: &[u8], range: Range<u64>) -> &[u8] {
+    let place = |at: u64| usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
+    let end = place(range.end);
+    &bytes[place(range.start).min(end)..end]
 }
 
 fn take<T>(pool: &Mutex<Vec<T>>) -> Option<T> {
@@ -109,6 +202,43 @@ mod tests {
         let stored = codec.encode(&vec![0; 64 << 20]).unwrap();
         assert!(stored.len() < 64 << 10);
         assert!(matches!(codec.decode(stored, 1000), Err(StoreError::Damaged(_))));
+    }
+
+    /// Any range of a long body, and no more of its stored form than the pieces it lies in.
+    #[test]
+    fn a_range_is_read_without_the_rest() {
+        let codec = Codec::default();
+        let mut state = 1_u32;
+        let mut noise = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        };
+        let mut raw = b"Received: from mail.example.org\r\n".repeat(10_000);
+        raw.extend((0..300_000).map(|_| noise()));
+        raw.extend(b"Received: from mail.example.org\r\n".repeat(10_000));
+        let (size, piece) = (raw.len() as u64, PIECE_BYTES as u64);
+        let stored = codec.encode(&raw).unwrap();
+        assert_eq!(codec.decode(stored.clone(), size).unwrap(), raw);
+        for (start, end) in [(0, 0), (0, 1), (piece - 1, piece + 1), (piece, 2 * piece), (5, size), (size, size + 9)] {
+            let read = std::cell::Cell::new(0);
+            let source = |range| {
+                let found = part(&stored, range);
+                read.set(read.get() + found.len());
+                Ok(found.into())
+            };
+            let found = codec.decode_range(&source, size, start..end).unwrap();
+            assert_eq!(found, part(&raw, start..end), "{start}..{end}");
+            let pieces = (end.min(size).div_ceil(piece) - start / piece) as usize;
+            assert!(read.get() <= 17 + pieces * PIECE_BYTES, "{start}..{end}: {}", read.get());
+        }
+        let shorter = |range: Range<u64>| Ok(part(&stored[..290_000], range).into());
+        assert!(codec.decode_range(&shorter, size, 0..1).is_ok());
+        assert!(matches!(codec.decode_range(&shorter, size, size - 1..size), Err(StoreError::Damaged(_))));
+        // A body in one frame has ranges too.
+        let stored = codec.encode(b"abcabcabcabcabcabcabcabcabcabcabc").unwrap();
+        assert_eq!(codec.decode_range(&|range| Ok(part(&stored, range).into()), 33, 1..3).unwrap(), b"bc");
     }
 
     #[test]

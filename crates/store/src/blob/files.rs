@@ -7,6 +7,7 @@ use crate::{Disk, StoreError};
 use postern_types::{AccountId, BlobHash, Timestamp};
 use std::collections::HashSet;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,8 @@ pub trait BlobStore: Send + Sync + 'static {
     fn put(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError>;
     /// The stored form, if it is there.
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError>;
+    /// A range of the stored form, less where that ends, if it is there.
+    fn get_range(&self, key: BodyKey, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError>;
     /// When the body was last touched, if it is there.
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError>;
     /// Removes a body; one that is not there is no error.
@@ -126,6 +129,11 @@ impl BlobStore for FileBlobs {
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(key);
         self.disk.read(&path).map_err(|error| file_error(&path, error))
+    }
+
+    fn get_range(&self, key: BodyKey, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.path(key);
+        self.disk.read_range(&path, range).map_err(|error| file_error(&path, error))
     }
 
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError> {

@@ -18,10 +18,11 @@ pub use files::{BlobStore, FileBlobs, FoundBlob};
 
 use crate::sql::BodyKey;
 use crate::{Disk, StoreError};
-use codec::Codec;
+use codec::{Codec, part};
 use postern_types::{AccountId, BlobHash, Limits, Timestamp};
 use reserve::{Reservation, Reservations};
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -132,7 +133,7 @@ impl Blobs {
         if first.place == Place::File {
             let reservation = self.reservations.reserve(key);
             let stored = self.files.get(first.key)?;
-            let stored = stored.ok_or_else(|| StoreError::Damaged(format!("the body {:?} has no file", key.hash)))?;
+            let stored = stored.ok_or_else(|| no_file(key))?;
             self.files.put(key, &stored, now)?;
             again._reservation = Some(Arc::new(reservation));
         }
@@ -157,12 +158,25 @@ impl Blobs {
     pub fn load(&self, key: BodyKey, size: u64, stored: Stored) -> Result<Vec<u8>, StoreError> {
         let stored = match stored {
             Stored::Inline(stored) => stored,
-            Stored::File => self
-                .files
-                .get(key)?
-                .ok_or_else(|| StoreError::Damaged(format!("the body {:?} has no file", key.hash)))?,
+            Stored::File => self.files.get(key)?.ok_or_else(|| no_file(key))?,
         };
         self.codec.decode(stored, size)
+    }
+
+    /// A range of it; what of the range lies beyond its end is left out. A long body is read
+    /// and unpacked in pieces, so the rest of it costs nothing.
+    pub fn load_range(
+        &self,
+        key: BodyKey,
+        size: u64,
+        stored: &Stored,
+        range: Range<u64>,
+    ) -> Result<Vec<u8>, StoreError> {
+        let read = |range: Range<u64>| match stored {
+            Stored::Inline(stored) => Ok(part(stored, range).into()),
+            Stored::File => self.files.get_range(key, range)?.map(Into::into).ok_or_else(|| no_file(key)),
+        };
+        self.codec.decode_range(&read, size, range)
     }
 
     /// Whether these bytes are the body of that name.
@@ -173,4 +187,8 @@ impl Blobs {
     fn hash(&self, raw: &[u8]) -> BlobHash {
         BlobHash(*blake3::keyed_hash(&self.hash_key, raw).as_bytes())
     }
+}
+
+fn no_file(key: BodyKey) -> StoreError {
+    StoreError::Damaged(format!("the body {:?} has no file", key.hash))
 }

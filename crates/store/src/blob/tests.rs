@@ -92,6 +92,9 @@ async fn bodies_come_back(test: TestDb) {
     assert_ne!(other.key, again.key);
     assert!(file_exists(&blobs, other.key).await);
 
+    let file = |range| blobs.load_range(again.key, 5000, &Stored::File, range).unwrap();
+    assert_eq!((file(10..20), file(4990..6000)), (large[10..20].to_vec(), large[4990..].to_vec()));
+
     let missing = BodyKey { account: account(9), ..again.key };
     assert!(matches!(blobs.load(missing, 5000, Stored::File), Err(StoreError::Damaged(_))));
 }

@@ -80,7 +80,7 @@ pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
-pub use read::{Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
+pub use read::{BodyPlace, Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
 pub use report::{AccessReport, PersonAccess, PersonGrant};
 pub use shared::SharedChange;

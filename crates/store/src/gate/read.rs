@@ -7,7 +7,7 @@ use super::error::GateError;
 use crate::sql::{BodyKey, Row};
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{StoreError, Tx};
-use postern_types::{BlobHash, FlagSetId, Flags, MessageId, ModSeq, PersonId, Timestamp, Uid, UidValidity};
+use postern_types::{BlobHash, FlagSetId, Flags, MailboxId, MessageId, ModSeq, PersonId, Timestamp, Uid, UidValidity};
 
 /// Numbers of a mailbox, kept on its row so that SELECT and STATUS count nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,18 @@ pub struct Changes {
     pub modseq: ModSeq,
 }
 
+/// Where the body of a message of one mailbox lies. It outlives the proof that found it, and
+/// only another proof on the same mailbox reads it ([`Access::body_at`]): what is read in pieces
+/// goes on after the message was removed, and stops when the right was.
+#[derive(Debug, Clone)]
+pub struct BodyPlace {
+    mailbox: MailboxId,
+    message: MessageId,
+    key: BodyKey,
+    is_file: bool,
+    size: u64,
+}
+
 /// Where a body lies, or the body itself in its stored form.
 #[derive(Debug, Clone)]
 pub struct StoredBody {
@@ -80,6 +92,13 @@ pub struct FetchRow<'r> {
     uid: Uid,
     /// Somebody's own `\Seen` is in the row.
     has_own: bool,
+}
+
+impl BodyPlace {
+    /// Bytes of the message.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
 }
 
 impl FetchRow<'_> {
@@ -298,15 +317,24 @@ impl<C: Reads> Access<'_, C> {
         }
     }
 
-    /// The stored body of a message of this mailbox; a file is read after the transaction.
-    pub fn body_of(&self, row: &FetchRow<'_>) -> Result<StoredBody, StoreError> {
+    /// Where the body of a message of this mailbox lies.
+    pub fn place_of(&self, row: &FetchRow<'_>) -> Result<BodyPlace, StoreError> {
         let (hash, is_file) = row.blob()?;
         let key = BodyKey { account: self.account(), hash };
+        Ok(BodyPlace { mailbox: self.mailbox(), message: row.message()?, key, is_file, size: row.size()? })
+    }
+
+    /// The stored body that lies there; a file is not yet read.
+    pub fn body_at(&self, place: &BodyPlace) -> Result<StoredBody, StoreError> {
+        let BodyPlace { mailbox, message, key, is_file, size } = *place;
+        if mailbox != self.mailbox() {
+            return Err(StoreError::Damaged(format!("message {message} is not of mailbox {}", self.mailbox())));
+        }
         let inline = if is_file { None } else { self.tx().bodies().get(key)? };
         if !is_file && inline.is_none() {
-            return Err(StoreError::Damaged(format!("the body of message {} is missing", row.message()?)));
+            return Err(StoreError::Damaged(format!("the body of message {message} is missing")));
         }
-        Ok(StoredBody { key, inline, size: row.size()? })
+        Ok(StoredBody { key, inline, size })
     }
 }
 

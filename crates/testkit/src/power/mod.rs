@@ -29,6 +29,7 @@ use postern_types::Timestamp;
 use record::{Asker, Event, FileId, Recorder};
 use rusqlite::{Connection, OpenFlags};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -154,6 +155,9 @@ impl Disk for FakeDisk {
     }
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         RealDisk.read(path)
+    }
+    fn read_range(&self, path: &Path, range: Range<u64>) -> io::Result<Option<Vec<u8>>> {
+        RealDisk.read_range(path, range)
     }
     fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>> {
         RealDisk.list(path)

@@ -2,7 +2,7 @@
 
 use super::model::{Letter, Mailbox, Message, Place, Row, State, Trail};
 use postern_app::{
-    Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, GrantReach, GrantTerms, House,
+    Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, Gap, GrantReach, GrantTerms, House,
     HouseOptions, Locator, Peer, Session, Unreadable,
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock};
@@ -201,7 +201,7 @@ pub async fn read(house: &House, session: &Session, place: Place) -> Result<Mail
     Ok(Mailbox { id: opened.mailbox, validity, uid_next, messages })
 }
 
-fn encode(message: &Fetched<'_>, bytes: &mut Vec<u8>) -> Result<(), Unreadable> {
+fn encode(message: &Fetched<'_>, bytes: &mut Vec<u8>) -> Result<Vec<Gap>, Unreadable> {
     let flags = message.flags.to_string();
     let raw = message.content.whole()?;
     for number in [message.uid.get(), flags.len() as u32, raw.len() as u32] {
@@ -209,7 +209,7 @@ fn encode(message: &Fetched<'_>, bytes: &mut Vec<u8>) -> Result<(), Unreadable> 
     }
     bytes.extend_from_slice(flags.as_bytes());
     bytes.extend_from_slice(&raw);
-    Ok(())
+    Ok(Vec::new())
 }
 
 fn decode(mut bytes: &[u8]) -> std::collections::BTreeMap<u32, Message> {
