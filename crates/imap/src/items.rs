@@ -6,7 +6,7 @@
 
 use crate::messages::Targets;
 use crate::section::{Decoded, Source, Text};
-use postern_app::{Fetched, Gap, Unreadable};
+use postern_app::{Cut, Fetched, Gap, Unreadable};
 use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
 use postern_types::Uid;
 use std::collections::HashSet;
@@ -176,7 +176,7 @@ impl<'a> Texts<'_, 'a> {
             self.fetch.literal(name, &self.source.read(&text, range)?);
         } else {
             self.fetch.literal_head(name, range.end);
-            self.leave_out(&text, &range);
+            self.leave_out(&range, text.cut_plain_from(range.start));
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ impl<'a> Texts<'_, 'a> {
             self.fetch.section(section, origin, Some(&self.source.read(&text, range)?));
         } else {
             self.fetch.section_head(section, origin, range.end - range.start);
-            self.leave_out(&text, &range);
+            self.leave_out(&range, text.cut_plain_from(range.start));
         }
         Ok(())
     }
@@ -203,7 +203,7 @@ impl<'a> Texts<'_, 'a> {
             self.fetch.binary(part, origin(partial), Some(&self.source.read(text, range)?));
         } else {
             self.fetch.binary_head(part, origin(partial), range.end - range.start);
-            self.leave_out(text, &range);
+            self.leave_out(&range, text.cut_from(range.start));
         }
         Ok(())
     }
@@ -214,10 +214,10 @@ impl<'a> Texts<'_, 'a> {
     }
 
     /// The head of its literal was written; the text itself follows when that has been sent.
-    fn leave_out(&mut self, text: &Text<'a>, range: &Range<u64>) {
+    fn leave_out(&mut self, range: &Range<u64>, cut: Arc<Cut>) {
         let length = range.end - range.start;
         self.left_out += length;
-        self.gaps.push(Gap::new(self.fetch.written(), length, text.cut_from(range.start)));
+        self.gaps.push(Gap::new(self.fetch.written(), length, cut));
     }
 }
 

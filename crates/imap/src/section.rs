@@ -2,7 +2,7 @@
 //! 6.4.5.1), and `BINARY[1]` with its encoding undone (RFC 3516).
 
 use postern_app::{Content, Cut, Fetched, Unreadable};
-use postern_imap_wire::SectionText;
+use postern_imap_wire::{SectionText, tell_nul};
 use postern_mime::{self as mime, PartIndex, PartKind, TransferEncoding};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -62,6 +62,16 @@ impl Text<'_> {
                 Text::Decoded { body: body.clone(), encoding }.made_range(content, moved(range, start))
             }),
         }
+    }
+
+    /// The same for a literal, which holds no NUL.
+    pub(crate) fn cut_plain_from(&self, start: u64) -> Arc<Cut> {
+        let cut = self.cut_from(start);
+        Arc::new(move |content: &dyn Content, range| {
+            let mut bytes = cut(content, range)?;
+            tell_nul(&mut bytes);
+            Ok(bytes)
+        })
     }
 
     fn made_range(&self, content: &dyn Content, range: Range<u64>) -> Result<Vec<u8>, Unreadable> {

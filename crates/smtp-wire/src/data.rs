@@ -21,8 +21,8 @@ pub struct DataReport {
     pub bare_newline: bool,
     /// The message is longer than its limit; what was over was not handed out.
     pub over_limit: bool,
-    /// A NUL was seen. RFC 5322 section 4 lets old messages have them; IMAP can show
-    /// them in a literal8 only, so the session decides.
+    /// A NUL was seen. RFC 5322 section 4 lets old messages have them; they are kept
+    /// (docs/decisions/0017-nul.md).
     pub nul: bool,
     trailing_cr: bool,
 }

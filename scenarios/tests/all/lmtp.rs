@@ -76,6 +76,31 @@ scenario! {
         assert_eq!(count(&house, "admin@example.org").await, 4);
     }
 
+    /// docs/decisions/0017-nul.md: NUL is kept as it came. A literal, which can not hold it, tells
+    /// it as 0x80 and keeps its size; BINARY tells the bytes themselves. Long texts, which are read
+    /// in pieces, do as short ones.
+    async fn nul_is_kept_and_told(house: House) {
+        house.person("alice@example.org").await;
+        let mut alice = house.imap_as("alice@example.org").await;
+        for (number, lines) in [(1, 1), (2, 20_000)] {
+            let body = b"One\0two\0, as it came.\r\n".repeat(lines);
+            let letter = [&b"Subject: a\0b\r\n\r\n"[..], &body].concat();
+            let replies = house.lmtp().await.deliver("", &["alice@example.org"], &letter).await;
+            assert!(replies[0].starts_with("250"), "{replies:?}");
+            alice.ok("SELECT INBOX", "OK").await;
+            let told = |bytes: &[u8]| bytes.iter().map(|byte| if *byte == 0 { 0x80 } else { *byte }).collect::<Vec<u8>>();
+            let whole = alice.ok(&format!("FETCH {number} (BODY.PEEK[] RFC822.SIZE)"), "OK").await;
+            let text = whole.literal().expect("a literal");
+            assert!(text.ends_with(&told(&letter)), "{number}: the message is told otherwise");
+            assert!(whole.untagged[0].ends_with(format!(" RFC822.SIZE {})", text.len()).as_bytes()));
+            let fields = alice.ok(&format!("FETCH {number} BODY.PEEK[HEADER.FIELDS (Subject)]"), "OK").await;
+            assert_eq!(fields.literal().expect("a literal"), b"Subject: a\x80b\r\n\r\n");
+            let binary = alice.ok(&format!("FETCH {number} (BINARY.PEEK[1] BINARY.SIZE[1])"), "OK").await;
+            assert!(binary.untagged[0].starts_with(format!("* {number} FETCH (BINARY[1] ~{{{}}}\r\n", body.len()).as_bytes()));
+            assert!(binary.literal().expect("a literal8") == body, "{number}: the bytes differ");
+        }
+    }
+
     /// Someone suspended gets no mail, and the others do. Addresses have no case (RFC 5321
     /// section 2.4 leaves that to us).
     async fn addresses_have_no_case(house: House) {

@@ -4,7 +4,7 @@
 //! literal is written alone; the session notes where ([`FetchWriter::written`]) and sends the
 //! text there, in pieces.
 
-use super::string::{write_decimal, write_literal_head, write_nstring, write_string};
+use super::string::{write_decimal, write_literal, write_literal_head, write_nstring, write_string};
 use super::{Encoder, join};
 use crate::date::write_date_time;
 use crate::fetch::{PartNumbers, Section};
@@ -91,12 +91,14 @@ impl FetchWriter<'_> {
         self.out.extend_from_slice(value);
     }
     /// An item under its plain name whose value is text: RFC822, RFC822.HEADER,
-    /// RFC822.TEXT. Always a literal, so that every byte survives.
+    /// RFC822.TEXT. Always a literal, so that every byte survives but NUL.
     pub fn literal(&mut self, name: &str, bytes: &[u8]) {
-        self.literal_head(name, bytes.len() as u64);
-        self.out.extend_from_slice(bytes);
+        self.item(name);
+        self.out.push(b' ');
+        write_literal(self.out, bytes);
     }
-    /// As [`FetchWriter::literal`] without the text: exactly `length` bytes belong there.
+    /// As [`FetchWriter::literal`] without the text: exactly `length` bytes belong there, and
+    /// no NUL ([`super::tell_nul`]).
     pub fn literal_head(&mut self, name: &str, length: u64) {
         self.item(name);
         self.out.push(b' ');
@@ -104,18 +106,14 @@ impl FetchWriter<'_> {
     }
     /// `BODY[section]<origin>`; `None` is NIL, for a part that is not there.
     pub fn section(&mut self, section: &Section, origin: Option<u64>, bytes: Option<&[u8]>) {
+        self.section_name(section, origin);
         match bytes {
-            Some(bytes) => {
-                self.section_head(section, origin, bytes.len() as u64);
-                self.out.extend_from_slice(bytes);
-            }
-            None => {
-                self.section_name(section, origin);
-                self.out.extend_from_slice(b"NIL");
-            }
+            Some(bytes) => write_literal(self.out, bytes),
+            None => self.out.extend_from_slice(b"NIL"),
         }
     }
-    /// `BODY[section]<origin>` and the head of its literal: exactly `length` bytes belong there.
+    /// `BODY[section]<origin>` and the head of its literal: exactly `length` bytes belong there,
+    /// and no NUL ([`super::tell_nul`]).
     pub fn section_head(&mut self, section: &Section, origin: Option<u64>, length: u64) {
         self.section_name(section, origin);
         write_literal_head(self.out, length);
@@ -131,7 +129,8 @@ impl FetchWriter<'_> {
         }
         self.out.push(b' ');
     }
-    /// `BINARY[part]<origin>` (RFC 3516 section 4.2): literal8 where there is NUL.
+    /// `BINARY[part]<origin>` (RFC 3516 section 4.2): the bytes themselves, in a literal8 where
+    /// there is NUL.
     pub fn binary(&mut self, part: &[u32], origin: Option<u64>, bytes: Option<&[u8]>) {
         self.binary_name(part, origin);
         match bytes {

@@ -12,7 +12,7 @@ mod string;
 pub use code::ResponseCode;
 pub use data::{Esearch, ListAttribute, ListEntry, NamespaceEntry};
 pub use fetch::FetchWriter;
-pub use string::{write_astring, write_literal, write_mailbox, write_nstring, write_string};
+pub use string::{tell_nul, write_astring, write_literal, write_mailbox, write_nstring, write_string};
 
 use crate::command::{BadCommand, BadKind, Tag};
 

@@ -6,10 +6,22 @@ use crate::mailbox::encode_mailbox;
 /// Longest string that is quoted: lines should stay short (RFC 2683 section 3.2.1.5).
 const QUOTED_BYTES: usize = 1000;
 
-/// `{5}` and five bytes. The bytes are written as they are.
+/// `{5}` and five bytes, of which NUL is told as [`tell_nul`] does.
 pub fn write_literal(out: &mut Vec<u8>, bytes: &[u8]) {
     write_literal_head(out, bytes.len() as u64);
+    let start = out.len();
     out.extend_from_slice(bytes);
+    tell_nul(&mut out[start..]);
+}
+
+/// Makes bytes such as a literal may hold: no literal but literal8 holds NUL (RFC 9051 section
+/// 4.3.1), so it is told as 0x80, and sizes stay (docs/decisions/0017-nul.md).
+pub fn tell_nul(bytes: &mut [u8]) {
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr(0, rest) {
+        rest[at] = 0x80;
+        rest = &mut rest[at + 1..];
+    }
 }
 
 pub(crate) fn write_literal_head(out: &mut Vec<u8>, length: u64) {
@@ -117,6 +129,7 @@ mod tests {
         assert_eq!(string("é".as_bytes(), true), "\"é\"".as_bytes());
         assert_eq!(string(b"\xff", true), b"{1}\r\n\xff");
         assert!(string(&[b'a'; 1001], false).starts_with(b"{1001}\r\n"));
+        assert_eq!(string(b"a\0b\0", true), b"{4}\r\na\x80b\x80");
     }
 
     #[test]

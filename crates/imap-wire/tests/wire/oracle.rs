@@ -186,7 +186,7 @@ fn fetch_replies_decode() {
         fetch.section(&Section { part: vec![], text: fields }, Some(5), Some(b"Subject: \r\n"));
         fetch.section_head(&Section::WHOLE, None, 9);
         gap = fetch.written();
-        fetch.literal("RFC822.HEADER", b"a: b\r\n");
+        fetch.literal("RFC822.HEADER", b"a: b\0\r\n");
         fetch.finish();
     });
     // A long text is sent from elsewhere, at the place where it belongs.
