@@ -2,7 +2,7 @@
 //!
 //! RFC 4314 section 6 and RFC 5530 section 5: hidden and absent are the same words.
 
-use crate::Duty;
+use crate::{Duty, TokenRole};
 use postern_types::Letter;
 
 /// Why someone was turned away. Causes go to the trail, never here.
@@ -30,7 +30,7 @@ pub enum Denied {
         duty: Duty,
     },
     /// Theirs to do, and not through the token they came with.
-    #[error("This token may not {}; sign in, or use a token whose role may", .duty.verb())]
+    #[error("This token may not {}; {}", .duty.verb(), instead_of_token(*.duty))]
     TokenTooNarrow {
         /// The duty that was asked for.
         duty: Duty,
@@ -50,6 +50,14 @@ pub enum Denied {
     /// Nobody gives send rights they do not hold.
     #[error("You may not give the right to send from this mailbox, for you do not hold it")]
     SendNotHeld,
+}
+
+/// What helps whoever came with a token that is too narrow.
+fn instead_of_token(duty: Duty) -> &'static str {
+    match TokenRole::is_by_login_alone(duty) {
+        true => "sign in for it",
+        false => "sign in, or use a token whose role may",
+    }
 }
 
 /// What a letter allows, as it reads of the mailbox at hand.

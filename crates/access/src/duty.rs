@@ -33,8 +33,11 @@ pub enum Duty {
     /// Takes a copy of the account's mail out of the house. Each mailbox is then opened for
     /// reading, so one that a narrower grant shuts stays out of the copy.
     Export,
-    /// Suspends and resumes a person or an account.
+    /// Suspends a person or an account.
     Suspend,
+    /// Lets a suspended person back. Apart from [`Duty::Suspend`], for it gives back all that
+    /// they held, the office of an administrator included.
+    Resume,
     /// Sees what the organisation has: its people, groups, domains and shared mailboxes.
     ReadOrganisation,
     /// Adds, changes and removes people.
@@ -46,8 +49,11 @@ pub enum Duty {
     ManageGroups,
     /// Adds, changes and removes domains.
     ManageDomains,
-    /// Adds, changes, removes, restores and converts shared mailboxes.
+    /// Adds, changes, removes and restores shared mailboxes, and makes them a person's.
     ManageShared,
+    /// Opens what is private to others: makes a person's mailbox shared, or lets somebody into a
+    /// group that a person has shared their own mailbox with.
+    OpenPrivate,
     /// Puts mail that arrived into the account.
     Deliver,
     /// Ends what has reached its end.
@@ -69,7 +75,7 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 19] = [
+    pub const ALL: [Duty; 21] = [
         Duty::ReadAccount,
         Duty::ReadGrants,
         Duty::ManageSelf,
@@ -80,12 +86,14 @@ impl Duty {
         Duty::ReadAudit,
         Duty::Export,
         Duty::Suspend,
+        Duty::Resume,
         Duty::ReadOrganisation,
         Duty::ManagePeople,
         Duty::SetPasswords,
         Duty::ManageGroups,
         Duty::ManageDomains,
         Duty::ManageShared,
+        Duty::OpenPrivate,
         Duty::Deliver,
         Duty::Expire,
         Duty::Collect,
@@ -101,6 +109,7 @@ impl Duty {
             | Duty::ManageCredentials
             | Duty::Export
             | Duty::Suspend
+            | Duty::Resume
             | Duty::Deliver => Scope::Account,
             Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit => Scope::Either,
             Duty::ReadOrganisation
@@ -109,6 +118,7 @@ impl Duty {
             | Duty::ManageGroups
             | Duty::ManageDomains
             | Duty::ManageShared
+            | Duty::OpenPrivate
             | Duty::Expire
             | Duty::Collect => Scope::Organisation,
         }
@@ -127,12 +137,14 @@ impl Duty {
             Duty::ReadAudit => "read-audit",
             Duty::Export => "export",
             Duty::Suspend => "suspend",
+            Duty::Resume => "resume",
             Duty::ReadOrganisation => "read-organisation",
             Duty::ManagePeople => "manage-people",
             Duty::SetPasswords => "set-passwords",
             Duty::ManageGroups => "manage-groups",
             Duty::ManageDomains => "manage-domains",
             Duty::ManageShared => "manage-shared",
+            Duty::OpenPrivate => "open-private",
             Duty::Deliver => "deliver",
             Duty::Expire => "expire",
             Duty::Collect => "collect",
@@ -156,13 +168,15 @@ impl Duty {
             Duty::ManagePolicy => "change the policy",
             Duty::ReadAudit => "read the trail",
             Duty::Export => "export this mailbox",
-            Duty::Suspend => "suspend or resume accounts",
+            Duty::Suspend => "suspend people",
+            Duty::Resume => "let suspended people back",
             Duty::ReadOrganisation => "see what the organisation has",
             Duty::ManagePeople => "manage people",
             Duty::SetPasswords => "set the password of somebody else",
             Duty::ManageGroups => "manage groups",
             Duty::ManageDomains => "manage domains",
             Duty::ManageShared => "manage shared mailboxes",
+            Duty::OpenPrivate => "open to others what is private",
             Duty::Deliver => "deliver mail into this mailbox",
             Duty::Expire => "end what has reached its end",
             Duty::Collect => "collect unused bodies",
@@ -179,12 +193,14 @@ impl Duty {
             Duty::Export => &[Ground::ReadsAll],
             Duty::ManagePolicy
             | Duty::Suspend
+            | Duty::Resume
             | Duty::ReadOrganisation
             | Duty::ManagePeople
             | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
-            | Duty::ManageShared => &[Ground::Administers],
+            | Duty::ManageShared
+            | Duty::OpenPrivate => &[Ground::Administers],
             Duty::Deliver => &[Ground::Delivers],
             Duty::Expire => &[Ground::Is(Job::Expiry)],
             Duty::Collect => &[Ground::Is(Job::Collection)],

@@ -14,8 +14,9 @@ use std::fmt;
 pub enum TokenRole {
     /// Got by the password just now: everything that its person may.
     Login,
-    /// Everything but what would outlast it: it makes no further token and sets no password,
-    /// and, as every role that is chosen, it gives nobody a way into a person's own account.
+    /// Everything but what would outlast it: it makes no further token, sets no password and
+    /// lets nobody back, and, as every role that is chosen, it gives nobody a way into a
+    /// person's own account.
     Admin,
     /// What a delegate may do on the accounts they own; that they administer the
     /// organisation does not count.
@@ -66,7 +67,9 @@ impl TokenRole {
     pub fn lets_through(self, duty: Duty) -> bool {
         match self {
             TokenRole::Login => true,
-            TokenRole::Admin => !matches!(duty, Duty::ManageSelf | Duty::SetPasswords),
+            TokenRole::Admin => {
+                !matches!(duty, Duty::ManageSelf | Duty::SetPasswords | Duty::Resume | Duty::OpenPrivate)
+            }
             TokenRole::Owner => matches!(
                 duty,
                 Duty::ReadAccount
@@ -80,6 +83,11 @@ impl TokenRole {
                 matches!(duty, Duty::ReadAccount | Duty::ReadGrants | Duty::ReadAudit | Duty::ReadOrganisation)
             }
         }
+    }
+
+    /// Is it for a login alone, whatever role a person chooses?
+    pub(crate) fn is_by_login_alone(duty: Duty) -> bool {
+        !TokenRole::ALL.into_iter().any(|role| role != TokenRole::Login && role.lets_through(duty))
     }
 
     /// The person as judged through the token.

@@ -8,7 +8,7 @@ use postern_access::Actor;
 use postern_store::{
     AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow,
     GroupRow, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal,
-    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, Rule, SetPasswords, StoreError, Suspend, Tx,
+    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords, StoreError, Suspend, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
@@ -260,8 +260,12 @@ impl House {
     pub async fn suspend_person(&self, caller: &Caller, address: &Address, suspended: bool) -> Result<(), Refused> {
         let (caller, address) = (caller.clone(), address.clone());
         self.change(move |tx| {
-            let (person, authority) = duty_at::<Suspend>(tx, &caller, &address, "person")?;
-            authority.suspend(person, suspended)
+            if suspended {
+                let (person, authority) = duty_at::<Suspend>(tx, &caller, &address, "person")?;
+                return authority.suspend(person);
+            }
+            let (person, authority) = duty_at::<Resume>(tx, &caller, &address, "person")?;
+            authority.resume(person)
         })
         .await
     }

@@ -7,7 +7,7 @@ use crate::admin::{SharedSeen, SharedView, duty_at, give_members};
 use crate::{House, Refused};
 use postern_store::{
     Authority, Caller, ConvertedFromPerson, ConvertedToPerson, GateError, GrantRow, ManageGrants, ManagePeople,
-    ManageShared, Rule, SharedChange, Tx,
+    ManageShared, OpenPrivate, Rule, SharedChange, Tx,
 };
 use postern_types::{AccountId, Address};
 
@@ -121,7 +121,8 @@ impl House {
             let account = number_of(tx, &address)?;
             let shared = tx.authority_on::<ManageShared>(&caller, account)?;
             let people = tx.authority_on::<ManagePeople>(&caller, account)?;
-            let ended = shared.convert_from_person(&people)?;
+            let private = tx.authority_on::<OpenPrivate>(&caller, account)?;
+            let ended = shared.convert_from_person(&people, &private)?;
             give_members(tx, &caller, account, &members)?;
             Ok(FromPerson { ended, view: view(&shared)? })
         })

@@ -23,6 +23,7 @@ const GROUPS: Who = Who::Has(Duty::ManageGroups);
 const DOMAINS: Who = Who::Has(Duty::ManageDomains);
 const SHARED: Who = Who::Has(Duty::ManageShared);
 const ORGANISATION: Who = Who::Has(Duty::ReadOrganisation);
+const OPEN_PRIVATE: Who = Who::Has(Duty::OpenPrivate);
 const GRANTS: Who = Who::Has(Duty::ManageGrants);
 
 /// A handler as the table keeps it.
@@ -94,8 +95,8 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/persons/alice@example.org/suspend")
         .gives::<Suspension>(200)
         .absent("There is no person {address}"),
-    route(Post, "/api/v1/persons/{address}/resume", "persons.resume", Who::Has(Duty::Suspend), to!(persons::resume))
-        .says("Lets a suspended person back.")
+    route(Post, "/api/v1/persons/{address}/resume", "persons.resume", Who::Has(Duty::Resume), to!(persons::resume))
+        .says("Lets a suspended person back, with all that they hold. Not by a made token.")
         .at("/api/v1/persons/alice@example.org/resume")
         .gives::<Suspension>(200)
         .absent("There is no person {address}"),
@@ -146,7 +147,10 @@ pub static ROUTES: &[Route] = &[
         .gives::<GroupWithMembers>(200)
         .absent("There is no group {address}"),
     route(Put, "/api/v1/groups/{address}/members/{member}", "groups.add-member", GROUPS, to!(groups::add_member))
-        .says("Adds a member to a group; they gain what the group was granted.")
+        .says(
+            "Adds a member to a group; they gain what the group was granted. Where somebody has shared their own \
+             mailbox with it, not by a made token.",
+        )
         .at("/api/v1/groups/team@example.org/members/admin@example.org")
         .gives::<Membership>(200)
         .absent("There is no group {address}, or nobody called {member}"),
@@ -218,12 +222,12 @@ pub static ROUTES: &[Route] = &[
         Post,
         "/api/v1/shared/{address}/convert-from-person",
         "shared.convert-from-person",
-        SHARED,
+        OPEN_PRIVATE,
         to!(shared::convert_from_person),
     )
     .says(
         "Makes the mailbox of a person shared. Their passwords, tokens and sessions end, and so does what they held \
-         elsewhere. Delegates can read what was private, so it must be confirmed.",
+         elsewhere. Delegates can read what was private, so it must be confirmed, and it is not done by a made token.",
     )
     .at("/api/v1/shared/support@example.org/convert-from-person")
     .takes::<FromPerson>(r#"{"members":["alice@example.org"],"confirm":true}"#)

@@ -68,6 +68,64 @@ scenario! {
         assert_eq!(script.ask("DELETE", to_sam, None).await.status, 200, "a token takes away");
     }
 
+    /// Nor does the administration that a token is made for: not by conversion, not by a group
+    /// that somebody has shared their own mailbox with. As themselves, administrators do both.
+    async fn a_token_makes_nobodys_mailbox_shared(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let mut script = program(&house, &mut admin, "admin").await;
+        let convert = "/api/v1/shared/oona@example.org/convert-from-person";
+        let to_sam = r#"{"members":["sam@example.org"],"confirm":true}"#;
+        let refused = script.ask("POST", convert, Some(to_sam)).await;
+        assert_eq!(kind(&refused), is(403, "token-too-narrow"), "{}", refused.text);
+        assert!(refused.detail().contains("; sign in for it"), "{}", refused.text);
+        let nobody = script.ask("POST", &convert.replace("oona@", "nobody@"), Some(to_sam)).await;
+        assert_eq!(nobody.detail(), refused.detail(), "before anything is looked up");
+        let still_hers = house.rest_as("oona@example.org").await.get("/api/v1/me").await;
+        assert_eq!(still_hers.status, 200, "{}", still_hers.text);
+
+        assert_eq!(admin.ask("POST", convert, Some(to_sam)).await.status, 200);
+    }
+
+    async fn a_token_lets_nobody_into_a_group_that_reads_private_mail(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let mut script = program(&house, &mut admin, "admin").await;
+        let team = r#"{"address":"team@example.org","members":["dora@example.org"]}"#;
+        assert_eq!(script.ask("POST", "/api/v1/groups", Some(team)).await.status, 201);
+        let member = |name: &str| format!("/api/v1/groups/team@example.org/members/{name}@example.org");
+        let to_team = "/api/v1/shared/oona@example.org/delegates/team@example.org";
+        let until = postern_http::show_date(house.app().now().plus_ms(60 * 60 * 1000));
+        let given = oona.ask("PUT", to_team, Some(&format!(r#"{{"role":"reader","until":"{until}"}}"#))).await;
+        assert_eq!(given.status, 200, "{}", given.text);
+
+        let refused = script.ask("PUT", &member("sam"), None).await;
+        assert_eq!(kind(&refused), is(403, "token-too-narrow"), "{}", refused.text);
+        assert!(refused.detail().contains("sign in"), "{}", refused.text);
+        // A shared mailbox reads nothing by a group; to take somebody out is refused to nobody.
+        assert_eq!(script.ask("PUT", &member("support"), None).await.status, 200);
+        assert_eq!(script.ask("DELETE", &member("dora"), None).await.status, 200);
+        assert_eq!(admin.ask("PUT", &member("dora"), None).await.status, 200, "as themselves they may");
+
+        house.pass_minutes(61);
+        assert_eq!(script.ask("PUT", &member("sam"), None).await.status, 200, "what Oona gave has ended");
+    }
+
+    /// Who is let back has all they held again, and may be an administrator: it would outlast
+    /// the token. Suspending takes away, and is refused to no administrator's token.
+    async fn a_token_suspends_and_lets_nobody_back(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let mut script = program(&house, &mut admin, "admin").await;
+        let oona = |verb: &str| format!("/api/v1/persons/oona@example.org/{verb}");
+        assert_eq!(script.ask("POST", &oona("suspend"), None).await.status, 200);
+        let refused = script.ask("POST", &oona("resume"), None).await;
+        assert_eq!(kind(&refused), is(403, "token-too-narrow"), "{}", refused.text);
+        assert!(refused.detail().contains("; sign in for it"), "{}", refused.text);
+        assert_eq!(admin.ask("POST", &oona("resume"), None).await.status, 200);
+    }
+
     /// Law 4 for a token of role owner in an administrator's hand: what only the office sees is
     /// answered as what is not there, so one that leaked tells no address.
     async fn a_narrow_token_names_no_address(house: House) {

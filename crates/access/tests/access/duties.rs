@@ -151,7 +151,8 @@ fn duties_of_one_account_need_one() {
             | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
-            | Duty::ManageShared => Ok(()),
+            | Duty::ManageShared
+            | Duty::OpenPrivate => Ok(()),
             _ => Err(Denied::NotYours { duty }),
         };
         assert_eq!(duty_verdict(&operator(), duty, &facts), expected);
@@ -223,9 +224,18 @@ fn only_a_login_gives_what_is_private_and_sets_passwords() {
 
     let admin = postern_access::PersonFacts { admin: true, ..person(bob()) };
     let house = DutyFacts { account: None, person: Some(admin), grants: &[], now: NOW };
-    let set = |role| duty_verdict_through(Some(role), &as_person(bob()), Duty::SetPasswords, &house);
-    assert_eq!(set(TokenRole::Login), Ok(()));
-    for role in [TokenRole::Admin, TokenRole::Owner, TokenRole::Auditor] {
-        assert_eq!(set(role), Err(Denied::TokenTooNarrow { duty: Duty::SetPasswords }), "{role}");
+    for duty in [Duty::SetPasswords, Duty::OpenPrivate] {
+        let set = |role| duty_verdict_through(Some(role), &as_person(bob()), duty, &house);
+        assert_eq!(set(TokenRole::Login), Ok(()));
+        for role in [TokenRole::Admin, TokenRole::Owner, TokenRole::Auditor] {
+            assert_eq!(set(role), Err(Denied::TokenTooNarrow { duty }), "{role}");
+        }
     }
+    let suspended = DutyFacts { account: Some(own_account(alice())), ..house };
+    let with = |role, duty| duty_verdict_through(Some(role), &as_person(bob()), duty, &suspended);
+    assert_eq!((with(TokenRole::Admin, Duty::Suspend), with(TokenRole::Login, Duty::Resume)), (Ok(()), Ok(())));
+    let refused = with(TokenRole::Admin, Duty::Resume);
+    assert_eq!(refused, Err(Denied::TokenTooNarrow { duty: Duty::Resume }));
+    let text = "This token may not let suspended people back; sign in for it";
+    assert_eq!(refused.unwrap_err().to_string(), text, "no role is named where none would do");
 }

@@ -46,6 +46,8 @@ duties! {
     ManageGroups;
     /// Shared accounts of the organisation.
     ManageShared;
+    /// Opening to others what is private.
+    OpenPrivate;
     /// Grants of one account.
     ManageGrants;
     /// Who may do what in one account.
@@ -58,8 +60,10 @@ duties! {
     ManageSelf;
     /// Taking rights away: it never fails for want of a right to give.
     Revoke;
-    /// Suspending people, and letting them back.
+    /// Suspending people.
     Suspend;
+    /// Letting suspended people back.
+    Resume;
     /// Ending what has reached its end.
     Expire;
     /// Removing bodies that no message names.

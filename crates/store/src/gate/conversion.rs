@@ -4,10 +4,11 @@
 //! the account before does not open it after: every credential ends. It takes the proofs of
 //! both duties, for it makes or ends a person and makes or ends a shared mailbox.
 //!
-//! To make a person's mailbox shared is the one act by which private mail can become readable
-//! for others, so callers have it confirmed and the trail flags it.
+//! To make a person's mailbox shared makes private mail readable for others without a word of
+//! its person, so it takes the proof of a further duty, which no token that was made lets
+//! through; callers have it confirmed, and the trail flags it.
 
-use super::authority::{Authority, ManagePeople, ManageShared};
+use super::authority::{Authority, ManagePeople, ManageShared, OpenPrivate};
 use super::error::{GateError, Rule};
 use super::grants::grants_changed;
 use super::people::is_of_a_role;
@@ -66,7 +67,11 @@ impl Authority<'_, ManageShared> {
 
     /// Makes a person's own account shared: there is no such person any more. Their
     /// credentials and sessions end, and so does what they held elsewhere.
-    pub fn convert_from_person(&self, people: &Authority<'_, ManagePeople>) -> Result<ConvertedFromPerson, GateError> {
+    pub fn convert_from_person(
+        &self,
+        people: &Authority<'_, ManagePeople>,
+        _private: &Authority<'_, OpenPrivate>,
+    ) -> Result<ConvertedFromPerson, GateError> {
         let tx = self.tx();
         let row = self.row_of_kind("person")?.ok_or_else(|| Rule::Absent("such person".into()))?;
         if *self.caller().actor() == Actor::Person(PersonId::of(row.id)) {

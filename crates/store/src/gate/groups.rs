@@ -1,6 +1,6 @@
 //! Groups: flat sets of people, and of shared accounts that receive their mail only.
 
-use super::authority::{Authority, DutyClass, ManageGroups, ReadOrganisation};
+use super::authority::{Authority, DutyClass, ManageGroups, OpenPrivate, ReadOrganisation};
 use super::error::{GateError, Rule};
 use super::tree::raise_epoch;
 use crate::statements::people as sql;
@@ -81,9 +81,14 @@ impl Authority<'_, ManageGroups> {
         Ok(id)
     }
 
-    /// Adds someone to a group, or takes them out; their rights change with it.
+    /// Adds someone to a group, or takes them out; their rights change with it. Whoever comes
+    /// into a group that a person has shared their own mailbox with can read what is private, so
+    /// that takes the duty to open it, which no token that was made lets through.
     pub fn set_member(&self, group: GroupId, account: AccountId, is_member: bool) -> Result<(), GateError> {
         let tx = self.tx();
+        if is_member && tx.is_person(account)? && self.holds_private(group)? {
+            tx.authority::<OpenPrivate>(self.caller())?;
+        }
         let key = [group.get().into(), account.get().into()];
         let changed = if is_member {
             tx.execute(&sql::ADD_MEMBER, &[key[0], key[1], tx.now().0.into()])?
@@ -125,6 +130,12 @@ impl Authority<'_, ManageGroups> {
             return Err(Rule::Absent("such group".into()).into());
         }
         Ok(self.note("group.removed", None, &format!("group {group}"), &address)?)
+    }
+
+    /// Has a person shared anything of their own mailbox with the group, and has it not ended?
+    fn holds_private(&self, group: GroupId) -> Result<bool, StoreError> {
+        let key = [group.get().into(), self.tx().now().0.into()];
+        Ok(self.tx().one(&sql::PRIVATE_GRANT_TO, &key, |_| Ok(()))?.is_some())
     }
 
     fn address_of_group(&self, group: GroupId) -> Result<String, StoreError> {

@@ -65,7 +65,8 @@ pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
     Authority, Collect, DutyClass, Expire, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
-    ManageSelf, ManageShared, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Revoke, SetPasswords, Suspend,
+    ManageSelf, ManageShared, OpenPrivate, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke,
+    SetPasswords, Suspend,
 };
 pub use caller::{Caller, Epochs, HeldToken, Origin};
 pub use class::{

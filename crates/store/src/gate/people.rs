@@ -2,7 +2,7 @@
 
 use super::audit::{Detail, Event};
 use super::authority::{
-    Authority, DutyClass, ManageDomains, ManagePeople, ManageSelf, ManageShared, ReadAccount, ReadOrganisation,
+    Authority, DutyClass, ManageDomains, ManagePeople, ManageSelf, ManageShared, ReadAccount, ReadOrganisation, Resume,
     SetPasswords, Suspend,
 };
 use super::error::{GateError, Rule};
@@ -345,8 +345,21 @@ impl<D: DutyClass> Authority<'_, D> {
 }
 
 impl Authority<'_, Suspend> {
-    /// Suspends a person, or lets them back. Their sessions end, their mail stays.
-    pub fn suspend(&self, person: AccountId, suspended: bool) -> Result<(), GateError> {
+    /// Suspends a person. Their sessions end, their mail stays.
+    pub fn suspend(&self, person: AccountId) -> Result<(), GateError> {
+        self.set_suspended(person, true)
+    }
+}
+
+impl Authority<'_, Resume> {
+    /// Lets a suspended person back, with all that they hold.
+    pub fn resume(&self, person: AccountId) -> Result<(), GateError> {
+        self.set_suspended(person, false)
+    }
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    fn set_suspended(&self, person: AccountId, suspended: bool) -> Result<(), GateError> {
         let tx = self.tx();
         let since = suspended.then_some(tx.now().0);
         let epoch = tx.one(&sql::SUSPEND_PERSON, &[person.get().into(), since.into()], |row| row.int(0))?;

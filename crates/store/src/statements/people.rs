@@ -105,6 +105,13 @@ statements! {
     REMOVE_GROUP = "DELETE FROM people_group WHERE id = $1";
     /// Accounts whose epochs change with group `$1`: those it holds grants in.
     ACCOUNTS_GRANTED_TO = "SELECT DISTINCT account_id FROM access_grant WHERE grantee_id = $1 ORDER BY account_id";
+    /// A grant of grantee `$1` on a person's own account that is live at time `$2`. Index:
+    /// access_grant_by_grantee.
+    PRIVATE_GRANT_TO = "
+        SELECT g.id
+          FROM access_grant g JOIN account a ON a.id = g.account_id
+         WHERE g.grantee_id = $1 AND a.kind = 'person' AND (g.not_after_ms IS NULL OR $2 < g.not_after_ms)
+         LIMIT 1";
     /// Deletes every grant of a grantee.
     REMOVE_GRANTS_OF = "DELETE FROM access_grant WHERE grantee_id = $1";
 

@@ -83,7 +83,7 @@ impl Cell {
     /// Is there a way to try it from outside?
     pub fn has_wire(&self) -> bool {
         match (self.is_duty(), self.column.as_str()) {
-            (true, column) => super::gate::USE_CASES.contains(&column) && !self.would_suspend_somebody(),
+            (true, column) => super::gate::USE_CASES.contains(&column) && !self.would_change_somebody(),
             (false, _) => rows::row(self).who.has_mail_program() && (self.reads || !self.needs_selecting()),
         }
     }
@@ -98,8 +98,8 @@ impl Cell {
     }
 
     /// Alice's own account is a person's: there the duty does what it says.
-    fn would_suspend_somebody(&self) -> bool {
-        self.column == "suspend" && self.place == Place::Own
+    fn would_change_somebody(&self) -> bool {
+        ["suspend", "resume"].contains(&self.column.as_str()) && self.place == Place::Own
     }
 }
 

@@ -8,20 +8,21 @@ use postern_app::{AuditQuery, Caller, Refused};
 use postern_store::{
     Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, Expire,
     GateError, Insert, Lookup, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageSelf, ManageShared,
-    MoveOut, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Revoke, Rule, SetPasswords,
-    Suspend, Tx,
+    MoveOut, OpenPrivate, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Resume,
+    Revoke, Rule, SetPasswords, Suspend, Tx,
 };
 use postern_testkit::House;
 use postern_types::{DisplayName, MailboxName, Rights};
 
 /// Duties that a use case asks for.
-pub const USE_CASES: [&str; 10] = [
+pub const USE_CASES: [&str; 11] = [
     "read-grants",
     "read-organisation",
     "manage-grants",
     "revoke",
     "read-audit",
     "suspend",
+    "resume",
     "manage-people",
     "manage-groups",
     "manage-domains",
@@ -57,6 +58,7 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
             word(app.take_back(caller, account, &nobody, None).await, absent("grant to zoe@example.org"))
         }
         ("suspend", Some(account)) => word(app.suspend_person(caller, account, true).await, absent("such person")),
+        ("resume", Some(account)) => word(app.suspend_person(caller, account, false).await, absent("such person")),
         ("read-audit", account) => {
             let query = AuditQuery { account: account.clone(), most: 1, ..AuditQuery::default() };
             word(app.audit(caller, query).await, None)
@@ -131,6 +133,8 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
         "revoke" => with::<Revoke>(tx, caller, cell),
         "read-audit" => with::<ReadAudit>(tx, caller, cell),
         "suspend" => with::<Suspend>(tx, caller, cell),
+        "resume" => with::<Resume>(tx, caller, cell),
+        "open-private" => with::<OpenPrivate>(tx, caller, cell),
         "manage-people" => with::<ManagePeople>(tx, caller, cell),
         "set-passwords" => with::<SetPasswords>(tx, caller, cell),
         "manage-groups" => with::<ManageGroups>(tx, caller, cell),
