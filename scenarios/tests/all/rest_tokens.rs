@@ -68,6 +68,31 @@ scenario! {
         assert_eq!(script.ask("DELETE", to_sam, None).await.status, 200, "a token takes away");
     }
 
+    /// Nor by taking away the grant that narrowed a broader one: it would give what that held back.
+    async fn a_token_takes_no_narrowing_grant_from_private_mail(house: House) {
+        staffed(&house).await;
+        let mut oona = house.rest_as("oona@example.org").await;
+        let to_sam = "/api/v1/shared/oona@example.org/delegates/sam@example.org";
+        for terms in [
+            r#"{"role":"full-access"}"#,
+            r#"{"rights":"lr","mailbox":"Archive"}"#,
+            r#"{"role":"owner","mailbox":"Drafts"}"#,
+        ] {
+            assert_eq!(oona.ask("PUT", to_sam, Some(terms)).await.status, 200, "{terms}");
+        }
+        for role in ["owner", "admin"] {
+            let mut script = program(&house, &mut oona, role).await;
+            let widened = script.ask("DELETE", &format!("{to_sam}?mailbox=Archive"), None).await;
+            assert_eq!(kind(&widened), is(403, "token-too-narrow"), "{role}: {}", widened.text);
+        }
+        let mut script = program_called(&house, &mut oona, "taking", "owner").await;
+        let narrowed = script.ask("DELETE", &format!("{to_sam}?mailbox=Drafts"), None).await;
+        assert_eq!(narrowed.status, 200, "what gives nothing is taken: {}", narrowed.text);
+        let widened = oona.ask("DELETE", &format!("{to_sam}?mailbox=Archive"), None).await;
+        assert_eq!(widened.status, 200, "it is hers to give, as herself: {}", widened.text);
+        assert_eq!(script.ask("DELETE", to_sam, None).await.status, 200);
+    }
+
     /// Nor does the administration that a token is made for: not by conversion, not by a group
     /// that somebody has shared their own mailbox with. As themselves, administrators do both.
     async fn a_token_makes_nobodys_mailbox_shared(house: House) {

@@ -10,7 +10,8 @@ use super::tree::raise_epoch;
 use crate::statements::{mailbox as mailbox_sql, people as sql};
 use crate::{Notice, StoreError, Tx};
 use postern_access::{
-    ByReach, DutyFacts, GrantFact, Holding, MailboxFacts, Reach, gift_limit, gift_limit_at, may_change,
+    ByReach, Denied, Duty, DutyFacts, GrantFact, Holding, MailboxFacts, Reach, duty_verdict_through, gift_limit,
+    gift_limit_at, may_change,
 };
 use postern_types::{
     AccountId, GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
@@ -218,19 +219,23 @@ impl<D: DutyClass> Authority<'_, D> {
     }
 
     /// Looks at the account and at each of its mailboxes, and refuses where a grantee would
-    /// gain what the caller may not give.
+    /// gain what the caller may not give, or not through the token they came with: to take a
+    /// narrowing grant away is to give what it held back.
     fn may_change(&self, before: &[GrantFact], after: &[GrantFact]) -> Result<(), GateError> {
         let (tx, account, actor) = (self.tx(), self.of()?, self.caller().actor());
-        let now = tx.now();
+        let (now, role) = (tx.now(), self.caller().token().map(|token| token.role));
         let mailboxes = tx.all(&mailbox_sql::OF_ACCOUNT, &[account.get().into()], |row| {
             let special_use = row.opt_text(2)?.and_then(SpecialUse::parse);
             Ok((MailboxId::from_key(row.int(0)?)?, facts::parse_name(row.text(1)?)?, special_use))
         })?;
         with_duty_facts(tx, self.caller(), Some(account), |duty| -> Result<(), GateError> {
             let ends: Vec<Timestamp> = duty.grants.iter().filter_map(|grant| grant.not_after).collect();
-            let at = |moment| DutyFacts { now: moment, ..duty.clone() };
+            let through = |moment| -> Result<DutyFacts<'_>, Denied> {
+                let facts = DutyFacts { now: moment, ..duty.clone() };
+                duty_verdict_through(role, actor, Duty::ManageGrants, &facts).map(|_| facts)
+            };
             let (was, is) = (Holding { grants: before, place: None }, Holding { grants: after, place: None });
-            may_change(was, is, now, &ends, |moment| gift_limit(actor, &at(moment)))?;
+            may_change(was, is, now, &ends, |moment| gift_limit(actor, &through(moment)?))?;
             let Some(account) = duty.account else { return Ok(()) };
             let (before, after, mine) = (ByReach::of(before), ByReach::of(after), ByReach::of(duty.grants));
             for (mailbox, name, special_use) in &mailboxes {
@@ -248,7 +253,7 @@ impl<D: DutyClass> Authority<'_, D> {
                         grants: &mine,
                         now: moment,
                     };
-                    gift_limit_at(actor, &at(moment), &facts)
+                    gift_limit_at(actor, &through(moment)?, &facts)
                 })?;
             }
             Ok(())
