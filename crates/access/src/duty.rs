@@ -42,6 +42,9 @@ pub enum Duty {
     ReadOrganisation,
     /// Adds, changes and removes people.
     ManagePeople,
+    /// Says who administers the organisation. Apart from [`Duty::ManagePeople`], for an
+    /// administrator who was made by a token would outlast it.
+    ManageAdministrators,
     /// Gives somebody else another password. Apart from [`Duty::ManagePeople`], for whoever sets
     /// a password can sign in with it when the token they did it with has ended.
     SetPasswords,
@@ -75,7 +78,7 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 21] = [
+    pub const ALL: [Duty; 22] = [
         Duty::ReadAccount,
         Duty::ReadGrants,
         Duty::ManageSelf,
@@ -89,6 +92,7 @@ impl Duty {
         Duty::Resume,
         Duty::ReadOrganisation,
         Duty::ManagePeople,
+        Duty::ManageAdministrators,
         Duty::SetPasswords,
         Duty::ManageGroups,
         Duty::ManageDomains,
@@ -114,6 +118,7 @@ impl Duty {
             Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit => Scope::Either,
             Duty::ReadOrganisation
             | Duty::ManagePeople
+            | Duty::ManageAdministrators
             | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
@@ -140,6 +145,7 @@ impl Duty {
             Duty::Resume => "resume",
             Duty::ReadOrganisation => "read-organisation",
             Duty::ManagePeople => "manage-people",
+            Duty::ManageAdministrators => "manage-administrators",
             Duty::SetPasswords => "set-passwords",
             Duty::ManageGroups => "manage-groups",
             Duty::ManageDomains => "manage-domains",
@@ -172,6 +178,7 @@ impl Duty {
             Duty::Resume => "let suspended people back",
             Duty::ReadOrganisation => "see what the organisation has",
             Duty::ManagePeople => "manage people",
+            Duty::ManageAdministrators => "say who administers the organisation",
             Duty::SetPasswords => "set the password of somebody else",
             Duty::ManageGroups => "manage groups",
             Duty::ManageDomains => "manage domains",
@@ -196,6 +203,7 @@ impl Duty {
             | Duty::Resume
             | Duty::ReadOrganisation
             | Duty::ManagePeople
+            | Duty::ManageAdministrators
             | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains

@@ -14,9 +14,9 @@ use std::fmt;
 pub enum TokenRole {
     /// Got by the password just now: everything that its person may.
     Login,
-    /// Everything but what would outlast it: it makes no further token, sets no password and
-    /// lets nobody back, and, as every role that is chosen, it gives nobody a way into a
-    /// person's own account.
+    /// Everything but what would outlast it: it makes no further token and no administrator,
+    /// sets no password and lets nobody back, and, as every role that is chosen, it gives
+    /// nobody a way into a person's own account.
     Admin,
     /// What a delegate may do on the accounts they own; that they administer the
     /// organisation does not count.
@@ -67,9 +67,10 @@ impl TokenRole {
     pub fn lets_through(self, duty: Duty) -> bool {
         match self {
             TokenRole::Login => true,
-            TokenRole::Admin => {
-                !matches!(duty, Duty::ManageSelf | Duty::SetPasswords | Duty::Resume | Duty::OpenPrivate)
-            }
+            TokenRole::Admin => !matches!(
+                duty,
+                Duty::ManageSelf | Duty::ManageAdministrators | Duty::SetPasswords | Duty::Resume | Duty::OpenPrivate
+            ),
             TokenRole::Owner => matches!(
                 duty,
                 Duty::ReadAccount

@@ -2,13 +2,14 @@
 //! gate's `Authority` decides who may; REST and the CLI translate.
 
 use crate::passwords::{PasswordError, check_password_rules};
-use crate::shared::manage_grants;
+use crate::shared::{manage_grants, number_of};
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
     AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow,
-    GroupRow, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant, Principal,
-    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords, StoreError, Suspend, Tx,
+    GroupRow, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow,
+    NewGrant, Principal, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords,
+    StoreError, Suspend, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
@@ -266,6 +267,15 @@ impl House {
             }
             let (person, authority) = duty_at::<Resume>(tx, &caller, &address, "person")?;
             authority.resume(person)
+        })
+        .await
+    }
+
+    /// Makes a person an administrator of the organisation, or ends that they are one.
+    pub async fn set_admin(&self, caller: &Caller, address: &Address, admin: bool) -> Result<AccountRow, Refused> {
+        let (caller, address) = (caller.clone(), address.clone());
+        self.change(move |tx| {
+            tx.authority_on::<ManageAdministrators>(&caller, number_of(tx, &address)?)?.set_admin(admin)
         })
         .await
     }

@@ -30,7 +30,7 @@ pub struct FromPerson {
 }
 
 /// The number of an address; of nobody's, one that no account has.
-fn number_of(tx: &Tx<'_>, address: &Address) -> Result<AccountId, GateError> {
+pub(crate) fn number_of(tx: &Tx<'_>, address: &Address) -> Result<AccountId, GateError> {
     Ok(tx.account_at(address)?.unwrap_or_else(Tx::no_account))
 }
 

@@ -131,6 +131,15 @@ pub struct NewPerson {
     pub password: Option<SecretText>,
 }
 
+/// What to change of a person; what is left out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonSettings {
+    /// Do they administer the organisation?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<bool>,
+}
+
 /// A password to set.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! Persons: who signs in as themselves.
 
-use crate::model::{Made, NewPassword, NewPerson, PasswordSet, Person, Persons, Suspension};
+use crate::model::{Made, NewPassword, NewPerson, PasswordSet, Person, PersonSettings, Persons, Suspension};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
@@ -38,6 +38,13 @@ pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
     let persons = ask.house.persons(ask.caller()?).await?;
     let row = persons.into_iter().find(|row| row.address == address.as_str());
     Reply::ok(&shown(row.ok_or_else(Problem::absent)?))
+}
+
+pub(crate) async fn set(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let PersonSettings { admin } = ask.document()?;
+    let admin = admin.ok_or_else(|| Problem::unusable("Nothing is to be changed; name a setting, such as admin"))?;
+    Reply::ok(&shown(ask.house.set_admin(ask.caller()?, &address, admin).await?))
 }
 
 pub(crate) async fn set_password(ask: Ask) -> Result<Reply, Problem> {

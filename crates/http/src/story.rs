@@ -53,6 +53,8 @@ fn deed(event: &AuditEvent) -> String {
         "person.password-set" => format!("set the password of {account}"),
         "person.suspended" => format!("suspended {account}"),
         "person.resumed" => format!("let {account} back"),
+        "person.admin-given" => format!("made {account} an administrator of the organisation"),
+        "person.admin-taken" => format!("ended that {account} is an administrator of the organisation"),
         "group.added" => format!("made the group {subject}"),
         "group.member-added" => format!("added {account} to the group {group}"),
         "group.member-removed" => format!("took {account} out of the group {group}"),

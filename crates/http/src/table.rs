@@ -7,9 +7,9 @@
 use crate::model::{
     AccessReport, AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegates, DomainWithRecords, Domains, Explained,
     FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, LoggedIn, LoggedOut, Login, Made, Me, Membership,
-    NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person, Persons,
-    ProblemKind, Removed, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension, TakenBack,
-    Terms, TokenMade, Tokens,
+    NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person, PersonSettings,
+    Persons, ProblemKind, Removed, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension,
+    TakenBack, Terms, TokenMade, Tokens,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
@@ -18,6 +18,7 @@ use crate::{access, audit, delegates, domains, groups, health, openapi, persons,
 use postern_access::Duty;
 
 const PEOPLE: Who = Who::Has(Duty::ManagePeople);
+const ADMINISTRATORS: Who = Who::Has(Duty::ManageAdministrators);
 const PASSWORDS: Who = Who::Has(Duty::SetPasswords);
 const GROUPS: Who = Who::Has(Duty::ManageGroups);
 const DOMAINS: Who = Who::Has(Duty::ManageDomains);
@@ -83,6 +84,16 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/persons/alice@example.org")
         .gives::<Person>(200)
         .absent("There is no person {address}"),
+    route(Patch, "/api/v1/persons/{address}", "persons.set", ADMINISTRATORS, to!(persons::set))
+        .says(
+            "Makes a person an administrator of the organisation, or ends that they are one. Not by a made token; and \
+             of the administrators who can sign in, only an operator takes the last one away.",
+        )
+        .at("/api/v1/persons/alice@example.org")
+        .takes::<PersonSettings>(r#"{"admin":true}"#)
+        .gives::<Person>(200)
+        .refuses(&[Forbidden])
+        .absent("There is no person {address}"),
     route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PASSWORDS, to!(persons::set_password))
         .says("Gives somebody else another password. Their sessions end. Nobody's own is set here, and none by a made token.")
         .at("/api/v1/persons/alice@example.org/password")
@@ -91,9 +102,10 @@ pub static ROUTES: &[Route] = &[
         .refuses(&[Forbidden])
         .absent("There is no person {address}"),
     route(Post, "/api/v1/persons/{address}/suspend", "persons.suspend", Who::Has(Duty::Suspend), to!(persons::suspend))
-        .says("Suspends a person: their sessions end, their mail stays.")
+        .says("Suspends a person: their sessions end, their mail stays. Only an operator suspends the last administrator.")
         .at("/api/v1/persons/alice@example.org/suspend")
         .gives::<Suspension>(200)
+        .refuses(&[Forbidden])
         .absent("There is no person {address}"),
     route(Post, "/api/v1/persons/{address}/resume", "persons.resume", Who::Has(Duty::Resume), to!(persons::resume))
         .says("Lets a suspended person back, with all that they hold. Not by a made token.")

@@ -1,5 +1,6 @@
 //! Stories told over the real wire, on both engines.
 
+mod admins;
 mod corpus;
 mod delegates;
 mod dialogues;

@@ -148,6 +148,7 @@ fn duties_of_one_account_need_one() {
             | Duty::ReadAudit
             | Duty::ReadOrganisation
             | Duty::ManagePeople
+            | Duty::ManageAdministrators
             | Duty::SetPasswords
             | Duty::ManageGroups
             | Duty::ManageDomains
@@ -224,7 +225,7 @@ fn only_a_login_gives_what_is_private_and_sets_passwords() {
 
     let admin = postern_access::PersonFacts { admin: true, ..person(bob()) };
     let house = DutyFacts { account: None, person: Some(admin), grants: &[], now: NOW };
-    for duty in [Duty::SetPasswords, Duty::OpenPrivate] {
+    for duty in [Duty::ManageAdministrators, Duty::SetPasswords, Duty::OpenPrivate] {
         let set = |role| duty_verdict_through(Some(role), &as_person(bob()), duty, &house);
         assert_eq!(set(TokenRole::Login), Ok(()));
         for role in [TokenRole::Admin, TokenRole::Owner, TokenRole::Auditor] {

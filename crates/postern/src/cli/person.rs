@@ -7,10 +7,11 @@ use super::domain::day;
 use super::failure::Failure;
 use super::output::{Said, bytes, facts, plain, table};
 use super::password;
+use super::settings::Switch;
 use super::transport::{Client, segment};
 use super::unbuilt;
 use clap::Subcommand;
-use postern_http::model::{Made, OwnPassword, PasswordSet, Person, Persons, SecretText, Suspension};
+use postern_http::model::{Made, OwnPassword, PasswordSet, Person, PersonSettings, Persons, SecretText, Suspension};
 use postern_types::{Address, Secret};
 use serde_json::json;
 
@@ -54,6 +55,18 @@ pub enum Verb {
         #[arg(long = "self")]
         own: bool,
     },
+    /// Say whether a person administers the organisation
+    ///
+    /// Who signed in as an administrator may, and the operator; no token that was made. The last
+    /// administrator who can sign in stays one, unless the operator says otherwise.
+    Set {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+        /// With it on they administer the organisation, and hold no mail by that
+        #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+        admin: Switch,
+    },
     /// Suspend a person: their sessions end, their mail stays
     Suspend {
         /// Their address
@@ -86,6 +99,7 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             set_password(client, &address, password_stdin).await
         }
         Verb::SetPassword { address: None, password_stdin, .. } => set_own_password(client, password_stdin).await,
+        Verb::Set { address, admin } => set_admin(client, &address, admin == Switch::On).await,
         Verb::Suspend { address } => set_suspended(client, &address, true).await,
         Verb::Resume { address } => set_suspended(client, &address, false).await,
         Verb::Remove(_) => Err(unbuilt::command(
@@ -179,6 +193,23 @@ async fn set_own_password(client: &mut Client, from_stdin: bool) -> Result<Said,
          Next: enter it in your mail programs; tokens stay: postern token list\n",
         set.address
     );
+    Ok(Said::new(text, &set))
+}
+
+async fn set_admin(client: &mut Client, address: &Address, admin: bool) -> Result<Said, Failure> {
+    let document = PersonSettings { admin: Some(admin) };
+    let set: Result<Person, Failure> = client.send("PATCH", &path(address), &document).await;
+    let set = set.map_err(|failure| failure.if_absent(WHO))?;
+    let text = match admin {
+        true => format!(
+            "{address} administers the organisation now, and holds no mail by that.\n\
+             Next: they sign in as themselves: postern login {address} --url https://HOST\n"
+        ),
+        false => format!(
+            "{address} does not administer the organisation any more; their mail and what they were granted stay.\n\
+             Next: see who does: postern person list\n"
+        ),
+    };
     Ok(Said::new(text, &set))
 }
 

@@ -244,6 +244,21 @@ async fn people_groups_and_domains_are_administered_offline() {
     offline("person resume bob@example.net").await;
     assert!(offline("person show bob@example.net").await.contains("State     active\n"));
     assert!(offline("person set-password bob@example.net").await.contains("Password: "));
+    let made = offline("person set bob@example.net --admin on").await;
+    assert!(
+        made.starts_with("bob@example.net administers the organisation now, and holds no mail by that.\n"),
+        "{made}"
+    );
+    assert!(offline("person show bob@example.net").await.contains("State     active, admin\n"));
+    let ended = offline("person set bob@example.net --admin off").await;
+    assert!(ended.starts_with("bob@example.net does not administer the organisation any more;"), "{ended}");
+    let trail = offline("audit list --account bob@example.net").await;
+    for line in [
+        "operator(0) made bob@example.net an administrator of the organisation",
+        "operator(0) ended that bob@example.net is an administrator of the organisation",
+    ] {
+        assert!(trail.contains(line), "{trail}");
+    }
     let group = offline("group add team@example.org --member bob@example.net").await;
     assert!(group.starts_with("team@example.org is a group now, with 1 member.\n"), "{group}");
     offline("group add-member team@example.org admin@example.org").await;

@@ -40,6 +40,8 @@ duties! {
     ManageDomains;
     /// Persons of the organisation.
     ManagePeople;
+    /// Who administers the organisation.
+    ManageAdministrators;
     /// Passwords of other people.
     SetPasswords;
     /// Groups of the organisation.

@@ -73,7 +73,7 @@ impl Authority<'_, ManageShared> {
         _private: &Authority<'_, OpenPrivate>,
     ) -> Result<ConvertedFromPerson, GateError> {
         let tx = self.tx();
-        let row = self.row_of_kind("person")?.ok_or_else(|| Rule::Absent("such person".into()))?;
+        let row = self.person_row()?;
         if *self.caller().actor() == Actor::Person(PersonId::of(row.id)) {
             return Err(Rule::Cannot("Nobody makes their own mailbox shared; ask another administrator").into());
         }
@@ -111,16 +111,6 @@ impl Authority<'_, ManageShared> {
             }
         }
         Ok(())
-    }
-
-    /// An organisation keeps someone who can sign in and administer it.
-    fn refuse_last_admin(&self, person: AccountId) -> Result<(), GateError> {
-        let admins = self.tx().all(&sql::ADMINS_FOR_WRITE, &[], |row| Ok((row.int(0)?, row.opt_int(1)?.is_some())))?;
-        let is_other_left = admins.iter().any(|(id, suspended)| *id != person.get() && !suspended);
-        if is_other_left {
-            return Ok(());
-        }
-        Err(Rule::Cannot("They are the last administrator, and the organisation needs one").into())
     }
 
     fn end_credentials(&self, account: AccountId) -> Result<u64, StoreError> {

@@ -35,6 +35,7 @@
 
 mod access;
 mod acl;
+mod admins;
 mod audit;
 mod authority;
 mod caller;
@@ -64,9 +65,9 @@ pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
-    Authority, Collect, DutyClass, Expire, Founding, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
-    ManageSelf, ManageShared, OpenPrivate, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke,
-    SetPasswords, Suspend,
+    Authority, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups,
+    ManagePeople, ManageSelf, ManageShared, OpenPrivate, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume,
+    Revoke, SetPasswords, Suspend,
 };
 pub use caller::{Caller, Epochs, HeldToken, Origin};
 pub use class::{

@@ -361,6 +361,10 @@ impl Authority<'_, Resume> {
 impl<D: DutyClass> Authority<'_, D> {
     fn set_suspended(&self, person: AccountId, suspended: bool) -> Result<(), GateError> {
         let tx = self.tx();
+        let row = self.person_row()?;
+        if suspended && row.admin {
+            self.keep_an_admin_beside(person)?;
+        }
         let since = suspended.then_some(tx.now().0);
         let epoch = tx.one(&sql::SUSPEND_PERSON, &[person.get().into(), since.into()], |row| row.int(0))?;
         let epoch = epoch.ok_or_else(|| Rule::Absent("such person".into()))?;

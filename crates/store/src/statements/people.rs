@@ -68,6 +68,8 @@ statements! {
          WHERE a.id = $1";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.
     SUSPEND_PERSON = "UPDATE person SET suspended_ms = $2, epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
+    /// Person `$1` administers the organisation from now on (`$2` 1), or does not (0). Primary key.
+    SET_ADMIN = "UPDATE person SET admin = $2 WHERE id = $1";
     /// Raises the epoch of person `$1`.
     RAISE_PERSON_EPOCH = "UPDATE person SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch";
 

@@ -7,9 +7,9 @@ use crate::people::address;
 use postern_app::{AuditQuery, Caller, Refused};
 use postern_store::{
     Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, Expire,
-    GateError, Insert, Lookup, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageSelf, ManageShared,
-    MoveOut, OpenPrivate, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Resume,
-    Revoke, Rule, SetPasswords, Suspend, Tx,
+    GateError, Insert, Lookup, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
+    ManageSelf, ManageShared, MoveOut, OpenPrivate, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants,
+    ReadOrganisation, Remove, Resume, Revoke, Rule, SetPasswords, Suspend, Tx,
 };
 use postern_testkit::House;
 use postern_types::{DisplayName, MailboxName, Rights};
@@ -136,6 +136,7 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
         "resume" => with::<Resume>(tx, caller, cell),
         "open-private" => with::<OpenPrivate>(tx, caller, cell),
         "manage-people" => with::<ManagePeople>(tx, caller, cell),
+        "manage-administrators" => with::<ManageAdministrators>(tx, caller, cell),
         "set-passwords" => with::<SetPasswords>(tx, caller, cell),
         "manage-groups" => with::<ManageGroups>(tx, caller, cell),
         "manage-domains" => with::<ManageDomains>(tx, caller, cell),
