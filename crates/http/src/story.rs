@@ -82,6 +82,8 @@ fn deed(event: &AuditEvent) -> String {
             let (member, group) = member_and_group(event);
             format!("ended what {member} held on {account} by the group {group}")
         }
+        "grant.holder-suspended" => format!("suspended {}, who is a delegate of {account}", holder(event)),
+        "grant.holder-resumed" => format!("let {} back, who is a delegate of {account}", holder(event)),
         "token.created" if detail.ends_with(" login") => format!("was given a token by signing in ({detail})"),
         "token.created" => format!("made the token {subject} of {account} ({detail})"),
         "token.revoked" => format!("ended a token of {account}{}", told(detail)),
@@ -146,11 +148,16 @@ fn messages(detail: &str) -> String {
 
 /// Whom a grant is about, and where it reaches: a mailbox, what is below one, or everything.
 fn grantee_and_place(event: &AuditEvent, account: &str) -> (String, String) {
-    let whom = event.subject.as_deref().unwrap_or("someone erased");
+    let whom = holder(event);
     if let Some((grantee, subtree)) = whom.strip_suffix(" and below").and_then(|text| text.split_once(" in ")) {
         return (grantee.to_owned(), format!("{subtree} and below of {account}"));
     }
     (whom.to_owned(), place(event, account))
+}
+
+/// Whom an event about a delegate is about.
+fn holder(event: &AuditEvent) -> &str {
+    event.subject.as_deref().unwrap_or("someone erased")
 }
 
 /// Who came into or out of a group, and which.

@@ -42,6 +42,37 @@ fn ended(answer: &RestAnswer) {
 }
 
 scenario! {
+    /// docs/decisions/0008: who reads the trail of one mailbox sees its delegates go and come
+    /// back by a suspension, those by a group too, and nobody else.
+    async fn a_suspended_delegate_is_told_on_the_trail_of_each_mailbox(house: House) {
+        staffed(&house).await;
+        let (app, operator) = (house.app(), house.operator());
+        house.shared("billing@example.org").await;
+        house.person("greta@example.org").await;
+        let (team, dora) = (Address::parse("team@example.org").expect("an address"), "dora@example.org");
+        let members = [dora, "greta@example.org"].map(|text| Address::parse(text).expect("an address"));
+        app.add_group(operator, &team, &postern_types::DisplayName::default(), &members).await.expect("a group");
+        house.grant("billing@example.org", "team@example.org", "lr").await;
+        house.grant("billing@example.org", "oona@example.org", "lrswipkxtea").await;
+        for suspended in [true, true, false] {
+            suspend(&house, dora, suspended).await;
+        }
+        suspend(&house, "sam@example.org", true).await;
+
+        let mut oona = house.rest_as("oona@example.org").await;
+        for mailbox in ["support@example.org", "billing@example.org"] {
+            let page = oona.get(&format!("/api/v1/audit?account={mailbox}&limit=100")).await.document();
+            let page: postern_http::model::AuditPage = serde_json::from_value(page).expect("a page");
+            let told = page.events.iter().filter(|event| event.action.starts_with("grant.holder"));
+            let told: Vec<String> = told.map(|event| postern_http::line(event)[22..].to_owned()).collect();
+            let expected = [
+                format!("operator(0) let dora@example.org back, who is a delegate of {mailbox} (socket)"),
+                format!("operator(0) suspended dora@example.org, who is a delegate of {mailbox} (socket)"),
+            ];
+            assert_eq!(told, expected);
+        }
+    }
+
     /// Oona gives Sam two letters and takes them back; each act is hers on the trail, and holds
     /// in Sam's mail program at once.
     async fn an_owner_manages_their_delegates(house: House) {

@@ -369,7 +369,21 @@ impl<D: DutyClass> Authority<'_, D> {
         let epoch = tx.one(&sql::SUSPEND_PERSON, &[person.get().into(), since.into()], |row| row.int(0))?;
         let epoch = epoch.ok_or_else(|| Rule::Absent("such person".into()))?;
         tx.notify(Notice::Epoch(person, epoch));
-        Ok(self.note(if suspended { "person.suspended" } else { "person.resumed" }, Some(person), "", "")?)
+        self.note(if suspended { "person.suspended" } else { "person.resumed" }, Some(person), "", "")?;
+        // Who was suspended before, or was not, neither goes nor comes.
+        if row.suspended != suspended {
+            self.note_where_they_work(suspended, &row)?;
+        }
+        Ok(())
+    }
+
+    /// On the trail of each account that they are a delegate of, themselves or by a group: who
+    /// reads that trail alone sees each reader come and go.
+    fn note_where_they_work(&self, suspended: bool, person: &AccountRow) -> Result<(), StoreError> {
+        let action = if suspended { "grant.holder-suspended" } else { "grant.holder-resumed" };
+        let key = [person.id.get().into(), self.tx().now().0.into()];
+        let accounts = self.tx().all(&sql::ACCOUNTS_WORKED_IN, &key, |row| Ok(AccountId::new(row.int(0)?)?))?;
+        accounts.into_iter().try_for_each(|account| self.note(action, Some(account), "", &person.address))
     }
 }
 

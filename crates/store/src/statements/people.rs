@@ -107,6 +107,14 @@ statements! {
     REMOVE_GROUP = "DELETE FROM people_group WHERE id = $1";
     /// Accounts whose epochs change with group `$1`: those it holds grants in.
     ACCOUNTS_GRANTED_TO = "SELECT DISTINCT account_id FROM access_grant WHERE grantee_id = $1 ORDER BY account_id";
+    /// Accounts on which person `$1` holds a grant that is live at time `$2`, themselves or by a
+    /// group. Index: access_grant_by_grantee, membership_by_account.
+    ACCOUNTS_WORKED_IN = "
+        SELECT DISTINCT account_id
+          FROM access_grant
+         WHERE (grantee_id = $1 OR grantee_id IN (SELECT group_id FROM membership WHERE account_id = $1))
+           AND (not_after_ms IS NULL OR $2 < not_after_ms)
+         ORDER BY account_id";
     /// A grant of grantee `$1` on a person's own account that is live at time `$2`. Index:
     /// access_grant_by_grantee.
     PRIVATE_GRANT_TO = "
