@@ -1,8 +1,8 @@
 //! Two who act at once: whatever the order, what was taken away stays away.
 
-use postern_app::{Attempt, House as App, Peer, Session};
+use postern_app::{Attempt, GrantReach, GrantTerms, House as App, Peer, Refused, Rule, Session};
 use postern_testkit::{PASSWORD, scenario};
-use postern_types::{Address, Secret};
+use postern_types::{Address, DisplayName, Rights, Secret, SendRights};
 use std::sync::Arc;
 
 /// Each race is run so often: orders differ, outcomes may not.
@@ -21,6 +21,16 @@ async fn sign_in(app: Arc<App>, person: &'static str, password: String) -> Optio
         mechanism: "PLAIN",
     };
     app.sign_in(attempt).await.ok()
+}
+
+fn reader() -> GrantTerms {
+    GrantTerms {
+        reach: GrantReach::Account,
+        rights: Rights::READER,
+        send: SendRights::NONE,
+        automap: true,
+        not_after: None,
+    }
 }
 
 scenario! {
@@ -65,6 +75,46 @@ scenario! {
                 live += usize::from(sign_in(house.app().clone(), "alice@example.org", password).await.is_some());
             }
             assert_eq!(live, 1, "round {round}");
+        }
+    }
+
+    /// A group is deleted while mailboxes are shared with it: each gift is refused, or ends with
+    /// the group. None stays behind for a grantee who is gone.
+    async fn a_group_is_deleted_and_given_to_at_once(house: House) {
+        let mailboxes: Vec<String> = (0..6).map(|number| format!("shared{number}@example.org")).collect();
+        for mailbox in &mailboxes {
+            house.shared(mailbox).await;
+        }
+        let (app, operator, team) = (house.app(), house.operator(), address("team@example.org"));
+        for round in 0..ROUNDS {
+            app.add_group(operator, &team, &DisplayName::default(), &[]).await.expect("a group");
+            let (joins, joining) = (app.clone(), operator.clone());
+            let joined = tokio::spawn(async move {
+                joins.add_member(&joining, &address("team@example.org"), &address("admin@example.org")).await
+            });
+            let gifts: Vec<_> = mailboxes
+                .iter()
+                .map(|mailbox| {
+                    let (app, operator, mailbox) = (app.clone(), operator.clone(), address(mailbox));
+                    tokio::spawn(async move { app.give(&operator, &mailbox, &address("team@example.org"), reader()).await })
+                })
+                .collect();
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+            app.remove_group(operator, &team).await.expect("deleted");
+            for gift in gifts {
+                match gift.await.expect("no panic") {
+                    Ok(_) | Err(Refused::Rule(Rule::Absent(_))) => {}
+                    Err(other) => panic!("round {round}: {other}"),
+                }
+            }
+            let joined = joined.await.expect("no panic");
+            assert!(matches!(joined, Ok(()) | Err(Refused::Rule(Rule::Absent(_)))), "round {round}: {joined:?}");
+            for mailbox in &mailboxes {
+                let left = app.grants(operator, &address(mailbox)).await.expect("its grants");
+                assert!(left.is_empty(), "round {round}: {left:?}");
+            }
         }
     }
 

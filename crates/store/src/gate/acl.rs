@@ -10,6 +10,7 @@ use super::class::Administer;
 use super::error::{GateError, Rule};
 use super::facts;
 use super::grants::{grants_changed, grants_of, note_grant, put_grant, terms};
+use super::groups::hold_grantee;
 use crate::statements::people as sql;
 use crate::{StoreError, Tx};
 use postern_access::{AccountKind, Denied, Gift, GrantFact, Holding, Reach, mailbox_rights_of, may_change};
@@ -79,6 +80,7 @@ impl Access<'_, Administer> {
         if self.is_owner(grantee)? {
             return Err(Rule::Cannot("The rights of the owner can not be changed").into());
         }
+        hold_grantee(tx, grantee, grantee_address)?;
         let name = self.mailbox_name()?;
         let reach = Reach::Mailbox(self.mailbox());
         let before = grants_of(tx, account, grantee)?;

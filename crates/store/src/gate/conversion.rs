@@ -81,9 +81,10 @@ impl Authority<'_, ManageShared> {
             self.refuse_last_admin(row.id)?;
         }
         let ended_credentials = self.end_credentials(row.id)?;
-        let ended_grants = self.end_grants_of(row.id, &row.address)?;
-        // Sessions hear of it by their person's epoch, and find nobody.
+        // Sessions hear of it by their person's epoch, and find nobody. It holds the person, so
+        // nothing is given to them from here on.
         people.raise_person(row.id)?;
+        let ended_grants = self.end_grants_of(row.id, &row.address)?;
         tx.execute(&sql::DELETE_SUBSCRIPTIONS_OF, &[row.id.get().into()])?;
         tx.execute(&sql::DELETE_PERSON, &[row.id.get().into()])?;
         tx.execute(&sql::MAKE_SHARED, &[row.id.get().into()])?;

@@ -6,6 +6,7 @@ use super::authority::{Authority, DutyClass, ManageGrants, ReadGrants, Revoke, w
 use super::caller::Caller;
 use super::error::{GateError, Rule};
 use super::facts;
+use super::groups::hold_grantee;
 use super::tree::raise_epoch;
 use crate::statements::{mailbox as mailbox_sql, people as sql};
 use crate::{Notice, StoreError, Tx};
@@ -99,6 +100,7 @@ impl Authority<'_, ManageGrants> {
             return Err(Rule::Unusable(text.into()).into());
         }
         let reach = self.find(&grant.reach)?;
+        hold_grantee(tx, grant.grantee, &grant.grantee_address)?;
         let held = self.rows_of(grant.grantee)?;
         let before = grants_of(tx, account, grant.grantee)?;
         let unnumbered = GrantId::new(i64::MAX).map_err(StoreError::from)?;

@@ -3,10 +3,22 @@
 use super::authority::{Authority, DutyClass, ManageGroups, OpenPrivate, ReadOrganisation};
 use super::error::{GateError, Rule};
 use super::tree::raise_epoch;
-use crate::statements::people as sql;
+use crate::statements::{facts as facts_sql, people as sql};
 use crate::{StoreError, Tx};
 use postern_access::AccountKind;
-use postern_types::{AccountId, Address, GroupId, Timestamp};
+use postern_types::{AccountId, Address, GroupId, PrincipalId, Timestamp};
+
+/// In a write, holds the person or group that is given something until the commit: no key of
+/// the database ties a grant to its grantee, so one who goes at the same time would leave it.
+pub(super) fn hold_grantee(tx: &Tx<'_>, grantee: PrincipalId, address: &str) -> Result<(), GateError> {
+    let key = [grantee.get().into()];
+    for statement in [&facts_sql::PERSON_EPOCH_FOR_WRITE, &sql::GROUP_HELD] {
+        if tx.one(statement, &key, |row| row.int(0))?.is_some() {
+            return Ok(());
+        }
+    }
+    Err(Rule::Absent(format!("person or group {address}")).into())
+}
 
 /// A group as administration shows it.
 #[derive(Debug, Clone)]
@@ -86,6 +98,8 @@ impl Authority<'_, ManageGroups> {
     /// that takes the duty to open it, which no token that was made lets through.
     pub fn set_member(&self, group: GroupId, account: AccountId, is_member: bool) -> Result<(), GateError> {
         let tx = self.tx();
+        let address = self.address_of_group(group)?;
+        hold_grantee(tx, group.principal(), &address)?;
         if is_member && tx.is_person(account)? && self.holds_private(group)? {
             tx.authority::<OpenPrivate>(self.caller())?;
         }
@@ -101,7 +115,6 @@ impl Authority<'_, ManageGroups> {
         }
         self.raise_person(account)?;
         let action = if is_member { "group.member-added" } else { "group.member-removed" };
-        let address = self.address_of_group(group)?;
         self.note(action, Some(account), &format!("group {group}"), &address)?;
         // A shared account in a group has its mail and none of its rights.
         if tx.is_person(account)? {
@@ -114,6 +127,8 @@ impl Authority<'_, ManageGroups> {
     /// Deletes a group with its grants.
     pub fn remove_group(&self, group: GroupId) -> Result<(), GateError> {
         let tx = self.tx();
+        // Before its grants are looked up: none is given from here on.
+        tx.query(&sql::GROUP_FOR_WRITE, &[group.get().into()], |_| Ok(()))?;
         let address = self.address_of_group(group)?;
         for member in members_of(tx, group)? {
             self.raise_person(member.account)?;

@@ -78,6 +78,11 @@ statements! {
 
     /// Makes a group.
     ADD_GROUP = "INSERT INTO people_group (id, address, name, created_ms) VALUES ($1, $2, $3, $4)";
+    /// Group `$1`, which is not deleted until this write ends. Primary key.
+    GROUP_HELD = "SELECT id FROM people_group WHERE id = $1 /*SHARE*/";
+    /// Group `$1`, which this write deletes: nobody is given to it or comes into it meanwhile.
+    /// Primary key.
+    GROUP_FOR_WRITE = "SELECT id FROM people_group WHERE id = $1 /*LOCK*/";
     /// Every group, with how many members.
     GROUPS = "
         SELECT id, address, name, created_ms, (SELECT COUNT(*) FROM membership WHERE group_id = people_group.id)
