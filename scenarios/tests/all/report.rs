@@ -211,6 +211,34 @@ scenario! {
         assert!(matches!(report_of(&house, house.operator(), Some(LONG_AGO)).await, Err(Refused::Rule(_))));
     }
 
+    /// Of what a new grant takes the place, and which decide over it, is told of those that count:
+    /// what has ended held nothing back.
+    async fn what_has_ended_is_neither_replaced_nor_in_the_way(house: House) {
+        house.person("bob@example.org").await;
+        house.shared(SUPPORT).await;
+        let soon = Some(house.app().now().plus_ms(10 * 60 * 1000));
+        let later = Some(FAR_AHEAD);
+        let archive = GrantReach::Mailbox(name("Archive"));
+        give(&house, "bob@example.org", GrantReach::Account, "lr", soon).await;
+        give(&house, "bob@example.org", archive, "l", soon).await;
+        let again = async |until| {
+            let terms = GrantTerms {
+                reach: GrantReach::Account,
+                rights: Rights::FULL_ACCESS,
+                send: SendRights::NONE,
+                automap: true,
+                not_after: until,
+            };
+            let (support, bob) = (address(SUPPORT), address("bob@example.org"));
+            let given = house.app().give(house.operator(), &support, &bob, terms).await.expect("a grant");
+            (given.replaced.is_some(), given.narrower.len())
+        };
+        assert_eq!(again(soon).await, (true, 1), "as long as both count");
+        house.pass_minutes(11);
+        assert_eq!(again(later).await, (false, 0));
+        assert_eq!(again(later).await, (true, 0));
+    }
+
     /// Who answers for an account is answered; everyone about themselves; others hear what
     /// they hear of any account that is not theirs (law 4).
     async fn who_may_ask(house: House) {

@@ -101,7 +101,9 @@ impl Authority<'_, ManageGrants> {
         }
         let reach = self.find(&grant.reach)?;
         hold_grantee(tx, grant.grantee, &grant.grantee_address)?;
-        let held = self.rows_of(grant.grantee)?;
+        let mut held = self.rows_of(grant.grantee)?;
+        // What has ended neither was in force nor decides over anything.
+        held.retain(|row| row.not_after.is_none_or(|end| tx.now() < end));
         let before = grants_of(tx, account, grant.grantee)?;
         let unnumbered = GrantId::new(i64::MAX).map_err(StoreError::from)?;
         let fact = GrantFact {
