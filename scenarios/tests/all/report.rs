@@ -239,6 +239,25 @@ scenario! {
         assert_eq!(again(later).await, (true, 0));
     }
 
+    /// That a mailbox is shown by itself may end while every letter stays.
+    async fn the_report_tells_when_a_mailbox_is_no_longer_shown(house: House) {
+        house.person("bob@example.org").await;
+        house.shared(SUPPORT).await;
+        let (team, bob) = (address("team@example.org"), address("bob@example.org"));
+        house.app().add_group(house.operator(), &team, &DisplayName::default(), std::slice::from_ref(&bob)).await.expect("a group");
+        let (rights, send) = (Rights::READER, SendRights::NONE);
+        let hidden = GrantTerms { reach: GrantReach::Account, rights, send, automap: false, not_after: None };
+        house.app().give(house.operator(), &address(SUPPORT), &bob, hidden).await.expect("a grant");
+        give(&house, "team@example.org", GrantReach::Account, "lr", Some(FAR_AHEAD)).await;
+
+        let report = report_of(&house, house.operator(), None).await.expect("a report");
+        let found = of(&report, "bob@example.org");
+        assert_eq!((found.automap, found.until), (true, Some(FAR_AHEAD)));
+        let later = report_of(&house, house.operator(), Some(FAR_AHEAD)).await.expect("a report");
+        let found = of(&later, "bob@example.org");
+        assert_eq!((found.rights, found.automap, found.until), (rights, false, None));
+    }
+
     /// Who answers for an account is answered; everyone about themselves; others hear what
     /// they hear of any account that is not theirs (law 4).
     async fn who_may_ask(house: House) {

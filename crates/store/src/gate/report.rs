@@ -136,6 +136,18 @@ fn places(tx: &Tx<'_>, account: AccountId) -> Result<Vec<Place>, StoreError> {
     Ok(places)
 }
 
+/// Do they take part, and is it shown to them by itself? And when that changes, which it may while
+/// every letter stays.
+fn shown(actor: &Actor, duty: &DutyFacts<'_>) -> ((bool, bool), Option<Timestamp>) {
+    let shown_at = |now| {
+        let part = takes_part(actor, &DutyFacts { now, ..duty.clone() });
+        (part, part && is_automapped(duty.grants, now))
+    };
+    let shown = shown_at(duty.now);
+    let ends = duty.grants.iter().filter_map(|grant| grant.not_after).filter(|end| *end > duty.now);
+    (shown, ends.filter(|end| shown_at(*end) != shown).min())
+}
+
 /// Everything about one person but their address and name.
 fn person_access(
     tx: &Tx<'_>,
@@ -154,8 +166,8 @@ fn person_access(
         (place.name.to_string(), mailbox_verdict(&actor, &facts))
     };
     let in_places: Vec<(String, Verdict)> = places.iter().map(in_place).collect();
-    let until = in_places.iter().filter_map(|(_, verdict)| verdict.valid_until).chain(valid_until).min();
-    let part = takes_part(&actor, &duty);
+    let ((part, automap), hidden) = shown(&actor, &duty);
+    let until = in_places.iter().filter_map(|(_, verdict)| verdict.valid_until).chain(valid_until).chain(hidden).min();
     Ok(PersonAccess {
         address: String::new(),
         name: String::new(),
@@ -171,7 +183,7 @@ fn person_access(
             .filter(|(_, rights)| *rights != whole)
             .collect(),
         voice: voice(&actor, &duty),
-        automap: part && is_automapped(&grants, now),
+        automap,
         until,
         grants: grants
             .iter()
