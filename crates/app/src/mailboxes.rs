@@ -59,7 +59,7 @@ impl House {
     }
 
     /// Names the session's person subscribed to or unsubscribed from, by account address;
-    /// `None` is their own. Names of accounts that are gone are left out.
+    /// `None` is their own. Names of accounts that are gone, or on their way, are left out.
     pub async fn subscriptions(&self, session: &Session) -> Result<Vec<(Option<String>, String, bool)>, Refused> {
         let (caller, view) = (session.caller.clone(), session.view());
         let names = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
@@ -68,7 +68,7 @@ impl House {
             for ((account, name), subscribed) in tx.subscriptions(*person)? {
                 let address = match account == view.account {
                     true => Some(None),
-                    false if view.rooted => None,
+                    false if view.rooted || tx.is_removed(account)? => None,
                     false => tx.address_of(account)?.map(Some),
                 };
                 names.extend(address.map(|address| (address, name, subscribed)));

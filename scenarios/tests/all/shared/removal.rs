@@ -1,8 +1,10 @@
 //! Removal is soft for 30 days: everybody loses the mailbox at once, and nothing is lost.
 
 use super::{INBOX, LETTER, address, at_work, set, trail};
+use postern_access::{Actor, Job};
 use postern_app::{GrantReach, GrantTerms, SharedChange};
-use postern_testkit::{House, PASSWORD, scenario};
+use postern_store::{Caller, Expire, Origin, Tx};
+use postern_testkit::{House, ImapClient, PASSWORD, scenario};
 use postern_types::{DisplayName, Rights, SendRights};
 
 async fn remove(house: &House) {
@@ -162,6 +164,35 @@ scenario! {
         }
         assert_eq!(app.expire().await.expect("the job runs"), 1);
         app.remove_domain(operator, &domain).await.expect("nothing uses it");
+    }
+
+    /// What Bob subscribed to there is not listed while it is removed, nor while it is deleted
+    /// piece by piece, when its address is free and it is called otherwise.
+    async fn nothing_of_a_removed_mailbox_is_subscribed_to(house: House) {
+        let (_alice, mut bob) = at_work(&house).await;
+        bob.ok(&format!("SUBSCRIBE {INBOX}"), "").await;
+        let shared = async |bob: &mut ImapClient| {
+            let [lsub, list] = ["LSUB \"\" *", "LIST (SUBSCRIBED) \"\" *"];
+            bob.ok(lsub, "").await.has("Shared/") || bob.ok(list, "").await.has("Shared/")
+        };
+        assert!(shared(&mut bob).await);
+        let number = house.app().shared(house.operator()).await.expect("the shared mailboxes")[0].row.id;
+        remove(&house).await;
+        assert!(!shared(&mut bob).await, "out of use");
+        restore(&house).await.expect("it is back");
+        assert!(shared(&mut bob).await, "and so is what he subscribed to");
+
+        remove(&house).await;
+        house.pass_days(30);
+        let origin = Origin::new(0, "job", String::new(), "expiry".to_owned(), [7; 32]);
+        let job = Caller::new(Actor::Job(Job::Expiry), origin);
+        let mut is_gone = false;
+        while !is_gone {
+            let job = job.clone();
+            let piece = move |tx: &Tx<'_>| tx.authority::<Expire>(&job)?.delete_piece(number, 1);
+            is_gone = house.app().db().write_bulk(piece).await.expect("a piece");
+            assert!(!shared(&mut bob).await, "half of it is left");
+        }
     }
 
     /// After 30 days it is deleted for good: mail, grants and addresses go, the trail stays,
