@@ -14,6 +14,11 @@ const ROUND_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Rows deleted or ended in one write of the bulk lane.
 const PIECE_ROWS: usize = 500;
 
+/// What a job came to; that it failed is for the log.
+fn done<T>(job: &'static str, outcome: Result<T, Refused>) -> Option<T> {
+    outcome.inspect_err(|error| tracing::error!(event = "job.failed", job, %error)).ok()
+}
+
 impl House {
     /// Runs the house's jobs until the server drains.
     pub async fn run_jobs(self: Arc<Self>, mut shutdown: Shutdown) {
@@ -22,20 +27,24 @@ impl House {
                 () = shutdown.requested() => return,
                 () = tokio::time::sleep(ROUND_EVERY) => {}
             }
-            if let Ok(tokens @ 1..) = self.expire_tokens().await {
-                tracing::info!(event = "tokens.expired", tokens);
-            }
-            // A large account takes a while; what is left of it goes in the next round.
-            let expired = tokio::select! {
+            // A round can take a while; what is left of it goes in the next one.
+            tokio::select! {
                 () = shutdown.requested() => return,
-                expired = self.expire() => expired,
-            };
-            if let Ok(accounts @ 1..) = expired {
-                tracing::info!(event = "accounts.deleted", accounts);
+                () = self.run_round() => {}
             }
-            if let Ok(collected) = self.collect().await {
-                tracing::info!(event = "bodies.collected", inline = collected.inline, files = collected.files);
-            }
+        }
+    }
+
+    /// Each job once. One that fails keeps no other, and is tried again in the next round.
+    async fn run_round(&self) {
+        if let Some(tokens @ 1..) = done("expire-tokens", self.expire_tokens().await) {
+            tracing::info!(event = "tokens.expired", tokens);
+        }
+        if let Some(accounts @ 1..) = done("expire", self.expire().await) {
+            tracing::info!(event = "accounts.deleted", accounts);
+        }
+        if let Some(collected) = done("collect", self.collect().await) {
+            tracing::info!(event = "bodies.collected", inline = collected.inline, files = collected.files);
         }
     }
 

@@ -127,6 +127,7 @@ CREATE TABLE credential (
     ended_ms BIGINT
 );
 CREATE INDEX credential_by_account ON credential (account_id, state);
+CREATE INDEX credential_by_end ON credential (expires_ms, id) WHERE kind = 'token' AND state = 'active';
 
 CREATE TABLE mailbox (
     id BIGINT PRIMARY KEY,                   -- packed

@@ -60,7 +60,11 @@ pub(crate) struct Roads {
 pub(crate) static ROADS: Roads = Roads {
     sqlite: include_str!("../schema/sqlite.sql"),
     postgres: include_str!("../schema/postgres.sql"),
-    migrations: &[migration!(1, "foundation", "0001-foundation"), migration!(2, "seen", "0002-seen")],
+    migrations: &[
+        migration!(1, "foundation", "0001-foundation"),
+        migration!(2, "seen", "0002-seen"),
+        migration!(3, "token-ends", "0003-token-ends"),
+    ],
 };
 
 /// A migration as a database recorded it.

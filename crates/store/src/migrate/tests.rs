@@ -4,6 +4,7 @@
 use super::{Applied, Migration, ROADS, Roads, checksum, pending};
 use crate::db::testing::{START, ServerDatabase, with_client};
 use crate::sql::sqlite::Open;
+use crate::statements::tokens::TOKENS_AT_END;
 use crate::{RealDisk, StoreError};
 use ::postgres::Client;
 use rusqlite::Connection;
@@ -109,6 +110,21 @@ fn both_roads_meet_on_postgresql() {
         assert_eq!(short, long);
         assert!(short.0.len() > 2, "the comparison saw something");
     }
+}
+
+/// The expiry job finds live tokens by their end, without reading every credential.
+#[test]
+fn live_tokens_are_found_by_their_end() {
+    let connection = make_on_sqlite(&ROADS);
+    let plan = format!("EXPLAIN QUERY PLAN {}", TOKENS_AT_END.text);
+    let steps: Vec<String> = connection
+        .prepare(&plan)
+        .unwrap()
+        .query_map([1, 500], |row| row.get(3))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(steps, ["SEARCH credential USING INDEX credential_by_end (expires_ms<?)"]);
 }
 
 /// An older database walks what it lacks and keeps its rows; a copy from before stays.

@@ -45,12 +45,12 @@ statements! {
     END_TOKEN = "
         UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2
          WHERE id = $1 AND state = 'active'";
-    /// Up to `$2` tokens whose end had come at time `$1`. Reads every credential, once an hour.
+    /// Up to `$2` tokens whose end had come at time `$1`. Index: credential_by_end.
     TOKENS_AT_END = "
         SELECT id, account_id, public_id, purpose
           FROM credential
          WHERE kind = 'token' AND state = 'active' AND expires_ms <= $1
-         ORDER BY id
+         ORDER BY expires_ms, id
          LIMIT $2";
     /// Token `$1` has ended by its time, `$2` or before. Primary key.
     EXPIRE_TOKEN = "
