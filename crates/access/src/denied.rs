@@ -30,7 +30,7 @@ pub enum Denied {
         duty: Duty,
     },
     /// Theirs to do, and not through the token they came with.
-    #[error("This token may not {}; {}", .duty.verb(), instead_of_token(*.duty))]
+    #[error("This token may not {}; {}", by_token(*.duty), instead_of_token(*.duty))]
     TokenTooNarrow {
         /// The duty that was asked for.
         duty: Duty,
@@ -53,6 +53,13 @@ pub enum Denied {
 }
 
 /// What helps whoever came with a token that is too narrow.
+fn by_token(duty: Duty) -> &'static str {
+    match duty {
+        Duty::ManageSelf => "make tokens or change a password, of its own person neither",
+        duty => duty.verb(),
+    }
+}
+
 fn instead_of_token(duty: Duty) -> &'static str {
     match TokenRole::is_by_login_alone(duty) {
         true => "sign in for it",

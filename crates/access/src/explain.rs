@@ -95,7 +95,8 @@ fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {
         Reason::Granted { grant, via, reach, rights, send, not_after } => {
             let until = not_after.map(|end| format!(", until {}", names.time(end))).unwrap_or_default();
             let origin = origin(*grant, *via, names);
-            format!("{who} is a delegate {}{}{} ({origin}{until}).", held(*rights), sending(*send), place(reach, names))
+            let (held, place) = (held(*rights), place(reach, names));
+            format!("{who} is a delegate {held}{place}{} ({origin}{until}).", sending(*send, reach))
         }
         Reason::Outweighed { grant, by } => {
             format!("Grant {grant} does not count here, since the more specific grant {by} does.")
@@ -146,11 +147,14 @@ fn held(rights: Rights) -> String {
     }
 }
 
-fn sending(send: SendRights) -> &'static str {
-    match (send.send_as, send.send_on_behalf) {
-        (true, _) => " who sends as it",
-        (false, true) => " who sends on its behalf",
-        (false, false) => "",
+/// Send rights are of the whole address, also where a grant reaches a part of the mailboxes.
+fn sending(send: SendRights, reach: &Reach) -> &'static str {
+    match (send.send_as, send.send_on_behalf, reach) {
+        (false, false, _) => "",
+        (true, _, Reach::Account) => " who sends as it",
+        (false, true, Reach::Account) => " who sends on its behalf",
+        (true, ..) => ", and sends as the whole account",
+        (false, true, _) => ", and sends on behalf of the whole account",
     }
 }
 

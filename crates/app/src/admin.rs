@@ -9,7 +9,7 @@ use postern_store::{
     AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow,
     GroupRow, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow,
     NewGrant, Principal, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords,
-    StoreError, Suspend, Tx,
+    StoreError, Suspend, TakenBack, Tx,
 };
 use postern_types::{
     AccountId, Address, AuditId, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
@@ -429,20 +429,26 @@ impl House {
     }
 
     /// Takes back what someone holds in an account: the grant of one reach, or everything.
-    /// Answers how many grants.
     pub async fn take_back(
         &self,
         caller: &Caller,
         shared: &Address,
         grantee: &Address,
         reach: Option<GrantReach>,
-    ) -> Result<u64, Refused> {
+    ) -> Result<TakenBack, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
             let (_, authority) = duty_at::<Revoke>(tx, &caller, &shared, "shared mailbox")?;
             authority.take_back(grantee_of(tx, &grantee)?, grantee.as_str(), reach.as_ref())
         })
         .await
+    }
+
+    /// Does the caller see what the organisation has? Then they may be told which of several
+    /// things is not there.
+    pub async fn sees_organisation(&self, caller: &Caller) -> Result<bool, Refused> {
+        let caller = caller.clone();
+        self.ask(move |tx| Ok(allowed(tx.authority::<ReadOrganisation>(&caller))?.is_some())).await
     }
 
     /// Rows of the trail, newest first.

@@ -3,11 +3,11 @@
 //! Whoever does not manage shared mailboxes is told so for every address alike, whether it is
 //! there or not: the duty is proven before anything is looked up (law 4).
 
-use crate::admin::{SharedSeen, SharedView, duty_at, give_members};
+use crate::admin::{SharedSeen, SharedView, allowed, duty_at, give_members};
 use crate::{House, Refused};
 use postern_store::{
     Authority, Caller, ConvertedFromPerson, ConvertedToPerson, GateError, GrantRow, ManageGrants, ManagePeople,
-    ManageShared, OpenPrivate, Rule, SharedChange, Tx,
+    ManageShared, OpenPrivate, ReadOrganisation, Rule, SharedChange, Tx,
 };
 use postern_types::{AccountId, Address};
 
@@ -48,6 +48,10 @@ pub(crate) fn manage_grants<'t>(
     let in_use = tx.authority_on::<ManageShared>(caller, account).and_then(|shared| shared.require_in_use());
     match in_use {
         Err(GateError::Rule(removed @ Rule::Unusable(_))) => Err(removed.into()),
+        _ if tx.is_person(account)? && allowed(tx.authority::<ReadOrganisation>(caller))?.is_some() => {
+            let text = format!("{address} is a person's own mailbox: nobody but they may give others access to it");
+            Err(Rule::Unusable(text).into())
+        }
         _ => Err(refused),
     }
 }

@@ -38,8 +38,10 @@ fn terms(document: &Terms) -> Result<GrantTerms, Problem> {
         && document.rights.is_none()
         && document.send_as.is_none()
         && document.send_on_behalf.is_none();
+    // Send rights are of the whole address, so less than all of it has none unless it is said.
+    let is_whole = document.mailbox.is_none() && document.subtree.is_none();
     let send = SendRights {
-        send_as: document.send_as.unwrap_or(is_plain),
+        send_as: document.send_as.unwrap_or(is_plain && is_whole),
         send_on_behalf: document.send_on_behalf.unwrap_or(false),
     };
     if rights.is_empty() && send == SendRights::NONE {
@@ -68,21 +70,58 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
-    let terms = terms(&ask.document()?)?;
+    let document: Terms = ask.document()?;
+    let mut terms = terms(&document)?;
+    if names_sending_alone(&document)
+        && let Some(held) = held_there(&ask, &shared, &grantee, &terms.reach).await?
+    {
+        terms.rights = held;
+    }
     let given = ask.house.give(ask.caller()?, &shared, &grantee, terms).await?;
     Reply::ok(&GivenDelegate {
         delegate: shown(given.row),
         replaced: given.replaced.map(shown),
         narrower: given.narrower.into_iter().map(shown).collect(),
+        through_groups: given.through_groups.into_iter().map(shown).collect(),
     })
+}
+
+/// Who names a send right and nothing else means it beside the letters that are held.
+fn names_sending_alone(document: &Terms) -> bool {
+    let names_letters = document.role.is_some() || document.rights.is_some();
+    !names_letters && (document.send_as.is_some() || document.send_on_behalf.is_some())
+}
+
+/// The letters of the grant that a new one would take the place of.
+async fn held_there(
+    ask: &Ask,
+    shared: &Address,
+    grantee: &Address,
+    reach: &GrantReach,
+) -> Result<Option<Rights>, Problem> {
+    let (kind, name) = match reach {
+        GrantReach::Account => ("account", None),
+        GrantReach::Subtree(name) => ("subtree", Some(name.as_str())),
+        GrantReach::Mailbox(name) => ("mailbox", Some(name.as_str())),
+    };
+    // Who may not see the grants may not give one either: that refusal is the one to tell.
+    let Ok(grants) = ask.house.grants(ask.caller()?, shared).await else { return Ok(None) };
+    let mut grants = grants.into_iter().filter(|row| row.grantee_address == grantee.as_str());
+    let held = grants.find(|row| row.reach == kind && row.mailbox.as_deref() == name);
+    Ok(held.map(|row| row.rights))
 }
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
     let asked: TakeBackParameters = ask.query()?;
     let reach = reach(asked.mailbox.as_deref(), asked.subtree.as_deref())?;
-    let removed = ask.house.take_back(ask.caller()?, &shared, &grantee, reach).await?;
-    Reply::ok(&TakenBack { shared: shared.to_string(), grantee: grantee.to_string(), removed })
+    let taken = ask.house.take_back(ask.caller()?, &shared, &grantee, reach).await?;
+    Reply::ok(&TakenBack {
+        shared: shared.to_string(),
+        grantee: grantee.to_string(),
+        removed: taken.removed,
+        through_groups: taken.through_groups.into_iter().map(shown).collect(),
+    })
 }
 
 #[cfg(test)]
@@ -100,6 +139,7 @@ mod tests {
         let on_behalf = SendRights { send_as: false, send_on_behalf: true };
         assert_eq!(given("{}"), ("lrswipkxte".into(), send_as, true));
         assert_eq!(given(r#"{"automap":false}"#), ("lrswipkxte".into(), send_as, false));
+        assert_eq!(given(r#"{"mailbox":"Archive"}"#), ("lrswipkxte".into(), SendRights::NONE, true));
         assert_eq!(given(r#"{"role":"reader"}"#), ("lr".into(), SendRights::NONE, true));
         assert_eq!(given(r#"{"role":"full-access"}"#), ("lrswipkxte".into(), SendRights::NONE, true));
         assert_eq!(given(r#"{"rights":"lrs","send_as":true}"#), ("lrs".into(), send_as, true));

@@ -119,8 +119,18 @@ async fn answer(
     let path = path_of(&mut request).await?;
     let uri = request.uri().clone();
     let body = if route.takes.is_some() { body_of(request).await? } else { Vec::new() };
+    let (asked, who) = (Arc::clone(&house), caller.clone());
     let ask = Ask { house, caller, visit: visit.clone(), path: path.clone(), uri, body };
-    (route.handler)(ask).await.map_err(|problem| worded(problem, route, &path))
+    match (route.handler)(ask).await {
+        Err(problem) if problem.names_what_is_absent && route.absent.is_some() => {
+            let may_know = match &who {
+                Some(who) => asked.sees_organisation(who).await.unwrap_or(false),
+                None => false,
+            };
+            Err(if may_know { problem } else { worded(problem, route, &path) })
+        }
+        answer => answer.map_err(|problem| worded(problem, route, &path)),
+    }
 }
 
 /// The text for what is absent comes from the path alone where a path names it (law 4).

@@ -347,8 +347,9 @@ pub struct SharedWithDelegates {
 }
 
 /// What a delegate is given, on the whole account where no mailbox is named. An empty document means full access,
-/// send-as, shown without being asked. With `role`, `rights` or a send right, send rights
-/// that are not named are not given; without `role` and `rights` the letters are full access.
+/// send-as, shown without being asked. With `role`, `rights`, a send right, `mailbox` or `subtree`, send rights
+/// that are not named are not given: they are of the whole address. Without `role` and `rights` the letters are full
+/// access or, where a send right is named, those that are held already.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
@@ -424,6 +425,8 @@ pub struct GivenDelegate {
     pub replaced: Option<Delegate>,
     /// More specific grants of theirs, which decide where they reach, and not this one.
     pub narrower: Vec<Delegate>,
+    /// What groups hold that they are in; it counts beside this.
+    pub through_groups: Vec<Delegate>,
 }
 
 /// All delegates of a shared mailbox.
@@ -442,6 +445,8 @@ pub struct TakenBack {
     pub grantee: String,
     /// How many grants were taken.
     pub removed: u64,
+    /// What groups hold that they are in; it counts still.
+    pub through_groups: Vec<Delegate>,
 }
 
 /// Which grant is taken back.

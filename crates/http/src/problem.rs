@@ -134,11 +134,13 @@ impl Kind {
 pub(crate) struct Problem {
     pub kind: Kind,
     pub detail: String,
+    /// It says which thing is absent: for those who may know what there is, and nobody else.
+    pub names_what_is_absent: bool,
 }
 
 impl Problem {
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self { kind, detail: detail.into(), names_what_is_absent: false }
     }
     pub fn sign_in_needed() -> Self {
         let text = "Sign in with POST /api/v1/login and send the token as Authorization: Bearer; on the machine of the \
@@ -184,7 +186,8 @@ impl From<Refused> for Problem {
             Refused::Ended => Kind::SignInEnded,
             Refused::Unavailable => Kind::Unavailable,
         };
-        Self::new(kind, refused.to_string())
+        let named = matches!(&refused, Refused::Rule(Rule::Absent(what)) if !what.starts_with("such "));
+        Self { names_what_is_absent: named, ..Self::new(kind, refused.to_string()) }
     }
 }
 

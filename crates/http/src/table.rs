@@ -311,7 +311,7 @@ pub static ROUTES: &[Route] = &[
     ])
     .gives::<TakenBack>(200)
     .refuses(&[RightNotHeld])
-    .absent("There is no shared mailbox {address}, or {grantee} holds nothing in it"),
+    .absent("There is no shared mailbox {address}, or {grantee} holds nothing of their own in it"),
     // The trail.
     route(Get, "/api/v1/audit", "audit.list", Who::Has(Duty::ReadAudit), to!(audit::list))
         .says("The trail, newest first.")

@@ -37,3 +37,36 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub as_password_file: Option<PathBuf>,
 }
+
+impl GlobalArgs {
+    /// The text of a command with its next steps for the house it was about: where that was named
+    /// by a flag, they name it too, so that they can be copied.
+    pub fn in_same_house(&self, text: &str) -> String {
+        let file = match &self.config {
+            Some(file) if std::env::var_os("POSTERN_CONFIG").is_none() => file,
+            _ => return text.to_owned(),
+        };
+        let named = format!("postern --config {} ", file.display());
+        let lines =
+            text.split_inclusive('\n').map(|line| match line.starts_with("Next") && !line.contains("--config") {
+                true => line.replace("postern ", &named),
+                false => line.to_owned(),
+            });
+        lines.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_steps_name_the_house_that_a_flag_named() {
+        let text = "postern is the program.\nNext: postern person list, or postern login EMAIL\n";
+        let with = |config: Option<&str>| GlobalArgs { config: config.map(PathBuf::from), ..GlobalArgs::default() };
+        let named = "postern is the program.\nNext: postern --config d/p.toml person list, or postern --config d/p.toml \
+                     login EMAIL\n";
+        assert_eq!(with(Some("d/p.toml")).in_same_house(text), named);
+        assert_eq!(with(None).in_same_house(text), text);
+    }
+}

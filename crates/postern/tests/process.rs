@@ -261,7 +261,8 @@ fn an_owner_signs_in_and_manages_their_delegates() {
     assert!(said.starts_with(&format!("Signed in at https://mail.example.org:{port} as oona")), "{said}");
     let error = fails(&format!("person list {here}"), "");
     assert!(error.contains("You may not see what the organisation has"), "{error}");
-    assert!(error.ends_with("Next step: you act as oona@example.org, by a login, until: postern logout\n"), "{error}");
+    let until = format!("Next step: you act as oona@example.org, by a login, until: postern {here} logout\n");
+    assert!(error.ends_with(&until), "{error}");
     assert!(does(&format!("shared list {here}")).contains("support@example.org"));
     does(&format!("logout {here}"));
     assert!(does(&format!("person list {here}")).contains("oona@example.org"), "the operator again");

@@ -54,7 +54,7 @@ fn a_reader_who_wants_more_and_an_end_to_come() {
     assert_eq!(
         told(Operation::ChangeFlags, &[reader, grant(11, letters("lrsw"))]),
         "alice@example.org may not change flags here: that needs s|w|t.\n  \
-         alice@example.org is a delegate as reader who sends on its behalf in INBOX alone \
+         alice@example.org is a delegate as reader in INBOX alone, and sends on behalf of the whole account \
          (grant 12, until 2026-12-31 18:00).\n  \
          Grant 11 does not count here, since the more specific grant 12 does.\n  \
          This changes at 2026-12-31 18:00."
@@ -155,7 +155,7 @@ fn sending_is_explained_by_every_grant_that_gives_it() {
     let grants = [ended, narrow, grant(10, Rights::ALL)];
     let facts = duty_facts(support(), Some(person(alice())), &grants);
     let told = |manner| explain_sending(&Actor::Person(alice()), manner, &facts, &Organisation).to_string();
-    let because = "alice@example.org is a delegate as reader who sends on its behalf in INBOX alone (grant 12).\n  \
+    let because = "alice@example.org is a delegate as reader in INBOX alone, and sends on behalf of the whole account (grant 12).\n  \
                    Grant 11 ended at 2026-12-31 18:00.";
     let may = "alice@example.org may send on behalf of this mailbox.\n  ";
     let may_not = "alice@example.org may not send as this mailbox.\n  ";

@@ -54,7 +54,14 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
     let later = |name: &str| Err(unbuilt::command(name, "postern audit list shows the trail"));
     match verb {
         Verb::List(list) => {
-            let mut page: AuditPage = client.get(&list.target()).await?;
+            let page: Result<AuditPage, Failure> = client.get(&list.target()).await;
+            let mut page = page.map_err(|failure| match list.account {
+                None => failure.if_not_theirs(
+                    "name a mailbox that you answer for: postern audit list --account SHARED; of your own account you \
+                     may read it all: --account YOUR-ADDRESS",
+                ),
+                Some(_) => failure,
+            })?;
             if list.oldest_first {
                 page = reversed(page);
             }

@@ -12,7 +12,7 @@ pub(super) enum When {
     Span(i64),
 }
 
-/// For clap: `2026-12-31T18:00:00Z`, `30s`, `15m`, `8h` or `90d`.
+/// For clap: `2026-12-31`, `2026-12-31T18:00:00Z`, `30s`, `15m`, `8h` or `90d`.
 pub(super) fn parse(text: &str) -> Result<When, String> {
     let unit_ms: i64 = match text.chars().next_back() {
         Some('s') => 1000,
@@ -29,9 +29,11 @@ pub(super) fn parse(text: &str) -> Result<When, String> {
 }
 
 fn date(text: &str) -> Result<When, String> {
+    // A day is its first moment.
     parse_date(text)
+        .or_else(|_| parse_date(&format!("{text}T00:00:00Z")))
         .map(When::At)
-        .map_err(|_| "give a date (2026-12-31T18:00:00Z) or a span (30s, 15m, 8h, 90d)".to_owned())
+        .map_err(|_| "give a date (2026-12-31 or 2026-12-31T18:00:00Z) or a span (30s, 15m, 8h, 90d)".to_owned())
 }
 
 impl When {
@@ -48,6 +50,14 @@ impl When {
             When::At(at) => show_date(at),
             When::Span(milliseconds) => show_date(now.plus_ms(-milliseconds)),
         }
+    }
+}
+
+/// The end of something, and whether it has come.
+pub(super) fn end(date: &str, now: Timestamp) -> String {
+    match parse_date(date) {
+        Ok(end) if end <= now => format!("ended {}", seconds(date)),
+        _ => seconds(date),
     }
 }
 

@@ -18,7 +18,9 @@ pub enum Verb {
     /// Make people or groups delegates, or change what they were given
     ///
     /// Without flags: full access, send-as, shown in their mail programs without being asked
-    /// for. With a role, letters or a send right, send rights that are not named are not given.
+    /// for. With a role, letters, a send right or a mailbox, send rights that are not named are
+    /// not given: they are of the whole address. With a send right alone, somebody keeps the
+    /// letters that they hold there.
     Add(Give),
     /// Who may do what in a shared mailbox
     List {
@@ -70,7 +72,8 @@ pub struct Give {
     /// Do not show it in their mail programs until they ask for it
     #[arg(long)]
     no_automap: bool,
-    /// When it ends: a date (2026-12-31T18:00:00Z) or a span (8h, 90d)
+    /// When it ends: a date (2026-12-31, its first moment in UTC, or 2026-12-31T18:00:00Z) or a
+    /// span (8h, 90d)
     #[arg(long, value_name = "DATE", value_parser = dates::parse)]
     until: Option<When>,
     /// Only in this mailbox, such as Archive
@@ -150,7 +153,7 @@ async fn add(give: Give, client: &mut Client) -> Result<Said, Failure> {
 
 /// What somebody holds now, what that took the place of, and where it does not count.
 fn told(shared: &Address, given: &GivenDelegate) -> String {
-    let GivenDelegate { delegate, replaced, narrower } = given;
+    let GivenDelegate { delegate, replaced, narrower, through_groups } = given;
     let mut text = sentence(shared, delegate);
     if let Some(before) =
         replaced.as_ref().filter(|before| held(before) != held(delegate) || before.until != delegate.until)
@@ -167,7 +170,16 @@ fn told(shared: &Address, given: &GivenDelegate) -> String {
             held(one)
         ));
     }
-    text
+    text + &beside(through_groups, "They hold this too, and both count:")
+}
+
+/// What somebody holds by groups they are in: no grant of their own makes it less.
+fn beside(through_groups: &[Delegate], says: &str) -> String {
+    let lines = through_groups.iter().map(|one| {
+        let place = place(one).map(|place| format!(" in {place}")).unwrap_or_default();
+        format!("{says} through {}, {}{place}.\n", one.grantee, held(one))
+    });
+    lines.collect()
 }
 
 fn sentence(shared: &Address, delegate: &Delegate) -> String {
@@ -193,10 +205,11 @@ fn held(delegate: &Delegate) -> String {
         None if delegate.rights.is_empty() => "with no right to see it".to_owned(),
         None => format!("with {}", delegate.rights),
     };
+    let whole = if delegate.mailbox.is_some() { " for the whole address" } else { "" };
     match (delegate.send_as, delegate.send_on_behalf) {
-        (true, true) => format!("{letters}, send-as and send-on-behalf"),
-        (true, false) => format!("{letters} and send-as"),
-        (false, true) => format!("{letters} and send-on-behalf"),
+        (true, true) => format!("{letters}, send-as and send-on-behalf{whole}"),
+        (true, false) => format!("{letters} and send-as{whole}"),
+        (false, true) => format!("{letters} and send-on-behalf{whole}"),
         (false, false) => letters,
     }
 }
@@ -231,7 +244,7 @@ pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
             rights,
             send.to_owned(),
             if delegate.automap { "yes" } else { "no" }.to_owned(),
-            delegate.until.as_deref().map_or_else(|| "-".to_owned(), seconds),
+            delegate.until.as_deref().map_or_else(|| "-".to_owned(), |end| dates::end(end, clock::now())),
             delegate.given_by.clone(),
             day(&delegate.created_at),
         ]
@@ -250,15 +263,24 @@ async fn remove(
     let taken: Result<TakenBack, Failure> = client.act("DELETE", &format!("{}{query}", path(shared, grantee))).await;
     let next = format!("see who does: postern delegate list {shared}");
     let taken = taken.map_err(|failure| failure.if_absent(&next))?;
-    let text = match one {
-        None => format!(
-            "{grantee} is no delegate of {shared} any more; it holds from their next command on.\n\
-             Next: what they did there: postern audit list --account {shared} --actor {grantee}\n"
-        ),
-        Some((_, name)) => format!(
-            "The grant of {grantee} on {name} in {shared} is gone; it holds from their next command on.\n\
-             Next: what they hold still: postern delegate list {shared}\n"
-        ),
+    let still = beside(&taken.through_groups, "They work in it still,");
+    let mut text = match one {
+        None if still.is_empty() => {
+            format!("{grantee} is no delegate of {shared} any more, from their next command on.\n")
+        }
+        None => format!("What {grantee} held in {shared} of their own is gone, from their next command on.\n"),
+        Some((_, name)) => {
+            format!("The grant of {grantee} on {name} in {shared} is gone, from their next command on.\n")
+        }
     };
+    text.push_str(&still);
+    text.push_str(&match taken.through_groups.first() {
+        Some(one) => format!(
+            "Next: to end that: postern group remove-member {group} {grantee}, or for the whole group: postern delegate \
+             remove {shared} {group}\n",
+            group = one.grantee
+        ),
+        None => format!("Next: what they did there: postern audit list --account {shared} --actor {grantee}\n"),
+    });
     Ok(Said::new(text, &taken))
 }

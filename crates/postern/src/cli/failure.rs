@@ -13,13 +13,14 @@ pub(super) struct Failure {
     is_absence: bool,
     is_sign_in_ended: bool,
     is_not_theirs: bool,
+    is_away: bool,
 }
 
 impl Failure {
     /// Refused or failed: exit code 1.
     pub fn new(reason: impl Into<String>) -> Self {
-        let (is_absence, is_sign_in_ended, is_not_theirs) = (false, false, false);
-        Self { reason: reason.into(), next: None, code: 1, is_absence, is_sign_in_ended, is_not_theirs }
+        let (is_absence, is_sign_in_ended, is_not_theirs, is_away) = (false, false, false, false);
+        Self { reason: reason.into(), next: None, code: 1, is_absence, is_sign_in_ended, is_not_theirs, is_away }
     }
     /// Asked in a way that can not be meant: exit code 2, as for flags that do not parse.
     pub fn usage(reason: impl Into<String>) -> Self {
@@ -34,6 +35,14 @@ impl Failure {
     pub fn if_absent(self, next: &str) -> Self {
         if self.is_absence { self.next(next) } else { self }
     }
+    /// With a next step, if it is somebody else's to do: what is theirs.
+    pub fn if_not_theirs(self, next: &str) -> Self {
+        if self.is_not_theirs { self.next(next) } else { self }
+    }
+    /// With a next step, if it has none.
+    pub fn or_next(self, next: impl Into<String>) -> Self {
+        if self.next.is_none() { self.next(next) } else { self }
+    }
     /// With what had been done before it.
     pub fn after(mut self, done: &[String]) -> Self {
         if !done.is_empty() {
@@ -44,7 +53,7 @@ impl Failure {
     /// With who acts, where a login decides that and not the command.
     pub fn acting_as(self, email: &str) -> Self {
         match self.is_not_theirs {
-            true => self.next(format!("you act as {email}, by a login, until: postern logout")),
+            true => self.or_next(format!("you act as {email}, by a login, until: postern logout")),
             false => self,
         }
     }
@@ -62,6 +71,14 @@ impl Failure {
     pub fn is_sign_in_ended(&self) -> bool {
         self.is_sign_in_ended
     }
+    /// Nobody answers there.
+    pub fn away(reason: impl Into<String>) -> Self {
+        Self { is_away: true, ..Self::new(reason) }
+    }
+    /// Did nobody answer?
+    pub fn is_away(&self) -> bool {
+        self.is_away
+    }
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code
@@ -77,8 +94,9 @@ impl Failure {
         match problem.kind.rsplit('/').next().unwrap_or_default() {
             "absent" => Self { is_absence: true, ..failure },
             "address-taken" => failure.next(
-                "see who has it: postern person list, group list, shared list, domain list; a removed shared \
-                     mailbox keeps its addresses for 30 days and comes back with: postern shared restore EMAIL",
+                "see who has it: postern person list, group list, domain list; shared show EMAIL finds a shared \
+                     mailbox by its aliases too; a removed one keeps its addresses for 30 days and comes back with: \
+                     postern shared restore EMAIL",
             ),
             "sign-in-ended" => Self { is_sign_in_ended: true, ..failure.next("sign in again: postern login EMAIL") },
             "not-yours" => Self { is_not_theirs: true, ..failure },

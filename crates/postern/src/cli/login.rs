@@ -33,6 +33,8 @@ pub(super) async fn login(args: &Args, client: &mut Client) -> Result<Said, Fail
     check(client.globals())?;
     refuse_other_ways(client, "login")?;
     let place = place(client)?;
+    // Who mistyped the server hears of it before they type a password.
+    drop(place.open().await.map_err(|failure| starting(client, failure))?);
     let password = match args.password_stdin {
         true => password::read(std::io::stdin().lock()).map_err(Failure::usage)?,
         false => password::ask(&format!("Password of {}: ", args.address))?,
@@ -74,14 +76,30 @@ pub(super) async fn logout(client: &mut Client) -> Result<Said, Failure> {
     let url = place_of(&login)?.url();
     let ended: Result<LoggedOut, Failure> = client.act("POST", "/api/v1/logout").await;
     // A token that had ended before is as good as one that ends now.
-    if let Err(failure) = ended
-        && !failure.is_sign_in_ended()
-    {
-        return Err(failure);
-    }
+    let is_away = match ended {
+        Err(failure) if !failure.is_sign_in_ended() && !failure.is_away() => return Err(failure),
+        answer => answer.is_err_and(|failure| failure.is_away()),
+    };
     client.logins().forget(&url)?;
-    let text = format!("Signed out at {url}; {} has no token there from this login any more.\n", login.email);
-    Ok(Said::new(text, &json!({ "url": url, "email": login.email, "signed_out": true })))
+    let text = match is_away {
+        false => format!("Signed out at {url}; {} has no token there from this login any more.\n", login.email),
+        true => format!(
+            "Signed out here. {url} can not be reached, so the token of {} is forgotten and ends there by itself at {}.\n",
+            login.email,
+            seconds(&login.expires_at)
+        ),
+    };
+    Ok(Said::new(text, &json!({ "url": url, "email": login.email, "signed_out": true, "token_ended": !is_away })))
+}
+
+/// With how to start the server, where that is this machine's to do.
+fn starting(client: &Client, failure: Failure) -> Failure {
+    match (&client.globals().config, &client.globals().url) {
+        (Some(config), None) if failure.is_away() => {
+            failure.next(format!("is the server running? postern serve --config {}", config.display()))
+        }
+        _ => failure,
+    }
 }
 
 /// Signing in is done at a listener, as the person of the password.

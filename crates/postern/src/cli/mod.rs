@@ -89,13 +89,14 @@ pub fn run(noun: Noun, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
     });
     match result {
         Ok(said) => {
-            let text = if globals.json { said.json()? } else { said.text };
+            let text = if globals.json { said.json()? } else { globals.in_same_house(&said.text) };
             // A reader who has seen enough (`| head`) is no failure of the command.
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
-            let _ = std::io::stderr().lock().write_all(failure.to_string().as_bytes());
+            let text = globals.in_same_house(&failure.to_string());
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
             Ok(ExitCode::from(failure.code()))
         }
     }

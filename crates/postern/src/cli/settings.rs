@@ -8,7 +8,7 @@ use super::size;
 use super::transport::Client;
 use super::unbuilt;
 use clap::{Args, ValueEnum};
-use postern_http::model::{SharedSettings, SharedWithDelegates};
+use postern_http::model::{Shared, SharedSettings, SharedWithDelegates};
 use postern_types::{Address, Seen};
 
 /// What to change; what no flag names stays as it is.
@@ -75,6 +75,10 @@ impl Set {
     }
 }
 
+fn is_full(shared: &Shared) -> bool {
+    shared.quota_bytes.zip(shared.bytes).is_some_and(|(quota, bytes)| bytes >= quota)
+}
+
 pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> {
     if let Some(name) = set.unbuilt() {
         return Err(unbuilt::flag(name, "it comes with sending; what can be set now: postern shared set --help"));
@@ -93,6 +97,9 @@ pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> 
                 "nobody may delete there now; make someone an owner: postern delegate add {} PERSON --role owner",
                 set.address
             )
+        }
+        _ if is_full(&changed.shared) && document.quota_bytes.is_some() => {
+            "it holds more than that already, so new mail is refused until there is room".to_owned()
         }
         _ => format!("it holds from everybody's next command on; see it all: postern shared show {}", set.address),
     };

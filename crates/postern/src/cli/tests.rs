@@ -127,7 +127,7 @@ async fn a_shared_mailbox_is_set_up_by_the_socket() {
     assert_eq!(words[..7], ["alice@example.org", "person", "all", "lr", "(reader)", "-", "no"], "{listed}");
 
     let removed = scene.text("delegate remove support@example.org alice@example.org").await;
-    assert!(removed.starts_with("alice@example.org is no delegate of support@example.org any more;"), "{removed}");
+    assert!(removed.starts_with("alice@example.org is no delegate of support@example.org any more,"), "{removed}");
     let trail = scene.text("audit list --account support@example.org").await;
     let stories: Vec<&str> = trail.lines().filter_map(|line| Some(line.split_once("  ")?.1)).collect();
     assert_eq!(

@@ -168,7 +168,15 @@ impl Client {
             }
             // Told who acts, the house of a configuration is asked over its socket.
             (None, Some(login)) if self.globals.config.is_none() || !is_told_who => {
-                self.go(&place_of(&login)?).await?;
+                let way = self.go(&place_of(&login)?).await;
+                way.map_err(|failure| match &login.config {
+                    Some(config) => failure.next(format!(
+                        "is the server running? postern serve --config {config}; to act as its operator again: postern \
+                         logout --config {config}",
+                        config = config.display()
+                    )),
+                    None => failure,
+                })?;
                 self.take(Some(login));
             }
             (None, _) => self.way = Some(at_home(&self.globals).await?),
@@ -185,10 +193,10 @@ impl Client {
     /// `--token-file`, or `--as` with its password: one token for this command.
     async fn act_as_told(&mut self) -> Result<(), Failure> {
         if let Some(file) = &self.globals.token_file {
-            self.token = Some(secret_in(file)?);
+            self.token = Some(secret_in(file, "token")?);
         }
         if let (Some(email), Some(file)) = (self.globals.as_person.clone(), &self.globals.as_password_file) {
-            let password = secret_in(file)?;
+            let password = secret_in(file, "password")?;
             (self.token, self.login_of) = (None, None);
             // Boxed, for signing in asks as every command does.
             Box::pin(self.sign_in(&email, password)).await?;
@@ -204,10 +212,13 @@ pub(super) fn place_of(login: &Login) -> Result<Place, Failure> {
 }
 
 /// The first line of a file that holds a secret.
-fn secret_in(file: &Path) -> Result<Secret, Failure> {
-    let failed = |reason: String| Failure::new(format!("{}: {reason}", file.display()));
+fn secret_in(file: &Path, what: &str) -> Result<Secret, Failure> {
+    let failed = |reason: String| {
+        Failure::new(format!("{}: {reason}", file.display())).next(format!("put the {what} into its first line"))
+    };
     let opened = File::open(file).map_err(|error| failed(error.to_string()))?;
-    password::read(opened).map_err(|reason| failed(reason.replace("standard input", "the file")))
+    let named = |reason: &str| reason.replace("standard input", "the file").replace("password", what);
+    password::read(opened).map_err(|reason| failed(named(reason)))
 }
 
 /// Flags that mean nothing together are refused: none is accepted and ignored.
@@ -292,7 +303,11 @@ async fn over_line(
         Ok(Answered { status, body })
     };
     match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS), exchange).await {
-        Ok(answered) => answered.map_err(broken),
+        Ok(answered) => answered.map_err(|error| match target {
+            "/api/v1/login" => Failure::new(format!("{host} gives no answer that can be understood"))
+                .next("is that the port of https? [listen] https in postern.toml has it"),
+            _ => broken(error),
+        }),
         Err(_) => Err(Failure::new(format!("the server has not answered for {ANSWER_SECONDS} s"))
             .next("look at the trail whether it was done: postern audit list; the server's log has the cause")),
     }

@@ -78,7 +78,8 @@ impl Place {
         let config = Arc::new(trust(self.cacert.as_deref())?);
         let to = self.connect.clone().unwrap_or_else(|| format!("{}:{}", self.host, self.port));
         let unreachable = |reason: String| {
-            Failure::new(format!("{url} can not be reached: {reason}")).next("check the name, the port and the network")
+            Failure::away(format!("{url} can not be reached: {reason}"))
+                .next("check the name, the port and the network")
         };
         let stream = tokio::time::timeout(CONNECT, TcpStream::connect(&to)).await;
         let stream = stream.map_err(|_| unreachable("no answer in time".to_owned()))?;
@@ -88,6 +89,10 @@ impl Place {
         let shaken = tokio::time::timeout(CONNECT, TlsConnector::from(config).connect(name, stream)).await;
         let shaken = shaken.map_err(|_| unreachable("no TLS in time".to_owned()))?;
         let stream = shaken.map_err(|error| {
+            if error.to_string().contains("corrupt message") {
+                return Failure::new(format!("what answers at {url} does not speak TLS"))
+                    .next("is that the port of https? [listen] https in postern.toml has it");
+            }
             Failure::new(format!("{url} does not prove that it is that server: {error}"))
                 .next("name the authority to trust with --cacert FILE; in the data folder of a house it is tls/ca.pem")
         })?;

@@ -15,7 +15,7 @@ use postern_access::{
     gift_limit_at, may_change,
 };
 use postern_types::{
-    AccountId, GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
+    AccountId, GrantId, MailboxId, MailboxName, PersonId, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
 };
 use std::cell::LazyCell;
 
@@ -87,6 +87,17 @@ pub struct Given {
     pub replaced: Option<GrantRow>,
     /// More specific ones of the same grantee, which decide where they reach.
     pub narrower: Vec<GrantRow>,
+    /// Those of groups that the grantee is in, which count beside it.
+    pub through_groups: Vec<GrantRow>,
+}
+
+/// What was taken back.
+#[derive(Debug, Clone)]
+pub struct TakenBack {
+    /// How many grants.
+    pub removed: u64,
+    /// Those of groups that the grantee is in, which count still.
+    pub through_groups: Vec<GrantRow>,
 }
 
 impl Authority<'_, ManageGrants> {
@@ -124,7 +135,8 @@ impl Authority<'_, ManageGrants> {
         let row = self.rows_of(grant.grantee)?.into_iter().find(|row| row.id == id);
         let row = row.ok_or_else(|| StoreError::Damaged(format!("grant {id} was given and is not there")))?;
         let narrower = held.iter().filter(|other| other.id != id && row.covers(other)).cloned().collect();
-        Ok(Given { replaced: held.into_iter().find(|other| other.id == id), narrower, row })
+        let through_groups = self.through_groups(grant.grantee)?;
+        Ok(Given { replaced: held.into_iter().find(|other| other.id == id), narrower, through_groups, row })
     }
 
     fn rows_of(&self, grantee: PrincipalId) -> Result<Vec<GrantRow>, GateError> {
@@ -182,27 +194,36 @@ impl Authority<'_, Revoke> {
         grantee: PrincipalId,
         grantee_address: &str,
         reach: Option<&GrantReach>,
-    ) -> Result<u64, GateError> {
+    ) -> Result<TakenBack, GateError> {
         let (tx, account) = (self.tx(), self.of()?);
-        let absent = || Rule::Absent(format!("grant to {grantee_address}"));
+        let absent = || -> Result<GateError, GateError> {
+            let groups = self.through_groups(grantee)?;
+            let by: Vec<&str> = groups.iter().map(|row| row.grantee_address.as_str()).collect();
+            let by = match by.is_empty() {
+                true => String::new(),
+                false => format!("; what they hold there comes through {}", by.join(", ")),
+            };
+            let shared = tx.address_of(account)?.unwrap_or_default();
+            Ok(Rule::Absent(format!("grant to {grantee_address} in {shared}{by}")).into())
+        };
         let Some(reach) = reach else {
             let removed = tx.execute(&sql::REMOVE_GRANTS, &[account.get().into(), grantee.get().into()])?;
             if removed == 0 {
-                return Err(absent().into());
+                return Err(absent()?);
             }
             self.note("grant.revoked", Some(account), "", grantee_address)?;
             grants_changed(tx, account)?;
-            return Ok(removed);
+            return Ok(TakenBack { removed, through_groups: self.through_groups(grantee)? });
         };
         let reach = self.find(reach)?;
         let before = grants_of(tx, account, grantee)?;
-        let fact = before.iter().find(|held| held.reach == reach).ok_or_else(absent)?;
+        let Some(fact) = before.iter().find(|held| held.reach == reach) else { return Err(absent()?) };
         let after: Vec<GrantFact> = before.iter().filter(|held| held.reach != reach).cloned().collect();
         self.may_change(&before, &after)?;
         tx.execute(&sql::REMOVE_GRANT, &[fact.id.get().into()])?;
         self.note_grant("grant.revoked", &reach, "", grantee_address)?;
         grants_changed(tx, account)?;
-        Ok(1)
+        Ok(TakenBack { removed: 1, through_groups: self.through_groups(grantee)? })
     }
 }
 
@@ -211,15 +232,42 @@ impl<D: DutyClass> Authority<'_, D> {
         self.account().ok_or_else(|| StoreError::Conflict("grants belong to an account".into()))
     }
 
+    /// Grants of groups that this person is in, which have not ended. A group is in none.
+    fn through_groups(&self, grantee: PrincipalId) -> Result<Vec<GrantRow>, GateError> {
+        let (tx, account) = (self.tx(), self.of()?);
+        let person = PersonId::of(AccountId::new(grantee.get()).map_err(StoreError::from)?);
+        let theirs = facts::grants_for(tx, account, person)?.into_iter();
+        let live: Vec<GrantId> =
+            theirs.filter(|fact| fact.via.is_some() && fact.is_live(tx.now())).map(|fact| fact.id).collect();
+        let mut rows = grant_rows(tx, account)?;
+        rows.retain(|row| live.contains(&row.id));
+        Ok(rows)
+    }
+
     /// What a reach means here: a mailbox that is named is there.
     fn find(&self, reach: &GrantReach) -> Result<Reach, GateError> {
         let (GrantReach::Subtree(name) | GrantReach::Mailbox(name)) = reach else { return Ok(Reach::Account) };
         let found = facts::mailbox_named(self.tx(), self.of()?, name)?;
-        let mailbox = found.ok_or_else(|| Rule::Unusable(format!("There is no mailbox {name} in it")))?;
+        let Some(mailbox) = found else { return Err(self.no_mailbox(name)?.into()) };
         Ok(match reach {
             GrantReach::Mailbox(_) => Reach::Mailbox(mailbox),
             _ => Reach::Subtree(name.clone()),
         })
+    }
+
+    /// Whoever gives or takes back in a shared mailbox may know what there is; what somebody
+    /// calls the mailboxes of their own is theirs (docs/decisions/0015-asking-why.md).
+    fn no_mailbox(&self, name: &MailboxName) -> Result<Rule, GateError> {
+        const MOST: usize = 20;
+        if self.tx().is_person(self.of()?)? {
+            return Ok(Rule::Unusable(format!("There is no mailbox {name} in it")));
+        }
+        let mut names =
+            self.tx().all(&mailbox_sql::OF_ACCOUNT, &[self.of()?.get().into()], |row| Ok(row.text(1)?.to_owned()))?;
+        names.sort();
+        let others = if names.len() > MOST { ", …" } else { "" };
+        names.truncate(MOST);
+        Ok(Rule::Unusable(format!("There is no mailbox {name} in it; there are {}{others}", names.join(", "))))
     }
 
     /// Looks at the account and at each of its mailboxes, and refuses where a grantee would

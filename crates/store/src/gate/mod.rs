@@ -77,7 +77,7 @@ pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
-pub use grants::{Given, GrantReach, GrantRow, NewGrant};
+pub use grants::{Given, GrantReach, GrantRow, NewGrant, TakenBack};
 pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};

@@ -117,13 +117,8 @@ fn both_roads_meet_on_postgresql() {
 fn live_tokens_are_found_by_their_end() {
     let connection = make_on_sqlite(&ROADS);
     let plan = format!("EXPLAIN QUERY PLAN {}", TOKENS_AT_END.text);
-    let steps: Vec<String> = connection
-        .prepare(&plan)
-        .unwrap()
-        .query_map([1, 500], |row| row.get(3))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
+    let steps: Vec<String> =
+        connection.prepare(&plan).unwrap().query_map([1, 500], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
     assert_eq!(steps, ["SEARCH credential USING INDEX credential_by_end (expires_ms<?)"]);
 }
 

@@ -54,9 +54,10 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
             let given = app.give(caller, account, &nobody, super::rows::terms(Rights::READER)).await;
             word(given, absent("person or group nothing@example.org"))
         }
-        ("revoke", Some(account)) => {
-            word(app.take_back(caller, account, &nobody, None).await, absent("grant to zoe@example.org"))
-        }
+        ("revoke", Some(account)) => word(
+            app.take_back(caller, account, &nobody, None).await,
+            absent(&format!("grant to zoe@example.org in {account}")),
+        ),
         ("suspend", Some(account)) => word(app.suspend_person(caller, account, true).await, absent("such person")),
         ("resume", Some(account)) => word(app.suspend_person(caller, account, false).await, absent("such person")),
         ("read-audit", account) => {
