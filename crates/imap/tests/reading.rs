@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{MAIL, PASSWORD, Scene};
-use postern_app::{Attempt, Encode, FetchNeeds, Fetched, Locator, Peer, Session};
-use postern_types::{MailboxName, Secret, Uid};
+use common::{MAIL, PASSWORD, Scene, address};
+use postern_app::{Attempt, Content, Denied, Encode, FetchNeeds, Fetched, Gap, Locator, Peer, Refused, Session};
+use postern_types::{MailboxId, MailboxName, Secret, Uid};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 async fn session(scene: &Scene, name: &str) -> Session {
@@ -18,6 +19,12 @@ async fn session(scene: &Scene, name: &str) -> Session {
     scene.house.sign_in(attempt).await.unwrap()
 }
 
+/// The INBOX of somebody's own, or of the shared mailbox with this address.
+async fn inbox(scene: &Scene, session: &Session, shared: Option<&str>) -> MailboxId {
+    let at = Locator { account: shared.map(address), name: MailboxName::parse("INBOX").unwrap() };
+    scene.house.open_mailbox(session, &at, true).await.unwrap().mailbox
+}
+
 /// docs/design.md section 5: a read transaction whose time is over hands back after the message it
 /// is at, and the next one goes on from there.
 #[tokio::test]
@@ -28,8 +35,7 @@ async fn a_read_that_takes_too_long_hands_back_and_goes_on() {
         assert!(alice.append("INBOX", "", MAIL).await.starts_with("OK"));
     }
     let session = session(&scene, "alice").await;
-    let inbox = Locator::own(MailboxName::parse("INBOX").unwrap());
-    let mailbox = scene.house.open_mailbox(&session, &inbox, true).await.unwrap().mailbox;
+    let mailbox = inbox(&scene, &session, None).await;
     let uids: Arc<[Uid]> = (1..=3).filter_map(Uid::new).collect();
     let encode: Arc<Encode> = Arc::new(|message: &Fetched<'_>, bytes: &mut Vec<u8>| {
         bytes.push(message.uid.get() as u8);
@@ -122,4 +128,28 @@ async fn a_message_that_is_removed_while_it_is_read_is_read_to_its_end() {
     let shown = reader.answer("f").await;
     assert!(shown[0] == format!("* 1 FETCH (BODY[] {{{}}}\r\n{mail})", mail.len()), "the message differs");
     assert!(shown.last().unwrap().starts_with("OK"), "{:?}", &shown[1..]);
+}
+
+/// docs/design.md law 1: the rest of a message is read under a proof on the mailbox it was found
+/// in, and no other.
+#[tokio::test]
+async fn what_was_left_out_is_asked_for_again() {
+    let scene = Scene::new().await;
+    scene.give("bob", "lr").await;
+    let mut alice = scene.client("alice").await;
+    assert!(alice.append("Shared/support@example.org/INBOX", "", MAIL).await.starts_with("OK"));
+    let bob = session(&scene, "bob").await;
+    let shared = inbox(&scene, &bob, Some("support@example.org")).await;
+    let own = inbox(&scene, &bob, None).await;
+    let encode: Arc<Encode> = Arc::new(|message: &Fetched<'_>, _: &mut Vec<u8>| {
+        let cut = Arc::new(|content: &dyn Content, range| content.read(range).map(Cow::into_owned));
+        Ok(vec![Gap::new(0, message.size, cut)])
+    });
+    let uids: Arc<[Uid]> = Uid::new(1).into_iter().collect();
+    let chunk = scene.house.fetch(&bob, shared, &uids, 0, FetchNeeds::default(), &encode).await.unwrap();
+    let fill = async |mailbox| scene.house.fill(&bob, mailbox, &chunk.gaps[0], 6..12).await;
+    assert_eq!(fill(shared).await.unwrap(), MAIL.as_bytes()[6..12]);
+    assert!(matches!(fill(own).await, Err(Refused::Unavailable)), "it is not of that mailbox");
+    scene.take_back("bob").await;
+    assert!(matches!(fill(shared).await, Err(Refused::Denied(Denied::Hidden))));
 }
