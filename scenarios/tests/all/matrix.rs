@@ -10,14 +10,13 @@
 //!
 //! Left out, with the reason:
 //! - `post`, `manage-credentials`, `manage-policy`, `export`: nothing in the house does them yet.
-//! - Tables of tokens: `rest_people` and the probe of every REST route tell what tokens let through.
-//! - Tables of accounts that are suspended: nothing sets that yet. Of those that are removed: to
-//!   prepare a cell takes somebody who may still act there (`shared::removal` tells what people
-//!   meet then).
+//! - Tables of accounts that are suspended: nothing sets that yet.
 //!
 //! Without a wire, so asked of the gate alone: jobs, credentials and the operator in mailboxes;
 //! people who are suspended (whom sign-in refuses); changing, removing and moving messages
-//! where the mailbox itself can not be selected (RFC 9051 section 6.3.2 asks for `r`).
+//! where the mailbox itself can not be selected (RFC 9051 section 6.3.2 asks for `r`); mailboxes
+//! of an account that is removed, where nobody could prepare anything (`shared::removal` tells
+//! what people meet then).
 //!
 //! `POSTERN_SEED` repeats one choice of cells; `POSTERN_MATRIX_TIMES=10` tries all of them.
 
@@ -28,9 +27,10 @@ mod rows;
 
 use crate::people::{address, as_person};
 use cells::{Cell, Word, tables};
-use postern_app::{Caller, GrantTerms};
+use postern_app::{Caller, GrantTerms, Peer, TokenRole, TokenWish};
 use postern_testkit::power::Random;
-use postern_testkit::{House, ImapClient, scenario};
+use postern_testkit::{House, ImapClient, PASSWORD, scenario};
+use postern_types::{DisplayName, Secret};
 use rows::{Place, Row, Who};
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -39,6 +39,8 @@ use std::hash::BuildHasher;
 const BY_WIRE: usize = 500;
 /// Cells asked of the gate besides.
 const BY_GATE: usize = 250;
+
+const ROLES: [TokenRole; 3] = [TokenRole::Admin, TokenRole::Owner, TokenRole::Auditor];
 
 const PEOPLE: [&str; 7] = ["alice", "bob", "dave", "keeper", "frank", "grace", "zoe"];
 
@@ -53,6 +55,22 @@ struct Scene {
     /// The same in Alice's own account, which is hers.
     alice_keeper: ImapClient,
     callers: Vec<(Who, Caller)>,
+    /// The same people, who came with a token of theirs.
+    bearers: Vec<(Who, TokenRole, Caller)>,
+}
+
+/// Somebody with each kind of token, made as REST makes them.
+async fn bearers_of(house: &House, who: &Who, email: &str) -> Vec<(Who, TokenRole, Caller)> {
+    let (app, peer) = (house.app(), Peer { address: None, encrypted: true });
+    let login = app.login(&address(email), Secret::new(PASSWORD), peer.clone()).await.expect("a login");
+    let signed_in = app.bearer(&login.token, &peer).await.expect("a bearer");
+    let mut bearers = vec![(who.clone(), TokenRole::Login, signed_in.clone())];
+    for role in ROLES {
+        let wish = TokenWish { name: DisplayName::parse(role.name()).expect("a name"), role, expires: None };
+        let made = app.make_token(&signed_in, wish).await.expect("a token");
+        bearers.push((who.clone(), role, app.bearer(&made.token, &peer).await.expect("a bearer")));
+    }
+    bearers
 }
 
 impl Scene {
@@ -61,6 +79,7 @@ impl Scene {
             house.person(&format!("{person}@example.org")).await;
         }
         house.shared("support@example.org").await;
+        house.shared("gone@example.org").await;
         house.grant("support@example.org", "keeper@example.org", "lrswipkxtea").await;
         let members = [address("bob@example.org")];
         let team = (address("team@example.org"), postern_types::DisplayName::default());
@@ -76,6 +95,12 @@ impl Scene {
         ] {
             callers.push((who, as_person(&house, email).await));
         }
+        let mut bearers = Vec::new();
+        for (who, email) in
+            [(Who::Bob, "bob@example.org"), (Who::Admin, "admin@example.org"), (Who::Alice, "alice@example.org")]
+        {
+            bearers.extend(bearers_of(&house, &who, email).await);
+        }
         let mut scene = Self {
             bob: house.imap_as("bob@example.org").await,
             admin: house.imap_as("admin@example.org").await,
@@ -83,6 +108,7 @@ impl Scene {
             keeper: house.imap_as("keeper@example.org").await,
             alice_keeper: house.imap_as("alice@example.org").await,
             callers,
+            bearers,
             house,
         };
         for client in [&mut scene.bob, &mut scene.admin, &mut scene.alice] {
@@ -96,6 +122,13 @@ impl Scene {
         self.house.app().suspend_person(self.house.operator(), &address(email), true).await.expect("suspended");
     }
 
+    /// Whoever tries a cell: with the token that its row names, if it names one.
+    fn caller_of(&self, who: &Who, cell: &Cell) -> Caller {
+        let Some(token) = cell.token else { return self.caller(who) };
+        let held = self.bearers.iter().find(|(known, role, _)| known == who && *role == token);
+        held.unwrap_or_else(|| panic!("{who:?} has no token of role {token}")).2.clone()
+    }
+
     fn caller(&self, who: &Who) -> Caller {
         match self.callers.iter().find(|(known, _)| known == who) {
             Some((_, caller)) => caller.clone(),
@@ -106,6 +139,10 @@ impl Scene {
     /// Gives what the row holds, and nothing else, to everyone it could be about.
     async fn arrange(&mut self, place: Place, row: &Row) {
         let Some(account) = place.account() else { return };
+        if place == Place::Removed {
+            // That it is in use already is well, too.
+            let _ = self.house.app().restore_shared(self.house.operator(), &address(account)).await;
+        }
         if place != Place::Own {
             self.house.set_delete_protection(account, place == Place::Protected).await;
         }
@@ -128,11 +165,14 @@ impl Scene {
         if has_ended {
             self.house.pass_minutes(11);
         }
+        if place == Place::Removed {
+            self.house.app().remove_shared(self.house.operator(), &address(account)).await.expect("removed");
+        }
     }
 
     /// What the running house says to this cell.
     async fn answer(&mut self, cell: &Cell, row: &Row) -> Word {
-        let caller = self.caller(&row.who);
+        let caller = self.caller_of(&row.who, cell);
         if cell.is_duty() {
             return gate::by_use_case(&self.house, &caller, cell).await;
         }
@@ -202,13 +242,14 @@ scenario! {
                 }
                 arranged = Some(cell.row_key());
             }
-            let what = format!("POSTERN_SEED={seed}: {}: {}: {}", cell.table, cell.row, cell.column);
+            let token = cell.token.map(|role| format!(", token {role}")).unwrap_or_default();
+            let what = format!("POSTERN_SEED={seed}: {}: {}{token}: {}", cell.table, cell.row, cell.column);
             if cell.has_wire() {
                 let answer = scene.answer(cell, &row).await;
                 assert!(cell.is_told_as(&answer), "{what}, by wire: {answer:?} for {:?}", cell.word);
             }
             if gate::knows(cell) {
-                assert_eq!(gate::asked(&scene.house, &scene.caller(&row.who), cell).await, cell.word, "{what}, at the gate");
+                assert_eq!(gate::asked(&scene.house, &scene.caller_of(&row.who, cell), cell).await, cell.word, "{what}, at the gate");
             }
         }
     }

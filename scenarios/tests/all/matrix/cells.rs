@@ -1,13 +1,16 @@
 //! The file, read: tables of rows of cells.
 
 use super::rows::{self, Place};
-use postern_app::Denied;
+use postern_app::{Denied, TokenRole};
 use postern_types::Letter;
 
 const MATRIX: &str = include_str!("../../../../crates/access/matrix.txt");
 
 /// What nothing in the house does yet.
 const NOT_DONE_YET: [&str; 4] = ["post", "manage-credentials", "manage-policy", "export"];
+
+/// Columns that say whom a row is about.
+const ABOUT: [&str; 5] = ["actor", "holds", "sends", "person", "token"];
 
 /// What a cell says, or the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +25,8 @@ pub enum Word {
     Kept(Letter),
     /// Somebody else's duty.
     NotYours,
+    /// Theirs, and not through the token they came with.
+    Narrow,
 }
 
 impl Word {
@@ -30,6 +35,7 @@ impl Word {
             "yes" => Word::Yes,
             "hidden" => Word::Hidden,
             "no" => Word::NotYours,
+            "narrow" => Word::Narrow,
             _ => {
                 let (word, name) = text.split_once(' ').unwrap_or((text, ""));
                 let letter = Letter::ALL.into_iter().find(|letter| name.starts_with(letter.as_char()));
@@ -49,6 +55,7 @@ impl Word {
             Denied::Missing { missing } => Word::Missing(missing),
             Denied::Protected { withheld } => Word::Kept(withheld),
             Denied::NotYours { .. } => Word::NotYours,
+            Denied::TokenTooNarrow { .. } => Word::Narrow,
             other => panic!("{other} is no word of the matrix"),
         }
     }
@@ -60,6 +67,8 @@ pub struct Cell {
     pub table: String,
     pub place: Place,
     pub row: String,
+    /// The role of the token they came with.
+    pub token: Option<TokenRole>,
     pub column: String,
     pub word: Word,
     /// May whoever it is about select the mailbox?
@@ -84,6 +93,7 @@ impl Cell {
     pub fn has_wire(&self) -> bool {
         match (self.is_duty(), self.column.as_str()) {
             (true, column) => super::gate::USE_CASES.contains(&column) && !self.would_change_somebody(),
+            (false, _) if self.place == Place::Removed => false,
             (false, _) => rows::row(self).who.has_mail_program() && (self.reads || !self.needs_selecting()),
         }
     }
@@ -116,12 +126,13 @@ pub fn tables() -> Vec<Cell> {
             assert_eq!(words.len(), head.len(), "{title}: {line}");
             let of = |column: &str| head.iter().position(|name| name == column).map(|at| words[at].as_str());
             let reads = of("read") == Some("yes");
+            let token = of("token").map(|role| TokenRole::of_name(role).expect("a role of a token"));
             for (column, word) in head.iter().zip(&words) {
-                if ["actor", "holds", "sends"].contains(&column.as_str()) || NOT_DONE_YET.contains(&column.as_str()) {
+                if ABOUT.contains(&column.as_str()) || NOT_DONE_YET.contains(&column.as_str()) {
                     continue;
                 }
                 let (table, row, column) = (title.to_owned(), words[0].clone(), column.clone());
-                cells.push(Cell { table, place, row, column, word: Word::parse(word), reads });
+                cells.push(Cell { table, place, row, token, column, word: Word::parse(word), reads });
             }
         }
     }

@@ -12,7 +12,7 @@ use postern_store::{
     ReadOrganisation, Remove, Resume, Revoke, Rule, SetPasswords, Suspend, Tx,
 };
 use postern_testkit::House;
-use postern_types::{DisplayName, MailboxName, Rights};
+use postern_types::{Address, DisplayName, MailboxName, Rights};
 
 /// Duties that a use case asks for.
 pub const USE_CASES: [&str; 11] = [
@@ -52,7 +52,13 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
         ("manage-grants", Some(account)) => {
             let nobody = address("nothing@example.org");
             let given = app.give(caller, account, &nobody, super::rows::terms(Rights::READER)).await;
-            word(given, absent("person or group nothing@example.org"))
+            match given {
+                // Whoever manages shared mailboxes hears what to do about one that was removed.
+                Err(Refused::Rule(rule)) if cell.place == Place::Removed && rule == is_removed(account) => {
+                    Word::NotYours
+                }
+                given => word(given, absent("person or group nothing@example.org")),
+            }
         }
         ("revoke", Some(account)) => word(
             app.take_back(caller, account, &nobody, None).await,
@@ -75,6 +81,10 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
         (_, None) => asked(house, caller, cell).await,
         (other, Some(_)) => panic!("{other} is in the list and has no use case"),
     }
+}
+
+fn is_removed(account: &Address) -> Rule {
+    Rule::Unusable(format!("{account} is removed; bring it back with: postern shared restore {account}"))
 }
 
 /// Has the gate a class for it?

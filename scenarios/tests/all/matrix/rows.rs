@@ -18,6 +18,8 @@ pub enum Place {
     Protected,
     /// INBOX of Alice, and her account.
     Own,
+    /// INBOX of gone@, which is removed, and the account.
+    Removed,
     /// No account.
     Organisation,
 }
@@ -26,20 +28,20 @@ impl Place {
     /// Of a table; nothing where it is left out.
     pub fn of(title: &str) -> Option<Place> {
         match title {
-            "Letters: each alone, and all but each" | "INBOX of a shared account" | "Duties on a shared account" => {
-                Some(Place::Inbox)
-            }
+            "Letters: each alone, and all but each"
+            | "INBOX of a shared account"
+            | "Duties on a shared account"
+            | "Duties on a shared account, through a token" => Some(Place::Inbox),
             "Sent of a shared account" => Some(Place::Sent),
-            "INBOX of a person's own account" | "Duties on a person's own account" => Some(Place::Own),
-            "Duties on the organisation" => Some(Place::Organisation),
+            "INBOX of a person's own account"
+            | "Duties on a person's own account"
+            | "Duties on a person's own account, through a token" => Some(Place::Own),
+            "Duties on the organisation" | "Duties on the organisation, through a token" => Some(Place::Organisation),
+            "INBOX of a shared account that is removed" | "Duties on a shared account that is removed" => {
+                Some(Place::Removed)
+            }
             "INBOX of a shared account with delete protection" => Some(Place::Protected),
-            "INBOX of a shared account that is suspended"
-            | "INBOX of a shared account that is removed"
-            | "Duties on a shared account that is suspended"
-            | "Duties on a shared account that is removed"
-            | "Duties on a shared account, through a token"
-            | "Duties on a person's own account, through a token"
-            | "Duties on the organisation, through a token" => None,
+            "INBOX of a shared account that is suspended" | "Duties on a shared account that is suspended" => None,
             other => panic!("matrix.txt has a table that is not built here: {other}"),
         }
     }
@@ -48,6 +50,7 @@ impl Place {
         match self {
             Place::Inbox | Place::Sent | Place::Protected => Some("support@example.org"),
             Place::Own => Some("alice@example.org"),
+            Place::Removed => Some("gone@example.org"),
             Place::Organisation => None,
         }
     }
