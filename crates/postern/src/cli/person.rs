@@ -68,12 +68,16 @@ pub enum Verb {
         admin: Switch,
     },
     /// Suspend a person: their sessions end, their mail stays
+    ///
+    /// The last administrator who can sign in is suspended by the operator alone.
     Suspend {
         /// Their address
         #[arg(value_name = "EMAIL", value_parser = Address::parse)]
         address: Address,
     },
-    /// Let a suspended person back
+    /// Let a suspended person back, with all that they held
+    ///
+    /// Sign in for it: no token that was made does, whatever its role.
     Resume {
         /// Their address
         #[arg(value_name = "EMAIL", value_parser = Address::parse)]
