@@ -83,6 +83,11 @@ impl Reply {
         Self { code: 334, enhanced: None, lines: vec![text] }
     }
 
+    /// 421: too many commands in a row were none, and the server ends the connection.
+    pub fn too_many_bad_commands(hostname: &str) -> Self {
+        Self::new(421, Enhanced(7, 0), format!("{hostname} too many bad commands; closing connection"))
+    }
+
     /// The reply code.
     pub fn code(&self) -> u16 {
         self.code

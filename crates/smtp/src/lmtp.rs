@@ -73,6 +73,7 @@ struct Lmtp {
     mail: Option<Mail>,
     recipients: Vec<(ForwardPath, Recipient)>,
     message: Vec<u8>,
+    /// Bad commands in a row.
     errors: u32,
 }
 
@@ -125,14 +126,21 @@ impl Lmtp {
                 self.errors = if matches!(command, Command::Quit) { ENDED } else { 0 };
                 reply.encode(output);
             }
+            // A recipient who is not there, or is one too many, is the sender's matter: the command
+            // was good, and the client goes on with the next one (RFC 5321 section 4.5.3.1.10).
+            Err(refusal) if matches!(command, Command::Rcpt(_)) => refusal.reply.encode(output),
             Err(refusal) => self.refuse(&refusal, output),
         }
     }
 
+    /// Answers a bad command, and ends a connection that says little else.
     fn refuse(&mut self, refusal: &Refusal, output: &mut Vec<u8>) {
         refusal.reply.encode(output);
         self.errors += 1;
-        if refusal.close || self.errors > self.house.limits().bad_commands {
+        if refusal.close {
+            self.errors = ENDED;
+        } else if self.errors > self.house.limits().bad_commands {
+            Reply::too_many_bad_commands(self.offer.hostname()).encode(output);
             self.errors = ENDED;
         }
     }

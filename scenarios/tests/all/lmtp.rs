@@ -253,3 +253,41 @@ fn dots_at_line_starts_survive() {
         assert!(whole.starts_with(b"Return-Path: <>\r\n"), "{}", String::from_utf8_lossy(&whole));
     });
 }
+
+/// RFC 5321 section 4.5.3.1.10: a client goes on after a recipient is refused, with as many more as
+/// it has. A list with many dead addresses reaches the living.
+#[test]
+fn refused_recipients_do_not_end_the_connection() {
+    on_sqlite(&["POSTERN_LIMITS__BAD_COMMANDS=20", "POSTERN_LIMITS__RECIPIENTS=100"], async |house| {
+        let mut client = house.lmtp().await;
+        expect(&mut client, "MAIL FROM:<a@example.net>", "250").await;
+        for number in 0..25 {
+            expect(&mut client, &format!("RCPT TO:<nobody{number}@example.org>"), "550 5.1.1").await;
+        }
+        for number in 0..125 {
+            let code = if number < 100 { "250 2.1.5" } else { "452 4.5.3" };
+            expect(&mut client, "RCPT TO:<admin@example.org>", code).await;
+        }
+        expect(&mut client, "DATA", "354").await;
+        client.send(&postern_testkit::stuffed(LETTER)).await;
+        for _ in 0..100 {
+            let reply = client.reply().await;
+            assert!(reply.starts_with("250 2.0.0"), "{reply}");
+        }
+        expect(&mut client, "NOOP", "250").await;
+        assert_eq!(count(&house, "admin@example.org").await, 1);
+    });
+}
+
+/// RFC 5321 section 3.8: a server that closes of its own accord says 421 first.
+#[test]
+fn bad_commands_end_the_connection_and_are_told() {
+    on_sqlite(&["POSTERN_LIMITS__BAD_COMMANDS=20"], async |house| {
+        let mut client = house.lmtp().await;
+        for _ in 0..21 {
+            expect(&mut client, "NONSENSE", "500 5.5.2").await;
+        }
+        let last = client.reply().await;
+        assert!(last.starts_with("421 4.7.0 mail.example.org"), "{last}");
+    });
+}
