@@ -59,7 +59,8 @@ impl From<StoreError> for DeliveryError {
 
 impl House {
     /// Where mail for an address goes. `postmaster` always goes somewhere: where nobody has
-    /// the address, to the admins (RFC 5321 section 4.5.1).
+    /// the address, or nobody is left in the group that has it, to the admins (RFC 5321
+    /// section 4.5.1).
     pub async fn recipient(&self, address: &Address) -> Result<Recipient, DeliveryError> {
         let wanted = address.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
@@ -68,10 +69,11 @@ impl House {
                 // What was removed keeps its address, and takes mail as little as what never was.
                 Some(Principal::Account(account)) if !tx.is_removed(account)? => Some(vec![account]),
                 Some(Principal::Group(group)) => Some(tx.mail_of_group(group)?),
-                _ if ours && wanted.local() == "postmaster" => Some(tx.admins()?),
                 _ => None,
             };
-            Ok((ours, accounts))
+            let nobody = accounts.as_ref().is_none_or(Vec::is_empty);
+            let to_admins = nobody && ours && wanted.local() == "postmaster";
+            Ok((ours, if to_admins { Some(tx.admins()?) } else { accounts }))
         });
         match found.await? {
             // Said now rather than after the message: a group of nobody takes no mail.

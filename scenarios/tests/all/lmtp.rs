@@ -2,9 +2,13 @@
 
 use crate::wire::on_sqlite;
 use postern_testkit::{House, LmtpClient, scenario};
-use postern_types::DisplayName;
+use postern_types::{Address, DisplayName};
 
 const LETTER: &[u8] = b"From: Customer <customer@example.net>\r\nSubject: Hello\r\n\r\nA line.\r\n";
+
+fn address(text: &str) -> Address {
+    Address::parse(text).expect("an address")
+}
 
 async fn house_of_four(house: &House) {
     for person in ["alice@example.org", "bob@example.org", "carol@example.org"] {
@@ -55,7 +59,6 @@ scenario! {
     /// Mail for a group goes to each of its members once, also when they are named beside it.
     async fn a_group_delivers_to_its_members(house: House) {
         house_of_four(&house).await;
-        let address = |text: &str| postern_types::Address::parse(text).expect("an address");
         let members = [address("alice@example.org"), address("bob@example.org")];
         house.app().add_group(house.operator(), &address("team@example.org"), &DisplayName::default(), &members).await.expect("a group");
         let replies = house.lmtp().await.deliver("", &["team@example.org", "alice@example.org"], LETTER).await;
@@ -99,6 +102,30 @@ scenario! {
             assert!(binary.untagged[0].starts_with(format!("* {number} FETCH (BINARY[1] ~{{{}}}\r\n", body.len()).as_bytes()));
             assert!(binary.literal().expect("a literal8") == body, "{number}: the bytes differ");
         }
+    }
+
+    /// The same where the address is a group's and nobody is left in it: no member yet, or only
+    /// one that was removed. While somebody is there it is theirs.
+    async fn postmaster_goes_on_without_members(house: House) {
+        house_of_four(&house).await;
+        let (postmaster, support) = (address("postmaster@example.org"), address("support@example.org"));
+        let name = DisplayName::default();
+        house.app().add_group(house.operator(), &postmaster, &name, &[]).await.expect("a group");
+        let mut client = house.lmtp().await;
+        let mut deliver = async || client.deliver("", &["postmaster@example.org"], LETTER).await;
+        let nobody_there = deliver().await;
+        assert!(nobody_there[0].starts_with("250"), "{nobody_there:?}");
+        assert_eq!(count(&house, "admin@example.org").await, 1);
+
+        house.app().add_member(house.operator(), &postmaster, &support).await.expect("a member");
+        let theirs = deliver().await;
+        assert!(theirs[0].starts_with("250"), "{theirs:?}");
+        assert_eq!((house.messages("support@example.org").await, count(&house, "admin@example.org").await), (1, 1));
+
+        house.app().remove_shared(house.operator(), &support).await.expect("removed");
+        let nobody_left = deliver().await;
+        assert!(nobody_left[0].starts_with("250"), "{nobody_left:?}");
+        assert_eq!(count(&house, "admin@example.org").await, 2);
     }
 
     /// Someone suspended gets no mail, and the others do. Addresses have no case (RFC 5321

@@ -407,7 +407,7 @@ impl Tx<'_> {
         })
     }
 
-    /// Accounts that get a group's mail: its members of both kinds, without those removed.
+    /// Accounts that get a group's mail: its members of both kinds, without those that take none.
     pub fn mail_of_group(&self, group: GroupId) -> Result<Vec<AccountId>, StoreError> {
         self.all(&sql::MAIL_OF_GROUP, &[group.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
     }

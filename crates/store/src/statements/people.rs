@@ -98,7 +98,7 @@ statements! {
     MAIL_OF_GROUP = "
         SELECT a.id
           FROM membership m JOIN account a ON a.id = m.account_id
-         WHERE m.group_id = $1 AND a.state <> 'removed'
+         WHERE m.group_id = $1 AND a.state = 'active'
          ORDER BY a.id";
     /// Adds account `$2` to group `$1`.
     ADD_MEMBER = "
