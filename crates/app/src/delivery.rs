@@ -1,8 +1,8 @@
 //! Delivery: a message comes in for addresses of ours (docs/design.md section 6).
 
+use crate::House;
 use crate::ingest::MessageError;
 use crate::sign_in::Peer;
-use crate::{House, Refused};
 use postern_access::{Denied, Job};
 use postern_store::{GateError, Insert, Principal, StoreError, Tx};
 use postern_types::{AccountId, Address, Flags, MailboxName, Timestamp};
@@ -19,6 +19,9 @@ pub struct Recipient {
 pub struct Delivery {
     /// The message.
     pub raw: Arc<Vec<u8>>,
+    /// Bytes of the trace lines: they are ours, and do not count against the size that was
+    /// offered (RFC 1870 section 3).
+    pub trace_bytes: usize,
     /// Who it goes to, in the order of the envelope.
     pub recipients: Vec<Recipient>,
     /// Who brought it.
@@ -106,6 +109,7 @@ impl House {
     }
 
     async fn try_deliver(&self, delivery: Delivery) -> Result<Vec<Result<(), DeliveryError>>, DeliveryError> {
+        self.check_size(delivery.raw.len().saturating_sub(delivery.trace_bytes))?;
         // An account named twice in the envelope gets the message once.
         let mut accounts: Vec<AccountId> =
             delivery.recipients.iter().flat_map(|recipient| recipient.accounts.iter().copied()).collect();
@@ -115,8 +119,10 @@ impl House {
             .job(Job::Delivery, delivery.protocol, delivery.peer.label())
             .map_err(|_| DeliveryError::Unavailable)?;
         let received = self.db.now();
-        let (messages, received_fields) =
-            self.ingest(Arc::clone(&delivery.raw), accounts.clone(), received).await.map_err(refused)?;
+        let (messages, received_fields) = self
+            .ingest(Arc::clone(&delivery.raw), accounts.clone(), received)
+            .await
+            .map_err(|_| DeliveryError::Unavailable)?;
         if received_fields > self.limits.received_fields {
             return Err(MessageError::Loop.into());
         }
@@ -167,11 +173,4 @@ fn outcome(
         }
     }
     Err(refusal)
-}
-
-fn refused(refused: Refused) -> DeliveryError {
-    match refused {
-        Refused::Message(_) => DeliveryError::Message(MessageError::TooLarge),
-        _ => DeliveryError::Unavailable,
-    }
 }

@@ -31,6 +31,11 @@ pub(crate) struct Read {
 }
 
 impl House {
+    /// Refuses a message of more bytes than are taken, before anything is done for it.
+    pub(crate) fn check_size(&self, bytes: usize) -> Result<(), MessageError> {
+        if bytes as u64 > self.limits.message_bytes { Err(MessageError::TooLarge) } else { Ok(()) }
+    }
+
     /// Parses a message and prepares its body for each account; a large one off the async
     /// threads.
     pub(crate) async fn ingest(
@@ -39,9 +44,6 @@ impl House {
         accounts: Vec<AccountId>,
         received: Timestamp,
     ) -> Result<(Vec<NewMessage>, usize), Refused> {
-        if raw.len() as u64 > self.limits.message_bytes {
-            return Err(Refused::Message(MessageError::TooLarge.to_string()));
-        }
         // A message larger than the whole bound waits for all of it rather than for ever.
         let permits = (raw.len() / PARSING_UNIT + 1).min(self.limits.parsing_bytes / PARSING_UNIT);
         let permit = Arc::clone(&self.parsing).acquire_many_owned(permits as u32).await;

@@ -35,6 +35,7 @@ impl House {
 
     /// Adds a message (RFC 9051 section 6.3.12). It is on disk and visible when this returns.
     pub async fn append(&self, session: &Session, at: &Locator, request: AppendRequest) -> Result<Appended, Refused> {
+        self.check_size(request.raw.len()).map_err(|error| Refused::Message(error.to_string()))?;
         let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             Ok((tx.open_named::<Insert>(&caller, wanted.account(tx, view)?, &wanted.name)?.mailbox(), tx.now()))

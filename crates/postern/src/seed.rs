@@ -122,6 +122,7 @@ async fn deliver(house: &House, letter: &Letter) -> anyhow::Result<()> {
     let raw = letter.write(house.now())?;
     let delivery = Delivery {
         raw: Arc::new(raw.into_bytes()),
+        trace_bytes: 0,
         recipients: vec![recipient],
         peer: Peer { address: None, encrypted: false },
         protocol: "seed",

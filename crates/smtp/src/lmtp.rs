@@ -224,11 +224,13 @@ impl Lmtp {
 
     async fn deliver<W: Wire>(&self, message: Vec<u8>, wire: &W) -> Vec<Result<(), DeliveryError>> {
         let mut raw = self.trace(wire, self.house.now()).into_bytes();
+        let trace_bytes = raw.len();
         raw.extend_from_slice(&message);
         drop(message);
         self.house
             .deliver(Delivery {
                 raw: Arc::new(raw),
+                trace_bytes,
                 recipients: self.recipients.iter().map(|(_, recipient)| recipient.clone()).collect(),
                 peer: wire.peer().clone(),
                 protocol: "lmtp",

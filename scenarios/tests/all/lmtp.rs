@@ -237,6 +237,24 @@ fn what_is_too_large_is_refused() {
     });
 }
 
+/// RFC 1870 section 3: what is offered is what the client's message may have; the lines that we put
+/// before it are our own matter.
+#[test]
+fn a_message_of_just_the_offered_size_is_taken() {
+    on_sqlite(&["POSTERN_LIMITS__MESSAGE_BYTES=65536"], async |house| {
+        let mut client = house.lmtp().await;
+        let head = "Subject: to the brim\r\n\r\n";
+        let message = |bytes: usize| format!("{head}{}\r\n", "x".repeat(bytes - head.len() - 2));
+        for (bytes, code) in [(65_536, "250 2.0.0"), (65_537, "552 5.3.4")] {
+            let message = message(bytes);
+            assert_eq!(message.len(), bytes);
+            let replies = client.deliver("a@example.net", &["admin@example.org"], message.as_bytes()).await;
+            assert!(replies[0].starts_with(code), "{bytes}: {replies:?}");
+        }
+        assert_eq!(count(&house, "admin@example.org").await, 1);
+    });
+}
+
 /// RFC 5321 section 4.1.4 and RFC 2033 section 4.1: the order of commands, and what is none.
 #[test]
 fn commands_have_an_order() {
