@@ -2,7 +2,7 @@
 
 use postern_app::{Attempt, GrantReach, GrantTerms, House as App, Peer, Refused, Rule, Session};
 use postern_testkit::{PASSWORD, scenario};
-use postern_types::{Address, DisplayName, Rights, Secret, SendRights};
+use postern_types::{Address, DisplayName, Domain, Rights, Secret, SendRights};
 use std::sync::Arc;
 
 /// Each race is run so often: orders differ, outcomes may not.
@@ -145,6 +145,23 @@ scenario! {
             let accepted: u64 = writes.await.expect("no panic");
             assert_eq!(house.messages("support@example.org").await, after, "written after it was taken back");
             assert_eq!(accepted, after - before, "what is acknowledged is there, and what is there was acknowledged");
+        }
+    }
+
+    /// A domain goes while somebody gets an address in it: either it stays, or they do not come.
+    async fn a_domain_removed_and_addresses_made_at_once(house: House) {
+        for round in 0..ROUNDS {
+            let domain = Domain::parse(&format!("sub{round}.example.org")).expect("a domain");
+            let email = address(&format!("support@{domain}"));
+            house.app().add_domain(house.operator(), &domain).await.expect("a domain");
+            let (app, operator) = (house.app().clone(), house.operator().clone());
+            let making = tokio::spawn({
+                let (app, operator) = (app.clone(), operator.clone());
+                async move { app.add_shared(&operator, &email, &DisplayName::default(), &[], &[]).await.is_ok() }
+            });
+            let removed = app.remove_domain(&operator, &domain).await.is_ok();
+            let made = making.await.expect("no panic");
+            assert!(made != removed, "round {round}: made {made}, removed {removed}");
         }
     }
 }

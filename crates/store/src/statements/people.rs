@@ -18,6 +18,10 @@ statements! {
     ADD_DOMAIN = "INSERT INTO domain (name, created_ms) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     /// Is this domain ours? Primary key.
     HAS_DOMAIN = "SELECT 1 FROM domain WHERE name = $1";
+    /// The same before an address is made in it: nobody takes the domain away until then.
+    DOMAIN_TO_KEEP = "SELECT 1 FROM domain WHERE name = $1 /*SHARE*/";
+    /// The same before it is taken away: whoever makes an address in it waits, or has made it.
+    DOMAIN_TO_REMOVE = "SELECT 1 FROM domain WHERE name = $1 /*LOCK*/";
     /// Every domain.
     DOMAINS = "SELECT name, created_ms FROM domain ORDER BY name";
     /// Takes a domain away.
