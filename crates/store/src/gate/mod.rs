@@ -2,18 +2,32 @@
 //!
 //! [`Tx::open`] and its siblings are the only makers of [`Access`]; [`Tx::authority`] is
 //! the only maker of [`Authority`]. Statements are methods of these proofs, so forgetting
-//! the check does not compile:
+//! the check does not compile. Stable compilers do not compare the code of an error, so each
+//! example is right but for the one thing that it must fail by:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0451
 //! # use postern_store::*; use postern_types::*;
-//! fn leak(tx: &Tx<'_>, mailbox: MailboxId) -> Access<'_, Read> {
-//!     Access { tx, mailbox } // fields are private: only the gate makes one
+//! fn forge<'t>(access: Access<'t, Read>, mailbox: MailboxId) -> Access<'t, Read> {
+//!     Access { mailbox, ..access } // fields are private: only the gate makes one
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0451
+//! # use postern_store::*; use postern_types::*; use std::marker::PhantomData;
+//! fn forge<'t>(tx: &'t Tx<'t>, caller: &'t Caller) -> Authority<'t, ManagePeople> {
+//!     let (account, class) = (None, PhantomData);
+//!     Authority { tx, caller, account, class } // here, too
+//! }
+//! ```
+//! ```compile_fail,E0599
 //! # use postern_store::*; use postern_types::*;
 //! fn write(access: &Access<'_, Read>, uids: &[Uid]) {
 //!     let _ = access.expunge(uids); // removing is not a method of reading
+//! }
+//! ```
+//! ```compile_fail,E0599
+//! # use postern_store::*; use postern_types::*;
+//! fn end(people: &Authority<'_, ManagePeople>, domain: &Domain) {
+//!     let _ = people.remove_domain(domain); // managing people is not managing domains
 //! }
 //! ```
 //! ```compile_fail
@@ -22,14 +36,20 @@
 //!     tx.open::<Read>(caller, mailbox).unwrap() // a proof can not outlive its transaction
 //! }
 //! ```
-//! The twin that builds:
+//! The twins that build:
 //! ```
 //! # use postern_store::*; use postern_types::*;
 //! fn count(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<u64, GateError> {
 //!     Ok(tx.open::<Read>(caller, mailbox)?.counters()?.messages)
 //! }
-//! fn expunge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId, uids: &[Uid]) -> Result<(), GateError> {
-//!     tx.open::<Remove>(caller, mailbox)?.expunge(uids).map(|_| ())
+//! fn write(access: &Access<'_, Remove>, uids: &[Uid]) {
+//!     let _ = access.expunge(uids);
+//! }
+//! fn end(domains: &Authority<'_, ManageDomains>, domain: &Domain) {
+//!     let _ = domains.remove_domain(domain);
+//! }
+//! fn keep<'a>(tx: &'a Tx<'a>, caller: &'a Caller, mailbox: MailboxId) -> Access<'a, Read> {
+//!     tx.open::<Read>(caller, mailbox).unwrap()
 //! }
 //! ```
 
