@@ -58,10 +58,22 @@ fn instructions(binary: &Path, size: usize) -> Vec<(String, f64)> {
     counts
 }
 
+/// Whether instructions can be counted. Where they can not, this says so; where nothing may be skipped, it fails.
+fn has_valgrind() -> bool {
+    let found = Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found {
+        let truthy =
+            |name| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "false" && value != "0");
+        let required = truthy("CI") || std::env::var("POSTERN_TEST_FOREIGN").as_deref() == Ok("required");
+        assert!(!required, "valgrind is missing; `cargo xtask prepare` installs it");
+        eprintln!("skipped: valgrind is missing; `cargo xtask prepare` installs it");
+    }
+    found
+}
+
 #[test]
 fn every_shape_costs_linear_time() {
-    if !Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: valgrind is not installed, so instructions cannot be counted");
+    if !has_valgrind() {
         return;
     }
     let binary = cost_binary();
@@ -77,4 +89,16 @@ fn every_shape_costs_linear_time() {
         }
     }
     assert!(too_dear.is_empty(), "more than {RATIO_MAX} times the cost at twice the size: {too_dear:?}");
+}
+
+/// The test above, where there is no valgrind: a notice at home, an error in CI.
+#[test]
+fn a_missing_valgrind_is_an_error_where_nothing_may_be_skipped() {
+    let without_valgrind = |ci: &str| {
+        let mut test = Command::new(std::env::current_exe().expect("a test knows its own file"));
+        test.args(["--exact", "every_shape_costs_linear_time"]).env("PATH", "/nowhere").env("CI", ci);
+        test.env_remove("POSTERN_TEST_FOREIGN").output().expect("it runs").status
+    };
+    assert!(!without_valgrind("true").success());
+    assert!(without_valgrind("").success());
 }

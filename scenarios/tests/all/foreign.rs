@@ -49,7 +49,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 /// A program on the path, or a notice.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let found = on_path(name);
     if found.is_none() {
         missing(name);

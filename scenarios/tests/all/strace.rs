@@ -6,6 +6,7 @@
 //! writes and has returned, and every folder in which a name changed has had one too
 //! (docs/design.md law 3; "Under strace" because a bug in our own record of syncs would hide there).
 
+use crate::foreign;
 use crate::process::{self, PASSWORD, Serving};
 use postern_testkit::{ImapClient, LmtpClient};
 use std::collections::{BTreeMap, HashMap};
@@ -19,10 +20,16 @@ const CALLS: &str = "trace=fsync,fdatasync,sync_file_range,msync,write,writev,pw
 const SMALL: usize = 6;
 const LARGE: usize = 2;
 
-/// Is tracing a child permitted here, and strace there?
+/// Is strace here, and may it trace a child? That it is missing is an error where nothing may be
+/// skipped; what the kernel forbids is no fault of whoever runs the test.
 async fn may_trace() -> bool {
-    let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output().await;
-    tried.is_ok_and(|output| output.status.success())
+    let Some(strace) = foreign::program("strace") else { return false };
+    let tried = Command::new(strace).args(["-f", "-o", "/dev/null", "true"]).output().await;
+    let permitted = tried.is_ok_and(|output| output.status.success());
+    if !permitted {
+        report("skipped: strace may not trace here (ptrace is not permitted)");
+    }
+    permitted
 }
 
 #[expect(clippy::print_stderr, reason = "a test that skips says so where its reader looks")]
@@ -36,9 +43,20 @@ fn replies_leave_after_their_syncs() {
     runtime.expect("a runtime").block_on(story());
 }
 
+/// The test above, where there is no strace: a notice at home, an error in CI.
+#[test]
+fn a_missing_strace_is_an_error_where_nothing_may_be_skipped() {
+    let without_strace = |ci: &str| {
+        let mut test = std::process::Command::new(std::env::current_exe().expect("a test knows its own file"));
+        test.args(["--exact", "strace::replies_leave_after_their_syncs"]).env("PATH", "/nowhere").env("CI", ci);
+        test.env_remove("POSTERN_TEST_FOREIGN").output().expect("it runs").status
+    };
+    assert!(!without_strace("true").success());
+    assert!(without_strace("").success());
+}
+
 async fn story() {
     if !may_trace().await {
-        report("skipped: strace is not here or may not trace (ptrace is not permitted)");
         return;
     }
     let scratch = tempfile::tempdir().expect("a temporary folder");
