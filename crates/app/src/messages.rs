@@ -205,9 +205,9 @@ impl House {
         Ok(done?)
     }
 
-    /// Finds the target of a copy and, where it is another account's, gives that account
-    /// files of its own for the bodies that are files: before the rows that name them. The
-    /// files are kept from collection while the answer is held.
+    /// Finds the target of a copy and, where it is another account's with room for it, gives
+    /// that account files of its own for the bodies that are files: before the rows that name
+    /// them. The files are kept from collection while the answer is held.
     async fn target(
         &self,
         session: &Session,
@@ -219,7 +219,7 @@ impl House {
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<(MailboxId, Vec<FileBody>), GateError> {
             let source = tx.open::<Read>(&caller, mailbox)?;
             let target = tx.open_named::<Insert>(&caller, to.account(tx, view)?, &to.name)?;
-            let files = if source.account() == target.account() { Vec::new() } else { source.file_bodies(&uids)? };
+            let files = source.files_to_copy(&target, &uids)?;
             Ok((target.mailbox(), files))
         });
         let (target, files) = read.await?;

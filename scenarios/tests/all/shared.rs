@@ -6,6 +6,7 @@ mod removal;
 use postern_app::{AuditQuery, Caller, Refused, SharedChange};
 use postern_testkit::{House, ImapClient, scenario};
 use postern_types::Address;
+use std::path::Path;
 
 const LETTER: &str =
     "From: Customer <customer@example.net>\r\nSubject: It does not start\r\n\r\nSince this morning.\r\n";
@@ -24,6 +25,11 @@ async fn trail(house: &House, account: &str) -> Vec<String> {
     let query = AuditQuery { account: Some(address(account)), most: 500, ..AuditQuery::default() };
     let rows = house.app().audit(house.operator(), query).await.expect("the trail");
     rows.into_iter().rev().map(|row| row.action).collect()
+}
+
+fn files_below(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
 }
 
 /// support@ with two letters, its owner Alice and its delegate Bob, both in its INBOX.
@@ -118,6 +124,29 @@ scenario! {
         assert!(alice.append(INBOX, "", large.as_bytes()).await.status.starts_with("OK"));
         let settings: Vec<String> = trail(&house, "support@example.org").await.into_iter().filter(|action| action == "shared.set").collect();
         assert_eq!(settings.len(), 2);
+    }
+
+    /// A large body is copied to a file before the rows that name it; for a copy that is refused
+    /// nothing is written.
+    async fn a_copy_over_quota_leaves_no_files(house: House) {
+        let (mut alice, _bob) = at_work(&house).await;
+        let mut random = postern_testkit::power::Random::new(20);
+        let lines: String = (0..16_000).map(|_| format!("{:016x}\r\n", random.number())).collect();
+        let letter = format!("Subject: Large\r\n\r\n{lines}");
+        assert!(alice.append("INBOX", "", letter.as_bytes()).await.status.starts_with("OK"));
+        set(&house, SharedChange { quota: Some(Some(100_000)), ..SharedChange::default() }).await;
+        let folder = house.data_dir().join("blobs");
+        let before = files_below(&folder);
+        assert_eq!(before, 1, "hers");
+
+        alice.ok("SELECT INBOX", "* 1 EXISTS").await;
+        alice.no(&format!("COPY 1 {INBOX}"), "[OVERQUOTA]").await;
+        alice.no(&format!("MOVE 1 {INBOX}"), "[OVERQUOTA]").await;
+        assert_eq!(files_below(&folder), before);
+
+        set(&house, SharedChange { quota: Some(None), ..SharedChange::default() }).await;
+        alice.ok(&format!("COPY 1 {INBOX}"), "COPYUID").await;
+        assert_eq!(files_below(&folder), before + 1);
     }
 
     /// An alias receives mail from its making to its end; a taken or reserved one has one text.

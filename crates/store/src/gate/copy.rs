@@ -35,19 +35,26 @@ pub struct FileBody {
 
 impl<C: Reads> Access<'_, C> {
     /// Bodies of these messages that are files: a copy into another account needs files of
-    /// its own before the transaction, for nothing is shared across accounts.
-    pub fn file_bodies(&self, uids: &[Uid]) -> Result<Vec<FileBody>, StoreError> {
-        let mut files = Vec::new();
+    /// its own before the transaction, for nothing is shared across accounts. Refused where the
+    /// copy would be over the target's quota: nothing is made ready for it.
+    pub fn files_to_copy(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Vec<FileBody>, GateError> {
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        if self.account() == target.account() {
+            return Ok(files);
+        }
         for uid in uids {
             let key = [self.mailbox().get().into(), i64::from(uid.get()).into()];
             let row = self.tx().one(&sql::FETCH_ROW, &key, |row| {
                 Ok((BlobHash::from_slice(row.bytes(11)?), row.flag(12)?, row.int(4)?))
             })?;
-            if let Some((Some(hash), true, size)) = row {
+            let Some((hash, is_file, size)) = row else { continue };
+            bytes += size;
+            if let (Some(hash), true) = (hash, is_file) {
                 let key = BodyKey { account: self.account(), hash };
                 files.push(FileBody { key, size: super::read::count(size)? });
             }
         }
+        target.require_room(bytes)?;
         Ok(files)
     }
 

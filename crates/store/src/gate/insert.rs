@@ -161,6 +161,13 @@ pub(super) fn take_uids(
 }
 
 impl Access<'_, Insert> {
+    /// Refuses so many bytes more where they would be over the quota. The write asks again.
+    pub(super) fn require_room(&self, bytes: i64) -> Result<(), GateError> {
+        let has_room =
+            self.tx().one(&mailbox_sql::HAS_ROOM, &[self.account().get().into(), bytes.into()], |_| Ok(()))?;
+        has_room.ok_or_else(|| Rule::OverQuota.into())
+    }
+
     /// Adds a message (RFC 9051 section 6.3.12). Flags this actor may not set are left out,
     /// and that is not an error (RFC 4314 section 4).
     pub fn append(&self, message: &NewMessage, flags: &Flags) -> Result<Appended, GateError> {

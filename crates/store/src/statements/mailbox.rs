@@ -43,6 +43,12 @@ statements! {
          WHERE id = $1 AND (quota_bytes IS NULL OR message_bytes + CAST($5 AS BIGINT) <= quota_bytes)
         RETURNING modseq, next_number, next_change, next_uid_validity";
 
+    /// Does account `$1` have room for `$2` bytes more? Primary key.
+    HAS_ROOM = "
+        SELECT 1
+          FROM account
+         WHERE id = $1 AND (quota_bytes IS NULL OR message_bytes + CAST($2 AS BIGINT) <= quota_bytes)";
+
     /// Notes one change of account for the change log.
     LOG_CHANGE = "INSERT INTO change_log (id, at_ms, kind, mailbox_id, modseq) VALUES ($1, $2, $3, $4, $5)";
 
