@@ -1,16 +1,27 @@
 //! Delivery: a message comes in for addresses of ours (docs/design.md section 6).
 
-use crate::House;
-use crate::ingest::MessageError;
-use crate::sign_in::Peer;
-use postern_access::{Denied, Job};
-use postern_store::{GateError, Insert, Principal, StoreError, Tx};
-use postern_types::{AccountId, Address, Flags, MailboxName, Timestamp};
-use std::sync::Arc;
+mod trip;
 
-/// One recipient that was accepted: the accounts its mail goes to. A group has several.
+use crate::House;
+use crate::ingest::{MessageError, PARSED_IN_PLACE};
+use crate::sign_in::Peer;
+use postern_access::Job;
+use postern_store::{GateError, Principal, StoreError, Tx};
+use postern_types::{AccountId, Address, BlobHash, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use trip::{Results, Trip};
+
+/// One recipient that was accepted: the accounts its mail goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
+    /// As the envelope names it.
+    address: String,
+    /// The number of the account or the group that has the address; 0 for the administrators.
+    principal: i64,
+    /// It is a group, or the administrators.
+    is_several: bool,
+    /// In the order of their numbers.
     accounts: Vec<AccountId>,
 }
 
@@ -45,6 +56,9 @@ pub enum DeliveryError {
     /// No room.
     #[error("The mailbox is full")]
     OverQuota,
+    /// No room for one of a group; it is to be tried again, and nobody gets it twice.
+    #[error("A mailbox behind this address is full; the others have the message")]
+    PartlyOverQuota,
     /// The message itself is refused, for all.
     #[error(transparent)]
     Message(#[from] MessageError),
@@ -60,6 +74,12 @@ impl From<StoreError> for DeliveryError {
     }
 }
 
+impl Recipient {
+    fn admins(tx: &Tx<'_>) -> Result<Self, StoreError> {
+        Ok(Self { address: "postmaster".into(), principal: 0, is_several: true, accounts: tx.admins()? })
+    }
+}
+
 impl House {
     /// Where mail for an address goes. `postmaster` always goes somewhere: where nobody has
     /// the address, or nobody is left in the group that has it, to the admins (RFC 5321
@@ -68,20 +88,27 @@ impl House {
         let wanted = address.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
             let ours = tx.is_own_domain(&wanted.domain())?;
-            let accounts = match tx.principal_at(&wanted)? {
+            let address = wanted.to_string();
+            let found = match tx.principal_at(&wanted)? {
                 // What was removed keeps its address, and takes mail as little as what never was.
-                Some(Principal::Account(account)) if !tx.is_removed(account)? => Some(vec![account]),
-                Some(Principal::Group(group)) => Some(tx.mail_of_group(group)?),
+                Some(Principal::Account(account)) if !tx.is_removed(account)? => {
+                    let (principal, accounts) = (account.get(), vec![account]);
+                    Some(Recipient { address, principal, is_several: false, accounts })
+                }
+                Some(Principal::Group(group)) => {
+                    let (principal, accounts) = (group.get(), tx.mail_of_group(group)?);
+                    Some(Recipient { address, principal, is_several: true, accounts })
+                }
                 _ => None,
             };
-            let nobody = accounts.as_ref().is_none_or(Vec::is_empty);
+            let nobody = found.as_ref().is_none_or(|found| found.accounts.is_empty());
             let to_admins = nobody && ours && wanted.local() == "postmaster";
-            Ok((ours, if to_admins { Some(tx.admins()?) } else { accounts }))
+            Ok((ours, if to_admins { Some(Recipient::admins(tx)?) } else { found }))
         });
         match found.await? {
             // Said now rather than after the message: a group of nobody takes no mail.
-            (_, Some(accounts)) if accounts.is_empty() => Err(DeliveryError::Closed),
-            (_, Some(accounts)) => Ok(Recipient { accounts }),
+            (_, Some(found)) if found.accounts.is_empty() => Err(DeliveryError::Closed),
+            (_, Some(found)) => Ok(found),
             (true, None) => Err(DeliveryError::Unknown(address.clone())),
             (false, None) => Err(DeliveryError::NotOurs(address.domain().to_string())),
         }
@@ -89,8 +116,7 @@ impl House {
 
     /// Mail for `<postmaster>` without a domain (RFC 5321 section 4.5.1).
     pub async fn postmaster(&self) -> Result<Recipient, DeliveryError> {
-        let accounts = self.db.read(|tx: &Tx<'_>| -> Result<_, StoreError> { tx.admins() }).await?;
-        Ok(Recipient { accounts })
+        Ok(self.db.read(Recipient::admins).await?)
     }
 
     /// House time, for trace lines.
@@ -110,67 +136,62 @@ impl House {
 
     async fn try_deliver(&self, delivery: Delivery) -> Result<Vec<Result<(), DeliveryError>>, DeliveryError> {
         self.check_size(delivery.raw.len().saturating_sub(delivery.trace_bytes))?;
-        // An account named twice in the envelope gets the message once.
-        let mut accounts: Vec<AccountId> =
-            delivery.recipients.iter().flat_map(|recipient| recipient.accounts.iter().copied()).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
-        let caller = self
-            .job(Job::Delivery, delivery.protocol, delivery.peer.label())
-            .map_err(|_| DeliveryError::Unavailable)?;
-        let received = self.db.now();
+        let trip = Arc::new(self.set_out(&delivery).await?);
+        let accounts = trip.owed();
         let (messages, received_fields) = self
-            .ingest(Arc::clone(&delivery.raw), accounts.clone(), received)
+            .ingest(Arc::clone(&delivery.raw), accounts.clone(), self.db.now())
             .await
             .map_err(|_| DeliveryError::Unavailable)?;
         if received_fields > self.limits.received_fields {
             return Err(MessageError::Loop.into());
         }
-        let targets = accounts.clone();
-        let written = self.db.write(move |tx: &Tx<'_>| -> Result<Vec<Result<(), DeliveryError>>, GateError> {
-            let inbox = MailboxName::parse(MailboxName::INBOX)
-                .map_err(|error| StoreError::Damaged(format!("INBOX: {error}")))?;
-            let mut results = Vec::with_capacity(messages.len());
-            for (account, message) in targets.iter().zip(&messages) {
-                results.push(match tx.open_named::<Insert>(&caller, *account, &inbox) {
-                    Ok(access) => access.append(message, &Flags::new()).map(|_| ()),
-                    Err(error) => Err(error),
-                });
+        let copies: Vec<_> = accounts.into_iter().zip(messages).collect();
+        let writing = Arc::clone(&trip);
+        let results = self.db.write(move |tx: &Tx<'_>| writing.write(tx, &copies)).await.map_err(failed)?;
+        self.end(&trip, &results).await?;
+        Ok(trip.recipients.iter().map(|to| to.outcome(&results)).collect())
+    }
+
+    /// Finds out who has the message from a try before. Only where a recipient may have several
+    /// accounts can there be such a try.
+    async fn set_out(&self, delivery: &Delivery) -> Result<Trip, DeliveryError> {
+        let caller = self
+            .job(Job::Delivery, delivery.protocol, delivery.peer.label())
+            .map_err(|_| DeliveryError::Unavailable)?;
+        let mut trip =
+            Trip { caller, recipients: delivery.recipients.clone(), content: None, given: BTreeMap::default() };
+        if delivery.recipients.iter().any(|to| to.is_several) {
+            let content = self.content_of(delivery).await?;
+            let given = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.copies_given(content) }).await?;
+            trip.content = Some(content);
+            for (principal, account) in given {
+                trip.given.entry(principal).or_default().insert(account);
             }
-            results.into_iter().map(settle).collect()
-        });
-        let results = written.await.map_err(|error| {
-            tracing::error!(event = "delivery.failed", %error);
-            DeliveryError::Unavailable
-        })?;
-        Ok(delivery.recipients.iter().map(|recipient| outcome(recipient, &accounts, &results)).collect())
-    }
-}
-
-/// A verdict concerns one recipient; a failure of the store concerns the transaction.
-fn settle(result: Result<(), GateError>) -> Result<Result<(), DeliveryError>, GateError> {
-    match result {
-        Ok(()) => Ok(Ok(())),
-        Err(GateError::Denied(Denied::Hidden | Denied::Missing { .. })) => Ok(Err(DeliveryError::Closed)),
-        Err(GateError::Rule(postern_store::Rule::OverQuota)) => Ok(Err(DeliveryError::OverQuota)),
-        Err(other) => Err(other),
-    }
-}
-
-/// A recipient has its mail when one of its accounts has: a group with one closed member
-/// still delivers, one without any open member does not.
-fn outcome(
-    recipient: &Recipient,
-    accounts: &[AccountId],
-    results: &[Result<(), DeliveryError>],
-) -> Result<(), DeliveryError> {
-    let mut refusal = DeliveryError::Closed;
-    for account in &recipient.accounts {
-        match accounts.binary_search(account).ok().and_then(|place| results.get(place)) {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(error)) => refusal = error.clone(),
-            None => {}
         }
+        Ok(trip)
     }
-    Err(refusal)
+
+    /// What names the message at every try: not our trace lines, which tell the time.
+    async fn content_of(&self, delivery: &Delivery) -> Result<BlobHash, DeliveryError> {
+        let (blobs, raw, from) = (self.blobs.clone(), Arc::clone(&delivery.raw), delivery.trace_bytes);
+        let is_small = raw.len() < PARSED_IN_PLACE;
+        let work = move || blobs.hash(raw.get(from..).unwrap_or_default());
+        let hashed = if is_small { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
+        hashed.map_err(|_| DeliveryError::Unavailable)
+    }
+
+    /// Ends what is complete now. Answered after it: what is acknowledged is not held against
+    /// a message of the same bytes.
+    async fn end(&self, trip: &Arc<Trip>, results: &Results) -> Result<(), DeliveryError> {
+        let (ends, trip) = (trip.completed(results), Arc::clone(trip));
+        if ends.is_empty() {
+            return Ok(());
+        }
+        self.db.write(move |tx: &Tx<'_>| trip::end(tx, &trip.caller, &ends)).await.map_err(failed)
+    }
+}
+
+fn failed(error: GateError) -> DeliveryError {
+    tracing::error!(event = "delivery.failed", %error);
+    DeliveryError::Unavailable
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Smaller messages are parsed where they came in, in well under a millisecond: handing them
 /// to another thread and back costs more. None of them becomes a file, so nothing blocks.
-const PARSED_IN_PLACE: usize = 24 << 10;
+pub(crate) const PARSED_IN_PLACE: usize = 24 << 10;
 
 /// Why a message can not be taken as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

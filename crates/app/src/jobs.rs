@@ -3,7 +3,7 @@
 use crate::wire::Shutdown;
 use crate::{House, Refused};
 use postern_access::Job;
-use postern_store::{Caller, Collect, Collected, Expire, GateError, Tx};
+use postern_store::{Authority, Caller, Collect, Collected, Expire, GateError, Tx};
 use postern_types::AccountId;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,9 @@ impl House {
         if let Some(tokens @ 1..) = done("expire-tokens", self.expire_tokens().await) {
             tracing::info!(event = "tokens.expired", tokens);
         }
+        if let Some(notes @ 1..) = done("forget-deliveries", self.forget_deliveries().await) {
+            tracing::info!(event = "deliveries.forgotten", notes);
+        }
         if let Some(accounts @ 1..) = done("expire", self.expire().await) {
             tracing::info!(event = "accounts.deleted", accounts);
         }
@@ -50,12 +53,24 @@ impl House {
 
     /// Writes down the end of every token whose time has come; answers how many.
     pub async fn expire_tokens(&self) -> Result<usize, Refused> {
+        self.in_pieces(|expire, most| expire.expire_tokens(most)).await
+    }
+
+    /// Forgets who has a message whose sender has given up on the others; answers how many notes.
+    pub async fn forget_deliveries(&self) -> Result<usize, Refused> {
+        self.in_pieces(|expire, most| expire.forget_deliveries(most)).await
+    }
+
+    async fn in_pieces(
+        &self,
+        piece: fn(&Authority<'_, Expire>, usize) -> Result<usize, GateError>,
+    ) -> Result<usize, Refused> {
         let job = self.job(Job::Expiry, "job", String::new())?;
         let mut ended = 0;
         loop {
             let caller = job.clone();
-            let piece = move |tx: &Tx<'_>| tx.authority::<Expire>(&caller)?.expire_tokens(PIECE_ROWS);
-            let some = self.db.write_bulk(piece).await?;
+            let work = move |tx: &Tx<'_>| piece(&tx.authority::<Expire>(&caller)?, PIECE_ROWS);
+            let some = self.db.write_bulk(work).await?;
             ended += some;
             if some < PIECE_ROWS {
                 return Ok(ended);

@@ -96,6 +96,10 @@ fn deed(event: &AuditEvent) -> String {
         "mailbox.deleted" => format!("deleted {} of {account} with its messages", named(event)),
         "mailbox.renamed" => format!("renamed {} in {account}", named(event)),
         "message.added" => format!("added {} to {place}", messages(detail)),
+        "delivery.refused" => {
+            let recipient = event.subject.as_deref().unwrap_or("a group");
+            format!("could not add a message for {recipient} to {place}: {detail}")
+        }
         "message.expunged" => format!("expunged {} from {place}", messages(detail)),
         "message.copied" => brought("copied", event, &place),
         "message.moved" => brought("moved", event, &place),
@@ -300,6 +304,14 @@ mod tests {
         assert_eq!(
             line(&job),
             "2026-11-22T21:00:03Z  the delivery job added message uid 3 to INBOX of support@example.org (lmtp)"
+        );
+    }
+
+    #[test]
+    fn mail_that_found_no_room_says_for_whom_it_was() {
+        assert_eq!(
+            deed(&event("delivery.refused", Some("INBOX"), Some("team@example.org"), "over quota")),
+            "could not add a message for team@example.org to INBOX of support@example.org: over quota"
         );
     }
 

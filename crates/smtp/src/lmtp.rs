@@ -279,7 +279,7 @@ fn failure(error: &DeliveryError) -> Reply {
         DeliveryError::Unknown(_) => (550, Enhanced(1, 1)),
         DeliveryError::NotOurs(_) => (550, Enhanced(7, 1)),
         DeliveryError::Closed => (550, Enhanced(2, 1)),
-        DeliveryError::OverQuota => (452, Enhanced(2, 2)),
+        DeliveryError::OverQuota | DeliveryError::PartlyOverQuota => (452, Enhanced(2, 2)),
         DeliveryError::Message(postern_app::MessageError::Loop) => (554, Enhanced(4, 6)),
         DeliveryError::Message(postern_app::MessageError::TooLarge) => (552, Enhanced(3, 4)),
         DeliveryError::Unavailable => (451, Enhanced(3, 0)),

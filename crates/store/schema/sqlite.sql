@@ -229,6 +229,17 @@ CREATE TABLE subscription (
     PRIMARY KEY (person_id, account_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Who has a message already whose delivery is not complete: the sender tries again, and they
+-- do not get it twice (docs/decisions/0022-group-delivery.md).
+CREATE TABLE partial_delivery (
+    content BLOB NOT NULL,                -- keyed hash of the message as the sender gave it
+    principal_id INTEGER NOT NULL,        -- the recipient: an account, a group, 0 for the administrators
+    account_id INTEGER NOT NULL,          -- has its copy
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (content, principal_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX partial_delivery_by_time ON partial_delivery (at_ms);
+
 -- The trail. `event` is the final leaf: canonical CBOR, versioned, with personal fields as
 -- salted commitments; `personal` holds salts and clear values and can be erased.
 CREATE TABLE audit (

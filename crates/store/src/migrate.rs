@@ -64,6 +64,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(1, "foundation", "0001-foundation"),
         migration!(2, "seen", "0002-seen"),
         migration!(3, "token-ends", "0003-token-ends"),
+        migration!(4, "partial-delivery", "0004-partial-delivery"),
     ],
 };
 

@@ -5,6 +5,7 @@ mod corpus;
 mod delegates;
 mod dialogues;
 mod foreign;
+mod group_delivery;
 mod hidden;
 mod kill;
 mod letter;

@@ -184,7 +184,8 @@ impl Blobs {
         self.hash(raw) == key.hash
     }
 
-    fn hash(&self, raw: &[u8]) -> BlobHash {
+    /// The keyed hash that names these bytes.
+    pub fn hash(&self, raw: &[u8]) -> BlobHash {
         BlobHash(*blake3::keyed_hash(&self.hash_key, raw).as_bytes())
     }
 }

@@ -62,6 +62,7 @@ mod caller;
 mod class;
 mod conversion;
 mod copy;
+mod deliver;
 mod error;
 mod expire;
 mod facts;
@@ -95,6 +96,7 @@ pub use class::{
 };
 pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
+pub use deliver::DeliveryKey;
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
 pub use grants::{Given, GrantReach, GrantRow, NewGrant, TakenBack};

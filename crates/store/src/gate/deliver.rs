@@ -1,0 +1,81 @@
+//! A delivery that some accounts of a recipient have and others do not: who has their copy is
+//! noted until all have it, so that the next try gives nobody a second one
+//! (docs/decisions/0022-group-delivery.md).
+
+use super::access::Access;
+use super::audit::{Detail, Event};
+use super::authority::{Authority, Expire};
+use super::class::Insert;
+use super::error::GateError;
+use crate::statements::delivery as sql;
+use crate::{StoreError, Tx};
+use postern_types::{AccountId, BlobHash};
+
+/// One message on its way to one recipient; every try has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryKey {
+    /// Keyed hash of the message as the sender gave it.
+    pub content: BlobHash,
+    /// Whom the envelope named: the number of an account or a group, 0 for the administrators.
+    pub principal: i64,
+}
+
+/// How long a note is kept: senders give up after five days or so (RFC 5321 section 4.5.4.1).
+const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+impl Tx<'_> {
+    /// Who has a copy of a message from tries before: the recipient's number, and the account.
+    /// Knowing it opens nothing.
+    pub fn copies_given(&self, content: BlobHash) -> Result<Vec<(i64, AccountId)>, StoreError> {
+        self.all(&sql::COPIES_GIVEN, &[content.0.as_slice().into()], |row| {
+            Ok((row.int(0)?, AccountId::new(row.int(1)?)?))
+        })
+    }
+}
+
+impl Access<'_, Insert> {
+    /// Notes that this account has its copy. In the transaction that gives it.
+    pub fn note_copy(&self, key: &DeliveryKey) -> Result<(), StoreError> {
+        let values = [
+            key.content.0.as_slice().into(),
+            key.principal.into(),
+            self.account().get().into(),
+            self.tx().now().0.into(),
+        ];
+        self.tx().execute(&sql::NOTE_COPY, &values).map(|_| ())
+    }
+
+    /// Everyone has a copy, this account among them: the same bytes are a new message from now on.
+    pub fn end_delivery(&self, key: &DeliveryKey) -> Result<(), StoreError> {
+        let values = [key.content.0.as_slice().into(), key.principal.into()];
+        self.tx().execute(&sql::END_DELIVERY, &values).map(|_| ())
+    }
+
+    /// Tells the account's trail that mail for a group of `recipient` found no room here, while
+    /// others of the group have it.
+    pub fn tell_no_room(&self, recipient: &str) -> Result<(), StoreError> {
+        let event = Event {
+            class: "A",
+            action: "delivery.refused",
+            account: Some(self.account()),
+            mailbox: Some(self.mailbox()),
+            detail: Detail { public: "over quota", personal: recipient },
+        };
+        self.tx().record(self.caller(), &event)
+    }
+}
+
+impl Authority<'_, Expire> {
+    /// Forgets deliveries that nobody tries any more, at most `most` notes; answers how many.
+    pub fn forget_deliveries(&self, most: usize) -> Result<usize, GateError> {
+        let before = self.tx().now().plus_ms(-KEPT_MS);
+        let old = self.tx().all(&sql::OLD_COPIES, &[before.0.into(), (most as i64).into()], |row| {
+            Ok((row.bytes(0)?.to_vec(), row.int(1)?, row.int(2)?))
+        })?;
+        for (content, principal, account) in &old {
+            let key = [content.as_slice().into(), (*principal).into(), (*account).into()];
+            self.tx().execute(&sql::FORGET_COPY, &key)?;
+        }
+        Ok(old.len())
+    }
+}

@@ -1,0 +1,19 @@
+//! Deliveries that are not complete (docs/decisions/0022-group-delivery.md).
+
+use crate::sql::statements;
+
+statements! {
+    /// Who has a copy of message `$1`, and for which recipient. Primary key.
+    COPIES_GIVEN = "SELECT principal_id, account_id FROM partial_delivery WHERE content = $1";
+    /// Account `$3` has its copy of message `$1` for recipient `$2`.
+    NOTE_COPY = "
+        INSERT INTO partial_delivery (content, principal_id, account_id, at_ms) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (content, principal_id, account_id) DO NOTHING";
+    /// Message `$1` is delivered to recipient `$2`. Primary key.
+    END_DELIVERY = "DELETE FROM partial_delivery WHERE content = $1 AND principal_id = $2";
+    /// At most `$2` notes older than `$1`. Index: partial_delivery_by_time.
+    OLD_COPIES = "
+        SELECT content, principal_id, account_id FROM partial_delivery WHERE at_ms < $1 ORDER BY at_ms LIMIT $2";
+    /// Forgets one note. Primary key.
+    FORGET_COPY = "DELETE FROM partial_delivery WHERE content = $1 AND principal_id = $2 AND account_id = $3";
+}

@@ -1,0 +1,149 @@
+//! Mail for a group when one of it can not take it (docs/decisions/0022-group-delivery.md): nobody
+//! is left out in silence, and nobody gets it twice.
+
+use postern_app::{AuditQuery, SharedChange};
+use postern_testkit::{House, scenario};
+use postern_types::{Address, DisplayName};
+
+const LETTER: &str = "From: Customer <customer@example.net>\r\nSubject: To all of you\r\n\r\nA line.\r\n";
+const TEAM: &str = "team@example.org";
+
+fn address(text: &str) -> Address {
+    Address::parse(text).expect("an address")
+}
+
+/// Mailboxes and a group of them.
+async fn group(house: &House, email: &str, members: &[&str]) {
+    let there = house.app().shared(house.operator()).await.expect("the shared mailboxes");
+    for member in members {
+        if there.iter().all(|seen| seen.row.address != *member) {
+            house.shared(member).await;
+        }
+    }
+    let members: Vec<_> = members.iter().map(|member| address(member)).collect();
+    let name = DisplayName::default();
+    house.app().add_group(house.operator(), &address(email), &name, &members).await.expect("a group");
+}
+
+async fn set_quota(house: &House, shared: &str, quota: Option<u64>) {
+    let change = SharedChange { quota: Some(quota), ..SharedChange::default() };
+    house.app().set_shared(house.operator(), &address(shared), change).await.expect("a quota");
+}
+
+/// Delivers, and answers what each recipient is answered.
+async fn deliver(house: &House, recipients: &[&str], letter: &str) -> Vec<String> {
+    house.lmtp().await.deliver("sender@example.net", recipients, letter.as_bytes()).await
+}
+
+fn starts(replies: &[String], codes: &[&str]) {
+    let right = replies.len() == codes.len() && replies.iter().zip(codes).all(|(reply, code)| reply.starts_with(code));
+    assert!(right, "expected {codes:?}, got {replies:?}");
+}
+
+async fn counts<const N: usize>(house: &House, of: [&str; N]) -> [u64; N] {
+    let mut counts = [0; N];
+    for (count, shared) in counts.iter_mut().zip(of) {
+        *count = house.messages(shared).await;
+    }
+    counts
+}
+
+/// What the trail of a mailbox tells of mail that found no room, and for whom it was.
+async fn refused(house: &House, shared: &str) -> Vec<String> {
+    let query = AuditQuery { account: Some(address(shared)), most: 500, ..AuditQuery::default() };
+    let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+    let refused = rows.into_iter().filter(|row| row.action == "delivery.refused");
+    refused.map(|row| format!("{} {}", row.personal.unwrap_or_default(), row.detail)).collect()
+}
+
+const MEMBERS: [&str; 3] = ["alice@example.org", "bob@example.org", "carol@example.org"];
+
+scenario! {
+    /// One member is full: the others have it at once, the sender tries again, also after a
+    /// restart, and once there is room everyone has it, once.
+    async fn a_full_member_gets_it_later_and_nobody_twice(house: House) {
+        group(&house, TEAM, &MEMBERS).await;
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        for _ in 0..2 {
+            let replies = deliver(&house, &[TEAM], LETTER).await;
+            starts(&replies, &["452 4.2.2"]);
+            assert!(replies[0].contains("the others have the message"), "{replies:?}");
+            assert_eq!(counts(&house, MEMBERS).await, [1, 0, 1]);
+        }
+        // One event for the message, however often it is tried.
+        assert_eq!(refused(&house, "bob@example.org").await, ["team@example.org over quota"]);
+        assert!(refused(&house, "alice@example.org").await.is_empty());
+
+        let house = house.restart().await;
+        set_quota(&house, "bob@example.org", None).await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["250 2.0.0"]);
+        assert_eq!(counts(&house, MEMBERS).await, [1, 1, 1]);
+        // What was acknowledged is over: the same bytes once more are another message.
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["250 2.0.0"]);
+        assert_eq!(counts(&house, MEMBERS).await, [2, 2, 2]);
+    }
+
+    /// While one message waits, others are messages of their own.
+    async fn another_message_is_not_held_for_the_one_that_waits(house: House) {
+        group(&house, TEAM, &MEMBERS).await;
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        let other = LETTER.replace("A line.", "Another line.");
+        starts(&deliver(&house, &[TEAM], &other).await, &["452 4.2.2"]);
+        assert_eq!(counts(&house, MEMBERS).await, [2, 0, 2]);
+        assert_eq!(refused(&house, "bob@example.org").await.len(), 2);
+        // A recipient of one mailbox is answered as ever.
+        starts(&deliver(&house, &["alice@example.org", "bob@example.org"], LETTER).await, &["250", "452 4.2.2"]);
+        assert_eq!(counts(&house, MEMBERS).await, [3, 0, 2]);
+        assert_eq!(refused(&house, "bob@example.org").await.len(), 2, "its sender hears it, nobody else waits");
+    }
+
+    /// Two groups with a member in common, both not complete: each is tried by itself, and the
+    /// one who is in both has it once.
+    async fn groups_that_overlap_are_told_apart(house: House) {
+        group(&house, TEAM, &["alice@example.org", "bob@example.org"]).await;
+        group(&house, "desk@example.org", &["alice@example.org", "dora@example.org"]).await;
+        let everyone = ["alice@example.org", "bob@example.org", "dora@example.org"];
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        set_quota(&house, "dora@example.org", Some(10)).await;
+        starts(&deliver(&house, &[TEAM, "desk@example.org"], LETTER).await, &["452 4.2.2", "452 4.2.2"]);
+        assert_eq!(counts(&house, everyone).await, [1, 0, 0]);
+
+        set_quota(&house, "bob@example.org", None).await;
+        starts(&deliver(&house, &[TEAM, "desk@example.org"], LETTER).await, &["250", "452 4.2.2"]);
+        assert_eq!(counts(&house, everyone).await, [1, 1, 0]);
+        set_quota(&house, "dora@example.org", None).await;
+        starts(&deliver(&house, &["desk@example.org"], LETTER).await, &["250"]);
+        assert_eq!(counts(&house, everyone).await, [1, 1, 1]);
+    }
+
+    /// Whoever leaves the group is not waited for, and whoever comes gets it with the next try.
+    async fn the_members_are_those_of_the_moment(house: House) {
+        group(&house, TEAM, &MEMBERS).await;
+        house.shared("dora@example.org").await;
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        for leaves in ["bob@example.org", "carol@example.org"] {
+            house.app().remove_member(house.operator(), &address(TEAM), &address(leaves)).await.expect("gone");
+        }
+        house.app().add_member(house.operator(), &address(TEAM), &address("dora@example.org")).await.expect("there");
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["250"]);
+        let everyone = ["alice@example.org", "bob@example.org", "carol@example.org", "dora@example.org"];
+        assert_eq!(counts(&house, everyone).await, [1, 0, 1, 1]);
+    }
+
+    /// RFC 5321 section 4.5.4.1: a sender gives up after some days; then so does the house.
+    async fn a_delivery_that_nobody_tries_is_forgotten(house: House) {
+        group(&house, TEAM, &MEMBERS).await;
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        house.pass_days(6);
+        assert_eq!(house.app().forget_deliveries().await.expect("a job"), 0);
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        assert_eq!(counts(&house, MEMBERS).await, [1, 0, 1]);
+        house.pass_days(2);
+        assert_eq!(house.app().forget_deliveries().await.expect("a job"), 2);
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        assert_eq!(counts(&house, MEMBERS).await, [2, 0, 2]);
+    }
+}
