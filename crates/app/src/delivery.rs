@@ -6,11 +6,14 @@ use crate::House;
 use crate::ingest::{MessageError, PARSED_IN_PLACE};
 use crate::sign_in::Peer;
 use postern_access::Job;
-use postern_store::{GateError, Principal, StoreError, Tx};
+use postern_store::{GateError, NewMessage, Principal, StoreError, Tx};
 use postern_types::{AccountId, Address, BlobHash, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use trip::{Results, Trip};
+
+/// Copies given in one transaction: some ten statements each, so about 5 ms in which nobody
+/// else's work is done (docs/design.md section 5).
+const PIECE_COPIES: usize = 100;
 
 /// One recipient that was accepted: the accounts its mail goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub struct Recipient {
     principal: i64,
     /// It is a group, or the administrators.
     is_several: bool,
+    /// Some have a message that is owed to others.
+    is_owed: bool,
     /// In the order of their numbers.
     accounts: Vec<AccountId>,
 }
@@ -76,7 +81,17 @@ impl From<StoreError> for DeliveryError {
 
 impl Recipient {
     fn admins(tx: &Tx<'_>) -> Result<Self, StoreError> {
-        Ok(Self { address: "postmaster".into(), principal: 0, is_several: true, accounts: tx.admins()? })
+        Self::read(tx, "postmaster", (0, true), tx.admins()?)
+    }
+
+    fn read(
+        tx: &Tx<'_>,
+        address: &str,
+        (principal, is_several): (i64, bool),
+        accounts: Vec<AccountId>,
+    ) -> Result<Self, StoreError> {
+        let is_owed = tx.is_owed(principal)?;
+        Ok(Self { address: address.to_owned(), principal, is_several, is_owed, accounts })
     }
 }
 
@@ -88,16 +103,13 @@ impl House {
         let wanted = address.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
             let ours = tx.is_own_domain(&wanted.domain())?;
-            let address = wanted.to_string();
             let found = match tx.principal_at(&wanted)? {
                 // What was removed keeps its address, and takes mail as little as what never was.
                 Some(Principal::Account(account)) if !tx.is_removed(account)? => {
-                    let (principal, accounts) = (account.get(), vec![account]);
-                    Some(Recipient { address, principal, is_several: false, accounts })
+                    Some(Recipient::read(tx, wanted.as_str(), (account.get(), false), vec![account])?)
                 }
                 Some(Principal::Group(group)) => {
-                    let (principal, accounts) = (group.get(), tx.mail_of_group(group)?);
-                    Some(Recipient { address, principal, is_several: true, accounts })
+                    Some(Recipient::read(tx, wanted.as_str(), (group.get(), true), tx.mail_of_group(group)?)?)
                 }
                 _ => None,
             };
@@ -124,8 +136,8 @@ impl House {
         self.db.now()
     }
 
-    /// Delivers to every recipient in one transaction and answers for each (RFC 2033
-    /// section 4.2). What is answered as delivered is on disk and visible.
+    /// Delivers to every recipient and answers for each (RFC 2033 section 4.2). What is answered
+    /// as delivered is on disk and visible.
     pub async fn deliver(&self, delivery: Delivery) -> Vec<Result<(), DeliveryError>> {
         let count = delivery.recipients.len();
         match self.try_deliver(delivery).await {
@@ -145,30 +157,68 @@ impl House {
         if received_fields > self.limits.received_fields {
             return Err(MessageError::Loop.into());
         }
-        let copies: Vec<_> = accounts.into_iter().zip(messages).collect();
-        let writing = Arc::clone(&trip);
-        let results = self.db.write(move |tx: &Tx<'_>| writing.write(tx, &copies)).await.map_err(failed)?;
-        self.end(&trip, &results).await?;
+        let copies = accounts.into_iter().zip(messages).collect();
+        let mut results = self.write_copies(&trip, copies).await;
+        self.do_last(&trip, &mut results).await;
         Ok(trip.recipients.iter().map(|to| to.outcome(&results)).collect())
     }
 
-    /// Finds out who has the message from a try before. Only where a recipient may have several
-    /// accounts can there be such a try.
+    /// Finds out who has the message from a try before.
     async fn set_out(&self, delivery: &Delivery) -> Result<Trip, DeliveryError> {
         let caller = self
             .job(Job::Delivery, delivery.protocol, delivery.peer.label())
             .map_err(|_| DeliveryError::Unavailable)?;
-        let mut trip =
-            Trip { caller, recipients: delivery.recipients.clone(), content: None, given: BTreeMap::default() };
-        if delivery.recipients.iter().any(|to| to.is_several) {
+        let recipients = delivery.recipients.clone();
+        let is_split = recipients.iter().map(|to| to.accounts.len()).sum::<usize>() > PIECE_COPIES;
+        let mut trip = Trip::new(caller, recipients, is_split);
+        if trip.may_be_owed() {
             let content = self.content_of(delivery).await?;
-            let given = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.copies_given(content) }).await?;
             trip.content = Some(content);
-            for (principal, account) in given {
-                trip.given.entry(principal).or_default().insert(account);
+            let keys = trip.keys_owed();
+            if !keys.is_empty() {
+                let each = move |tx: &Tx<'_>| keys.iter().map(|key| Ok((*key, tx.copies_given(key)?))).collect();
+                let given: Vec<_> = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { each(tx) }).await?;
+                given.iter().for_each(|(key, accounts)| trip.comes_again(key, accounts));
             }
         }
         Ok(trip)
+    }
+
+    /// Gives every account its copy, piece by piece: between two of them other people's work
+    /// is done. What one piece gave stays if the next one fails.
+    async fn write_copies(&self, trip: &Arc<Trip>, mut copies: Vec<(AccountId, NewMessage)>) -> Results {
+        let mut results = trip.before.clone();
+        while !copies.is_empty() {
+            let rest = copies.split_off(copies.len().min(PIECE_COPIES));
+            let writing = Arc::clone(trip);
+            match self.db.write(move |tx: &Tx<'_>| writing.write(tx, &copies)).await {
+                Ok(given) => results.extend(given),
+                Err(error) => {
+                    failed(&error);
+                    break;
+                }
+            }
+            copies = rest;
+        }
+        results
+    }
+
+    /// Ends what is complete now, and tells who had no room. Answered after it: what is
+    /// acknowledged is not held against a message of the same bytes, and what could not be
+    /// ended is not acknowledged.
+    async fn do_last(&self, trip: &Arc<Trip>, results: &mut Results) {
+        let mut left = trip.last(results);
+        while !left.is_empty() {
+            let rest = left.split_off(left.len().min(PIECE_COPIES));
+            let (piece, trip) = (Arc::new(left), Arc::clone(trip));
+            let doing = Arc::clone(&piece);
+            if let Err(error) = self.db.write(move |tx: &Tx<'_>| trip.do_last(tx, &doing)).await {
+                let unavailable = failed(&error);
+                let undone = piece.iter().chain(&rest).map(|(account, _)| (*account, Err(unavailable.clone())));
+                return results.extend(undone);
+            }
+            left = rest;
+        }
     }
 
     /// What names the message at every try: not our trace lines, which tell the time.
@@ -179,19 +229,9 @@ impl House {
         let hashed = if is_small { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
         hashed.map_err(|_| DeliveryError::Unavailable)
     }
-
-    /// Ends what is complete now. Answered after it: what is acknowledged is not held against
-    /// a message of the same bytes.
-    async fn end(&self, trip: &Arc<Trip>, results: &Results) -> Result<(), DeliveryError> {
-        let (ends, trip) = (trip.completed(results), Arc::clone(trip));
-        if ends.is_empty() {
-            return Ok(());
-        }
-        self.db.write(move |tx: &Tx<'_>| trip::end(tx, &trip.caller, &ends)).await.map_err(failed)
-    }
 }
 
-fn failed(error: GateError) -> DeliveryError {
+fn failed(error: &GateError) -> DeliveryError {
     tracing::error!(event = "delivery.failed", %error);
     DeliveryError::Unavailable
 }

@@ -232,11 +232,11 @@ CREATE TABLE subscription (
 -- Who has a message already whose delivery is not complete: the sender tries again, and they
 -- do not get it twice (docs/decisions/0022-group-delivery.md).
 CREATE TABLE partial_delivery (
-    content BYTEA NOT NULL,               -- keyed hash of the message as the sender gave it
     principal_id BIGINT NOT NULL,         -- the recipient: an account, a group, 0 for the administrators
+    content BYTEA NOT NULL,               -- keyed hash of the message as the sender gave it
     account_id BIGINT NOT NULL,           -- has its copy
     at_ms BIGINT NOT NULL,
-    PRIMARY KEY (content, principal_id, account_id)
+    PRIMARY KEY (principal_id, content, account_id)
 );
 CREATE INDEX partial_delivery_by_time ON partial_delivery (at_ms);
 

@@ -232,11 +232,11 @@ CREATE TABLE subscription (
 -- Who has a message already whose delivery is not complete: the sender tries again, and they
 -- do not get it twice (docs/decisions/0022-group-delivery.md).
 CREATE TABLE partial_delivery (
-    content BLOB NOT NULL,                -- keyed hash of the message as the sender gave it
     principal_id INTEGER NOT NULL,        -- the recipient: an account, a group, 0 for the administrators
+    content BLOB NOT NULL,                -- keyed hash of the message as the sender gave it
     account_id INTEGER NOT NULL,          -- has its copy
     at_ms INTEGER NOT NULL,
-    PRIMARY KEY (content, principal_id, account_id)
+    PRIMARY KEY (principal_id, content, account_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX partial_delivery_by_time ON partial_delivery (at_ms);
 

@@ -146,4 +146,42 @@ scenario! {
         starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
         assert_eq!(counts(&house, MEMBERS).await, [2, 0, 2]);
     }
+
+    /// docs/design.md section 5: a job is short. Many accounts are given their copies in several, and
+    /// everyone has one when the sender is answered.
+    async fn a_delivery_to_many_is_several_jobs(house: House) {
+        let many: Vec<String> = (0..250).map(|number| format!("member{number}@example.org")).collect();
+        let members: Vec<&str> = many.iter().map(String::as_str).collect();
+        group(&house, TEAM, &members).await;
+        let jobs = || house.app().db().counters().writes;
+        let everyone_has = async |expected: u64| {
+            let all = house.app().shared(house.operator()).await.expect("the shared mailboxes");
+            let without = all.iter().filter(|seen| seen.row.messages != expected).count();
+            assert_eq!((all.len(), without), (250, 0));
+        };
+        let before = jobs();
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["250 2.0.0"]);
+        // 100, 100 and 50, and the end of the delivery.
+        assert_eq!(jobs() - before, 4);
+        everyone_has(1).await;
+
+        // One is full, and the message comes again: in no piece of it does anyone get a second one.
+        set_quota(&house, &many[170], Some(10)).await;
+        let other = LETTER.replace("A line.", "Another line.");
+        starts(&deliver(&house, &[TEAM], &other).await, &["452 4.2.2"]);
+        assert_eq!(refused(&house, &many[170]).await.len(), 1);
+        set_quota(&house, &many[170], None).await;
+        starts(&deliver(&house, &[TEAM], &other).await, &["250 2.0.0"]);
+        everyone_has(2).await;
+
+        // As many recipients of one mailbox each: the same.
+        let before = jobs();
+        let replies = deliver(&house, &members, LETTER).await;
+        assert!(replies.len() == 250 && replies.iter().all(|reply| reply.starts_with("250")));
+        assert_eq!(jobs() - before, 6);
+        everyone_has(3).await;
+        // The notes of all three are gone.
+        house.pass_days(30);
+        assert_eq!(house.app().forget_deliveries().await.expect("a job"), 0);
+    }
 }

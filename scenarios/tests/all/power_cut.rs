@@ -9,6 +9,7 @@
 //! `POSTERN_SEEDS` is the number of cuts (100); `POSTERN_SEED` repeats one chain.
 
 mod house;
+mod many;
 mod model;
 mod workload;
 

@@ -3,7 +3,7 @@
 
 use super::{DeliveryError, Recipient};
 use postern_access::Denied;
-use postern_store::{Access, Caller, DeliveryKey, GateError, Insert, NewMessage, Rule, StoreError, Tx};
+use postern_store::{Caller, DeliveryKey, GateError, Insert, NewMessage, Rule, StoreError, Tx};
 use postern_types::{AccountId, BlobHash, Flags, MailboxName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,65 +14,81 @@ pub(super) type Results = BTreeMap<AccountId, Result<(), DeliveryError>>;
 pub(super) struct Trip {
     pub caller: Caller,
     pub recipients: Vec<Recipient>,
-    /// Names the message, where there may be more than one account to a recipient.
+    /// Names the message, where it may come again while some have it: a recipient has several
+    /// accounts, or all of them are too many for one transaction.
     pub content: Option<BlobHash>,
-    /// Who has a copy from a try before, by the number of the recipient.
-    pub given: BTreeMap<i64, BTreeSet<AccountId>>,
+    /// More than one transaction is needed.
+    pub is_split: bool,
+    /// Recipients for which some had a copy before.
+    again: BTreeSet<i64>,
+    /// What tries before have done.
+    pub before: Results,
+}
+
+/// What is left to do about a recipient once everyone was tried.
+pub(super) enum Last {
+    /// Its delivery is complete, and was not: nobody's copy is held against the same bytes again.
+    End(DeliveryKey),
+    /// The account had no room while others of the recipient have the message.
+    NoRoom(String),
 }
 
 impl Trip {
+    /// Nobody has a copy yet.
+    pub fn new(caller: Caller, recipients: Vec<Recipient>, is_split: bool) -> Self {
+        let (again, before) = (BTreeSet::default(), Results::default());
+        Self { caller, recipients, content: None, is_split, again, before }
+    }
+
+    /// May it be that some have it and others do not: after this try, or since one before?
+    pub fn may_be_owed(&self) -> bool {
+        self.is_split || self.recipients.iter().any(|to| to.is_several || to.is_owed)
+    }
+
+    /// Names this message for each recipient that is owed one.
+    pub fn keys_owed(&self) -> Vec<DeliveryKey> {
+        self.recipients.iter().filter(|to| to.is_owed).filter_map(|to| self.key(to)).collect()
+    }
+
+    /// Takes in who has it from tries before.
+    pub fn comes_again(&mut self, key: &DeliveryKey, given: &[AccountId]) {
+        if !given.is_empty() {
+            self.again.insert(key.principal);
+        }
+        for to in self.recipients.iter().filter(|to| to.principal == key.principal) {
+            let theirs = given.iter().filter(|account| to.reaches(**account));
+            self.before.extend(theirs.map(|account| (*account, Ok(()))));
+        }
+    }
+
     /// Accounts that have no copy yet, in the order in which they are locked. One that is named
     /// twice in the envelope gets the message once.
     pub fn owed(&self) -> Vec<AccountId> {
         let all: BTreeSet<AccountId> = self.recipients.iter().flat_map(|to| to.accounts.iter().copied()).collect();
-        all.into_iter().filter(|account| !self.has_copy(*account)).collect()
-    }
-
-    /// From a try before, for a recipient of this envelope.
-    fn has_copy(&self, account: AccountId) -> bool {
-        let given = |to: &Recipient| self.given.get(&to.principal).is_some_and(|given| given.contains(&account));
-        !self.given.is_empty() && self.recipients.iter().any(|to| to.reaches(account) && given(to))
+        all.into_iter().filter(|account| !self.before.contains_key(account)).collect()
     }
 
     /// Gives each of these accounts its copy, in one transaction. Who has one is noted where
-    /// the same message will be tried again.
+    /// the same message may come again before everyone has it.
     pub fn write(&self, tx: &Tx<'_>, copies: &[(AccountId, NewMessage)]) -> Result<Results, GateError> {
         let inbox = inbox()?;
-        let (mut results, mut opened) = (self.before(), Vec::with_capacity(copies.len()));
+        let (mut results, mut opened) = (self.before.clone(), Vec::with_capacity(copies.len()));
         for (account, message) in copies {
-            let access = tx.open_named::<Insert>(&self.caller, *account, &inbox);
-            let given = access.and_then(|access| {
+            let given = tx.open_named::<Insert>(&self.caller, *account, &inbox).and_then(|access| {
+                access.append(message, &Flags::new())?;
                 opened.push(access);
-                opened[opened.len() - 1].append(message, &Flags::new()).map(|_| ())
+                Ok(())
             });
             results.insert(*account, settle(given)?);
         }
-        self.note(&opened, &results)?;
-        Ok(results)
-    }
-
-    /// What tries before have done.
-    fn before(&self) -> Results {
-        let accounts = self.recipients.iter().flat_map(|to| to.accounts.iter().copied());
-        accounts.filter(|account| self.has_copy(*account)).map(|account| (account, Ok(()))).collect()
-    }
-
-    fn note(&self, opened: &[Access<'_, Insert>], results: &Results) -> Result<(), StoreError> {
         for to in &self.recipients {
-            let (is_again, Some(key)) = (self.is_again(to), self.key(to)) else { continue };
-            if !is_again && to.outcome(results) != Err(DeliveryError::PartlyOverQuota) {
-                continue;
-            }
-            for access in opened.iter().filter(|access| to.reaches(access.account())) {
-                match results.get(&access.account()) {
-                    Some(Ok(())) => access.note_copy(&key)?,
-                    // Once for each message, and not at each try.
-                    Some(Err(DeliveryError::OverQuota)) if !is_again => access.tell_no_room(&to.address)?,
-                    _ => {}
-                }
+            let Some(key) = self.key(to) else { continue };
+            if self.is_open(to) || to.outcome(&results) == Err(DeliveryError::PartlyOverQuota) {
+                let mut theirs = opened.iter().filter(|access| to.reaches(access.account()));
+                theirs.try_for_each(|access| access.note_copy(&key))?;
             }
         }
-        Ok(())
+        Ok(results)
     }
 
     fn key(&self, to: &Recipient) -> Option<DeliveryKey> {
@@ -81,35 +97,51 @@ impl Trip {
 
     /// Has it been tried before, with success for some?
     fn is_again(&self, to: &Recipient) -> bool {
-        self.given.contains_key(&to.principal)
+        self.again.contains(&to.principal)
     }
 
-    /// Deliveries that are complete now and were not: each with an account that has its copy.
-    pub fn completed(&self, results: &Results) -> Vec<(AccountId, DeliveryKey)> {
-        let complete = self.recipients.iter().filter(|to| self.is_again(to) && to.outcome(results).is_ok());
-        let mut ends: Vec<_> = complete
-            .filter_map(|to| {
-                let has_copy = |account: &&AccountId| results.get(account) == Some(&Ok(()));
-                Some((*to.accounts.iter().find(has_copy)?, self.key(to)?))
-            })
-            .collect();
-        ends.sort_unstable_by_key(|(account, key)| (*account, key.principal));
-        ends
+    /// Are there notes of it, or will there be, whatever comes of this try?
+    fn is_open(&self, to: &Recipient) -> bool {
+        self.is_split || self.is_again(to)
     }
-}
 
-/// Ends deliveries that are complete.
-pub(super) fn end(tx: &Tx<'_>, caller: &Caller, ends: &[(AccountId, DeliveryKey)]) -> Result<(), GateError> {
-    let inbox = inbox()?;
-    for (account, key) in ends {
-        match tx.open_named::<Insert>(caller, *account, &inbox) {
-            Ok(access) => access.end_delivery(key)?,
-            // Removed since: the note goes by its age.
-            Err(GateError::Denied(_)) => {}
-            Err(other) => return Err(other),
+    /// What is left to do now, each with the account that it is done in.
+    pub fn last(&self, results: &Results) -> Vec<(AccountId, Last)> {
+        let mut left = Vec::new();
+        for to in &self.recipients {
+            let with = |wanted: Result<(), DeliveryError>| {
+                to.accounts.iter().copied().filter(move |account| results.get(account) == Some(&wanted))
+            };
+            match (to.outcome(results), self.key(to)) {
+                (Ok(()), Some(key)) if self.is_open(to) => {
+                    left.extend(with(Ok(())).next().map(|account| (account, Last::End(key))));
+                }
+                // Once for each message, and not at each try.
+                (Err(DeliveryError::PartlyOverQuota), _) if !self.is_again(to) => {
+                    let full = with(Err(DeliveryError::OverQuota));
+                    left.extend(full.map(|account| (account, Last::NoRoom(to.address.clone()))));
+                }
+                _ => {}
+            }
         }
+        left.sort_by_key(|(account, _)| *account);
+        left
     }
-    Ok(())
+
+    /// Does it, in one transaction.
+    pub fn do_last(&self, tx: &Tx<'_>, left: &[(AccountId, Last)]) -> Result<(), GateError> {
+        let inbox = inbox()?;
+        for (account, last) in left {
+            match (tx.open_named::<Insert>(&self.caller, *account, &inbox), last) {
+                (Ok(access), Last::End(key)) => access.end_delivery(key)?,
+                (Ok(access), Last::NoRoom(recipient)) => access.tell_no_room(recipient)?,
+                // Removed since: the notes go by their age.
+                (Err(GateError::Denied(_)), _) => {}
+                (Err(other), _) => return Err(other),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Recipient {
@@ -126,7 +158,9 @@ impl Recipient {
             match results.get(account) {
                 Some(Ok(())) => has_some = true,
                 Some(Err(error)) if refusal == DeliveryError::Closed => refusal = error.clone(),
-                _ => {}
+                Some(Err(_)) => {}
+                // Not reached: a piece before it failed.
+                None => refusal = DeliveryError::Unavailable,
             }
         }
         match (has_some, refusal) {

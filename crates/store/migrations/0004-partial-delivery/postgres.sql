@@ -1,9 +1,9 @@
 -- Who has a message already whose delivery is not complete (docs/decisions/0022-group-delivery.md).
 CREATE TABLE partial_delivery (
-    content BYTEA NOT NULL,
     principal_id BIGINT NOT NULL,
+    content BYTEA NOT NULL,
     account_id BIGINT NOT NULL,
     at_ms BIGINT NOT NULL,
-    PRIMARY KEY (content, principal_id, account_id)
+    PRIMARY KEY (principal_id, content, account_id)
 );
 CREATE INDEX partial_delivery_by_time ON partial_delivery (at_ms);

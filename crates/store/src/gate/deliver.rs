@@ -23,13 +23,17 @@ pub struct DeliveryKey {
 /// How long a note is kept: senders give up after five days or so (RFC 5321 section 4.5.4.1).
 const KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// What is known of deliveries; knowing it opens nothing.
 impl Tx<'_> {
-    /// Who has a copy of a message from tries before: the recipient's number, and the account.
-    /// Knowing it opens nothing.
-    pub fn copies_given(&self, content: BlobHash) -> Result<Vec<(i64, AccountId)>, StoreError> {
-        self.all(&sql::COPIES_GIVEN, &[content.0.as_slice().into()], |row| {
-            Ok((row.int(0)?, AccountId::new(row.int(1)?)?))
-        })
+    /// Is there a message that some of a recipient's accounts have and others do not?
+    pub fn is_owed(&self, principal: i64) -> Result<bool, StoreError> {
+        Ok(self.one(&sql::IS_OWED, &[principal.into()], |_| Ok(()))?.is_some())
+    }
+
+    /// Who has a copy of this one from tries before.
+    pub fn copies_given(&self, key: &DeliveryKey) -> Result<Vec<AccountId>, StoreError> {
+        let values = [key.content.0.as_slice().into(), key.principal.into()];
+        self.all(&sql::COPIES_GIVEN, &values, |row| Ok(AccountId::new(row.int(0)?)?))
     }
 }
 

@@ -3,12 +3,14 @@
 use crate::sql::statements;
 
 statements! {
-    /// Who has a copy of message `$1`, and for which recipient. Primary key.
-    COPIES_GIVEN = "SELECT principal_id, account_id FROM partial_delivery WHERE content = $1";
+    /// Is there a message whose delivery to recipient `$1` is not complete? Primary key.
+    IS_OWED = "SELECT 1 FROM partial_delivery WHERE principal_id = $1 LIMIT 1";
+    /// Who has a copy of message `$1` for recipient `$2`. Primary key.
+    COPIES_GIVEN = "SELECT account_id FROM partial_delivery WHERE content = $1 AND principal_id = $2";
     /// Account `$3` has its copy of message `$1` for recipient `$2`.
     NOTE_COPY = "
         INSERT INTO partial_delivery (content, principal_id, account_id, at_ms) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (content, principal_id, account_id) DO NOTHING";
+        ON CONFLICT (principal_id, content, account_id) DO NOTHING";
     /// Message `$1` is delivered to recipient `$2`. Primary key.
     END_DELIVERY = "DELETE FROM partial_delivery WHERE content = $1 AND principal_id = $2";
     /// At most `$2` notes older than `$1`. Index: partial_delivery_by_time.

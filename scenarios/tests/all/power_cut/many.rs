@@ -1,0 +1,85 @@
+//! A delivery to so many that it takes several commits loses its power between them: when the sender
+//! tries again everyone has the message, and nobody has it twice (docs/decisions/0018-group-delivery.md).
+
+use super::house::{OpenHouse, SUPPORT, address, failed, founded, peer};
+use super::run;
+use postern_app::Delivery;
+use postern_testkit::power::{Image, Random, Syncs};
+use postern_types::DisplayName;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+const TEAM: &str = "team@example.org";
+/// More than one commit takes.
+const MEMBERS: usize = 230;
+const CUTS: usize = 16;
+
+/// A house with a group of many.
+async fn with_group() -> Result<Image, String> {
+    let open = OpenHouse::open(founded().await, Syncs::ALL).await?;
+    let (house, operator, name) = (&open.house, &open.operator, DisplayName::default());
+    let members: Vec<_> = (0..MEMBERS).map(|number| address(&format!("member{number}@example.org"))).collect();
+    for member in &members {
+        house.add_shared(operator, member, &name, &[], &[]).await.map_err(failed)?;
+    }
+    house.add_group(operator, &address(TEAM), &name, &members).await.map_err(failed)?;
+    open.close().await?;
+    Image::read(open.disk.root()).map_err(failed)
+}
+
+async fn deliver(open: &OpenHouse, to: &[String]) -> Result<(), String> {
+    let mut recipients = Vec::with_capacity(to.len());
+    for one in to {
+        recipients.push(open.house.recipient(&address(one)).await.map_err(failed)?);
+    }
+    let raw = Arc::new(b"Subject: To all of you\r\n\r\nA line.\r\n".to_vec());
+    let delivery = Delivery { raw, trace_bytes: 0, recipients, peer: peer(), protocol: "lmtp" };
+    open.house.deliver(delivery).await.into_iter().try_for_each(|result| result.map_err(failed))
+}
+
+/// How many messages members have: each number that occurs.
+async fn counts(open: &OpenHouse) -> Result<BTreeSet<u64>, String> {
+    let all = open.house.shared(&open.operator).await.map_err(failed)?;
+    Ok(all.iter().filter(|seen| seen.row.address != SUPPORT).map(|seen| seen.row.messages).collect())
+}
+
+/// Delivers, and for cuts all along the way tries once more, `part` recipients at a time.
+async fn cut_and_try_again(to: &[String], part: usize) -> Result<(), String> {
+    let open = OpenHouse::open(&with_group().await?, Syncs::ALL).await?;
+    let begun = open.disk.position();
+    deliver(&open, to).await?;
+    let answered = open.disk.position();
+    open.close().await?;
+    let recording = open.disk.recording();
+    let mut half_way = 0;
+    for number in 0..=CUTS {
+        let cut = begun + (answered - begun) * number / CUTS;
+        let again = OpenHouse::open(&recording.cut(cut, &mut Random::new(number as u64)), Syncs::ALL).await?;
+        let before = counts(&again).await?;
+        for part in to.chunks(part) {
+            deliver(&again, part).await?;
+        }
+        let after = counts(&again).await?;
+        half_way += usize::from(before.len() > 1);
+        // Where everyone had it, it may have been over: then this is another message.
+        let right: BTreeSet<u64> = if before.contains(&0) { [1].into() } else { [1, 2].into() };
+        let is_answered = cut == answered;
+        if !after.is_subset(&right) || is_answered && after != [2].into() {
+            return Err(format!("cut {cut} of {begun} to {answered}: {before:?} messages became {after:?}"));
+        }
+        again.close().await?;
+    }
+    if half_way == 0 { Err("no cut was between two commits".to_owned()) } else { Ok(()) }
+}
+
+#[test]
+fn a_delivery_to_a_large_group_that_was_cut_is_completed() {
+    run(cut_and_try_again(&[TEAM.to_owned()], 1)).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// The sender may take smaller parts the next time.
+#[test]
+fn a_delivery_to_many_recipients_that_was_cut_is_completed_in_parts() {
+    let everyone: Vec<String> = (0..MEMBERS).map(|number| format!("member{number}@example.org")).collect();
+    run(cut_and_try_again(&everyone, 1)).unwrap_or_else(|error| panic!("{error}"));
+}
