@@ -148,8 +148,10 @@ impl House {
 
     async fn try_deliver(&self, delivery: Delivery) -> Result<Vec<Result<(), DeliveryError>>, DeliveryError> {
         self.check_size(delivery.raw.len().saturating_sub(delivery.trace_bytes))?;
-        let trip = Arc::new(self.set_out(&delivery).await?);
+        let mut trip = self.set_out(&delivery).await?;
+        self.pass_over_full(&mut trip, delivery.raw.len()).await?;
         let accounts = trip.owed();
+        let trip = Arc::new(trip);
         let (messages, received_fields) = self
             .ingest(Arc::clone(&delivery.raw), accounts.clone(), self.db.now())
             .await
@@ -184,10 +186,23 @@ impl House {
         Ok(trip)
     }
 
+    /// A large body is a file before the rows that name it: where there is no room for it, none
+    /// is made, however often the sender tries.
+    async fn pass_over_full(&self, trip: &mut Trip, bytes: usize) -> Result<(), DeliveryError> {
+        if bytes < self.limits.inline_body_bytes {
+            return Ok(());
+        }
+        let (caller, accounts) = (trip.caller.clone(), trip.owed());
+        let full = self.db.read(move |tx: &Tx<'_>| trip::full(tx, &caller, &accounts, bytes as i64));
+        let full = full.await.map_err(|error| failed(&error))?;
+        trip.known.extend(full.into_iter().map(|account| (account, Err(DeliveryError::OverQuota))));
+        Ok(())
+    }
+
     /// Gives every account its copy, piece by piece: between two of them other people's work
     /// is done. What one piece gave stays if the next one fails.
     async fn write_copies(&self, trip: &Arc<Trip>, mut copies: Vec<(AccountId, NewMessage)>) -> Results {
-        let mut results = trip.before.clone();
+        let mut results = trip.known.clone();
         while !copies.is_empty() {
             let rest = copies.split_off(copies.len().min(PIECE_COPIES));
             let writing = Arc::clone(trip);

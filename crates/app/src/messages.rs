@@ -37,8 +37,12 @@ impl House {
     pub async fn append(&self, session: &Session, at: &Locator, request: AppendRequest) -> Result<Appended, Refused> {
         self.check_size(request.raw.len()).map_err(|error| Refused::Message(error.to_string()))?;
         let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
+        // A large body is a file before the rows that name it; where there is no room none is made.
+        let bytes = Some(request.raw.len()).filter(|bytes| *bytes >= self.limits.inline_body_bytes);
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok((tx.open_named::<Insert>(&caller, wanted.account(tx, view)?, &wanted.name)?.mailbox(), tx.now()))
+            let target = tx.open_named::<Insert>(&caller, wanted.account(tx, view)?, &wanted.name)?;
+            bytes.map_or(Ok(()), |bytes| target.require_room(bytes as i64))?;
+            Ok((target.mailbox(), tx.now()))
         });
         let (mailbox, now) = found.await?;
         let received = request.internal_date.unwrap_or(now);

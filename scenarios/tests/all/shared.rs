@@ -5,7 +5,7 @@ mod removal;
 
 use postern_app::{AuditQuery, Caller, Refused, SharedChange};
 use postern_testkit::{House, ImapClient, scenario};
-use postern_types::Address;
+use postern_types::{Address, DisplayName};
 use std::path::Path;
 
 const LETTER: &str =
@@ -126,9 +126,9 @@ scenario! {
         assert_eq!(settings.len(), 2);
     }
 
-    /// A large body is copied to a file before the rows that name it; for a copy that is refused
-    /// nothing is written.
-    async fn a_copy_over_quota_leaves_no_files(house: House) {
+    /// A large body is a file before the rows that name it; for a message that is refused none is
+    /// written, whichever way it came.
+    async fn what_is_over_quota_leaves_no_files(house: House) {
         let (mut alice, _bob) = at_work(&house).await;
         let mut random = postern_testkit::power::Random::new(20);
         let lines: String = (0..16_000).map(|_| format!("{:016x}\r\n", random.number())).collect();
@@ -143,10 +143,22 @@ scenario! {
         alice.no(&format!("COPY 1 {INBOX}"), "[OVERQUOTA]").await;
         alice.no(&format!("MOVE 1 {INBOX}"), "[OVERQUOTA]").await;
         assert_eq!(files_below(&folder), before);
+        let appended = alice.append(INBOX, "", letter.as_bytes()).await.status;
+        assert!(appended.starts_with("NO [OVERQUOTA]"), "{appended}");
+        // The sender tries again, and each time our trace lines tell another time.
+        let members = [address("support@example.org"), address("carol@example.org")];
+        house.app().add_group(house.operator(), &address("team@example.org"), &DisplayName::default(), &members).await.expect("a group");
+        for _ in 0..3 {
+            let recipients = ["support@example.org", "team@example.org"];
+            let replies = house.lmtp().await.deliver("sender@example.net", &recipients, letter.as_bytes()).await;
+            assert!(replies.iter().all(|reply| reply.starts_with("452 4.2.2 ")), "{replies:?}");
+            house.pass_minutes(1);
+        }
+        assert_eq!(files_below(&folder), before + 1, "Carol's");
 
         set(&house, SharedChange { quota: Some(None), ..SharedChange::default() }).await;
         alice.ok(&format!("COPY 1 {INBOX}"), "COPYUID").await;
-        assert_eq!(files_below(&folder), before + 1);
+        assert_eq!(files_below(&folder), before + 2);
     }
 
     /// An alias receives mail from its making to its end; a taken or reserved one has one text.

@@ -21,8 +21,8 @@ pub(super) struct Trip {
     pub is_split: bool,
     /// Recipients for which some had a copy before.
     again: BTreeSet<i64>,
-    /// What tries before have done.
-    pub before: Results,
+    /// What is known before anything is written: who has a copy, and who has no room.
+    pub known: Results,
 }
 
 /// What is left to do about a recipient once everyone was tried.
@@ -36,8 +36,8 @@ pub(super) enum Last {
 impl Trip {
     /// Nobody has a copy yet.
     pub fn new(caller: Caller, recipients: Vec<Recipient>, is_split: bool) -> Self {
-        let (again, before) = (BTreeSet::default(), Results::default());
-        Self { caller, recipients, content: None, is_split, again, before }
+        let (again, known) = (BTreeSet::default(), Results::default());
+        Self { caller, recipients, content: None, is_split, again, known }
     }
 
     /// May it be that some have it and others do not: after this try, or since one before?
@@ -57,22 +57,22 @@ impl Trip {
         }
         for to in self.recipients.iter().filter(|to| to.principal == key.principal) {
             let theirs = given.iter().filter(|account| to.reaches(**account));
-            self.before.extend(theirs.map(|account| (*account, Ok(()))));
+            self.known.extend(theirs.map(|account| (*account, Ok(()))));
         }
     }
 
-    /// Accounts that have no copy yet, in the order in which they are locked. One that is named
+    /// Accounts that are to get a copy, in the order in which they are locked. One that is named
     /// twice in the envelope gets the message once.
     pub fn owed(&self) -> Vec<AccountId> {
         let all: BTreeSet<AccountId> = self.recipients.iter().flat_map(|to| to.accounts.iter().copied()).collect();
-        all.into_iter().filter(|account| !self.before.contains_key(account)).collect()
+        all.into_iter().filter(|account| !self.known.contains_key(account)).collect()
     }
 
     /// Gives each of these accounts its copy, in one transaction. Who has one is noted where
     /// the same message may come again before everyone has it.
     pub fn write(&self, tx: &Tx<'_>, copies: &[(AccountId, NewMessage)]) -> Result<Results, GateError> {
         let inbox = inbox()?;
-        let (mut results, mut opened) = (self.before.clone(), Vec::with_capacity(copies.len()));
+        let (mut results, mut opened) = (self.known.clone(), Vec::with_capacity(copies.len()));
         for (account, message) in copies {
             let given = tx.open_named::<Insert>(&self.caller, *account, &inbox).and_then(|access| {
                 access.append(message, &Flags::new())?;
@@ -142,6 +142,23 @@ impl Trip {
         }
         Ok(())
     }
+}
+
+/// Which of these accounts have no room for so many bytes.
+pub(super) fn full(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    accounts: &[AccountId],
+    bytes: i64,
+) -> Result<Vec<AccountId>, GateError> {
+    let (inbox, mut full) = (inbox()?, Vec::new());
+    for account in accounts {
+        let asked = tx.open_named::<Insert>(caller, *account, &inbox).and_then(|to| to.require_room(bytes));
+        if settle(asked)? == Err(DeliveryError::OverQuota) {
+            full.push(*account);
+        }
+    }
+    Ok(full)
 }
 
 impl Recipient {

@@ -162,7 +162,7 @@ pub(super) fn take_uids(
 
 impl Access<'_, Insert> {
     /// Refuses so many bytes more where they would be over the quota. The write asks again.
-    pub(super) fn require_room(&self, bytes: i64) -> Result<(), GateError> {
+    pub fn require_room(&self, bytes: i64) -> Result<(), GateError> {
         let has_room =
             self.tx().one(&mailbox_sql::HAS_ROOM, &[self.account().get().into(), bytes.into()], |_| Ok(()))?;
         has_room.ok_or_else(|| Rule::OverQuota.into())
