@@ -1,5 +1,5 @@
 //! A delivery to so many that it takes several commits loses its power between them: when the sender
-//! tries again everyone has the message, and nobody has it twice (docs/decisions/0018-group-delivery.md).
+//! tries again everyone has the message, and nobody has it twice (docs/decisions/0022-group-delivery.md).
 
 use super::house::{OpenHouse, SUPPORT, address, failed, founded, peer};
 use super::run;
