@@ -5,6 +5,7 @@
 
 use crate::admin::{SharedSeen, SharedView, allowed, duty_at, give_members};
 use crate::{House, Refused};
+use postern_access::Denied;
 use postern_store::{
     Authority, Caller, ConvertedFromPerson, ConvertedToPerson, GateError, GrantRow, ManageGrants, ManagePeople,
     ManageShared, OpenPrivate, ReadOrganisation, Rule, SharedChange, Tx,
@@ -48,7 +49,10 @@ pub(crate) fn manage_grants<'t>(
     let in_use = tx.authority_on::<ManageShared>(caller, account).and_then(|shared| shared.require_in_use());
     match in_use {
         Err(GateError::Rule(removed @ Rule::Unusable(_))) => Err(removed.into()),
-        _ if tx.is_person(account)? && allowed(tx.authority::<ReadOrganisation>(caller))?.is_some() => {
+        _ if matches!(refused, GateError::Denied(Denied::NotYours { .. }))
+            && tx.is_person(account)?
+            && allowed(tx.authority::<ReadOrganisation>(caller))?.is_some() =>
+        {
             let text = format!("{address} is a person's own mailbox: nobody but they may give others access to it");
             Err(Rule::Unusable(text).into())
         }

@@ -53,10 +53,11 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
             let nobody = address("nothing@example.org");
             let given = app.give(caller, account, &nobody, super::rows::terms(Rights::READER)).await;
             match given {
-                // Whoever manages shared mailboxes hears what to do about one that was removed.
+                // Whoever sees the organisation hears what is the matter with the mailbox.
                 Err(Refused::Rule(rule)) if cell.place == Place::Removed && rule == is_removed(account) => {
                     Word::NotYours
                 }
+                Err(Refused::Rule(rule)) if cell.place == Place::Own && rule == is_private(account) => Word::NotYours,
                 given => word(given, absent("person or group nothing@example.org")),
             }
         }
@@ -81,6 +82,10 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
         (_, None) => asked(house, caller, cell).await,
         (other, Some(_)) => panic!("{other} is in the list and has no use case"),
     }
+}
+
+fn is_private(account: &Address) -> Rule {
+    Rule::Unusable(format!("{account} is a person's own mailbox: nobody but they may give others access to it"))
 }
 
 fn is_removed(account: &Address) -> Rule {
