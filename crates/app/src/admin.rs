@@ -428,6 +428,31 @@ impl House {
         self.change(move |tx| give(tx, &manage_grants(tx, &caller, &shared)?, &grantee, &terms)).await
     }
 
+    /// Gives send rights beside what is held by the grant of the same reach: its letters stay, and
+    /// so do its end and whether it is shown, where nothing else is said. Who holds none is given
+    /// the terms as they are.
+    pub async fn give_beside(
+        &self,
+        caller: &Caller,
+        shared: &Address,
+        grantee: &Address,
+        terms: GrantTerms,
+        automap: Option<bool>,
+    ) -> Result<Given, Refused> {
+        let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
+        self.change(move |tx| {
+            let authority = manage_grants(tx, &caller, &shared)?;
+            let mut terms = terms.clone();
+            if let Some(held) = authority.held(grantee_of(tx, &grantee)?, &terms.reach)? {
+                terms.rights = held.rights;
+                terms.automap = automap.unwrap_or(held.automap);
+                terms.not_after = terms.not_after.or(held.not_after);
+            }
+            give(tx, &authority, &grantee, &terms)
+        })
+        .await
+    }
+
     /// Takes back what someone holds in an account: the grant of one reach, or everything.
     pub async fn take_back(
         &self,

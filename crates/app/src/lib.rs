@@ -39,7 +39,7 @@ pub use house::{House, HouseOptions};
 pub use hub::Watch;
 pub use ingest::MessageError;
 pub use mailboxes::{Opened, Synced};
-pub use messages::AppendRequest;
+pub use messages::{AppendRequest, Written};
 pub use passwords::{PasswordError, check_password_rules};
 pub use refused::Refused;
 pub use search::{Criterion, DateField, SearchError};

@@ -1,6 +1,7 @@
 //! Use cases on the tree of mailboxes: list, open, status, create, delete, rename, subscribe.
 
 use crate::hub::Watch;
+use crate::messages::Written;
 use crate::{House, Locator, Refused, Session};
 use postern_access::Operation;
 use postern_store::{
@@ -190,7 +191,14 @@ impl House {
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<Arc<[_]>, GateError> {
             Ok(tx.open::<Read>(&caller, inbox)?.snapshot()?.iter().map(|entry| entry.uid).collect())
         });
-        self.move_into(session, inbox, found.await?, target).await.map(|_| ())
+        let moved = self.move_into(session, inbox, found.await?, target).await.and_then(Written::whole);
+        moved.map(|_| ()).map_err(|refused| match refused {
+            Refused::Ended => Refused::Ended,
+            refused => {
+                let rest = "the mailbox is made, and what has not moved is in INBOX still: move it there";
+                Refused::Message(format!("{refused}; {rest}"))
+            }
+        })
     }
 
     /// Subscribes the session's person to a mailbox they may see (`l`, RFC 4314 section 4),

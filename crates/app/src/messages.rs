@@ -23,6 +23,22 @@ pub struct AppendRequest {
     pub internal_date: Option<Timestamp>,
 }
 
+/// What was written, of what was asked for.
+#[derive(Debug)]
+pub struct Written<T> {
+    /// It is done, and stays.
+    pub done: T,
+    /// Why the rest is not.
+    pub stopped: Option<Refused>,
+}
+
+impl<T> Written<T> {
+    /// All of it, or why it is less.
+    pub(crate) fn whole(self) -> Result<T, Refused> {
+        self.stopped.map_or(Ok(self.done), Err)
+    }
+}
+
 impl House {
     /// May the session add messages there? Asked before a literal is taken.
     pub async fn may_append(&self, session: &Session, at: &Locator) -> Result<(), Refused> {
@@ -82,7 +98,7 @@ impl House {
             modseq: some.modseq,
             messages: [all.messages, some.messages].concat(),
         };
-        self.write_pieces(&uids, work, join).await
+        self.write_pieces(&uids, work, join).await?.whole()
     }
 
     /// Sets \Seen where the session may and where it is not set, as reading a body does
@@ -122,7 +138,7 @@ impl House {
         };
         let join =
             |all: Expunged, some: Expunged| Expunged { modseq: some.modseq, uids: [all.uids, some.uids].concat() };
-        self.write_pieces(&uids, work, join).await
+        self.write_pieces(&uids, work, join).await?.whole()
     }
 
     /// COPY (RFC 9051 section 6.4.7): all of them or, on an error, none. So it is the one
@@ -150,7 +166,7 @@ impl House {
         mailbox: MailboxId,
         uids: Arc<[Uid]>,
         to: &Locator,
-    ) -> Result<Copied, Refused> {
+    ) -> Result<Written<Copied>, Refused> {
         let (target, _files) = self.target(session, mailbox, &uids, to).await?;
         self.move_into(session, mailbox, uids, target).await
     }
@@ -163,7 +179,7 @@ impl House {
         mailbox: MailboxId,
         uids: Arc<[Uid]>,
         target: MailboxId,
-    ) -> Result<Copied, Refused> {
+    ) -> Result<Written<Copied>, Refused> {
         let work = |piece: Arc<[Uid]>| {
             let caller = session.caller.clone();
             move |tx: &Tx<'_>| {
@@ -177,25 +193,28 @@ impl House {
 
     /// Writes about these messages: a few hundred at a time, each time in a transaction of its
     /// own, in the lane behind those who wait at their screens where there are several
-    /// (docs/design.md section 5). Where one fails, those before it are done.
+    /// (docs/design.md section 5). Where one of those fails, what was written before it is done.
     async fn write_pieces<T: Send + 'static, W>(
         &self,
         uids: &Arc<[Uid]>,
         work: impl Fn(Arc<[Uid]>) -> W,
         join: impl Fn(T, T) -> T,
-    ) -> Result<T, Refused>
+    ) -> Result<Written<T>, Refused>
     where
         W: Fn(&Tx<'_>) -> Result<T, GateError> + Send + 'static,
     {
         if uids.len() <= INTERACTIVE_ROWS {
-            return Ok(self.db.write(work(Arc::clone(uids))).await?);
+            return Ok(Written { done: self.db.write(work(Arc::clone(uids))).await?, stopped: None });
         }
         let (first, others) = uids.split_at(INTERACTIVE_ROWS);
         let mut done = self.db.write_bulk(work(first.into())).await?;
         for piece in others.chunks(INTERACTIVE_ROWS) {
-            done = join(done, self.db.write_bulk(work(piece.into())).await?);
+            match self.db.write_bulk(work(piece.into())).await {
+                Ok(some) => done = join(done, some),
+                Err(error) => return Ok(Written { done, stopped: Some(error.into()) }),
+            }
         }
-        Ok(done)
+        Ok(Written { done, stopped: None })
     }
 
     /// Writes so many rows at once: more than a few hundred wait behind people whose commands are

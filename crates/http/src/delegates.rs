@@ -71,13 +71,14 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
     let document: Terms = ask.document()?;
-    let mut terms = terms(&document)?;
-    if names_sending_alone(&document)
-        && let Some(held) = held_there(&ask, &shared, &grantee, &terms.reach).await?
-    {
-        terms.rights = held;
-    }
-    let given = ask.house.give(ask.caller()?, &shared, &grantee, terms).await?;
+    let terms = terms(&document)?;
+    let given = match names_sending_alone(&document) {
+        true => {
+            let automap = document.automap;
+            ask.house.give_beside(ask.caller()?, &shared, &grantee, terms, automap).await?
+        }
+        false => ask.house.give(ask.caller()?, &shared, &grantee, terms).await?,
+    };
     Reply::ok(&GivenDelegate {
         delegate: shown(given.row),
         replaced: given.replaced.map(shown),
@@ -90,25 +91,6 @@ pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
 fn names_sending_alone(document: &Terms) -> bool {
     let names_letters = document.role.is_some() || document.rights.is_some();
     !names_letters && (document.send_as.is_some() || document.send_on_behalf.is_some())
-}
-
-/// The letters of the grant that a new one would take the place of.
-async fn held_there(
-    ask: &Ask,
-    shared: &Address,
-    grantee: &Address,
-    reach: &GrantReach,
-) -> Result<Option<Rights>, Problem> {
-    let (kind, name) = match reach {
-        GrantReach::Account => ("account", None),
-        GrantReach::Subtree(name) => ("subtree", Some(name.as_str())),
-        GrantReach::Mailbox(name) => ("mailbox", Some(name.as_str())),
-    };
-    // Who may not see the grants may not give one either: that refusal is the one to tell.
-    let Ok(grants) = ask.house.grants(ask.caller()?, shared).await else { return Ok(None) };
-    let mut grants = grants.into_iter().filter(|row| row.grantee_address == grantee.as_str());
-    let held = grants.find(|row| row.reach == kind && row.mailbox.as_deref() == name);
-    Ok(held.map(|row| row.rights))
 }
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {

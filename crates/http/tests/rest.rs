@@ -185,7 +185,13 @@ async fn what_is_given_is_shown_and_can_be_taken_back() {
     assert_eq!((given.status, &given.body["role"]), (200, &json!("reader")), "{}", given.body);
     assert_eq!((&given.body["until"], &given.body["send_as"]), (&json!("2026-12-24T11:00:00Z"), &json!(false)));
 
+    // A send right alone comes beside what is held: letters, end and automap stay.
     let target = "/api/v1/shared/support@example.org/delegates/alice@example.org";
+    let hidden = r#"{"rights":"lr","automap":false,"until":"2026-12-24T12:00:00+01:00"}"#;
+    scene.ask("PUT", target, Some(hidden)).await;
+    let given = scene.ask("PUT", target, Some(r#"{"send_on_behalf":true}"#)).await.body;
+    let kept = (&given["rights"], &given["until"], &given["automap"], &given["send_on_behalf"]);
+    assert_eq!(kept, (&json!("lr"), &json!("2026-12-24T11:00:00Z"), &json!(false), &json!(true)), "{given}");
     assert_eq!(scene.ask("DELETE", target, None).await.body["removed"], 1);
     let (slug, _, text) = scene.refused("DELETE", target, None).await;
     assert_eq!((slug.as_str(), text.contains("no grant to alice@example.org in support")), ("absent", true), "{text}");
@@ -195,7 +201,15 @@ async fn what_is_given_is_shown_and_can_be_taken_back() {
         trail["events"].as_array().unwrap().iter().map(|e| e["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
-        ["grant.revoked", "grant.given", "grant.given", "shared.alias-added", "shared.added"],
+        [
+            "grant.revoked",
+            "grant.given",
+            "grant.given",
+            "grant.given",
+            "grant.given",
+            "shared.alias-added",
+            "shared.added"
+        ],
         "newest first"
     );
     assert_eq!(trail["events"][0]["actor"], "operator(1000)");

@@ -42,11 +42,14 @@ impl GlobalArgs {
     /// The text of a command with its next steps for the house it was about: where that was named
     /// by a flag, they name it too, so that they can be copied.
     pub fn in_same_house(&self, text: &str) -> String {
+        let by_variable = std::env::var_os("POSTERN_CONFIG");
         let file = match &self.config {
-            Some(file) if std::env::var_os("POSTERN_CONFIG").is_none() => file,
+            Some(file) if by_variable.as_deref() != Some(file.as_os_str()) => file.display().to_string(),
             _ => return text.to_owned(),
         };
-        let named = format!("postern --config {} ", file.display());
+        let plain = file.chars().all(|c| c.is_alphanumeric() || "/._-+@:".contains(c));
+        let quoted = if plain { file } else { format!("'{}'", file.replace('\'', "'\\''")) };
+        let named = format!("postern --config {quoted} ");
         let lines =
             text.split_inclusive('\n').map(|line| match line.starts_with("Next") && !line.contains("--config") {
                 true => line.replace("postern ", &named),
@@ -68,5 +71,9 @@ mod tests {
                      login EMAIL\n";
         assert_eq!(with(Some("d/p.toml")).in_same_house(text), named);
         assert_eq!(with(None).in_same_house(text), text);
+        assert_eq!(
+            with(Some("my d/p")).in_same_house("Next: postern logout\n"),
+            "Next: postern --config 'my d/p' logout\n"
+        );
     }
 }

@@ -154,7 +154,7 @@ scenario! {
         bob.idle().await;
         rooted.idle().await;
         let (support, grantee) = (address("support@example.org"), address("bob@example.org"));
-        let end = Some(house.now().plus_ms(5_000));
+        let end = Some(house.now().plus_ms(10_000));
         let terms = GrantTerms { not_after: end, ..account_wide("lr") };
         house.app().give(house.operator(), &support, &grantee, terms).await.expect("a grant");
         bob.until("* BYE The mailbox can not be read any more").await;

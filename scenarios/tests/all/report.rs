@@ -239,6 +239,25 @@ scenario! {
         assert_eq!(again(later).await, (true, 0));
     }
 
+    /// What somebody calls the mailboxes of their own is theirs (docs/decisions/0015-asking-why.md):
+    /// administrators are told of those that others come into, and of no others.
+    async fn the_report_names_no_private_mailbox(house: House) {
+        for person in ["alice@example.org", "bob@example.org"] {
+            house.person(person).await;
+        }
+        let mut alice = house.imap_as("alice@example.org").await;
+        alice.ok("CREATE Diary", "").await;
+        alice.ok("CREATE Plans", "").await;
+        alice.ok("SETACL Plans bob@example.org lr", "").await;
+        let hers = as_person(&house, "alice@example.org").await;
+        let mut told = Vec::new();
+        for caller in [house.operator(), &hers] {
+            let report = house.app().access_report(caller, &address("alice@example.org"), None).await.expect("a report");
+            told.push((report.mailboxes.contains(&"Diary".to_owned()), report.mailboxes.contains(&"Plans".to_owned())));
+        }
+        assert_eq!(told, [(false, true), (true, true)]);
+    }
+
     /// That a mailbox is shown by itself may end while every letter stays.
     async fn the_report_tells_when_a_mailbox_is_no_longer_shown(house: House) {
         house.person("bob@example.org").await;

@@ -39,10 +39,13 @@ pub(crate) async fn r#move(client: &mut Client, by_uid: bool, set: &SequenceSet,
         Ok(moved) => moved,
         Err(refused) => return Err(explain(&mut work, refused).await),
     };
-    if let Some(code) = copy_uid(&moved) {
+    if let Some(code) = copy_uid(&moved.done) {
         Encoder::new(work.out, work.rev2).untagged(Status::Ok, Some(&code.code()), "Moved");
     }
-    Ok(Completion::ok("Moved"))
+    match moved.stopped {
+        None => Ok(Completion::ok("Moved")),
+        Some(refused) => Err(explain(&mut work, refused).await),
+    }
 }
 
 fn named(work: &Work<'_>, by_uid: bool, set: &SequenceSet) -> Result<Targets, Stop> {

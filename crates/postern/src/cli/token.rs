@@ -40,9 +40,9 @@ pub struct Create {
     name: String,
     /// What it lets through of what you may: admin, owner or auditor
     ///
-    /// admin: everything but passwords, tokens and letting suspended people back; owner: what you
-    /// may do on mailboxes you own; auditor: reading alone. None gives anybody a way into a
-    /// person's own mailbox.
+    /// admin: everything but passwords, tokens, making administrators and letting suspended people
+    /// back; owner: what you may do on mailboxes you own; auditor: reading alone. None gives
+    /// anybody a way into a person's own mailbox.
     #[arg(long, value_name = "ROLE", value_parser = TokenRole::parse)]
     role: TokenRole,
     /// When it ends: a date (2026-12-31T18:00:00Z) or a span (8h, 90d); at most 366d

@@ -14,7 +14,7 @@ use super::groups::hold_grantee;
 use crate::statements::people as sql;
 use crate::{StoreError, Tx};
 use postern_access::{AccountKind, Denied, Gift, GrantFact, Holding, Reach, mailbox_rights_of, may_change};
-use postern_types::{GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights};
+use postern_types::{GrantId, MailboxId, MailboxName, PrincipalId, Rights, SendRights, Timestamp};
 
 /// One line of an access control list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,8 @@ impl Access<'_, Administer> {
         if rights == held && (mine.is_some() || !rights.is_empty()) {
             return Ok(());
         }
-        let send = mine.map_or(SendRights::NONE, |grant| grant.send);
+        let live = mine.filter(|grant| grant.is_live(now));
+        let send = live.map_or(SendRights::NONE, |grant| grant.send);
         let unnumbered = GrantId::new(i64::MAX).map_err(StoreError::from)?;
         let fact = GrantFact {
             id: mine.map_or(unnumbered, |grant| grant.id),
@@ -101,7 +102,7 @@ impl Access<'_, Administer> {
             reach: reach.clone(),
             rights,
             send,
-            automap: mine.or(old).is_none_or(|grant| grant.automap),
+            automap: live.or(old).is_none_or(|grant| grant.automap),
             not_after: end,
         };
         let instead = deciding(&broader);
@@ -113,7 +114,8 @@ impl Access<'_, Administer> {
         }
         let place = Some((self.mailbox(), &name));
         let (was, is) = (Holding { grants: &before, place }, Holding { grants: &after, place });
-        may_change_at(tx, self.caller(), self.mailbox(), was, is)?;
+        let ends = facts::ends_of(tx, self.caller().actor(), account)?;
+        may_change_at(tx, self.caller(), self.mailbox(), &ends, was, is)?;
         match (is_redundant, mine) {
             (true, Some(mine)) => {
                 tx.execute(&sql::REMOVE_GRANT, &[mine.id.get().into()])?;
@@ -150,16 +152,17 @@ fn rights_of(deciding: Option<&GrantFact>) -> Rights {
 }
 
 /// Refuses where somebody would gain letters in a mailbox that the caller may not give there.
+/// `ends` are the moments at which what the caller holds may become less.
 pub(super) fn may_change_at(
     tx: &Tx<'_>,
     caller: &Caller,
     mailbox: MailboxId,
+    ends: &[Timestamp],
     before: Holding<'_>,
     after: Holding<'_>,
 ) -> Result<(), GateError> {
-    let ends = facts::ends_of(tx, caller.actor(), mailbox.account())?;
     let mut failed = None;
-    let changed = may_change(before, after, tx.now(), &ends, |moment| {
+    let changed = may_change(before, after, tx.now(), ends, |moment| {
         match facts::judge_at(tx, caller.actor(), mailbox, moment) {
             Ok(held) => Ok(Gift { send: SendRights::NONE, ..Gift::on_mailbox(&held)? }),
             Err(error) => {

@@ -139,6 +139,13 @@ impl Authority<'_, ManageGrants> {
         Ok(Given { replaced: held.into_iter().find(|other| other.id == id), narrower, through_groups, row })
     }
 
+    /// The grant of this reach that somebody holds, if it has not ended.
+    pub fn held(&self, grantee: PrincipalId, reach: &GrantReach) -> Result<Option<GrantFact>, GateError> {
+        let (reach, now) = (self.find(reach)?, self.tx().now());
+        let held = grants_of(self.tx(), self.of()?, grantee)?.into_iter();
+        Ok(held.filter(|grant| grant.reach == reach).find(|grant| grant.is_live(now)))
+    }
+
     fn rows_of(&self, grantee: PrincipalId) -> Result<Vec<GrantRow>, GateError> {
         let mut rows = grant_rows(self.tx(), self.of()?)?;
         rows.retain(|row| row.grantee == grantee);

@@ -102,15 +102,21 @@ impl Authority<'_, ReadAudit> {
             let found = person_access(tx, account, person, &places, at)?;
             Ok(PersonAccess { address, name, ..found })
         });
+        let people = people.collect::<Result<Vec<PersonAccess>, StoreError>>()?;
+        let mut mailboxes: Vec<String> = places.into_iter().map(|place| place.name.to_string()).collect();
+        if account.kind == AccountKind::Person && *self.caller().actor() != Actor::Person(PersonId::of(id)) {
+            // What somebody calls the mailboxes of their own is theirs, but where others come in.
+            mailboxes.retain(|name| people.iter().any(|person| person.elsewhere.iter().any(|(one, _)| one == name)));
+        }
         Ok(AccessReport {
             at,
             address: tx.address_of(id)?.unwrap_or_default(),
             kind: account.kind,
             state: account.state,
             delete_protection: account.delete_protection,
-            people: people.collect::<Result<_, StoreError>>()?,
+            people,
             grants: grant_rows(tx, id)?,
-            mailboxes: places.into_iter().map(|place| place.name.to_string()).collect(),
+            mailboxes,
         })
     }
 

@@ -259,10 +259,10 @@ impl Access<'_, DeleteMailbox> {
     ) -> Result<(), GateError> {
         let (tx, account) = (self.tx(), self.account());
         let all = tx.all(&people_sql::GRANT_FACTS, &[account.get().into()], facts::grant_fact)?;
-        if !all.iter().any(|(_, grant)| matches!(grant.reach, Reach::Subtree(_))) {
-            return Ok(());
-        }
-        for held in all.chunk_by(|one, other| one.0 == other.0) {
+        let ends = facts::ends_of(tx, self.caller().actor(), account)?;
+        let is_subtree = |(_, grant): &(i64, GrantFact)| matches!(grant.reach, Reach::Subtree(_));
+        // Where none of somebody's grants goes by names, a name changes nothing of theirs.
+        for held in all.chunk_by(|one, other| one.0 == other.0).filter(|held| held.iter().any(is_subtree)) {
             let before: Vec<GrantFact> = held.iter().map(|(_, grant)| grant.clone()).collect();
             let mut after = before.clone();
             for grant in &mut after {
@@ -277,7 +277,7 @@ impl Access<'_, DeleteMailbox> {
                 let (before, after) = (before.near(*mailbox), after.near(*mailbox));
                 let was = Holding { grants: &before, place: Some((*mailbox, old)) };
                 let is = Holding { grants: &after, place: Some((*mailbox, new)) };
-                match may_change_at(tx, self.caller(), *mailbox, was, is) {
+                match may_change_at(tx, self.caller(), *mailbox, &ends, was, is) {
                     Err(GateError::Denied(_)) => return Err(Denied::WouldGive.into()),
                     answer => answer?,
                 }

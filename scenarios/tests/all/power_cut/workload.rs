@@ -251,7 +251,7 @@ impl Keeper {
         let (source, to) = (self.world.before.mailboxes[&self.place].id, Place::ARCHIVE);
         let begun = self.world.position();
         let moved = house.move_messages(session, source, uids(uid), &locator(to)).await.map_err(failed)?;
-        let new_uid = target(&moved.uids)?;
+        let new_uid = target(&moved.done.uids)?;
         self.known.remove(&uid);
         let row = Row::new("message.moved", to, format!("mailbox {source} uid {uid} to uid {new_uid}"));
         self.world.note(begun, What::Moved { from: self.place, uid, to, new_uid, message }, Some(row));
