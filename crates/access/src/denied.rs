@@ -48,7 +48,9 @@ pub enum Denied {
     #[error("Under that name others would hold more in it; only those who may change its access may rename it so")]
     WouldGive,
     /// Nobody gives send rights they do not hold.
-    #[error("You may not give the right to send from this mailbox, for you do not hold it")]
+    #[error(
+        "You may not give the right to send from this mailbox, for you do not hold it; name a role or letters alone"
+    )]
     SendNotHeld,
 }
 

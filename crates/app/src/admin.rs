@@ -71,6 +71,15 @@ pub struct GrantTerms {
     pub not_after: Option<Timestamp>,
 }
 
+/// What whoever gives has named, where they named neither a role nor letters.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// A send right.
+    pub send: bool,
+    /// Whether it is shown without being asked for.
+    pub automap: bool,
+}
+
 /// Which rows of the trail are asked for.
 #[derive(Debug, Clone, Default)]
 pub struct AuditQuery {
@@ -428,25 +437,31 @@ impl House {
         self.change(move |tx| give(tx, &manage_grants(tx, &caller, &shared)?, &grantee, &terms)).await
     }
 
-    /// Gives send rights beside what is held by the grant of the same reach: its letters stay, and
-    /// so do its end and whether it is shown, where nothing else is said. Who holds none is given
-    /// the terms as they are.
+    /// Changes of the grant of this reach what is named, and leaves the rest as it is. Who holds no
+    /// such grant and is named a send right gets that beside what they hold there; who holds
+    /// nothing in the account is given the terms as they are.
     pub async fn give_beside(
         &self,
         caller: &Caller,
         shared: &Address,
         grantee: &Address,
         terms: GrantTerms,
-        automap: Option<bool>,
+        named: Named,
     ) -> Result<Given, Refused> {
         let (caller, shared, grantee) = (caller.clone(), shared.clone(), grantee.clone());
         self.change(move |tx| {
             let authority = manage_grants(tx, &caller, &shared)?;
             let mut terms = terms.clone();
-            if let Some(held) = authority.held(grantee_of(tx, &grantee)?, &terms.reach)? {
-                terms.rights = held.rights;
-                terms.automap = automap.unwrap_or(held.automap);
-                terms.not_after = terms.not_after.or(held.not_after);
+            let held = authority.held(grantee_of(tx, &grantee)?, &terms.reach)?;
+            match held.same {
+                Some(same) => {
+                    terms.rights = same.rights;
+                    terms.send = if named.send { same.send.union(terms.send) } else { same.send };
+                    terms.automap = if named.automap { terms.automap } else { same.automap };
+                    terms.not_after = terms.not_after.or(same.not_after);
+                }
+                None if named.send && held.takes_part => terms.rights = held.rights,
+                None => {}
             }
             give(tx, &authority, &grantee, &terms)
         })

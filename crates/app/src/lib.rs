@@ -29,7 +29,7 @@ mod tokens;
 pub mod wire;
 
 pub use acl::ListedRights;
-pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, SharedSeen, SharedView};
+pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
 pub use content::{Content, Unreadable};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;

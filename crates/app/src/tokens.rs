@@ -81,9 +81,10 @@ pub enum OwnPasswordRefused {
 fn own_account(caller: &Caller) -> Result<AccountId, Refused> {
     match caller.actor() {
         Actor::Person(person) => Ok(person.account()),
-        _ => {
-            Err(Rule::Cannot("This is for people who have signed in: an operator has no password and no tokens").into())
-        }
+        _ => Err(Rule::Cannot(
+            "This is for people who have signed in: an operator has no password and no tokens; sign in, or name whose",
+        )
+        .into()),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::model::{Delegate, Delegates, GivenDelegate, TakeBackParameters, Taken
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
-use postern_app::{GrantReach, GrantRow, GrantTerms, Role};
+use postern_app::{GrantReach, GrantRow, GrantTerms, Named, Role};
 use postern_types::{Address, MailboxName, Rights, SendRights};
 
 pub(crate) fn shown(row: GrantRow) -> Delegate {
@@ -72,12 +72,9 @@ pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
     let document: Terms = ask.document()?;
     let terms = terms(&document)?;
-    let given = match names_sending_alone(&document) {
-        true => {
-            let automap = document.automap;
-            ask.house.give_beside(ask.caller()?, &shared, &grantee, terms, automap).await?
-        }
-        false => ask.house.give(ask.caller()?, &shared, &grantee, terms).await?,
+    let given = match names_no_letters(&document) {
+        Some(named) => ask.house.give_beside(ask.caller()?, &shared, &grantee, terms, named).await?,
+        None => ask.house.give(ask.caller()?, &shared, &grantee, terms).await?,
     };
     Reply::ok(&GivenDelegate {
         delegate: shown(given.row),
@@ -87,10 +84,13 @@ pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
     })
 }
 
-/// Who names a send right and nothing else means it beside the letters that are held.
-fn names_sending_alone(document: &Terms) -> bool {
-    let names_letters = document.role.is_some() || document.rights.is_some();
-    !names_letters && (document.send_as.is_some() || document.send_on_behalf.is_some())
+/// What is named where no letters are: the rest stays as it is held. Where nothing is named, all
+/// that is left out has its usual meaning.
+fn names_no_letters(document: &Terms) -> Option<Named> {
+    let send = document.send_as.is_some() || document.send_on_behalf.is_some();
+    let named = Named { send, automap: document.automap.is_some() };
+    let is_other = send || named.automap || document.until.is_some();
+    (document.role.is_none() && document.rights.is_none() && is_other).then_some(named)
 }
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {

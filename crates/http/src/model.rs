@@ -349,7 +349,8 @@ pub struct SharedWithDelegates {
 /// What a delegate is given, on the whole account where no mailbox is named. An empty document means full access,
 /// send-as, shown without being asked. With `role`, `rights`, a send right, `mailbox` or `subtree`, send rights
 /// that are not named are not given: they are of the whole address. Without `role` and `rights` the letters are full
-/// access or, where a send right is named, those that are held already.
+/// access. Where a send right, `automap` or `until` is named without them, and the same grantee has a grant of the same
+/// reach, that grant keeps all that is not named; without one, a send right comes beside what they hold there.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {

@@ -69,7 +69,7 @@ pub(crate) async fn identify(
     match (route.who, caller.actor()) {
         (Who::Person, Actor::Person(_)) => Ok(Some(caller)),
         (Who::Person, _) => {
-            let text = "This is for people who have signed in: an operator has no password and no tokens";
+            let text = "This is for people who have signed in: an operator has no password and no tokens; sign in, or name whose";
             Err(Problem::new(Kind::NotYours, text))
         }
         _ => Ok(Some(caller)),

@@ -216,6 +216,27 @@ async fn what_is_given_is_shown_and_can_be_taken_back() {
     assert_eq!(trail["events"][0]["protocol"], "socket");
 }
 
+/// What is named alone changes that and nothing else: nobody is raised to full access by it.
+#[tokio::test]
+async fn what_is_not_named_stays() {
+    let scene = Scene::new().await;
+    scene.ask("POST", "/api/v1/persons", Some(r#"{"address":"alice@example.org"}"#)).await;
+    scene.ask("POST", "/api/v1/shared", Some(r#"{"address":"support@example.org"}"#)).await;
+    let target = "/api/v1/shared/support@example.org/delegates/alice@example.org";
+    let holds = async |terms: &str, rights: &str, send_as: bool| {
+        let given = scene.ask("PUT", target, Some(terms)).await;
+        let held = (given.body["rights"].clone(), given.body["send_as"].clone());
+        assert_eq!(held, (json!(rights), json!(send_as)), "{terms}: {}", given.body);
+    };
+    holds(r#"{"mailbox":"Archive","role":"reader"}"#, "lr", false).await;
+    holds(r#"{"mailbox":"Archive","until":"2046-01-01T00:00:00Z"}"#, "lr", false).await;
+    holds(r#"{"send_as":true}"#, "", true).await;
+    holds(r#"{"role":"editor"}"#, "lrswipte", false).await;
+    holds(r#"{"mailbox":"Sent","send_as":true}"#, "lrswipte", true).await;
+    holds(r#"{"automap":false}"#, "lrswipte", false).await;
+    holds("{}", "lrswipkxte", true).await;
+}
+
 /// A removed mailbox is shown with the days it has left; settings that are null end.
 #[tokio::test]
 async fn a_shared_mailbox_is_set_removed_and_brought_back() {

@@ -67,7 +67,8 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     run_until_ended(&running, &mut signals, &file, None).await;
     drop(ready);
     end(running).await;
-    say(&format!("\nStopped. `postern demo` opens it again; to be rid of it: rm -r {}\n", quoted(&folder)));
+    let again = format!("{} demo --data {} --loopback {}", typed(), quoted(&folder), args.loopback);
+    say(&format!("\nStopped. To open it again: {again}\nTo be rid of it: rm -r {}\n", quoted(&folder)));
     Ok(())
 }
 
@@ -162,7 +163,7 @@ fn welcome(running: &Running, file: &Path, folder: &Path) -> String {
         line(format!("  {name:6} {:22} {}", at(name), ink.faint(what)));
     }
     line(format!("  {:6} {}", "admin", at("admin")));
-    line(format!("\n{}", ink.bold("People")));
+    line(format!("\n{}", ink.bold("People, with what they began with")));
     let people = [
         (ADMIN, "administers the organisation"),
         (ALICE, "full access to support@"),
@@ -193,11 +194,17 @@ fn tries(imaps: &str, lmtp: &str, file: &Path, folder: &Path) -> [(String, Strin
         "python3 -c \"import smtplib; smtplib.LMTP('127.0.0.1', {lmtp}).sendmail('me@example.net', '{SUPPORT}', \
          'Subject: Hello\\r\\n\\r\\nIs anybody there?\\r\\n')\""
     );
-    let remove = format!("{} --config {} delegate remove {SUPPORT} {alice}", typed(), quoted(file));
+    let postern = format!("{} --config {}", typed(), quoted(file));
+    let remove = format!("{postern} delegate remove {SUPPORT} {alice}");
     [
         ("Alice, signed in as herself, reads the newest letter to support@:".to_owned(), read),
         ("Write to support@, then read again:".to_owned(), deliver),
-        ("Take support@ away from Alice; her next look finds no such mailbox:".to_owned(), remove),
+        (
+            format!(
+                "Take support@ away from Alice; her next look finds no such mailbox (back: delegate add {SUPPORT} {alice}):"
+            ),
+            remove,
+        ),
     ]
 }
 

@@ -19,8 +19,8 @@ pub enum Verb {
     ///
     /// Without flags: full access, send-as, shown in their mail programs without being asked
     /// for. With a role, letters, a send right or a mailbox, send rights that are not named are
-    /// not given: they are of the whole address. With a send right alone, somebody keeps the
-    /// letters that they hold there.
+    /// not given: they are of the whole address. With a send right, an end or --no-automap alone,
+    /// what somebody holds of the same reach stays but for that.
     Add(Give),
     /// Who may do what in a shared mailbox
     List {
@@ -250,7 +250,8 @@ pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
         ]
     });
     let headings = ["DELEGATE", "KIND", "WHERE", "RIGHTS", "SEND", "SHOWN", "UNTIL", "GIVEN BY", "SINCE"];
-    table(&headings, rows.collect(), &format!("Nobody works in it yet: postern delegate add {shared} PERSON"))
+    let none = format!("Nobody works in it yet; in a shared mailbox: postern delegate add {shared} PERSON");
+    table(&headings, rows.collect(), &none)
 }
 
 async fn remove(
@@ -261,7 +262,7 @@ async fn remove(
 ) -> Result<Said, Failure> {
     let query = one.as_ref().map(|(kind, name)| format!("?{kind}={}", segment(name.as_str()))).unwrap_or_default();
     let taken: Result<TakenBack, Failure> = client.act("DELETE", &format!("{}{query}", path(shared, grantee))).await;
-    let next = format!("see who does: postern delegate list {shared}");
+    let next = format!("see which there are, and who works there: postern shared list; postern delegate list {shared}");
     let taken = taken.map_err(|failure| failure.if_absent(&next))?;
     let still = beside(&taken.through_groups, "They work in it still,");
     let mut text = match one {

@@ -44,7 +44,9 @@ pub(super) async fn login(args: &Args, client: &mut Client) -> Result<Said, Fail
     let config = client.globals().config.as_deref().filter(|_| client.globals().url.is_none()).map(absolute);
     let how = match &config {
         Some(config) => format!("with --config {}", config.display()),
-        None => format!("with --url {}, or without it", place.url()),
+        // Such commands go by the configuration, and so to its operator.
+        None if client.globals().config.is_some() => format!("with --url {}", place.url()),
+        None => format!("with --url {} or with neither --url nor --config", place.url()),
     };
     client.logins().keep(Login {
         url: place.url(),

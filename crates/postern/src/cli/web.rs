@@ -48,6 +48,9 @@ impl Place {
         if uri.scheme_str() != Some("https") || !is_bare || authority.host().is_empty() {
             return Err(refusal());
         }
+        if authority.as_str().len() > authority.host().len() && authority.port_u16().is_none() {
+            return Err(refusal());
+        }
         // RFC 3986 section 3.2.2: a host is written in any case.
         Ok(Self::new(&authority.host().to_ascii_lowercase(), authority.port_u16().unwrap_or(443)))
     }

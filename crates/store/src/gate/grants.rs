@@ -11,8 +11,8 @@ use super::tree::raise_epoch;
 use crate::statements::{mailbox as mailbox_sql, people as sql};
 use crate::{Notice, StoreError, Tx};
 use postern_access::{
-    ByReach, Denied, Duty, DutyFacts, GrantFact, Holding, MailboxFacts, Reach, duty_verdict_through, gift_limit,
-    gift_limit_at, may_change,
+    ByReach, Denied, Duty, DutyFacts, GrantFact, Holding, MailboxFacts, Reach, deciding, duty_verdict_through,
+    gift_limit, gift_limit_at, may_change,
 };
 use postern_types::{
     AccountId, GrantId, MailboxId, MailboxName, PersonId, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
@@ -91,6 +91,17 @@ pub struct Given {
     pub through_groups: Vec<GrantRow>,
 }
 
+/// What somebody holds already, in grants that have not ended.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Their own grant of the same reach.
+    pub same: Option<GrantFact>,
+    /// The letters of the grant of theirs that decides there.
+    pub rights: Rights,
+    /// Do they or a group of theirs hold any grant in the account?
+    pub takes_part: bool,
+}
+
 /// What was taken back.
 #[derive(Debug, Clone)]
 pub struct TakenBack {
@@ -139,11 +150,25 @@ impl Authority<'_, ManageGrants> {
         Ok(Given { replaced: held.into_iter().find(|other| other.id == id), narrower, through_groups, row })
     }
 
-    /// The grant of this reach that somebody holds, if it has not ended.
-    pub fn held(&self, grantee: PrincipalId, reach: &GrantReach) -> Result<Option<GrantFact>, GateError> {
-        let (reach, now) = (self.find(reach)?, self.tx().now());
-        let held = grants_of(self.tx(), self.of()?, grantee)?.into_iter();
-        Ok(held.filter(|grant| grant.reach == reach).find(|grant| grant.is_live(now)))
+    /// What somebody holds where a grant of this reach would decide.
+    pub fn held(&self, grantee: PrincipalId, reach: &GrantReach) -> Result<Held, GateError> {
+        let (found, now) = (self.find(reach)?, self.tx().now());
+        let mut own = grants_of(self.tx(), self.of()?, grantee)?;
+        own.retain(|grant| grant.is_live(now));
+        let rights = match (reach, &found) {
+            (GrantReach::Account, _) => None,
+            (GrantReach::Mailbox(name), Reach::Mailbox(mailbox)) => deciding(&own, *mailbox, name, now),
+            // At the top of the subtree, but for a grant on that mailbox alone.
+            (GrantReach::Subtree(name) | GrantReach::Mailbox(name), _) => {
+                let nowhere = facts::no_mailbox(self.of()?).map_err(StoreError::from)?;
+                deciding(&own, nowhere, name, now)
+            }
+        };
+        Ok(Held {
+            rights: rights.map_or(Rights::NONE, |grant| grant.rights),
+            takes_part: !own.is_empty() || !self.through_groups(grantee)?.is_empty(),
+            same: own.iter().find(|grant| grant.reach == found).cloned(),
+        })
     }
 
     fn rows_of(&self, grantee: PrincipalId) -> Result<Vec<GrantRow>, GateError> {
