@@ -8,8 +8,9 @@ use crate::sign_in::Peer;
 use postern_access::Job;
 use postern_store::{GateError, NewMessage, Principal, StoreError, Tx};
 use postern_types::{AccountId, Address, BlobHash, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use trip::{Results, Trip};
+use trip::{Last, Results, Trip};
 
 /// Copies given in one transaction: some ten statements each, so about 5 ms in which nobody
 /// else's work is done (docs/design.md section 5).
@@ -159,13 +160,17 @@ impl House {
         if received_fields > self.limits.received_fields {
             return Err(MessageError::Loop.into());
         }
-        let copies = accounts.into_iter().zip(messages).collect();
-        let mut results = self.write_copies(&trip, copies).await;
-        self.do_last(&trip, &mut results).await;
-        Ok(trip.recipients.iter().map(|to| to.outcome(&results)).collect())
+        let mut errands: BTreeMap<_, _> = trip.noted_elsewhere().into_iter().map(|account| (account, None)).collect();
+        errands.extend(accounts.into_iter().zip(messages.into_iter().map(Some)));
+        let results = self.write_copies(&trip, errands.into_iter().collect()).await;
+        let undone = self.do_last(&trip, &results).await;
+        let answer = |to: &Recipient| {
+            if undone.contains(&to.principal) { Err(DeliveryError::Unavailable) } else { to.outcome(&results) }
+        };
+        Ok(trip.recipients.iter().map(answer).collect())
     }
 
-    /// Finds out who has the message from a try before.
+    /// Finds out who has the message from a try before, and who was told that there was no room.
     async fn set_out(&self, delivery: &Delivery) -> Result<Trip, DeliveryError> {
         let caller = self
             .job(Job::Delivery, delivery.protocol, delivery.peer.label())
@@ -178,9 +183,9 @@ impl House {
             trip.content = Some(content);
             let keys = trip.keys_owed();
             if !keys.is_empty() {
-                let each = move |tx: &Tx<'_>| keys.iter().map(|key| Ok((*key, tx.copies_given(key)?))).collect();
-                let given: Vec<_> = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { each(tx) }).await?;
-                given.iter().for_each(|(key, accounts)| trip.comes_again(key, accounts));
+                let each = move |tx: &Tx<'_>| keys.iter().map(|key| Ok((*key, tx.delivery_notes(key)?))).collect();
+                let noted: Vec<_> = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { each(tx) }).await?;
+                noted.into_iter().for_each(|(key, notes)| trip.comes_again(&key, notes));
             }
         }
         Ok(trip)
@@ -199,41 +204,42 @@ impl House {
         Ok(())
     }
 
-    /// Gives every account its copy, piece by piece: between two of them other people's work
-    /// is done. What one piece gave stays if the next one fails.
-    async fn write_copies(&self, trip: &Arc<Trip>, mut copies: Vec<(AccountId, NewMessage)>) -> Results {
+    /// Gives every account the copy that it is owed, piece by piece: between two of them other
+    /// people's work is done. What one piece gave stays if the next one fails.
+    async fn write_copies(&self, trip: &Arc<Trip>, mut errands: Vec<(AccountId, Option<NewMessage>)>) -> Results {
         let mut results = trip.known.clone();
-        while !copies.is_empty() {
-            let rest = copies.split_off(copies.len().min(PIECE_COPIES));
+        while !errands.is_empty() {
+            let rest = errands.split_off(errands.len().min(PIECE_COPIES));
             let writing = Arc::clone(trip);
-            match self.db.write(move |tx: &Tx<'_>| writing.write(tx, &copies)).await {
+            match self.db.write(move |tx: &Tx<'_>| writing.write(tx, &errands)).await {
                 Ok(given) => results.extend(given),
                 Err(error) => {
                     failed(&error);
                     break;
                 }
             }
-            copies = rest;
+            errands = rest;
         }
         results
     }
 
     /// Ends what is complete now, and tells who had no room. Answered after it: what is
     /// acknowledged is not held against a message of the same bytes, and what could not be
-    /// ended is not acknowledged.
-    async fn do_last(&self, trip: &Arc<Trip>, results: &mut Results) {
+    /// ended is not acknowledged. Answers for which recipients it failed: others that reach the
+    /// same accounts have their mail, and no notes that would keep it from coming twice.
+    async fn do_last(&self, trip: &Arc<Trip>, results: &Results) -> BTreeSet<i64> {
         let mut left = trip.last(results);
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(PIECE_COPIES));
             let (piece, trip) = (Arc::new(left), Arc::clone(trip));
             let doing = Arc::clone(&piece);
             if let Err(error) = self.db.write(move |tx: &Tx<'_>| trip.do_last(tx, &doing)).await {
-                let unavailable = failed(&error);
-                let undone = piece.iter().chain(&rest).map(|(account, _)| (*account, Err(unavailable.clone())));
-                return results.extend(undone);
+                failed(&error);
+                return piece.iter().chain(&rest).map(Last::principal).collect();
             }
             left = rest;
         }
+        BTreeSet::default()
     }
 
     /// What names the message at every try: not our trace lines, which tell the time.

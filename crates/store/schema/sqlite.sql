@@ -229,12 +229,14 @@ CREATE TABLE subscription (
     PRIMARY KEY (person_id, account_id, name)
 ) STRICT, WITHOUT ROWID;
 
--- Who has a message already whose delivery is not complete: the sender tries again, and they
--- do not get it twice (docs/decisions/0022-group-delivery.md).
+-- Who has a message already whose delivery is not complete, and who was told that there was no
+-- room: the sender tries again, and they do not get it twice, nor hear of it twice
+-- (docs/decisions/0022-group-delivery.md).
 CREATE TABLE partial_delivery (
     principal_id INTEGER NOT NULL,        -- the recipient: an account, a group, 0 for the administrators
     content BLOB NOT NULL,                -- keyed hash of the message as the sender gave it
-    account_id INTEGER NOT NULL,          -- has its copy
+    account_id INTEGER NOT NULL,
+    has_copy INTEGER NOT NULL,            -- 0: it had no room, and its trail says so
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (principal_id, content, account_id)
 ) STRICT, WITHOUT ROWID;

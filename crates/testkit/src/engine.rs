@@ -49,6 +49,24 @@ impl TestDatabase {
         let (server, name, text) = made.expect("PostgreSQL gives a database");
         Some(Self { url: DatabaseUrl::Postgres(text.clone()), text, drop: Some((server, name)) })
     }
+
+    /// Executes statements beside the house, whose data is in this folder, on a connection of
+    /// their own.
+    pub(crate) async fn execute(&self, data_dir: &Path, sqlite: String, postgres: String) {
+        let (url, file) = (self.url.clone(), data_dir.join("postern.db"));
+        let executed = tokio::task::spawn_blocking(move || match url {
+            DatabaseUrl::Sqlite => {
+                let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+                let connection = rusqlite::Connection::open_with_flags(file, flags).expect("the house's file");
+                connection.execute_batch(&sqlite).expect("SQLite executes it");
+            }
+            DatabaseUrl::Postgres(url) => {
+                let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("PostgreSQL answers");
+                client.batch_execute(&postgres).expect("PostgreSQL executes it");
+            }
+        });
+        executed.await.expect("the statements are executed");
+    }
 }
 
 fn on(server: &str, database: &str) -> String {

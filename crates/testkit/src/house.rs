@@ -25,7 +25,7 @@ pub struct House {
     config: Config,
     operator: Caller,
     clock: Arc<MovedClock>,
-    _database: TestDatabase,
+    database: TestDatabase,
     folder: tempfile::TempDir,
 }
 
@@ -115,7 +115,7 @@ impl House {
         let options = StartOptions { clock: clock.clone(), ..StartOptions::new(config.clone()) };
         let running = Server::start(options).await.expect("the server starts");
         let operator = running.house().operator(0).expect("an operator");
-        Self { running: Some(running), config, operator, clock, _database: database, folder }
+        Self { running: Some(running), config, operator, clock, database, folder }
     }
 
     /// The moment by its clock.
@@ -168,6 +168,24 @@ impl House {
     /// A folder for whatever a test needs.
     pub fn scratch(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// From now on the engine deletes no row of this table: a transaction that wants to fails.
+    pub async fn refuse_deletes(&self, table: &str) {
+        let sqlite =
+            format!("CREATE TRIGGER refuse BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        let postgres = format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN RAISE EXCEPTION 'refused'; END $$;
+             CREATE TRIGGER refuse BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+        );
+        self.database.execute(self.data_dir(), sqlite, postgres).await;
+    }
+
+    /// It deletes them again.
+    pub async fn allow_deletes(&self) {
+        let (sqlite, postgres) = ("DROP TRIGGER refuse".to_owned(), "DROP FUNCTION refuse() CASCADE".to_owned());
+        self.database.execute(self.data_dir(), sqlite, postgres).await;
     }
 
     /// Drains the server and starts it again on the same data.

@@ -117,6 +117,61 @@ scenario! {
         assert_eq!(counts(&house, everyone).await, [1, 1, 1]);
     }
 
+    /// Whoever has it through one group is known to the other one too, also where nobody is given a
+    /// copy in that try: it is tried by itself later, and the first group is complete by then.
+    async fn a_copy_through_one_group_counts_for_the_other(house: House) {
+        let everyone = ["alice@example.org", "carol@example.org", "dora@example.org"];
+        group(&house, TEAM, &everyone[..2]).await;
+        group(&house, "desk@example.org", &["alice@example.org", "dora@example.org"]).await;
+        // A large one is not even written where there is no room.
+        let large = format!("{LETTER}{}", "Many more lines, all of which are alike.\r\n".repeat(5000));
+        for (letter, alice) in [(LETTER, 1), (&large, 2)] {
+            set_quota(&house, "carol@example.org", Some(10)).await;
+            set_quota(&house, "dora@example.org", Some(10)).await;
+            starts(&deliver(&house, &[TEAM], letter).await, &["452 4.2.2"]);
+            house.app().remove_member(house.operator(), &address(TEAM), &address("carol@example.org")).await.expect("gone");
+            starts(&deliver(&house, &[TEAM, "desk@example.org"], letter).await, &["250", "452 4.2.2"]);
+            set_quota(&house, "dora@example.org", None).await;
+            starts(&deliver(&house, &["desk@example.org"], letter).await, &["250"]);
+            assert_eq!(counts(&house, everyone).await, [alice, 0, alice]);
+            house.app().add_member(house.operator(), &address(TEAM), &address("carol@example.org")).await.expect("there");
+        }
+    }
+
+    /// A delivery that can not be ended is not acknowledged. Whoever is in the envelope beside the
+    /// group has their mail all the same and is not asked to wait: nothing would keep it from coming twice.
+    async fn an_end_that_fails_is_the_groups_alone(house: House) {
+        group(&house, TEAM, &["bob@example.org", "carol@example.org"]).await;
+        house.shared("alice@example.org").await;
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        house.app().add_member(house.operator(), &address(TEAM), &address("alice@example.org")).await.expect("there");
+        set_quota(&house, "bob@example.org", None).await;
+
+        house.refuse_deletes("partial_delivery").await;
+        starts(&deliver(&house, &["alice@example.org", TEAM], LETTER).await, &["250", "451"]);
+        assert_eq!(counts(&house, MEMBERS).await, [1, 1, 1]);
+        house.allow_deletes().await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["250"]);
+        assert_eq!(counts(&house, MEMBERS).await, [1, 1, 1]);
+    }
+
+    /// Each member without room is told once, at the try that finds it so.
+    async fn who_is_full_at_a_later_try_is_told_then(house: House) {
+        group(&house, TEAM, &MEMBERS).await;
+        house.shared("dora@example.org").await;
+        set_quota(&house, "bob@example.org", Some(10)).await;
+        set_quota(&house, "dora@example.org", Some(10)).await;
+        starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+        house.app().add_member(house.operator(), &address(TEAM), &address("dora@example.org")).await.expect("there");
+        for _ in 0..2 {
+            starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
+            for full in ["bob@example.org", "dora@example.org"] {
+                assert_eq!(refused(&house, full).await, ["team@example.org over quota"], "{full}");
+            }
+        }
+    }
+
     /// Whoever leaves the group is not waited for, and whoever comes gets it with the next try.
     async fn the_members_are_those_of_the_moment(house: House) {
         group(&house, TEAM, &MEMBERS).await;
@@ -142,7 +197,8 @@ scenario! {
         starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
         assert_eq!(counts(&house, MEMBERS).await, [1, 0, 1]);
         house.pass_days(2);
-        assert_eq!(house.app().forget_deliveries().await.expect("a job"), 2);
+        // Two copies, and that Bob was told.
+        assert_eq!(house.app().forget_deliveries().await.expect("a job"), 3);
         starts(&deliver(&house, &[TEAM], LETTER).await, &["452 4.2.2"]);
         assert_eq!(counts(&house, MEMBERS).await, [2, 0, 2]);
     }

@@ -3,7 +3,7 @@
 
 use super::{DeliveryError, Recipient};
 use postern_access::Denied;
-use postern_store::{Caller, DeliveryKey, GateError, Insert, NewMessage, Rule, StoreError, Tx};
+use postern_store::{Caller, DeliveryKey, DeliveryNote, GateError, Insert, NewMessage, Rule, StoreError, Tx};
 use postern_types::{AccountId, BlobHash, Flags, MailboxName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,25 +19,40 @@ pub(super) struct Trip {
     pub content: Option<BlobHash>,
     /// More than one transaction is needed.
     pub is_split: bool,
-    /// Recipients for which some had a copy before.
-    again: BTreeSet<i64>,
+    /// What tries before have noted for each recipient; none is empty.
+    notes: BTreeMap<i64, BTreeMap<AccountId, DeliveryNote>>,
     /// What is known before anything is written: who has a copy, and who has no room.
     pub known: Results,
 }
 
 /// What is left to do about a recipient once everyone was tried.
-pub(super) enum Last {
+pub(super) struct Last {
+    /// Where it is done.
+    account: AccountId,
+    key: DeliveryKey,
+    what: What,
+}
+
+enum What {
     /// Its delivery is complete, and was not: nobody's copy is held against the same bytes again.
-    End(DeliveryKey),
-    /// The account had no room while others of the recipient have the message.
+    End,
+    /// The account had no room while others of the recipient, which has this address, have the
+    /// message.
     NoRoom(String),
+}
+
+impl Last {
+    /// The recipient that is not to be answered as if it were done.
+    pub fn principal(&self) -> i64 {
+        self.key.principal
+    }
 }
 
 impl Trip {
     /// Nobody has a copy yet.
     pub fn new(caller: Caller, recipients: Vec<Recipient>, is_split: bool) -> Self {
-        let (again, known) = (BTreeSet::default(), Results::default());
-        Self { caller, recipients, content: None, is_split, again, known }
+        let (notes, known) = (BTreeMap::default(), Results::default());
+        Self { caller, recipients, content: None, is_split, notes, known }
     }
 
     /// May it be that some have it and others do not: after this try, or since one before?
@@ -50,15 +65,17 @@ impl Trip {
         self.recipients.iter().filter(|to| to.is_owed).filter_map(|to| self.key(to)).collect()
     }
 
-    /// Takes in who has it from tries before.
-    pub fn comes_again(&mut self, key: &DeliveryKey, given: &[AccountId]) {
-        if !given.is_empty() {
-            self.again.insert(key.principal);
+    /// Takes in what is known from tries before.
+    pub fn comes_again(&mut self, key: &DeliveryKey, notes: BTreeMap<AccountId, DeliveryNote>) {
+        if notes.is_empty() {
+            return;
         }
         for to in self.recipients.iter().filter(|to| to.principal == key.principal) {
-            let theirs = given.iter().filter(|account| to.reaches(**account));
-            self.known.extend(theirs.map(|account| (*account, Ok(()))));
+            let has_copy =
+                notes.iter().filter(|(_, note)| **note == DeliveryNote::HasCopy).map(|(account, _)| *account);
+            self.known.extend(has_copy.filter(|account| to.reaches(*account)).map(|account| (account, Ok(()))));
         }
+        self.notes.insert(key.principal, notes);
     }
 
     /// Accounts that are to get a copy, in the order in which they are locked. One that is named
@@ -68,23 +85,34 @@ impl Trip {
         all.into_iter().filter(|account| !self.known.contains_key(account)).collect()
     }
 
-    /// Gives each of these accounts its copy, in one transaction. Who has one is noted where
-    /// the same message may come again before everyone has it.
-    pub fn write(&self, tx: &Tx<'_>, copies: &[(AccountId, NewMessage)]) -> Result<Results, GateError> {
+    /// Accounts that have their copy from a try for one recipient, while another one reaches them
+    /// that may have to note it.
+    pub fn noted_elsewhere(&self) -> Vec<AccountId> {
+        let to_note = |account| self.recipients.iter().any(|to| self.may_note(to) && self.lacks_note(to, account));
+        let have = self.known.iter().filter(|(_, result)| result.is_ok()).map(|(account, _)| *account);
+        have.filter(|account| to_note(*account)).collect()
+    }
+
+    /// Gives each of these accounts the copy that it is owed, in one transaction. Who has one, now
+    /// or from before, is noted where the same message may come again before everyone has it.
+    pub fn write(&self, tx: &Tx<'_>, errands: &[(AccountId, Option<NewMessage>)]) -> Result<Results, GateError> {
         let inbox = inbox()?;
-        let (mut results, mut opened) = (self.known.clone(), Vec::with_capacity(copies.len()));
-        for (account, message) in copies {
+        let (mut results, mut opened) = (self.known.clone(), Vec::with_capacity(errands.len()));
+        for (account, message) in errands {
             let given = tx.open_named::<Insert>(&self.caller, *account, &inbox).and_then(|access| {
-                access.append(message, &Flags::new())?;
+                message.as_ref().map(|message| access.append(message, &Flags::new())).transpose()?;
                 opened.push(access);
                 Ok(())
             });
-            results.insert(*account, settle(given)?);
+            let given = settle(given)?;
+            if message.is_some() {
+                results.insert(*account, given);
+            }
         }
         for to in &self.recipients {
             let Some(key) = self.key(to) else { continue };
             if self.is_open(to) || to.outcome(&results) == Err(DeliveryError::PartlyOverQuota) {
-                let mut theirs = opened.iter().filter(|access| to.reaches(access.account()));
+                let mut theirs = opened.iter().filter(|access| self.lacks_note(to, access.account()));
                 theirs.try_for_each(|access| access.note_copy(&key))?;
             }
         }
@@ -95,46 +123,57 @@ impl Trip {
         self.content.map(|content| DeliveryKey { content, principal: to.principal })
     }
 
-    /// Has it been tried before, with success for some?
-    fn is_again(&self, to: &Recipient) -> bool {
-        self.again.contains(&to.principal)
+    /// What tries before have noted.
+    fn note(&self, to: &Recipient, account: AccountId) -> Option<DeliveryNote> {
+        self.notes.get(&to.principal)?.get(&account).copied()
+    }
+
+    /// Is it for this account, and is no copy noted there?
+    fn lacks_note(&self, to: &Recipient, account: AccountId) -> bool {
+        to.reaches(account) && self.note(to, account) != Some(DeliveryNote::HasCopy)
     }
 
     /// Are there notes of it, or will there be, whatever comes of this try?
     fn is_open(&self, to: &Recipient) -> bool {
-        self.is_split || self.is_again(to)
+        self.is_split || self.notes.contains_key(&to.principal)
     }
 
-    /// What is left to do now, each with the account that it is done in.
-    pub fn last(&self, results: &Results) -> Vec<(AccountId, Last)> {
+    /// May there be notes of it after this try?
+    fn may_note(&self, to: &Recipient) -> bool {
+        self.is_open(to) || to.is_several
+    }
+
+    /// What is left to do now, in the order in which the accounts are locked.
+    pub fn last(&self, results: &Results) -> Vec<Last> {
         let mut left = Vec::new();
         for to in &self.recipients {
             let with = |wanted: Result<(), DeliveryError>| {
                 to.accounts.iter().copied().filter(move |account| results.get(account) == Some(&wanted))
             };
-            match (to.outcome(results), self.key(to)) {
-                (Ok(()), Some(key)) if self.is_open(to) => {
-                    left.extend(with(Ok(())).next().map(|account| (account, Last::End(key))));
+            let Some(key) = self.key(to) else { continue };
+            match to.outcome(results) {
+                Ok(()) if self.is_open(to) => {
+                    left.extend(with(Ok(())).next().map(|account| Last { account, key, what: What::End }));
                 }
-                // Once for each message, and not at each try.
-                (Err(DeliveryError::PartlyOverQuota), _) if !self.is_again(to) => {
+                Err(DeliveryError::PartlyOverQuota) => {
                     let full = with(Err(DeliveryError::OverQuota));
-                    left.extend(full.map(|account| (account, Last::NoRoom(to.address.clone()))));
+                    let untold = full.filter(|account| self.note(to, *account) != Some(DeliveryNote::ToldNoRoom));
+                    left.extend(untold.map(|account| Last { account, key, what: What::NoRoom(to.address.clone()) }));
                 }
                 _ => {}
             }
         }
-        left.sort_by_key(|(account, _)| *account);
+        left.sort_by_key(|last| last.account);
         left
     }
 
     /// Does it, in one transaction.
-    pub fn do_last(&self, tx: &Tx<'_>, left: &[(AccountId, Last)]) -> Result<(), GateError> {
+    pub fn do_last(&self, tx: &Tx<'_>, left: &[Last]) -> Result<(), GateError> {
         let inbox = inbox()?;
-        for (account, last) in left {
-            match (tx.open_named::<Insert>(&self.caller, *account, &inbox), last) {
-                (Ok(access), Last::End(key)) => access.end_delivery(key)?,
-                (Ok(access), Last::NoRoom(recipient)) => access.tell_no_room(recipient)?,
+        for Last { account, key, what } in left {
+            match (tx.open_named::<Insert>(&self.caller, *account, &inbox), what) {
+                (Ok(access), What::End) => access.end_delivery(key)?,
+                (Ok(access), What::NoRoom(recipient)) => access.tell_no_room(key, recipient)?,
                 // Removed since: the notes go by their age.
                 (Err(GateError::Denied(_)), _) => {}
                 (Err(other), _) => return Err(other),

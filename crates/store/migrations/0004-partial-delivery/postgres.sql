@@ -1,8 +1,10 @@
--- Who has a message already whose delivery is not complete (docs/decisions/0022-group-delivery.md).
+-- Who has a message already whose delivery is not complete, and who was told that there was no
+-- room (docs/decisions/0022-group-delivery.md).
 CREATE TABLE partial_delivery (
     principal_id BIGINT NOT NULL,
     content BYTEA NOT NULL,
     account_id BIGINT NOT NULL,
+    has_copy BIGINT NOT NULL,
     at_ms BIGINT NOT NULL,
     PRIMARY KEY (principal_id, content, account_id)
 );

@@ -96,7 +96,7 @@ pub use class::{
 };
 pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
-pub use deliver::DeliveryKey;
+pub use deliver::{DeliveryKey, DeliveryNote};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
 pub use grants::{Given, GrantReach, GrantRow, Held, NewGrant, TakenBack};

@@ -1,9 +1,10 @@
 //! A delivery to so many that it takes several commits loses its power between them: when the sender
-//! tries again everyone has the message, and nobody has it twice (docs/decisions/0022-group-delivery.md).
+//! tries again everyone has the message, and nobody has it twice; who had no room is told so, once
+//! (docs/decisions/0022-group-delivery.md).
 
 use super::house::{OpenHouse, SUPPORT, address, failed, founded, peer};
 use super::run;
-use postern_app::Delivery;
+use postern_app::{AuditQuery, Delivery, DeliveryError, SharedChange};
 use postern_testkit::power::{Image, Random, Syncs};
 use postern_types::DisplayName;
 use std::collections::BTreeSet;
@@ -28,13 +29,17 @@ async fn with_group() -> Result<Image, String> {
 }
 
 async fn deliver(open: &OpenHouse, to: &[String]) -> Result<(), String> {
+    answers(open, to).await?.into_iter().try_for_each(|result| result.map_err(failed))
+}
+
+async fn answers(open: &OpenHouse, to: &[String]) -> Result<Vec<Result<(), DeliveryError>>, String> {
     let mut recipients = Vec::with_capacity(to.len());
     for one in to {
         recipients.push(open.house.recipient(&address(one)).await.map_err(failed)?);
     }
     let raw = Arc::new(b"Subject: To all of you\r\n\r\nA line.\r\n".to_vec());
     let delivery = Delivery { raw, trace_bytes: 0, recipients, peer: peer(), protocol: "lmtp" };
-    open.house.deliver(delivery).await.into_iter().try_for_each(|result| result.map_err(failed))
+    Ok(open.house.deliver(delivery).await)
 }
 
 /// How many messages members have: each number that occurs.
@@ -70,6 +75,47 @@ async fn cut_and_try_again(to: &[String], part: usize) -> Result<(), String> {
         again.close().await?;
     }
     if half_way == 0 { Err("no cut was between two commits".to_owned()) } else { Ok(()) }
+}
+
+/// One of the second piece.
+const FULL: &str = "member170@example.org";
+
+/// How often the full member was told.
+async fn told(open: &OpenHouse) -> Result<usize, String> {
+    let query = AuditQuery { account: Some(address(FULL)), most: 500, ..AuditQuery::default() };
+    let rows = open.house.audit(&open.operator, query).await.map_err(failed)?;
+    Ok(rows.iter().filter(|row| row.action == "delivery.refused").count())
+}
+
+/// Delivers to a group with a full member, and for cuts all along the way tries twice more.
+async fn cut_and_tell() -> Result<(), String> {
+    let (open, team) = (OpenHouse::open(&with_group().await?, Syncs::ALL).await?, [TEAM.to_owned()]);
+    let change = SharedChange { quota: Some(Some(10)), ..SharedChange::default() };
+    open.house.set_shared(&open.operator, &address(FULL), change).await.map_err(failed)?;
+    let begun = open.disk.position();
+    answers(&open, &team).await?;
+    let answered = open.disk.position();
+    open.close().await?;
+    let recording = open.disk.recording();
+    let mut half_way = 0;
+    for number in 0..=CUTS {
+        let cut = begun + (answered - begun) * number / CUTS;
+        let again = OpenHouse::open(&recording.cut(cut, &mut Random::new(number as u64)), Syncs::ALL).await?;
+        half_way += usize::from(counts(&again).await?.contains(&1) && told(&again).await? == 0);
+        for _ in 0..2 {
+            let (answers, told) = (answers(&again, &team).await?, told(&again).await?);
+            if answers != [Err(DeliveryError::PartlyOverQuota)] || told != 1 {
+                return Err(format!("cut {cut} of {begun} to {answered}: told {told} times, {answers:?}"));
+            }
+        }
+        again.close().await?;
+    }
+    if half_way == 0 { Err("no cut was between the copies and the telling".to_owned()) } else { Ok(()) }
+}
+
+#[test]
+fn a_full_member_of_a_large_group_is_told_once_after_a_cut() {
+    run(cut_and_tell()).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
