@@ -5,7 +5,7 @@ use super::messages::Whose;
 use super::model::{Grant, Reach};
 use super::story::{ACCOUNTS, GROUPS, NAMES, PEOPLE, Story, address, person};
 use postern_app::{GrantReach, GrantTerms};
-use postern_types::{MailboxName, Rights, Seen, SendRights, Timestamp};
+use postern_types::{MailboxName, Rights, Seen, SendRights};
 
 fn name(text: &str) -> MailboxName {
     MailboxName::parse(text).expect("a mailbox name")
@@ -32,7 +32,7 @@ impl Story<'_> {
             rights: Rights::parse(&rights).expect("letters"),
             send: SendRights::NONE,
             automap: true,
-            not_after: until.map(|end| self.in_minutes(end - self.model.minute)),
+            not_after: until.map(|minute| self.began.plus_ms(i64::from(minute) * 60 * 1000)),
         };
         let (shared, grantee) = (address(&self.account(account)), address(&self.identifier(who)));
         self.told.push(format!("give {grantee} {shared} {:?} {rights:?} until {until:?}", terms.reach));
@@ -150,9 +150,5 @@ impl Story<'_> {
         self.house.pass_minutes(MINUTES.into());
         self.model.minute += MINUTES;
         Ok(())
-    }
-
-    fn in_minutes(&self, minutes: u32) -> Timestamp {
-        Timestamp(self.house.now().0 + i64::from(minutes) * 60 * 1000)
     }
 }

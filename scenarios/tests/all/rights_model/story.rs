@@ -6,7 +6,7 @@ use super::model::{ALL, Letters, Lie, Model, Who, letters, shown};
 use super::wire::{Heard, Kind, Session};
 use postern_testkit::power::Random;
 use postern_testkit::{House, PASSWORD};
-use postern_types::{Address, DisplayName};
+use postern_types::{Address, DisplayName, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Five people; they outlive the seeds.
@@ -26,6 +26,8 @@ pub struct Story<'a> {
     seed: u64,
     pub(super) random: Random,
     pub(super) model: Model,
+    /// The server's time at minute 0 of the model: ends of the same minute are the same moment.
+    pub(super) began: Timestamp,
     pub(super) sessions: Vec<Option<Session>>,
     /// What was done, for the one who reads of a failure.
     pub(super) told: Vec<String>,
@@ -52,7 +54,8 @@ impl<'a> Story<'a> {
         let model = Model::new(lie, PEOPLE.len(), GROUPS, ACCOUNTS);
         let sessions = PEOPLE.iter().map(|_| None).collect();
         let (random, told, counts) = (Random::new(seed), Vec::new(), BTreeMap::new());
-        let mut story = Story { house, seed, random, model, sessions, told, counts };
+        let began = house.now();
+        let mut story = Story { house, seed, random, model, began, sessions, told, counts };
         story.begin().await;
         let lived = story.live().await;
         let told = story.told.join("\n");
