@@ -42,7 +42,7 @@ pub struct List {
     /// Only events older than this one, as the page before names it
     #[arg(long, value_name = "EVENT")]
     before: Option<String>,
-    /// At most this many
+    /// At most this many, 1 to 500
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
     /// Tell them in the order in which they happened

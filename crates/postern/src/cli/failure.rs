@@ -99,6 +99,9 @@ impl Failure {
                      postern shared restore EMAIL",
             ),
             "sign-in-ended" => Self { is_sign_in_ended: true, ..failure.next("sign in again: postern login EMAIL") },
+            "sign-in-refused" => {
+                failure.next("a lost one is made anew by an administrator: postern person set-password EMAIL")
+            }
             "not-yours" => Self { is_not_theirs: true, ..failure },
             "sign-in-needed" => failure.next("sign in: postern login EMAIL"),
             "token-too-narrow" => failure.next("postern login EMAIL, or a token of a wider role: postern token create"),

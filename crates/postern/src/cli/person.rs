@@ -207,7 +207,7 @@ async fn set_admin(client: &mut Client, address: &Address, admin: bool) -> Resul
     let text = match admin {
         true => format!(
             "{address} administers the organisation now, and holds no mail by that.\n\
-             Next: they sign in as themselves: postern login {address} --url https://HOST\n"
+             Next: they sign in as themselves: postern login {address} (from another machine with --url)\n"
         ),
         false => format!(
             "{address} does not administer the organisation any more; their mail and what they were granted stay.\n\
