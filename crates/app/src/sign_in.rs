@@ -77,12 +77,7 @@ impl House {
 
     /// Answers a refusal at its time, whatever was done until then.
     pub(crate) async fn in_time<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let deadline = Instant::now() + Duration::from_millis(self.limits.failure_deadline_ms);
-        let outcome = work.await;
-        if outcome.is_err() {
-            tokio::time::sleep_until(deadline).await;
-        }
-        outcome
+        refused_after(Duration::from_millis(self.limits.failure_deadline_ms), work).await
     }
 
     async fn try_sign_in(&self, attempt: Attempt, token: Option<NewToken>) -> Result<Session, SignInRefused> {
@@ -219,6 +214,16 @@ impl House {
     }
 }
 
+/// What is refused is refused so long after it began, however soon that was known.
+async fn refused_after<T, E>(time: Duration, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let deadline = Instant::now() + time;
+    let outcome = work.await;
+    if outcome.is_err() {
+        tokio::time::sleep_until(deadline).await;
+    }
+    outcome
+}
+
 /// The name of who signs in, and of the account they name after their own, split at the first
 /// separator. Our addresses hold neither of them; a quoted local part may be written with a `\`
 /// (RFC 5321 section 4.1.2), so what is one address is not split.
@@ -245,6 +250,22 @@ fn unavailable(error: StoreError) -> SignInRefused {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Law 4: a name that nobody has, a wrong password and a suspended person take the same time.
+    #[tokio::test(start_paused = true)]
+    async fn every_refusal_comes_at_one_moment() {
+        const DEADLINE: Duration = Duration::from_millis(2_000);
+        for (known_after, refused) in [(0, true), (1, true), (300, true), (1_999, true), (300, false)] {
+            let began = Instant::now();
+            let work = async {
+                tokio::time::sleep(Duration::from_millis(known_after)).await;
+                if refused { Err(()) } else { Ok(()) }
+            };
+            assert_eq!(refused_after(DEADLINE, work).await.is_err(), refused);
+            let expected = if refused { DEADLINE } else { Duration::from_millis(known_after) };
+            assert_eq!(began.elapsed(), expected, "known after {known_after} ms");
+        }
+    }
 
     #[test]
     fn a_name_is_split_at_the_first_separator_unless_it_is_one_address() {
