@@ -71,13 +71,28 @@ pub struct GrantTerms {
     pub not_after: Option<Timestamp>,
 }
 
-/// What whoever gives has named, where they named neither a role nor letters.
+/// What whoever gives has named beside an end, where they named neither a role nor letters.
 #[derive(Debug, Clone, Copy)]
 pub struct Named {
-    /// A send right.
-    pub send: bool,
+    /// To send as the account, or not.
+    pub send_as: Option<bool>,
+    /// To send on its behalf, or not.
+    pub send_on_behalf: Option<bool>,
     /// Whether it is shown without being asked for.
-    pub automap: bool,
+    pub automap: Option<bool>,
+}
+
+impl Named {
+    fn names_sending(self) -> bool {
+        self.send_as.is_some() || self.send_on_behalf.is_some()
+    }
+
+    fn over(self, held: SendRights) -> SendRights {
+        SendRights {
+            send_as: self.send_as.unwrap_or(held.send_as),
+            send_on_behalf: self.send_on_behalf.unwrap_or(held.send_on_behalf),
+        }
+    }
 }
 
 /// Which rows of the trail are asked for.
@@ -437,9 +452,10 @@ impl House {
         self.change(move |tx| give(tx, &manage_grants(tx, &caller, &shared)?, &grantee, &terms)).await
     }
 
-    /// Changes of the grant of this reach what is named, and leaves the rest as it is. Who holds no
-    /// such grant and is named a send right gets that beside what they hold there; who holds
-    /// nothing in the account is given the terms as they are.
+    /// Changes of the grant of this reach what is named, and leaves the rest as it is; one that has
+    /// ended goes on if an end is named. Who holds no such grant and is named a send right gets it
+    /// beside what they hold there; who holds nothing in the account is given the terms as they
+    /// are.
     pub async fn give_beside(
         &self,
         caller: &Caller,
@@ -453,15 +469,30 @@ impl House {
             let authority = manage_grants(tx, &caller, &shared)?;
             let mut terms = terms.clone();
             let held = authority.held(grantee_of(tx, &grantee)?, &terms.reach)?;
-            match held.same {
-                Some(same) => {
+            let same = held.same.filter(|same| same.is_live(tx.now()) || terms.not_after.is_some());
+            match (same, held.beside) {
+                (Some(same), _) => {
                     terms.rights = same.rights;
-                    terms.send = if named.send { same.send.union(terms.send) } else { same.send };
-                    terms.automap = if named.automap { terms.automap } else { same.automap };
+                    terms.send = named.over(same.send);
+                    terms.automap = named.automap.unwrap_or(same.automap);
                     terms.not_after = terms.not_after.or(same.not_after);
                 }
-                None if named.send && held.takes_part => terms.rights = held.rights,
-                None => {}
+                (None, Some(beside)) if named.names_sending() => {
+                    terms.rights = beside.rights;
+                    terms.send = named.over(SendRights::NONE);
+                    terms.automap = named.automap.unwrap_or(beside.automap);
+                    terms.not_after = terms.not_after.or(beside.not_after);
+                }
+                (None, Some(_)) => {
+                    let text = format!("{grantee} holds no grant of that reach to change; name a role or letters");
+                    return Err(Rule::Unusable(text).into());
+                }
+                (None, None) => {}
+            }
+            if terms.rights.is_empty() && terms.send == SendRights::NONE {
+                return Err(
+                    Rule::Unusable("Then nothing would be given; to end what they hold, take it back".into()).into()
+                );
             }
             give(tx, &authority, &grantee, &terms)
         })

@@ -1,7 +1,6 @@
 //! Use cases on the tree of mailboxes: list, open, status, create, delete, rename, subscribe.
 
 use crate::hub::Watch;
-use crate::messages::Written;
 use crate::{House, Locator, Refused, Session};
 use postern_access::Operation;
 use postern_store::{
@@ -191,13 +190,13 @@ impl House {
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<Arc<[_]>, GateError> {
             Ok(tx.open::<Read>(&caller, inbox)?.snapshot()?.iter().map(|entry| entry.uid).collect())
         });
-        let moved = self.move_into(session, inbox, found.await?, target).await.and_then(Written::whole);
-        moved.map(|_| ()).map_err(|refused| match refused {
+        let moved = async { self.move_into(session, inbox, found.await?, target).await?.whole() };
+        moved.await.map(|_| ()).map_err(|cause| match cause {
             Refused::Ended => Refused::Ended,
-            refused => {
-                let rest = "the mailbox is made, and what has not moved is in INBOX still: move it there";
-                Refused::Message(format!("{refused}; {rest}"))
-            }
+            cause => Refused::Partly {
+                cause: Box::new(cause),
+                done: "the mailbox is made, and what has not moved is in INBOX still: move it there",
+            },
         })
     }
 

@@ -16,6 +16,14 @@ pub enum Refused {
     /// The message can not be taken; the text says why.
     #[error("{0}")]
     Message(String),
+    /// A part of it is done, and stays; the rest is refused for this cause.
+    #[error("{cause}; {done}")]
+    Partly {
+        /// Why the rest is not.
+        cause: Box<Refused>,
+        /// What is done, and how to go on.
+        done: &'static str,
+    },
     /// The session's sign-in does not hold any more: it ends.
     #[error("Your sign-in has ended")]
     Ended,

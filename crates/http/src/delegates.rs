@@ -87,10 +87,10 @@ pub(crate) async fn give(ask: Ask) -> Result<Reply, Problem> {
 /// What is named where no letters are: the rest stays as it is held. Where nothing is named, all
 /// that is left out has its usual meaning.
 fn names_no_letters(document: &Terms) -> Option<Named> {
-    let send = document.send_as.is_some() || document.send_on_behalf.is_some();
-    let named = Named { send, automap: document.automap.is_some() };
-    let is_other = send || named.automap || document.until.is_some();
-    (document.role.is_none() && document.rights.is_none() && is_other).then_some(named)
+    let Terms { send_as, send_on_behalf, automap, .. } = *document;
+    let is_other = send_as.is_some() || send_on_behalf.is_some() || automap.is_some() || document.until.is_some();
+    let names_letters = document.role.is_some() || document.rights.is_some();
+    (is_other && !names_letters).then_some(Named { send_as, send_on_behalf, automap })
 }
 
 pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {

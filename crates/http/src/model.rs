@@ -350,7 +350,8 @@ pub struct SharedWithDelegates {
 /// send-as, shown without being asked. With `role`, `rights`, a send right, `mailbox` or `subtree`, send rights
 /// that are not named are not given: they are of the whole address. Without `role` and `rights` the letters are full
 /// access. Where a send right, `automap` or `until` is named without them, and the same grantee has a grant of the same
-/// reach, that grant keeps all that is not named; without one, a send right comes beside what they hold there.
+/// reach, that grant keeps all that is not named; without one, a send right comes beside what they hold there, and who
+/// holds nothing in the account is given what is left out as usual.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {

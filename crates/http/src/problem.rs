@@ -167,25 +167,30 @@ impl Problem {
     }
 }
 
+fn kind_of(refused: &Refused) -> Kind {
+    match refused {
+        Refused::Denied(Denied::Hidden) => Kind::Absent,
+        Refused::Denied(Denied::Missing { .. } | Denied::Protected { .. }) => Kind::MissingRight,
+        Refused::Denied(Denied::NotYours { .. }) => Kind::NotYours,
+        Refused::Denied(Denied::TokenTooNarrow { .. }) => Kind::TokenTooNarrow,
+        Refused::Denied(Denied::NotHeld { .. } | Denied::HeldForATime | Denied::WouldGive | Denied::SendNotHeld) => {
+            Kind::RightNotHeld
+        }
+        Refused::Rule(Rule::Absent(_)) => Kind::Absent,
+        Refused::Rule(Rule::AddressTaken(_)) => Kind::AddressTaken,
+        Refused::Rule(Rule::NameTaken) => Kind::NameTaken,
+        Refused::Rule(Rule::Cannot(_) | Rule::HasChildren) => Kind::Forbidden,
+        Refused::Rule(Rule::OverLimit(_) | Rule::OverQuota) => Kind::OverLimit,
+        Refused::Rule(Rule::Unusable(_)) | Refused::Message(_) => Kind::Unusable,
+        Refused::Ended => Kind::SignInEnded,
+        Refused::Unavailable => Kind::Unavailable,
+        Refused::Partly { cause, .. } => kind_of(cause),
+    }
+}
+
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        let kind = match &refused {
-            Refused::Denied(Denied::Hidden) => Kind::Absent,
-            Refused::Denied(Denied::Missing { .. } | Denied::Protected { .. }) => Kind::MissingRight,
-            Refused::Denied(Denied::NotYours { .. }) => Kind::NotYours,
-            Refused::Denied(Denied::TokenTooNarrow { .. }) => Kind::TokenTooNarrow,
-            Refused::Denied(
-                Denied::NotHeld { .. } | Denied::HeldForATime | Denied::WouldGive | Denied::SendNotHeld,
-            ) => Kind::RightNotHeld,
-            Refused::Rule(Rule::Absent(_)) => Kind::Absent,
-            Refused::Rule(Rule::AddressTaken(_)) => Kind::AddressTaken,
-            Refused::Rule(Rule::NameTaken) => Kind::NameTaken,
-            Refused::Rule(Rule::Cannot(_) | Rule::HasChildren) => Kind::Forbidden,
-            Refused::Rule(Rule::OverLimit(_) | Rule::OverQuota) => Kind::OverLimit,
-            Refused::Rule(Rule::Unusable(_)) | Refused::Message(_) => Kind::Unusable,
-            Refused::Ended => Kind::SignInEnded,
-            Refused::Unavailable => Kind::Unavailable,
-        };
+        let kind = kind_of(&refused);
         let named = matches!(&refused, Refused::Rule(Rule::Absent(what)) if !what.starts_with("such "));
         Self { names_what_is_absent: named, ..Self::new(kind, refused.to_string()) }
     }

@@ -233,7 +233,11 @@ async fn what_is_not_named_stays() {
     holds(r#"{"send_as":true}"#, "", true).await;
     holds(r#"{"role":"editor"}"#, "lrswipte", false).await;
     holds(r#"{"mailbox":"Sent","send_as":true}"#, "lrswipte", true).await;
+    holds(r#"{"mailbox":"Sent","send_as":false}"#, "lrswipte", false).await;
     holds(r#"{"automap":false}"#, "lrswipte", false).await;
+    let until = r#"{"mailbox":"Trash","until":"2046-01-01T00:00:00Z"}"#;
+    let (slug, _, text) = scene.refused("PUT", target, Some(until)).await;
+    assert_eq!((slug.as_str(), text.contains("name a role or letters")), ("unusable", true), "{text}");
     holds("{}", "lrswipkxte", true).await;
 }
 

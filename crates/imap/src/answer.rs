@@ -128,7 +128,15 @@ pub(crate) fn target_refused(error: Refused) -> Stop {
 
 /// What the house's refusal is called here.
 pub(crate) fn refused(refused: Refused) -> Result<Completion, End> {
-    let code = match &refused {
+    if matches!(refused, Refused::Ended) {
+        return Err(End::Bye(None, "Your sign-in has ended"));
+    }
+    let code = code_of(&refused).map(Code::Fixed);
+    Ok(Completion { status: Status::No, code, text: refused.to_string().into() })
+}
+
+fn code_of(refused: &Refused) -> Option<ResponseCode<'static>> {
+    match refused {
         Refused::Denied(Denied::Hidden) => Some(ResponseCode::NonExistent),
         Refused::Denied(_) => Some(ResponseCode::NoPerm),
         Refused::Rule(Rule::NameTaken) => Some(ResponseCode::AlreadyExists),
@@ -136,11 +144,10 @@ pub(crate) fn refused(refused: Refused) -> Result<Completion, End> {
         Refused::Rule(Rule::OverLimit(_)) => Some(ResponseCode::Limit),
         Refused::Rule(Rule::OverQuota) => Some(ResponseCode::OverQuota),
         Refused::Rule(_) => Some(ResponseCode::Cannot),
-        Refused::Message(_) => None,
-        Refused::Ended => return Err(End::Bye(None, "Your sign-in has ended")),
+        Refused::Partly { cause, .. } => code_of(cause),
+        Refused::Message(_) | Refused::Ended => None,
         Refused::Unavailable => Some(ResponseCode::Unavailable),
-    };
-    Ok(Completion { status: Status::No, code: code.map(Code::Fixed), text: refused.to_string().into() })
+    }
 }
 
 #[cfg(test)]

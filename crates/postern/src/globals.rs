@@ -1,5 +1,6 @@
 //! Flags that every command understands, before or after its noun.
 
+use crate::process::quoted;
 use std::path::PathBuf;
 
 /// Where the house is found, and how answers are shown.
@@ -44,17 +45,16 @@ impl GlobalArgs {
     pub fn in_same_house(&self, text: &str) -> String {
         let by_variable = std::env::var_os("POSTERN_CONFIG");
         let file = match &self.config {
-            Some(file) if by_variable.as_deref() != Some(file.as_os_str()) => file.display().to_string(),
+            Some(file) if by_variable.as_deref() != Some(file.as_os_str()) => quoted(file),
             _ => return text.to_owned(),
         };
-        let plain = file.chars().all(|c| c.is_alphanumeric() || "/._-+@:".contains(c));
-        let quoted = if plain { file } else { format!("'{}'", file.replace('\'', "'\\''")) };
-        let named = format!("postern --config {quoted} ");
-        let lines =
-            text.split_inclusive('\n').map(|line| match line.starts_with("Next") && !line.contains("--config") {
+        let named = format!("postern --config {file} ");
+        let lines = text.split_inclusive('\n').map(|line| {
+            match line.starts_with("Next") && !line.contains("--config") && !line.contains("--url") {
                 true => line.replace("postern ", &named),
                 false => line.to_owned(),
-            });
+            }
+        });
         lines.collect()
     }
 }

@@ -172,12 +172,18 @@ impl House {
 
     /// From now on the engine deletes no row of this table: a transaction that wants to fails.
     pub async fn refuse_deletes(&self, table: &str) {
-        let sqlite =
-            format!("CREATE TRIGGER refuse BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        self.refuse_deletes_of(table, "1 = 1").await;
+    }
+
+    /// The same for the rows of which this is true, as of `OLD.uid = 7`.
+    pub async fn refuse_deletes_of(&self, table: &str, rows: &str) {
+        let sqlite = format!(
+            "CREATE TRIGGER refuse BEFORE DELETE ON {table} WHEN {rows} BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        );
         let postgres = format!(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
                  BEGIN RAISE EXCEPTION 'refused'; END $$;
-             CREATE TRIGGER refuse BEFORE DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()"
+             CREATE TRIGGER refuse BEFORE DELETE ON {table} FOR EACH ROW WHEN ({rows}) EXECUTE FUNCTION refuse()"
         );
         self.database.execute(self.data_dir(), sqlite, postgres).await;
     }

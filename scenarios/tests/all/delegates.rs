@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use postern_app::{AuditQuery, GrantReach, GrantTerms};
+use postern_app::{AuditQuery, GrantReach, GrantTerms, Named};
 use postern_testkit::{House, ImapClient, PASSWORD, scenario};
 use postern_types::{Address, MailboxName, Rights, SendRights};
 
@@ -142,6 +142,30 @@ scenario! {
         alice.ok("CREATE Shared/support@example.org/Customers", "").await;
         let mine = bob.ok("MYRIGHTS Shared/support@example.org/Customers", "").await;
         assert!(mine.line_with("MYRIGHTS").is_some_and(|line| line.trim_end().ends_with(" lr")), "{:?}", mine.lines());
+    }
+
+    /// What is named beside a grant takes its end along, and a grant that has ended goes on as it
+    /// was: nobody holds more, or longer, than somebody said.
+    async fn what_is_given_beside_a_grant_keeps_its_bounds(house: House) {
+        house.person("bob@example.org").await;
+        house.shared("support@example.org").await;
+        let (support, bob) = (address("support@example.org"), address("bob@example.org"));
+        let (friday, later) = (house.now().plus_ms(600_000), house.now().plus_ms(6_000_000));
+        let terms = GrantTerms { not_after: Some(friday), automap: false, ..account_wide("lr") };
+        house.app().give(house.operator(), &support, &bob, terms).await.expect("a grant");
+        let usual = |reach| GrantTerms { reach, ..account_wide("lrswipkxte") };
+        let sends = Named { send_as: Some(true), send_on_behalf: None, automap: None };
+        let beside = house.app().give_beside(house.operator(), &support, &bob, usual(mailbox("Sent")), sends).await;
+        let row = beside.expect("a grant").row;
+        assert_eq!((row.rights.to_string().as_str(), row.send.send_as, row.automap), ("lr", true, false));
+        assert_eq!(row.not_after, Some(friday));
+
+        house.pass_minutes(11);
+        let ends = Named { send_as: None, send_on_behalf: None, automap: None };
+        let terms = GrantTerms { not_after: Some(later), ..usual(GrantReach::Account) };
+        let row = house.app().give_beside(house.operator(), &support, &bob, terms, ends).await.expect("a grant").row;
+        assert_eq!((row.rights.to_string().as_str(), row.send.send_as, row.automap), ("lr", false, false));
+        assert_eq!(row.not_after, Some(later));
     }
 
     /// What ends by the clock ends sessions that wait, too: nobody has to ask.

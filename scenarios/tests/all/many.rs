@@ -3,6 +3,28 @@
 use postern_testkit::scenario;
 
 scenario! {
+    /// RFC 6851 section 4.3: what stops half way tells what is done. The right is not asked here,
+    /// the disk is: the 600th message can not be taken out.
+    async fn what_stops_half_way_says_so(house: House) {
+        house.person("alice@example.org").await;
+        let mut alice = house.imap_as("alice@example.org").await;
+        alice.append("INBOX", "", b"Subject: one\r\n\r\nText.\r\n").await;
+        alice.ok("SELECT INBOX", "* 1 EXISTS").await;
+        for _ in 0..10 {
+            alice.ok("COPY 1:* INBOX", "COPYUID").await;
+        }
+        house.refuse_deletes_of("placement", "OLD.uid = 600").await;
+        let moved = alice.no("UID MOVE 1:1024 Archive", "[UNAVAILABLE]").await;
+        assert!(moved.has(" 1:500 1:500] Moved"), "{:?}", moved.lines());
+        alice.ok("NOOP", "").await;
+        alice.ok("STATUS Archive (MESSAGES)", "(MESSAGES 500)").await;
+        let said = alice.no("RENAME INBOX Old", "[UNAVAILABLE]").await;
+        assert!(said.status.ends_with("what has not moved is in INBOX still: move it there"), "{}", said.status);
+        house.allow_deletes().await;
+        alice.ok("UID MOVE 1:* Old", "COPYUID").await;
+        alice.ok("STATUS Old (MESSAGES)", "(MESSAGES 524)").await;
+    }
+
     /// STORE, MOVE, EXPUNGE and RENAME of INBOX over several writes, watched by a second session.
     async fn what_is_done_in_pieces_is_done_whole(house: House) {
         house.person("alice@example.org").await;

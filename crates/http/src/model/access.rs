@@ -65,7 +65,7 @@ pub struct AccessReport {
     pub state: String,
     /// Are deleting mailboxes and expunging kept from everyone who may not administer?
     pub delete_protection: bool,
-    /// Its mailboxes, INBOX first.
+    /// Its mailboxes, INBOX first. Of a person's own, those that others come into, unless that person asks.
     pub mailboxes: Vec<String>,
     /// Whom it concerns, by address.
     pub people: Vec<PersonAccess>,

@@ -141,12 +141,14 @@ async fn add(give: Give, client: &mut Client) -> Result<Said, Failure> {
         }
     }
     let lines: Vec<String> = given.iter().map(|one| told(&give.shared, one)).collect();
-    let next = match give.no_automap {
-        true => format!("they subscribe to Shared/{} in their mail program", give.shared),
-        false => format!("they find it under Shared/{} in their mail program", give.shared),
+    let sees = |one: &GivenDelegate| one.delegate.rights.contains('l');
+    let next = match given.iter().all(|one| one.delegate.automap) {
+        _ if !given.iter().all(sees) => String::new(),
+        false => format!("they subscribe to Shared/{} in their mail program; ", give.shared),
+        true => format!("they find it under Shared/{} in their mail program; ", give.shared),
     };
     Ok(Said::new(
-        format!("{}Next: {next}; what was given: postern delegate list {}\n", lines.concat(), give.shared),
+        format!("{}Next: {next}what was given: postern delegate list {}\n", lines.concat(), give.shared),
         &serde_json::json!({ "delegates": given }),
     ))
 }

@@ -11,6 +11,7 @@ use super::output::Said;
 use super::password;
 use super::transport::{Client, check, place_of};
 use super::web::Place;
+use crate::process::quoted;
 use postern_http::model::LoggedOut;
 use postern_server::Config;
 use postern_server::config::ListenAddress;
@@ -42,11 +43,12 @@ pub(super) async fn login(args: &Args, client: &mut Client) -> Result<Said, Fail
     client.go(&place).await?;
     let signed_in = client.sign_in(args.address.as_str(), password).await?;
     let config = client.globals().config.as_deref().filter(|_| client.globals().url.is_none()).map(absolute);
-    let how = match &config {
-        Some(config) => format!("with --config {}", config.display()),
-        // Such commands go by the configuration, and so to its operator.
-        None if client.globals().config.is_some() => format!("with --url {}", place.url()),
-        None => format!("with --url {} or with neither --url nor --config", place.url()),
+    let by_url = format!("--url {}", place.url());
+    let (how, out) = match &config {
+        Some(config) => (format!("with --config {}", quoted(config)), String::new()),
+        // Others go by the configuration, and so to its operator.
+        None if client.globals().config.is_some() => (format!("with {by_url}"), format!(" {by_url}")),
+        None => (format!("with {by_url} or with neither --url nor --config"), String::new()),
     };
     client.logins().keep(Login {
         url: place.url(),
@@ -58,7 +60,7 @@ pub(super) async fn login(args: &Args, client: &mut Client) -> Result<Said, Fail
         expires_at: signed_in.expires_at.clone(),
     })?;
     let text = format!(
-        "Signed in at {} as {}, until {}.\nNext: commands {how} act as {}, until: postern logout\n",
+        "Signed in at {} as {}, until {}.\nNext: commands {how} act as {}, until: postern logout{out}\n",
         place.url(),
         signed_in.email,
         seconds(&signed_in.expires_at),

@@ -12,7 +12,7 @@ use crate::statements::{mailbox as mailbox_sql, people as sql};
 use crate::{Notice, StoreError, Tx};
 use postern_access::{
     ByReach, Denied, Duty, DutyFacts, GrantFact, Holding, MailboxFacts, Reach, deciding, duty_verdict_through,
-    gift_limit, gift_limit_at, may_change,
+    gift_limit, gift_limit_at, is_automapped, may_change,
 };
 use postern_types::{
     AccountId, GrantId, MailboxId, MailboxName, PersonId, PrincipalId, Rights, SendRights, SpecialUse, Timestamp,
@@ -91,15 +91,25 @@ pub struct Given {
     pub through_groups: Vec<GrantRow>,
 }
 
-/// What somebody holds already, in grants that have not ended.
+/// What somebody holds already where a grant would decide.
 #[derive(Debug, Clone)]
 pub struct Held {
-    /// Their own grant of the same reach.
+    /// Their own grant of the same reach, ended or not.
     pub same: Option<GrantFact>,
-    /// The letters of the grant of theirs that decides there.
+    /// What they hold there without one, where they or a group of theirs hold anything in the
+    /// account.
+    pub beside: Option<Beside>,
+}
+
+/// What somebody holds at a place by other grants than one that would decide there.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// The letters of their own grant that decides there.
     pub rights: Rights,
-    /// Do they or a group of theirs hold any grant in the account?
-    pub takes_part: bool,
+    /// When that one ends.
+    pub not_after: Option<Timestamp>,
+    /// Is the account shown to them without being asked for?
+    pub automap: bool,
 }
 
 /// What was taken back.
@@ -152,23 +162,30 @@ impl Authority<'_, ManageGrants> {
 
     /// What somebody holds where a grant of this reach would decide.
     pub fn held(&self, grantee: PrincipalId, reach: &GrantReach) -> Result<Held, GateError> {
-        let (found, now) = (self.find(reach)?, self.tx().now());
-        let mut own = grants_of(self.tx(), self.of()?, grantee)?;
-        own.retain(|grant| grant.is_live(now));
-        let rights = match (reach, &found) {
+        let (tx, account, found) = (self.tx(), self.of()?, self.find(reach)?);
+        let own = grants_of(tx, account, grantee)?;
+        let same = own.iter().find(|grant| grant.reach == found).cloned();
+        let person = PersonId::of(AccountId::new(grantee.get()).map_err(StoreError::from)?);
+        let mut all = facts::grants_for(tx, account, person)?;
+        all.extend(own.iter().filter(|one| !all.iter().any(|other| other.id == one.id)).cloned().collect::<Vec<_>>());
+        if !all.iter().any(|grant| grant.is_live(tx.now())) {
+            return Ok(Held { same, beside: None });
+        }
+        let there = match (reach, &found) {
             (GrantReach::Account, _) => None,
-            (GrantReach::Mailbox(name), Reach::Mailbox(mailbox)) => deciding(&own, *mailbox, name, now),
+            (GrantReach::Mailbox(name), Reach::Mailbox(mailbox)) => deciding(&own, *mailbox, name, tx.now()),
             // At the top of the subtree, but for a grant on that mailbox alone.
             (GrantReach::Subtree(name) | GrantReach::Mailbox(name), _) => {
-                let nowhere = facts::no_mailbox(self.of()?).map_err(StoreError::from)?;
-                deciding(&own, nowhere, name, now)
+                let nowhere = facts::no_mailbox(account).map_err(StoreError::from)?;
+                deciding(&own, nowhere, name, tx.now())
             }
         };
-        Ok(Held {
-            rights: rights.map_or(Rights::NONE, |grant| grant.rights),
-            takes_part: !own.is_empty() || !self.through_groups(grantee)?.is_empty(),
-            same: own.iter().find(|grant| grant.reach == found).cloned(),
-        })
+        let beside = Beside {
+            rights: there.map_or(Rights::NONE, |grant| grant.rights),
+            not_after: there.and_then(|grant| grant.not_after),
+            automap: is_automapped(&all, tx.now()),
+        };
+        Ok(Held { same, beside: Some(beside) })
     }
 
     fn rows_of(&self, grantee: PrincipalId) -> Result<Vec<GrantRow>, GateError> {

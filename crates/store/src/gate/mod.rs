@@ -99,7 +99,7 @@ pub use copy::{Copied, FileBody};
 pub use deliver::{DeliveryKey, DeliveryNote};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
-pub use grants::{Given, GrantReach, GrantRow, Held, NewGrant, TakenBack};
+pub use grants::{Beside, Given, GrantReach, GrantRow, Held, NewGrant, TakenBack};
 pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};

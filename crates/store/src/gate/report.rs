@@ -29,7 +29,8 @@ pub struct AccessReport {
     pub state: AccountState,
     /// Are `x` and `e` withheld from everyone without `a`?
     pub delete_protection: bool,
-    /// Its mailboxes, by name, INBOX first.
+    /// Its mailboxes, by name, INBOX first. Of a person's own those that others come into, unless
+    /// that person asks.
     pub mailboxes: Vec<String>,
     /// Its grants, ended ones included, by grantee.
     pub grants: Vec<GrantRow>,
@@ -66,6 +67,13 @@ pub struct PersonAccess {
     pub until: Option<Timestamp>,
     /// Their grants, ended ones included.
     pub grants: Vec<PersonGrant>,
+}
+
+impl PersonAccess {
+    /// The letters in one of the account's mailboxes.
+    fn rights_in(&self, name: &str) -> Rights {
+        self.elsewhere.iter().find(|(one, _)| one == name).map_or(self.rights, |(_, rights)| *rights)
+    }
 }
 
 /// One grant as it reaches one person.
@@ -106,7 +114,8 @@ impl Authority<'_, ReadAudit> {
         let mut mailboxes: Vec<String> = places.into_iter().map(|place| place.name.to_string()).collect();
         if account.kind == AccountKind::Person && *self.caller().actor() != Actor::Person(PersonId::of(id)) {
             // What somebody calls the mailboxes of their own is theirs, but where others come in.
-            mailboxes.retain(|name| people.iter().any(|person| person.elsewhere.iter().any(|(one, _)| one == name)));
+            let others: Vec<&PersonAccess> = people.iter().filter(|person| !person.own).collect();
+            mailboxes.retain(|name| others.iter().any(|person| !person.rights_in(name).is_empty()));
         }
         Ok(AccessReport {
             at,
