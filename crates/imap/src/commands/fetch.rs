@@ -59,8 +59,9 @@ impl<W: Wire> Connection<W> {
             house.may_still_read(session, selected.mailbox).await?;
             return Ok(Completion::ok("There is none of these"));
         }
-        let marks =
-            !selected.read_only && selected.rights.has(Letter::Seen) && fetch.items.iter().any(FetchItem::sets_seen);
+        // What was held may be out of date; the gate is asked in any case.
+        let may = selected.rights.has(Letter::Seen) || selected.has_notice();
+        let marks = !selected.read_only && may && fetch.items.iter().any(FetchItem::sets_seen);
         let items: Arc<[FetchItem]> = fetch.items.into();
         let part = if marks { MESSAGES_PER_PART } else { targets.uids.len() };
         let mut amiss = Amiss::default();
