@@ -469,30 +469,32 @@ impl House {
             let authority = manage_grants(tx, &caller, &shared)?;
             let mut terms = terms.clone();
             let held = authority.held(grantee_of(tx, &grantee)?, &terms.reach)?;
-            let same = held.same.filter(|same| same.is_live(tx.now()) || terms.not_after.is_some());
-            match (same, held.beside) {
-                (Some(same), _) => {
+            let unusable = |text: String| Err(Rule::Unusable(text).into());
+            match (held.same, held.beside) {
+                (Some(same), _) if same.is_live(tx.now()) || terms.not_after.is_some() => {
                     terms.rights = same.rights;
                     terms.send = named.over(same.send);
                     terms.automap = named.automap.unwrap_or(same.automap);
                     terms.not_after = terms.not_after.or(same.not_after);
                 }
-                (None, Some(beside)) if named.names_sending() => {
+                (_, Some(beside)) if named.names_sending() => {
                     terms.rights = beside.rights;
                     terms.send = named.over(SendRights::NONE);
                     terms.automap = named.automap.unwrap_or(beside.automap);
                     terms.not_after = terms.not_after.or(beside.not_after);
+                    if terms.rights.is_empty() && terms.send == SendRights::NONE {
+                        return unusable(format!("Then {grantee} would be given nothing; name what they may"));
+                    }
                 }
-                (None, Some(_)) => {
-                    let text = format!("{grantee} holds no grant of that reach to change; name a role or letters");
-                    return Err(Rule::Unusable(text).into());
+                (Some(_), None) => {
+                    return unusable(format!("What {grantee} held has ended; name an end, a role or letters"));
+                }
+                (_, Some(_)) => {
+                    return unusable(format!(
+                        "{grantee} holds no grant of that reach to change; name a role or letters"
+                    ));
                 }
                 (None, None) => {}
-            }
-            if terms.rights.is_empty() && terms.send == SendRights::NONE {
-                return Err(
-                    Rule::Unusable("Then nothing would be given; to end what they hold, take it back".into()).into()
-                );
             }
             give(tx, &authority, &grantee, &terms)
         })

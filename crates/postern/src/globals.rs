@@ -50,7 +50,7 @@ impl GlobalArgs {
         };
         let named = format!("postern --config {file} ");
         let lines = text.split_inclusive('\n').map(|line| {
-            match line.starts_with("Next") && !line.contains("--config") && !line.contains("--url") {
+            match line.starts_with("Next") && !line.contains("--config") && !line.contains("--url http") {
                 true => line.replace("postern ", &named),
                 false => line.to_owned(),
             }

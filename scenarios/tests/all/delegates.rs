@@ -161,11 +161,21 @@ scenario! {
         assert_eq!(row.not_after, Some(friday));
 
         house.pass_minutes(11);
+        let refused = house.app().give_beside(house.operator(), &support, &bob, usual(GrantReach::Account), sends).await;
+        let refused = refused.expect_err("it has ended").to_string();
+        assert_eq!(refused, "What bob@example.org held has ended; name an end, a role or letters");
         let ends = Named { send_as: None, send_on_behalf: None, automap: None };
         let terms = GrantTerms { not_after: Some(later), ..usual(GrantReach::Account) };
         let row = house.app().give_beside(house.operator(), &support, &bob, terms, ends).await.expect("a grant").row;
         assert_eq!((row.rights.to_string().as_str(), row.send.send_as, row.automap), ("lr", false, false));
         assert_eq!(row.not_after, Some(later));
+
+        // What was narrowed to nothing can be given an end, and stays nothing until then.
+        let nothing = GrantTerms { reach: mailbox("Sent"), ..account_wide("") };
+        house.app().give(house.operator(), &support, &bob, nothing).await.expect("a grant of nothing narrows");
+        let terms = GrantTerms { not_after: Some(later), ..usual(mailbox("Sent")) };
+        let row = house.app().give_beside(house.operator(), &support, &bob, terms, ends).await.expect("a grant").row;
+        assert_eq!((row.rights.is_empty(), row.not_after), (true, Some(later)));
     }
 
     /// What ends by the clock ends sessions that wait, too: nobody has to ask.
