@@ -54,7 +54,7 @@ pub enum Denied {
     SendNotHeld,
 }
 
-/// What helps whoever came with a token that is too narrow.
+/// What a token does not let through; of one's own settings it is told as such.
 fn by_token(duty: Duty) -> &'static str {
     match duty {
         Duty::ManageSelf => "make tokens or change a password, of its own person neither",
@@ -62,6 +62,7 @@ fn by_token(duty: Duty) -> &'static str {
     }
 }
 
+/// What helps whoever came with a token that is too narrow.
 fn instead_of_token(duty: Duty) -> &'static str {
     match TokenRole::is_by_login_alone(duty) {
         true => "sign in for it",

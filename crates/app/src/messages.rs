@@ -94,9 +94,9 @@ impl House {
                 access.change_flags(&piece, &flags, change)
             }
         };
-        let join = |all: FlagsChanged, some: FlagsChanged| FlagsChanged {
-            modseq: some.modseq,
-            messages: [all.messages, some.messages].concat(),
+        let join = |all: &mut FlagsChanged, some: FlagsChanged| {
+            all.modseq = some.modseq;
+            all.messages.extend(some.messages);
         };
         self.write_pieces(&uids, work, join).await?.whole()
     }
@@ -136,8 +136,10 @@ impl House {
             let caller = session.caller.clone();
             move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?.expunge(&piece)
         };
-        let join =
-            |all: Expunged, some: Expunged| Expunged { modseq: some.modseq, uids: [all.uids, some.uids].concat() };
+        let join = |all: &mut Expunged, some: Expunged| {
+            all.modseq = some.modseq;
+            all.uids.extend(some.uids);
+        };
         self.write_pieces(&uids, work, join).await?.whole()
     }
 
@@ -187,7 +189,10 @@ impl House {
                 source.also::<MoveOut>()?.move_to(&target, &piece)
             }
         };
-        let join = |all: Copied, some: Copied| Copied { uids: [all.uids, some.uids].concat(), ..some };
+        let join = |all: &mut Copied, some: Copied| {
+            all.modseq = some.modseq;
+            all.uids.extend(some.uids);
+        };
         self.write_pieces(&uids, work, join).await
     }
 
@@ -198,7 +203,7 @@ impl House {
         &self,
         uids: &Arc<[Uid]>,
         work: impl Fn(Arc<[Uid]>) -> W,
-        join: impl Fn(T, T) -> T,
+        join: impl Fn(&mut T, T),
     ) -> Result<Written<T>, Refused>
     where
         W: Fn(&Tx<'_>) -> Result<T, GateError> + Send + 'static,
@@ -210,7 +215,7 @@ impl House {
         let mut done = self.db.write_bulk(work(first.into())).await?;
         for piece in others.chunks(INTERACTIVE_ROWS) {
             match self.db.write_bulk(work(piece.into())).await {
-                Ok(some) => done = join(done, some),
+                Ok(some) => join(&mut done, some),
                 Err(error) => return Ok(Written { done, stopped: Some(error.into()) }),
             }
         }
