@@ -117,7 +117,11 @@ fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {
         }
         Reason::OperatorWithoutMail => "Operators administer and never read mail.".to_owned(),
         Reason::Job(job) => format!("The {} job holds what its task needs and nothing else.", job.name()),
-        Reason::CredentialWithoutScope => "The credential has no scope here.".to_owned(),
+        Reason::CredentialElsewhere => format!("{who} signs in to another mailbox, and sees that one alone."),
+        Reason::CredentialScope { rights } if rights.is_empty() => format!("The scope of {who} has nothing here."),
+        Reason::CredentialScope { rights } => format!("{who} has a scope with the letters {rights} here."),
+        Reason::CredentialStopped(obstacle) => format!("{who} opens nothing: {obstacle}."),
+        Reason::CredentialWithoutDuty => format!("{who} opens mailboxes and administers nothing."),
         Reason::Administers => format!("{who} administers the organisation."),
         Reason::Operates => "Operators administer the organisation, from the machine itself.".to_owned(),
         Reason::OnlyInParts { grants } => {

@@ -4,6 +4,7 @@
 //! grantee is the acting person or one of their groups. Everything else, expiry and reach
 //! included, is decided here.
 
+use crate::CredentialFacts;
 use postern_types::{AccountId, GrantId, GroupId, MailboxId, MailboxName, PersonId, Rights, SendRights};
 use postern_types::{SpecialUse, Timestamp};
 use std::collections::HashMap;
@@ -141,6 +142,8 @@ pub struct MailboxFacts<'a> {
     pub person: Option<PersonFacts>,
     /// Their grants on the account, direct and through groups, in any order.
     pub grants: &'a [GrantFact],
+    /// The acting credential; nothing for other actors.
+    pub credential: Option<&'a CredentialFacts>,
     /// The moment asked about.
     pub now: Timestamp,
 }

@@ -12,6 +12,7 @@
 
 mod actor;
 mod combine;
+mod credential;
 mod denied;
 mod duty;
 mod explain;
@@ -19,15 +20,19 @@ mod facts;
 mod giving;
 mod mailbox;
 mod operation;
+mod policy;
+mod purpose;
 mod question;
 mod reason;
 mod role;
+mod scope;
 mod sending;
 mod sign_in;
 mod token;
 mod why;
 
 pub use actor::{Actor, Job};
+pub use credential::{Answerable, CredentialFacts, CredentialState, Obstacle, Standing};
 pub use denied::Denied;
 pub use duty::{Duty, Scope, duty_verdict, takes_part};
 pub use explain::{Explanation, Names, PlainNames, explain};
@@ -38,13 +43,16 @@ pub use facts::{
 pub use giving::{Gift, Holding, deciding, gift_limit, gift_limit_at, mailbox_rights_of, may_change, may_give};
 pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
 pub use operation::{Need, Operation};
+pub use policy::{DirectSignIn, DirectSignInError, IssueDenied, Policy};
+pub use purpose::{Purpose, PurposeError, Purposes, Template};
 pub use question::{Manner, Question, QuestionError};
 pub use reason::Reason;
 pub use role::{Role, RoleError};
+pub use scope::{CredentialScope, Hours, Networks, Protocol, Protocols, ScopeError};
 pub use sending::{Accepted, SendDenied, Submission, Usable, Voice, may_submit, voice};
 pub use sign_in::{
-    DirectSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason, SignInVerdict,
-    Transport, sign_in_verdict,
+    CredentialSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason,
+    SignInVerdict, Transport, sign_in_verdict,
 };
 pub use token::{TokenRole, TokenRoleError, duty_verdict_through};
 pub use why::{explain_duty, explain_sending};

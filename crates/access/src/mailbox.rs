@@ -2,10 +2,11 @@
 //!
 //! RFC 4314 section 2 leaves combination to the server; ours is in `combine`. People hold
 //! every letter on their own account, delegates what grants give, jobs what their task
-//! needs. Administrators and operators hold no letter by being that, and a credential holds
-//! none while it has no scope. Suspension and removal leave nothing.
+//! needs, credentials what their scope has. Administrators and operators hold no letter by
+//! being that. Suspension and removal leave nothing.
 
 use crate::combine::{Combination, Place};
+use crate::credential::credential_verdict;
 use crate::{AccountFacts, AccountState, Actor, Denied, DutyFacts, GrantFact, Job, MailboxFacts, Operation};
 use crate::{AccountKind, PersonFacts, Reason};
 use postern_types::{Letter, PersonId, Rights, SendRights, SpecialUse, Timestamp};
@@ -24,7 +25,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    fn nothing(reasons: Vec<Reason>) -> Self {
+    pub(crate) fn nothing(reasons: Vec<Reason>) -> Self {
         Self { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons }
     }
 
@@ -59,7 +60,7 @@ pub fn mailbox_verdict(actor: &Actor, facts: &MailboxFacts<'_>) -> Verdict {
         Actor::Person(id) => person_verdict(*id, facts.person, facts.account, facts.grants, place, facts.now),
         Actor::Job(job) => job_verdict(*job, facts),
         Actor::Operator { .. } => Verdict::nothing(vec![Reason::OperatorWithoutMail]),
-        Actor::Credential { .. } => Verdict::nothing(vec![Reason::CredentialWithoutScope]),
+        Actor::Credential { id, .. } => credential_verdict(*id, facts.credential, facts.account, place, facts.now),
     }
 }
 
@@ -73,7 +74,7 @@ pub fn account_verdict(actor: &Actor, facts: &DutyFacts<'_>) -> Verdict {
         Actor::Person(id) => person_verdict(*id, facts.person, account, facts.grants, Place::Account, facts.now),
         Actor::Job(job) => Verdict::nothing(vec![Reason::Job(*job)]),
         Actor::Operator { .. } => Verdict::nothing(vec![Reason::OperatorWithoutMail]),
-        Actor::Credential { .. } => Verdict::nothing(vec![Reason::CredentialWithoutScope]),
+        Actor::Credential { .. } => Verdict::nothing(vec![Reason::CredentialWithoutDuty]),
     }
 }
 

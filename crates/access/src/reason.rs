@@ -1,6 +1,6 @@
 //! Reasons: what made a verdict, as data; `explain` puts them into words.
 
-use crate::{AccountFacts, AccountState, GrantFact, Job, Reach};
+use crate::{AccountFacts, AccountState, GrantFact, Job, Obstacle, Reach};
 use postern_types::{GrantId, GroupId, Rights, SendRights, Timestamp};
 use std::fmt;
 
@@ -63,8 +63,17 @@ pub enum Reason {
     OperatorWithoutMail,
     /// A job of the house, with what it needs for its task.
     Job(Job),
-    /// The credential has no scope here.
-    CredentialWithoutScope,
+    /// The credential signs in to another account.
+    CredentialElsewhere,
+    /// The credential holds these letters here by its scope.
+    CredentialScope {
+        /// Letters of the scope.
+        rights: Rights,
+    },
+    /// Something speaks against the credential.
+    CredentialStopped(Obstacle),
+    /// A credential opens mailboxes and does nothing beside that.
+    CredentialWithoutDuty,
     /// The person administers the organisation, which is what the duty asks about.
     Administers,
     /// The operator administers the organisation.
@@ -129,7 +138,10 @@ impl fmt::Display for Reason {
             Reason::AdministratorWithoutMail => f.write_str("administrator, which gives no mail right"),
             Reason::OperatorWithoutMail => f.write_str("operator, who holds no mail right"),
             Reason::Job(job) => write!(f, "{} job", job.name()),
-            Reason::CredentialWithoutScope => f.write_str("credential without scope here"),
+            Reason::CredentialElsewhere => f.write_str("credential of another account"),
+            Reason::CredentialScope { rights } => write!(f, "the scope gives {rights}"),
+            Reason::CredentialStopped(obstacle) => write!(f, "credential: {obstacle}"),
+            Reason::CredentialWithoutDuty => f.write_str("credential, which opens mailboxes alone"),
             Reason::Administers => f.write_str("administrator"),
             Reason::Operates => f.write_str("operator"),
             Reason::OnlyInParts { grants } => write!(f, "{grants} grants, none on the whole account"),

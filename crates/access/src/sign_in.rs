@@ -6,47 +6,35 @@
 //! name alike (RFC 4616 section 4, RFC 9051 section 11).
 
 use crate::duty::takes_part;
-use crate::{AccountFacts, AccountState, Actor, DutyFacts, PersonFacts};
-use postern_types::CredentialId;
-
-/// What the organisation, or more narrowly one account, allows of direct sign-in. Greater
-/// is stricter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum DirectSignIn {
-    /// Whoever may manage credentials issues them.
-    #[default]
-    Allowed,
-    /// Someone else approves first.
-    ByApproval,
-    /// No credential signs in while it stands.
-    Blocked,
-}
-
-impl DirectSignIn {
-    /// What holds for an account under the organisation's policy: narrower, never wider.
-    pub fn narrowed_by(self, account: DirectSignIn) -> DirectSignIn {
-        self.max(account)
-    }
-}
+use crate::{
+    AccountFacts, AccountKind, AccountState, Actor, CredentialFacts, DutyFacts, Obstacle, PersonFacts, Protocol,
+};
+use postern_types::Timestamp;
+use std::net::IpAddr;
 
 /// What someone signs in with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInMeans {
+pub enum SignInMeans<'a> {
     /// A person's password. No person where the name is nobody's, or a shared account's.
     Password {
         /// Who.
         person: Option<PersonFacts>,
     },
-    /// A credential of an account. No scope is known for any credential, so the verdict
-    /// refuses each one; policy already has its place and its reason.
-    Credential {
-        /// Which.
-        id: CredentialId,
-        /// What the organisation allows.
-        organisation_policy: DirectSignIn,
-        /// What the account allows.
-        account_policy: DirectSignIn,
-    },
+    /// A secret of a shared account's credential. No credential where nobody has its id.
+    Credential(Option<CredentialSignIn<'a>>),
+}
+
+/// A credential that somebody shows the secret of, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialSignIn<'a> {
+    /// Which.
+    pub facts: &'a CredentialFacts,
+    /// Spoken how; nothing where the door is for people alone.
+    pub protocol: Option<Protocol>,
+    /// From where; nothing on a unix socket.
+    pub address: Option<IpAddr>,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// What comparing the secret said.
@@ -85,7 +73,7 @@ pub struct Transport {
 #[derive(Debug, Clone)]
 pub struct SignInFacts<'a> {
     /// With what.
-    pub means: SignInMeans,
+    pub means: SignInMeans<'a>,
     /// What comparing said.
     pub secret: SecretCheck,
     /// How it came.
@@ -118,7 +106,7 @@ pub enum SignInReason {
     /// Neither TLS nor an allowed exception.
     #[error("the connection is not encrypted")]
     NotEncrypted,
-    /// Nobody has this name, or it is a shared mailbox's, which has no password.
+    /// Nobody has this name.
     #[error("the name is no person's")]
     NoSuchPerson,
     /// The secret is not the one.
@@ -139,12 +127,27 @@ pub enum SignInReason {
     /// The person holds nothing on the account they named after their own.
     #[error("the person is no delegate of the mailbox named after their own")]
     NoDelegateThere,
-    /// Policy blocks direct sign-in.
-    #[error("policy blocks direct sign-in")]
-    PolicyBlocks,
-    /// The credential has no scope.
-    #[error("the credential has no scope")]
-    CredentialWithoutScope,
+    /// The name is a shared mailbox's, and what was shown is no credential's secret.
+    #[error("the name is a shared mailbox's, and that is no secret of a credential")]
+    NoPasswordThere,
+    /// The secret is the credential's.
+    #[error("the secret matches")]
+    SecretMatches,
+    /// No credential has the id in the secret.
+    #[error("there is no such credential")]
+    NoSuchCredential,
+    /// The secret is a credential's of another account than the name.
+    #[error("the secret is of another mailbox")]
+    OtherAccount,
+    /// Its scope does not have this protocol.
+    #[error("its scope does not have this protocol")]
+    ProtocolOutside,
+    /// Its scope does not have this network.
+    #[error("its scope does not have this network")]
+    NetworkOutside,
+    /// Something speaks against the credential.
+    #[error("{0}")]
+    Credential(Obstacle),
     /// The facts contradict each other.
     #[error("the facts disagree")]
     FactsDisagree,
@@ -177,23 +180,46 @@ pub fn sign_in_verdict(facts: &SignInFacts<'_>) -> SignInVerdict {
         Some(AccountState::Removed) => causes.push(SignInReason::AccountRemoved),
         Some(AccountState::Active) | None => {}
     }
-    let actor = match facts.means {
-        SignInMeans::Password { person } => password_causes(person, facts, &mut causes),
-        SignInMeans::Credential { organisation_policy, account_policy, .. } => {
-            if organisation_policy.narrowed_by(account_policy) == DirectSignIn::Blocked {
-                causes.push(SignInReason::PolicyBlocks);
-            }
-            causes.push(SignInReason::CredentialWithoutScope);
-            None
+    let (actor, accepted) = match facts.means {
+        SignInMeans::Password { person } => {
+            (password_causes(person, facts, &mut causes), SignInReason::PasswordMatches)
         }
+        SignInMeans::Credential(shown) => (credential_causes(shown, facts, &mut causes), SignInReason::SecretMatches),
     };
     match actor {
-        Some(actor) if causes.is_empty() => {
-            SignInVerdict { outcome: Ok(actor), reasons: vec![SignInReason::PasswordMatches] }
-        }
+        Some(actor) if causes.is_empty() => SignInVerdict { outcome: Ok(actor), reasons: vec![accepted] },
         _ if !private => SignInVerdict { outcome: Err(SignInDenied::NeedsTls), reasons: causes },
         _ => SignInVerdict { outcome: Err(SignInDenied::Refused), reasons: causes },
     }
+}
+
+/// What speaks against a credential's sign-in; the actor it would be. Whoever lacks the secret
+/// learns nothing of what else speaks against it, and neither does whoever has it.
+fn credential_causes(
+    shown: Option<CredentialSignIn<'_>>,
+    facts: &SignInFacts<'_>,
+    causes: &mut Vec<SignInReason>,
+) -> Option<Actor> {
+    let Some(CredentialSignIn { facts: credential, protocol, address, now }) = shown else {
+        causes.push(SignInReason::NoSuchCredential);
+        return None;
+    };
+    match facts.account {
+        Some(account) if account.id == credential.account && account.kind == AccountKind::Shared => {}
+        _ => causes.push(SignInReason::OtherAccount),
+    }
+    // A session is of one account: there is nothing to root it at.
+    if facts.root.is_some() {
+        causes.push(SignInReason::NoDelegateThere);
+    }
+    if !protocol.is_some_and(|protocol| credential.scope.protocols.has(protocol)) {
+        causes.push(SignInReason::ProtocolOutside);
+    }
+    if !credential.scope.networks.have(address) {
+        causes.push(SignInReason::NetworkOutside);
+    }
+    causes.extend(credential.standing(now).obstacles.into_iter().map(SignInReason::Credential));
+    Some(Actor::Credential { id: credential.id, account: credential.account })
 }
 
 /// What speaks against a person's password sign-in; the actor it would be.
@@ -203,7 +229,8 @@ fn password_causes(
     causes: &mut Vec<SignInReason>,
 ) -> Option<Actor> {
     let Some(person) = person else {
-        causes.push(SignInReason::NoSuchPerson);
+        let is_shared = facts.account.is_some_and(|account| account.kind == AccountKind::Shared);
+        causes.push(if is_shared { SignInReason::NoPasswordThere } else { SignInReason::NoSuchPerson });
         return None;
     };
     if !facts.account.is_some_and(|account| crate::mailbox::is_own(person.id, account)) {

@@ -62,7 +62,7 @@ fn duty_reasons(actor: &Actor, duty: Duty, facts: &DutyFacts<'_>) -> Vec<Reason>
     let is_about_account = facts.account.is_some() && duty.scope() != Scope::Organisation;
     match actor {
         Actor::Operator { .. } => vec![Reason::Operates],
-        Actor::Credential { .. } => vec![Reason::CredentialWithoutScope],
+        Actor::Credential { .. } => vec![Reason::CredentialWithoutDuty],
         Actor::Job(job) => {
             let mut reasons = vec![Reason::Job(*job)];
             reasons.extend(facts.account.filter(|_| is_about_account).and_then(Reason::of_state));

@@ -1,75 +1,122 @@
-//! What a bearer token looks like: `ptnt_`, 8 letters that name it, 32 that are the secret,
+//! What a machine's secret looks like: a prefix, 8 letters that name it, 32 that are the secret,
 //! 6 that say whether it was copied whole. Only letters, digits and the underscore, so that it
-//! passes through shells and headers, and a scanner for leaked secrets finds it.
+//! passes through shells, headers and IMAP without quotes, and a scanner for leaked secrets finds
+//! it. There are three: the bearer token of a person (`ptnt_`), the credential of a shared mailbox
+//! (`ptn1_`), and the code that hands such a credential over (`ptnc_`).
 //!
-//! The secret is 160 random bits, so a plain hash of it can not be guessed back: the verifier
-//! is HMAC-SHA-256 keyed with the secret (docs/decisions/0013-tokens.md).
+//! The secret is 160 random bits, so a plain hash of it can not be guessed back. A token's verifier
+//! is HMAC-SHA-256 keyed with the secret (docs/decisions/0013-tokens.md); a credential's is made
+//! with a key outside the database (docs/decisions/0023-credentials.md).
 
 use postern_types::Secret;
 use ring::{digest, hmac};
 
-const PREFIX: &str = "ptnt_";
-/// What names the token in lists, before its letters.
-pub(crate) const ID_PREFIX: &str = "tok_";
+/// Whose secret it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A person's program.
+    Token,
+    /// A shared mailbox's credential.
+    Credential,
+    /// What opens a wrapped secret, once.
+    Code,
+}
+
+impl Kind {
+    fn prefix(self) -> &'static str {
+        match self {
+            Kind::Token => "ptnt_",
+            Kind::Credential => "ptn1_",
+            Kind::Code => "ptnc_",
+        }
+    }
+    /// What its public id begins with.
+    pub(crate) fn id_prefix(self) -> &'static str {
+        match self {
+            Kind::Token => "tok_",
+            Kind::Credential => "crd_",
+            Kind::Code => "cod_",
+        }
+    }
+    /// Does a text begin as one does?
+    pub(crate) fn begins(self, text: &Secret) -> bool {
+        text.expose().starts_with(self.prefix().as_bytes())
+    }
+}
+
+/// Random bytes that one is made from, one for each letter.
+pub(crate) const RANDOM_BYTES: usize = ID_LETTERS + SECRET_LETTERS;
 const ID_LETTERS: usize = 8;
 const SECRET_LETTERS: usize = 32;
 const CHECK_LETTERS: usize = 6;
 /// RFC 4648 section 6, lower case.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const CONTEXT: &[u8] = b"postern bearer token, verifier 1";
+const TOKEN_CONTEXT: &[u8] = b"postern bearer token, verifier 1";
 
-/// A token in its parts.
+const CREDENTIAL_CONTEXT: &[u8] = b"postern credential, verifier 1 ";
+
+/// A machine's secret in its parts.
 pub(crate) struct Bearer {
+    kind: Kind,
     id: String,
     secret: Secret,
 }
 
 impl Bearer {
     /// A new one from random bytes, one for each letter.
-    pub fn make(random: &[u8; ID_LETTERS + SECRET_LETTERS]) -> Self {
+    pub fn make(kind: Kind, random: &[u8; RANDOM_BYTES]) -> Self {
         // 256 is a multiple of 32, so every letter is equally likely and carries five bits.
         let letters = |bytes: &[u8]| bytes.iter().map(|byte| BASE32[usize::from(byte % 32)]).collect::<Vec<u8>>();
         let (id, secret) = random.split_at(ID_LETTERS);
         let id = letters(id).into_iter().map(char::from).collect();
-        Self { id, secret: Secret::new(letters(secret)) }
+        Self { kind, id, secret: Secret::new(letters(secret)) }
     }
 
-    /// From what came in a header; nothing where it is no token of ours, or not whole.
-    pub fn parse(text: &Secret) -> Option<Self> {
-        let body = text.expose_text()?.strip_prefix(PREFIX)?;
+    /// From what somebody shows; nothing where it is none of this kind, or not whole.
+    pub fn parse(kind: Kind, text: &Secret) -> Option<Self> {
+        let body = text.expose_text()?.strip_prefix(kind.prefix())?;
         if body.len() != ID_LETTERS + SECRET_LETTERS + CHECK_LETTERS || !body.is_ascii() {
             return None;
         }
         let (body, check) = body.split_at(ID_LETTERS + SECRET_LETTERS);
         let (id, secret) = body.split_at(ID_LETTERS);
-        let found = Self { id: id.to_owned(), secret: Secret::new(secret) };
+        let found = Self { kind, id: id.to_owned(), secret: Secret::new(secret) };
         let is_whole = body.bytes().all(|byte| BASE32.contains(&byte)) && found.check() == check;
         is_whole.then_some(found)
     }
 
-    /// The token as its bearer keeps it.
+    /// The whole text as its bearer keeps it.
     pub fn text(&self) -> Secret {
-        let mut text = format!("{PREFIX}{}", self.id).into_bytes();
+        let mut text = format!("{}{}", self.kind.prefix(), self.id).into_bytes();
         text.reserve_exact(SECRET_LETTERS + CHECK_LETTERS);
         text.extend_from_slice(self.secret.expose());
         text.extend_from_slice(self.check().as_bytes());
         Secret::new(text)
     }
 
-    /// Its public id, `tok_…`.
+    /// Its public id, `tok_…` or `crd_…`.
     pub fn public_id(&self) -> String {
-        format!("{ID_PREFIX}{}", self.id)
+        format!("{}{}", self.kind.id_prefix(), self.id)
     }
 
-    /// What the house keeps of it.
+    /// What a key outside the database signs of a credential.
+    pub fn message(&self) -> Secret {
+        let mut message = Vec::with_capacity(CREDENTIAL_CONTEXT.len() + ID_LETTERS + SECRET_LETTERS);
+        message.extend_from_slice(CREDENTIAL_CONTEXT);
+        message.extend_from_slice(self.id.as_bytes());
+        message.extend_from_slice(self.secret.expose());
+        Secret::new(message)
+    }
+
+    /// What the house keeps of a token.
     pub fn verifier(&self) -> Secret {
-        Secret::new(hmac::sign(&self.key(), CONTEXT).as_ref())
+        Secret::new(hmac::sign(&self.key(), TOKEN_CONTEXT).as_ref())
     }
 
     /// Does it fit what the house keeps? In the same time wherever they differ.
     pub fn fits(&self, verifier: &Secret) -> bool {
-        hmac::verify(&self.key(), CONTEXT, verifier.expose()).is_ok()
+        hmac::verify(&self.key(), TOKEN_CONTEXT, verifier.expose()).is_ok()
     }
 
     fn key(&self) -> hmac::Key {
@@ -96,10 +143,14 @@ impl Bearer {
 mod tests {
     use super::*;
 
+    fn parse(text: &Secret) -> Option<Bearer> {
+        Bearer::parse(Kind::Token, text)
+    }
+
     fn one() -> Bearer {
         let mut random = [0; 40];
         random.iter_mut().zip(0..).for_each(|(byte, number)| *byte = number);
-        Bearer::make(&random)
+        Bearer::make(Kind::Token, &random)
     }
 
     #[test]
@@ -109,11 +160,24 @@ mod tests {
         let written = text.expose_text().unwrap();
         assert!(written.starts_with("ptnt_abcdefghijklmnop") && written.len() == 51, "{written}");
         assert!(written.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
-        let back = Bearer::parse(&text).unwrap();
+        let back = parse(&text).unwrap();
         assert_eq!(back.public_id(), "tok_abcdefgh");
         assert!(back.fits(&token.verifier()));
-        assert!(!Bearer::make(&[7; 40]).fits(&token.verifier()));
+        assert!(!Bearer::make(Kind::Token, &[7; 40]).fits(&token.verifier()));
         assert!(!back.fits(&Secret::new([0; 32])) && !back.fits(&Secret::new("")));
+    }
+
+    #[test]
+    fn a_credential_is_no_token_and_signs_all_of_itself() {
+        let random = [9; RANDOM_BYTES];
+        let (token, credential) = (Bearer::make(Kind::Token, &random), Bearer::make(Kind::Credential, &random));
+        assert!(Bearer::parse(Kind::Token, &credential.text()).is_none());
+        let back = Bearer::parse(Kind::Credential, &credential.text()).unwrap();
+        assert!(back.public_id().starts_with("crd_") && token.public_id().starts_with("tok_"));
+        assert!(Kind::Credential.begins(&credential.text()) && !Kind::Credential.begins(&token.text()));
+        assert_eq!(back.message(), credential.message());
+        let other = Bearer::make(Kind::Credential, &[10; RANDOM_BYTES]);
+        assert_ne!(other.message(), credential.message());
     }
 
     /// Every slip of one letter is found without asking the database.
@@ -123,10 +187,10 @@ mod tests {
         for at in 0..text.len() {
             let mut slipped = text.clone().into_bytes();
             slipped[at] = if slipped[at] == b'x' { b'y' } else { b'x' };
-            assert!(Bearer::parse(&Secret::new(slipped)).is_none(), "letter {at}");
-            assert!(Bearer::parse(&Secret::new(&text.as_bytes()[..at])).is_none());
+            assert!(parse(&Secret::new(slipped)).is_none(), "letter {at}");
+            assert!(parse(&Secret::new(&text.as_bytes()[..at])).is_none());
         }
-        assert!(Bearer::parse(&Secret::new(format!("{text}x"))).is_none());
-        assert!(Bearer::parse(&Secret::new("ptnt_ü")).is_none() && Bearer::parse(&Secret::new([0xff])).is_none());
+        assert!(parse(&Secret::new(format!("{text}x"))).is_none());
+        assert!(parse(&Secret::new("ptnt_ü")).is_none() && parse(&Secret::new([0xff])).is_none());
     }
 }

@@ -1,13 +1,16 @@
 //! The house: database, bodies, clock, limits and who watches, in one handle.
 
+use crate::credentials::Service;
 use crate::hub::{Hub, Watch};
+use crate::keyring::KeyRing;
+use crate::live::Live;
 use crate::passwords::Passwords;
 use postern_access::{Actor, Job, PlaintextSignIn};
 use postern_store::{Blobs, Caller, Db, Origin};
 use postern_types::{Limits, MailboxId};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 /// What the house is opened with; `server` and tests make it.
@@ -34,6 +37,9 @@ pub struct House {
     pub(crate) hostname: String,
     pub(crate) plaintext_sign_in: PlaintextSignIn,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) live: Arc<Live>,
+    services: RwLock<Vec<Service>>,
     pub(crate) passwords: Passwords,
     pub(crate) parsing: Arc<Semaphore>,
     random: SystemRandom,
@@ -61,6 +67,9 @@ impl House {
             hostname: options.hostname,
             plaintext_sign_in: options.plaintext_sign_in,
             hub,
+            keys: Arc::new(KeyRing::fixed()),
+            live: Arc::default(),
+            services: RwLock::default(),
             passwords,
             random,
             sessions: AtomicU64::new(1),
@@ -85,6 +94,16 @@ impl House {
     /// Messages and flags of a mailbox, to wait for. Watching opens nothing.
     pub fn watch_mailbox(&self, mailbox: MailboxId) -> Watch {
         self.hub.mailbox(mailbox)
+    }
+
+    /// Says where programs find the house, once that is known.
+    pub fn is_found_at(&self, services: Vec<Service>) {
+        *self.services.write().unwrap_or_else(PoisonError::into_inner) = services;
+    }
+
+    /// Where programs find the house.
+    pub fn services(&self) -> Vec<Service> {
+        self.services.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Random bytes from the system.

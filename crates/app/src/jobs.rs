@@ -40,6 +40,9 @@ impl House {
         if let Some(tokens @ 1..) = done("expire-tokens", self.expire_tokens().await) {
             tracing::info!(event = "tokens.expired", tokens);
         }
+        if let Some(credentials @ 1..) = done("expire-credentials", self.expire_credentials().await) {
+            tracing::info!(event = "credentials.expired", credentials);
+        }
         if let Some(notes @ 1..) = done("forget-deliveries", self.forget_deliveries().await) {
             tracing::info!(event = "deliveries.forgotten", notes);
         }
@@ -54,6 +57,11 @@ impl House {
     /// Writes down the end of every token whose time has come; answers how many.
     pub async fn expire_tokens(&self) -> Result<usize, Refused> {
         self.in_pieces(|expire, most| expire.expire_tokens(most)).await
+    }
+
+    /// Writes down the end of every credential whose time has come; answers how many.
+    pub async fn expire_credentials(&self) -> Result<usize, Refused> {
+        self.in_pieces(|expire, most| expire.expire_credentials(most)).await
     }
 
     /// Forgets who has a message whose sender has given up on the others; answers how many notes.

@@ -9,7 +9,9 @@ mod acl;
 mod admin;
 mod bearer;
 mod content;
+mod credentials;
 mod delivery;
+mod direct;
 mod directory;
 mod explain;
 mod fetch;
@@ -17,9 +19,12 @@ mod house;
 mod hub;
 mod ingest;
 mod jobs;
+mod keyring;
+mod live;
 mod mailboxes;
 mod messages;
 mod passwords;
+mod policy;
 mod refused;
 mod search;
 mod session;
@@ -31,6 +36,10 @@ pub mod wire;
 pub use acl::ListedRights;
 pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
 pub use content::{Content, Unreadable};
+pub use credentials::{
+    CredentialSeen, CredentialWish, DelegationNote, Issued, Letters, Service, ServiceTls, Unwrapped, Wrapped,
+    check_credential_name,
+};
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
@@ -38,9 +47,11 @@ pub use fetch::{Cut, Encode, FetchChunk, FetchNeeds, Fetched, Gap};
 pub use house::{House, HouseOptions};
 pub use hub::Watch;
 pub use ingest::MessageError;
+pub use live::LiveSession;
 pub use mailboxes::{Opened, Synced};
 pub use messages::{AppendRequest, Written};
 pub use passwords::{PasswordError, check_password_rules};
+pub use policy::PolicySet;
 pub use refused::Refused;
 pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
@@ -48,9 +59,13 @@ pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
 pub use tokens::{MadeToken, Me, OwnPasswordRefused, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
 
-pub use postern_access::{AccountKind, AccountState, Denied, Question, Role, TokenRole, Voice};
+pub use postern_access::{
+    AccountKind, AccountState, CredentialState, Denied, DirectSignIn, Hours, Networks, Obstacle, Policy, Protocol,
+    Protocols, Purpose, Purposes, Question, Role, TokenRole, Voice,
+};
 pub use postern_store::{
-    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, Entry,
-    Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
-    MemberRow, PersonAccess, PersonGrant, RightsChange, Rule, SharedChange, Stored, TokenRow, WhichToken,
+    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
+    Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
+    ListedMailbox, MemberRow, PersonAccess, PersonGrant, PolicyChange, PolicyRow, RightsChange, Rule, SharedChange,
+    Stored, TokenRow, WhichToken,
 };

@@ -29,6 +29,8 @@ pub struct Opened {
     pub flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Whose `\Seen` that is.
     pub seen: Seen,
+    /// Flags that may not be changed are taken and forgotten.
+    pub forgiving: bool,
     /// Wakes when messages or flags change.
     pub changes: Watch,
     /// Wakes when rights in the account change.
@@ -63,9 +65,8 @@ impl House {
     pub async fn subscriptions(&self, session: &Session) -> Result<Vec<(Option<String>, String, bool)>, Refused> {
         let (caller, view) = (session.caller.clone(), session.view());
         let names = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
-            let postern_access::Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
             let mut names = Vec::new();
-            for ((account, name), subscribed) in tx.subscriptions(*person)? {
+            for ((account, name), subscribed) in tx.subscriptions_of(&caller)? {
                 let address = match account == view.account {
                     true => Some(None),
                     false if view.rooted || tx.is_removed(account)? => None,
@@ -82,10 +83,15 @@ impl House {
     pub async fn open_mailbox(&self, session: &Session, at: &Locator, read_only: bool) -> Result<Opened, Refused> {
         let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            let access = tx.open_named::<Read>(&caller, wanted.account(tx, view)?, &wanted.name)?;
-            Ok((access.mailbox(), access.counters()?))
+            let mut access = tx.open_named::<Read>(&caller, wanted.account(tx, view)?, &wanted.name)?;
+            if access.fix_end()? {
+                access = tx.open(&caller, access.mailbox())?;
+            }
+            Ok((access.mailbox(), access.counters()?, access.held()))
         });
-        let (mailbox, mut counters) = found.await?;
+        let (mailbox, mut counters, held) = found.await?;
+        // Who may change nothing takes nothing away, \Recent neither (RFC 3501 section 6.3.2).
+        let read_only = read_only || !held.intersects(Rights::CHANGING);
         // Listen first: what happens from here on is in the snapshot or heard of.
         let (changes, rights_watch) = (self.hub.mailbox(mailbox), self.hub.account(mailbox.account()));
         let takes_recent = !read_only && counters.recent_from < counters.uid_next;
@@ -101,11 +107,12 @@ impl House {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let entries = access.snapshot()?;
             let flags = flag_sets(&entries, |key| access.flags_of(key))?;
-            Ok((access.held(), access.until(), access.counters()?, (entries, flags, access.seen())))
+            let held = (access.held(), access.until(), access.is_forgiving());
+            Ok((held, access.counters()?, (entries, flags, access.seen())))
         });
-        let (rights, until, mut counters, (entries, flags, seen)) = read.await?;
+        let ((rights, until, forgiving), mut counters, (entries, flags, seen)) = read.await?;
         counters.recent_from = recent_from;
-        Ok(Opened { mailbox, rights, until, counters, entries, flags, seen, changes, rights_watch })
+        Ok(Opened { mailbox, rights, until, counters, entries, flags, seen, forgiving, changes, rights_watch })
     }
 
     /// What changed in an opened mailbox after `since`, when `\Seen` was kept as `then`: if that
@@ -208,12 +215,14 @@ impl House {
         let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let done = self.db.write(move |tx: &Tx<'_>| -> Result<(), GateError> {
             let account = at.account(tx, view)?;
-            let visible = tx.open_named::<Lookup>(&caller, account, &at.name).map(|_| ());
+            let visible =
+                tx.open_named::<Lookup>(&caller, account, &at.name).map(|access| access.keeps_subscriptions());
             let known = !subscribed && tx.is_subscribed(&caller, account, &at.name)?;
-            if !known {
-                visible?;
+            let keeps = if known { visible.unwrap_or(Ok(true)) } else { visible? };
+            if keeps? {
+                tx.subscribe(&caller, account, &at.name, subscribed)?;
             }
-            Ok(tx.subscribe(&caller, account, &at.name, subscribed)?)
+            Ok(())
         });
         Ok(done.await?)
     }

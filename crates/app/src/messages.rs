@@ -89,6 +89,9 @@ impl House {
             let (caller, flags) = (session.caller.clone(), flags.clone());
             move |tx: &Tx<'_>| {
                 let readable = tx.open::<Read>(&caller, mailbox)?;
+                if readable.is_forgiving() {
+                    return readable.flags_as_they_are(&piece);
+                }
                 let access =
                     readable.also::<ChangeFlags>().map_err(|_| Denied::Missing { missing: flags.first_letter() })?;
                 access.change_flags(&piece, &flags, change)
@@ -122,7 +125,12 @@ impl House {
     ) -> Result<Expunged, Refused> {
         let caller = session.caller.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            let access = tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?;
+            let readable = tx.open::<Read>(&caller, mailbox)?;
+            if readable.is_forgiving() {
+                // What was marked was forgotten, so nothing is to be removed.
+                return Ok((Vec::new(), readable.counters()?.modseq));
+            }
+            let access = readable.also::<Remove>()?;
             Ok((access.deleted(uids.as_deref())?, access.modseq()?))
         });
         // Found apart from the write, which looks at those alone: others do not wait while a

@@ -2,12 +2,45 @@
 
 use crate::directory::View;
 use crate::hub::Watch;
+use crate::live::Seat;
 use postern_access::Actor;
-use postern_store::{Caller, SignInFacts};
+use postern_store::{Caller, DirectFacts, SignInFacts};
 use postern_types::{AccountId, Address, MailboxId, Timestamp};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// What a sign-in was accepted by, and goes on by.
+#[derive(Debug)]
+pub(crate) enum Basis {
+    /// A person's password.
+    Person(SignInFacts),
+    /// A credential of a shared account.
+    Direct {
+        /// What it was accepted by.
+        checked: DirectFacts,
+        /// Its place among those that it may have at once, while the session lasts.
+        _seat: Seat,
+    },
+}
+
+impl Basis {
+    /// When it may hold no more by itself.
+    fn end(&self) -> Timestamp {
+        match self {
+            Basis::Person(facts) => end_of_person(facts),
+            Basis::Direct { checked, .. } => end_of_direct(checked),
+        }
+    }
+}
+
+pub(crate) fn end_of_person(facts: &SignInFacts) -> Timestamp {
+    facts.root.as_ref().and_then(|root| root.next_end()).unwrap_or(Timestamp(i64::MAX))
+}
+
+pub(crate) fn end_of_direct(facts: &DirectFacts) -> Timestamp {
+    facts.next_end().unwrap_or(Timestamp(i64::MAX))
+}
 
 /// One authenticated connection. It proves who acts, never what they may do: that is
 /// asked at the gate each time.
@@ -16,7 +49,7 @@ pub struct Session {
     pub(crate) caller: Caller,
     pub(crate) view: View,
     pub(crate) address: Address,
-    pub(crate) checked: SignInFacts,
+    pub(crate) basis: Basis,
     pub(crate) own: Mutex<Watch>,
     pub(crate) everyone: Mutex<Watch>,
     opened: Mutex<HashSet<MailboxId>>,
@@ -27,21 +60,14 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(
-        caller: Caller,
-        view: View,
-        address: Address,
-        checked: SignInFacts,
-        own: Watch,
-        everyone: Watch,
-    ) -> Self {
+    pub(crate) fn new(caller: Caller, view: View, address: Address, basis: Basis, own: Watch, everyone: Watch) -> Self {
         let (own, everyone) = (Mutex::new(own), Mutex::new(everyone));
-        let holds_until = AtomicI64::new(end_of(&checked).0);
+        let holds_until = AtomicI64::new(basis.end().0);
         Self {
             caller,
             view,
             address,
-            checked,
+            basis,
             own,
             everyone,
             opened: Mutex::default(),
@@ -91,9 +117,9 @@ impl Session {
         self.doubtful.load(Ordering::Acquire)
     }
 
-    /// The sign-in holds, as these facts say.
-    pub(crate) fn holds(&self, facts: &SignInFacts) {
-        self.holds_until.store(end_of(facts).0, Ordering::Release);
+    /// The sign-in holds, and it has to be looked at again at `end`.
+    pub(crate) fn holds(&self, end: Timestamp) {
+        self.holds_until.store(end.0, Ordering::Release);
         self.doubtful.store(false, Ordering::Release);
     }
 
@@ -109,9 +135,4 @@ impl Session {
     pub(crate) fn note_opened(&self, mailbox: MailboxId) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox);
     }
-}
-
-/// When these facts may say something else by themselves.
-fn end_of(facts: &SignInFacts) -> Timestamp {
-    facts.root.as_ref().and_then(|root| root.next_end()).unwrap_or(Timestamp(i64::MAX))
 }

@@ -1,9 +1,13 @@
 //! Signing in: the secret is checked in a bounded pool, the verdict is `postern-access`'s,
 //! and the write that records the sign-in is the one that accepts it (docs/design.md section 4).
 
+use crate::bearer::{Bearer, Kind};
 use crate::directory::View;
+use crate::session::{Basis, end_of_person};
 use crate::{House, Refused, Session};
-use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
+use postern_access::{
+    AccountFacts, Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport,
+};
 use postern_store::{Caller, GateError, NewToken, SignInFacts, StoreError, Tx};
 use postern_types::{Address, PersonId, Secret, Timestamp};
 use std::net::IpAddr;
@@ -52,6 +56,10 @@ pub enum SignInRefused {
     /// Whatever the cause.
     #[error(transparent)]
     Denied(#[from] SignInDenied),
+    /// The secret is right, and its credential has as many sessions as it may (RFC 5530 section 3,
+    /// LIMIT).
+    #[error("This credential has as many connections as it may; close one of them")]
+    TooMany,
     /// The house could not check it now (RFC 5530 section 3, UNAVAILABLE).
     #[error("The server could not check that now; please try again")]
     Unavailable,
@@ -83,6 +91,9 @@ impl House {
     async fn try_sign_in(&self, attempt: Attempt, token: Option<NewToken>) -> Result<Session, SignInRefused> {
         let (name, root) = split(&attempt.username);
         let address = address_or_nobody(name)?;
+        if let Some(secret) = Bearer::parse(Kind::Credential, &attempt.secret) {
+            return self.try_direct(attempt.clone(), address, root.is_some(), secret).await;
+        }
         let root = root.map(address_or_nobody).transpose()?;
         let wanted = address.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
@@ -97,11 +108,7 @@ impl House {
         let verdict = postern_access::sign_in_verdict(&postern_access::SignInFacts {
             means: SignInMeans::Password { person: facts.person },
             secret,
-            transport: Transport {
-                encrypted: attempt.peer.encrypted,
-                loopback: attempt.peer.is_local(),
-                plaintext: self.plaintext_sign_in,
-            },
+            transport: self.transport(&attempt.peer),
             account: facts.account,
             root: facts.root_duty(),
         });
@@ -109,10 +116,14 @@ impl House {
             Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts, token).await,
             Ok(_) => Err(SignInDenied::Refused.into()),
             Err(denied) => {
-                self.note_failure(&attempt, &facts, &verdict.reasons).await;
+                self.note_failure(&attempt, facts.account, &verdict.reasons).await;
                 Err(denied.into())
             }
         }
+    }
+
+    pub(crate) fn transport(&self, peer: &Peer) -> Transport {
+        Transport { encrypted: peer.encrypted, loopback: peer.is_local(), plaintext: self.plaintext_sign_in }
     }
 
     pub(crate) async fn check_secret(
@@ -122,6 +133,10 @@ impl House {
     ) -> Result<SecretCheck, SignInRefused> {
         let verifier = facts.password.as_ref().map(|(_, verifier, _)| verifier.clone());
         let known = verifier.is_some();
+        // No person has such a password here: there is nothing to hash.
+        if !known && Kind::Credential.begins(&attempt.secret) {
+            return Ok(SecretCheck::NotSet);
+        }
         let fits = self.passwords.verify(attempt.secret.clone(), verifier).await;
         match fits.map_err(|_| SignInRefused::Unavailable)? {
             true => Ok(SecretCheck::Matches),
@@ -158,9 +173,9 @@ impl House {
         };
         let accepted = self.db.write(write).await;
         match accepted {
-            Ok(true) => Ok(Session::new(caller, view, address, facts, own, everyone)),
+            Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(facts), own, everyone)),
             Ok(false) => {
-                self.note_failure(&attempt, &facts, &[SignInReason::FactsDisagree]).await;
+                self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
             }
             Err(error) => {
@@ -172,10 +187,15 @@ impl House {
 
     /// The true reason goes to the trail; a trail that can not be written does not make a
     /// refusal into anything else.
-    pub(crate) async fn note_failure(&self, attempt: &Attempt, facts: &SignInFacts, reasons: &[SignInReason]) {
+    pub(crate) async fn note_failure(
+        &self,
+        attempt: &Attempt,
+        account: Option<AccountFacts>,
+        reasons: &[SignInReason],
+    ) {
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         let reason = reasons.join("; ");
-        let account = facts.account.map(|account| account.id);
+        let account = account.map(|account| account.id);
         let username = attempt.username.clone();
         let Ok(origin) = self.origin(attempt.protocol, attempt.peer.label(), String::new()) else { return };
         let noted =
@@ -191,17 +211,24 @@ impl House {
         if !session.is_doubtful(self.db.now()) {
             return Ok(());
         }
+        match &session.basis {
+            Basis::Person(checked) => self.check_person(session, checked).await,
+            Basis::Direct { checked, .. } => self.check_direct(session, checked).await,
+        }
+    }
+
+    async fn check_person(&self, session: &Session, checked: &SignInFacts) -> Result<(), Refused> {
         let address = session.address.clone();
-        let root = session.checked.root.as_ref().map(|root| root.id);
+        let root = checked.root.as_ref().map(|root| root.id);
         let now = self.db.read(move |tx: &Tx<'_>| tx.sign_in_facts(&address, root)).await?;
         let password = |facts: &SignInFacts| facts.password.as_ref().map(|(id, _, epoch)| (*id, *epoch));
         let suspended = now.person.is_none_or(|person| person.suspended);
         let root_holds = now.person.is_some_and(|person| now.root_holds(person.id));
-        let same = password(&now) == password(&session.checked) && now.account == session.checked.account;
+        let same = password(&now) == password(checked) && now.account == checked.account;
         if suspended || !root_holds || !same {
             return Err(Refused::Ended);
         }
-        session.holds(&now);
+        session.holds(end_of_person(&now));
         Ok(())
     }
 
@@ -242,7 +269,7 @@ fn address_or_nobody(name: &str) -> Result<Address, SignInRefused> {
     Address::parse(name).or_else(|_| Address::parse("nobody@invalid")).map_err(|_| SignInRefused::Unavailable)
 }
 
-fn unavailable(error: StoreError) -> SignInRefused {
+pub(crate) fn unavailable(error: StoreError) -> SignInRefused {
     tracing::error!(event = "sign-in.failed-to-read", %error);
     SignInRefused::Unavailable
 }

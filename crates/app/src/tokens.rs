@@ -5,7 +5,7 @@
 //! transaction of each act, so one that was ended is refused by the next.
 
 use crate::admin::duty_at;
-use crate::bearer::{Bearer, ID_PREFIX};
+use crate::bearer::{Bearer, Kind};
 use crate::sign_in::{Attempt, Peer, SignInRefused};
 use crate::{House, Refused};
 use postern_access::{Actor, Denied, SecretCheck, SignInReason, TokenRole};
@@ -91,7 +91,7 @@ fn own_account(caller: &Caller) -> Result<AccountId, Refused> {
 impl House {
     /// Whoever bears this token. Absent, ended, mistyped and someone else's are one refusal.
     pub async fn bearer(&self, text: &Secret, peer: &Peer) -> Result<Caller, Refused> {
-        let bearer = Bearer::parse(text).ok_or(Refused::Ended)?;
+        let bearer = Bearer::parse(Kind::Token, text).ok_or(Refused::Ended)?;
         let public_id = bearer.public_id();
         let facts = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.bearer_facts(&public_id) }).await?;
         // Compared for one that nobody has, too.
@@ -103,7 +103,7 @@ impl House {
     }
 
     fn new_token(&self, name: &str, role: TokenRole, expires: Timestamp) -> Result<(Bearer, NewToken), Refused> {
-        let bearer = Bearer::make(&self.random()?);
+        let bearer = Bearer::make(Kind::Token, &self.random()?);
         let new = NewToken {
             public_id: bearer.public_id(),
             name: name.to_owned(),
@@ -165,7 +165,7 @@ impl House {
     pub async fn end_token(&self, caller: &Caller, token: &str) -> Result<String, Refused> {
         let (caller, token) = (caller.clone(), token.to_owned());
         self.change(move |tx| {
-            let is_id = token.starts_with(ID_PREFIX);
+            let is_id = token.starts_with(Kind::Token.id_prefix());
             let account = match own_account(&caller) {
                 _ if is_id => tx.account_of_token(&token)?,
                 Ok(account) => account,
@@ -223,7 +223,7 @@ impl House {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
             (password, _) => {
                 let reason = if password.is_some() { SignInReason::SecretDiffers } else { SignInReason::SecretNotSet };
-                self.note_failure(&attempt, &facts, &[reason]).await;
+                self.note_failure(&attempt, facts.account, &[reason]).await;
                 Err(OwnPasswordRefused::Differs)
             }
         }
@@ -246,7 +246,7 @@ impl House {
 fn check(wish: &TokenWish, expires: Timestamp, now: Timestamp) -> Result<(), Refused> {
     let name = wish.name.as_str();
     let unusable = |text: String| Err(Refused::Rule(Rule::Unusable(text)));
-    if name.is_empty() || name == LOGIN_NAME || name.starts_with(ID_PREFIX) {
+    if name.is_empty() || name == LOGIN_NAME || name.starts_with(Kind::Token.id_prefix()) {
         return unusable(format!("{name:?} is no name for a token: say what it is for, such as nightly-report"));
     }
     if wish.role == TokenRole::Login {

@@ -199,7 +199,7 @@ impl From<Refused> for Problem {
 impl From<SignInRefused> for Problem {
     fn from(refused: SignInRefused) -> Self {
         let kind = match refused {
-            SignInRefused::Denied(_) => Kind::SignInRefused,
+            SignInRefused::Denied(_) | SignInRefused::TooMany => Kind::SignInRefused,
             SignInRefused::Unavailable => Kind::Unavailable,
         };
         Self::new(kind, refused.to_string())

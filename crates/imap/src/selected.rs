@@ -15,6 +15,8 @@ pub(crate) struct Selected {
     /// Letters held when they were last seen, for what is told and never for what is done.
     pub(crate) rights: Rights,
     pub(crate) messages: Messages,
+    /// Flags that may not be changed are taken and forgotten, so it is not READ-ONLY.
+    forgiving: bool,
     /// What SEARCH RETURN (SAVE) kept: `$` (RFC 9051 section 6.4.4.1).
     pub(crate) saved: Vec<Uid>,
     /// The nearest moment at which they change by themselves.
@@ -36,6 +38,7 @@ impl Selected {
             mailbox: opened.mailbox,
             read_only,
             rights: opened.rights,
+            forgiving: opened.forgiving,
             until: opened.until,
             messages: Messages::new(&opened.entries, &opened.flags, &opened.seen.keywords(), recent_from),
             saved: Vec::new(),
@@ -55,8 +58,7 @@ impl Selected {
     /// Is it READ-ONLY? By EXAMINE, or with none of the rights that change a mailbox (RFC
     /// 4314 section 5.2).
     pub(crate) fn is_read_only(&self) -> bool {
-        let changing = Letter::Insert | Letter::Expunge | Letter::Seen | Letter::Write | Letter::DeleteMessages;
-        self.read_only || !self.rights.intersects(changing)
+        self.read_only || (!self.forgiving && !self.rights.intersects(Rights::CHANGING))
     }
 
     /// Flags that can be changed for good, and whether new keywords are welcome.

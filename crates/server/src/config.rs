@@ -17,7 +17,8 @@ mod tests;
 
 pub use environment::environment;
 pub use error::ConfigError;
-pub use listen::{ListenAddress, Network};
+pub use listen::ListenAddress;
+pub use postern_types::Network;
 pub use template::{Settings, Shown, document, loopback};
 
 use postern_access::PlaintextSignIn;

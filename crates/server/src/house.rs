@@ -4,6 +4,7 @@
 //! counters. Whoever holds an [`OpenHouse`] is the process of that folder until it is closed.
 
 use crate::config::Config;
+use crate::services::services;
 use postern_app::{House, HouseOptions};
 use postern_store::{BlobOptions, Blobs, Clock, DataLock, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock};
 use std::path::{Path, PathBuf};
@@ -79,6 +80,7 @@ pub(crate) fn open_house_on(
         plaintext_sign_in: config.security.plaintext_sign_in,
         password_places: std::thread::available_parallelism().map_or(2, usize::from),
     })?;
+    house.is_found_at(services(config, None));
     Ok(OpenHouse { house, _lock: lock })
 }
 

@@ -15,6 +15,7 @@ mod logging;
 mod patience;
 mod ready;
 mod server;
+mod services;
 mod setup;
 mod socket;
 mod taken;

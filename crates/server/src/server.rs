@@ -9,6 +9,7 @@ use crate::admin;
 use crate::config::{Config, ListenAddress};
 use crate::house::{HouseError, OpenHouse, admin_socket, open_house_on};
 use crate::listener::{Doors, Rules, Speaks, keep_door};
+use crate::services::services;
 use crate::socket::{BindError, Bound};
 use crate::tls::{Tls, TlsError};
 use crate::visitors::{Allowance, Visitors};
@@ -100,6 +101,7 @@ impl Server {
             add_name(&mut listeners, speaks.name(), bound.to_string());
             doors.tasks.spawn(keep_door(Arc::clone(&doors), bound, speaks));
         }
+        open.house().is_found_at(services(config, Some(&listeners)));
         doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
         doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
         Ok(Opened { doors, switch, listeners })

@@ -17,7 +17,9 @@ CREATE TABLE organisation (
     time_zone TEXT NOT NULL,
     direct_sign_in TEXT NOT NULL CHECK (direct_sign_in IN ('allowed', 'by-approval', 'blocked')),
     epoch INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL
+    created_ms INTEGER NOT NULL,
+    max_life_ms INTEGER,                      -- how long a credential lasts at most
+    purposes TEXT                             -- what credentials may be for; NULL is everything
 ) STRICT;
 
 CREATE TABLE domain (
@@ -45,7 +47,9 @@ CREATE TABLE account (
     delete_protection INTEGER NOT NULL,
     direct_sign_in TEXT CHECK (direct_sign_in IN ('allowed', 'by-approval', 'blocked')),
     created_ms INTEGER NOT NULL,
-    removed_ms INTEGER
+    removed_ms INTEGER,
+    max_life_ms INTEGER,                      -- narrower than the organisation's, as is the next
+    purposes TEXT
 ) STRICT;
 
 -- Someone who signs in as themselves; the id is that of their own account.
@@ -124,10 +128,43 @@ CREATE TABLE credential (
     expires_ms INTEGER,
     created_ms INTEGER NOT NULL,
     last_used_ms INTEGER,
-    ended_ms INTEGER
+    ended_ms INTEGER,
+    not_delegation TEXT,                      -- why a grant does not do
+    issuer TEXT,                              -- the actor who issued it
+    opened_until_ms INTEGER,                  -- for one that is shut but while checked out
+    end_reason TEXT
 ) STRICT;
 CREATE INDEX credential_by_account ON credential (account_id, state);
 CREATE INDEX credential_by_end ON credential (expires_ms, id) WHERE kind = 'token' AND state = 'active';
+CREATE UNIQUE INDEX credential_by_name ON credential (account_id, name)
+    WHERE kind = 'secret' AND state IN ('issued', 'active', 'suspended');
+CREATE INDEX credential_secret_by_end ON credential (expires_ms, id)
+    WHERE kind = 'secret' AND state IN ('issued', 'active', 'suspended');
+
+-- With which letters on which mailboxes; the most specific decides, as with grants.
+CREATE TABLE credential_reach (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    credential_id INTEGER NOT NULL REFERENCES credential (id),
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    reach TEXT NOT NULL CHECK (reach IN ('account', 'subtree', 'mailbox')),
+    subtree TEXT,
+    mailbox_id INTEGER,
+    letters INTEGER NOT NULL,
+    CHECK ((reach = 'subtree') = (subtree IS NOT NULL)),
+    CHECK ((reach = 'mailbox') = (mailbox_id IS NOT NULL))
+) STRICT;
+CREATE INDEX credential_reach_by_credential ON credential_reach (credential_id, id);
+CREATE INDEX credential_reach_by_account ON credential_reach (account_id, id);
+
+-- A secret on its way to the person it was made for: sealed under a code that is not here.
+CREATE TABLE credential_wrap (
+    credential_id INTEGER PRIMARY KEY REFERENCES credential (id),
+    code_hash BLOB NOT NULL UNIQUE,
+    sealed BLOB NOT NULL,
+    recipient_id INTEGER NOT NULL,
+    opens_before_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX credential_wrap_by_end ON credential_wrap (opens_before_ms);
 
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY,                   -- packed

@@ -65,6 +65,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(2, "seen", "0002-seen"),
         migration!(3, "token-ends", "0003-token-ends"),
         migration!(4, "partial-delivery", "0004-partial-delivery"),
+        migration!(5, "credentials", "0005-credentials"),
     ],
 };
 

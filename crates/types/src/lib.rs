@@ -9,6 +9,7 @@ mod flags;
 mod ids;
 mod limits;
 mod name;
+mod network;
 mod rights;
 mod secret;
 mod seen;
@@ -23,6 +24,7 @@ pub use ids::{
 };
 pub use limits::Limits;
 pub use name::{MailboxName, NameError, SpecialUse};
+pub use network::Network;
 pub use rights::{Letter, Rights, RightsError, SendRights};
 pub use secret::Secret;
 pub use seen::{Seen, SeenError};

@@ -93,6 +93,15 @@ impl Rights {
     pub const FULL_ACCESS: Rights = Rights((1 << 10) - 1);
     /// The role *reader*: `l r`.
     pub const READER: Rights = Rights(0b11);
+    /// Letters that change what is in a mailbox: without any of them it is READ-ONLY (RFC 4314
+    /// section 5.2).
+    pub const CHANGING: Rights = Rights(
+        1 << Letter::Insert as u16
+            | 1 << Letter::Expunge as u16
+            | 1 << Letter::Seen as u16
+            | 1 << Letter::Write as u16
+            | 1 << Letter::DeleteMessages as u16,
+    );
 
     /// From letters; `c` means `k x`, `d` means `t e`: RFC 4314 section 2.1.1 lets a server put
     /// `x` into either, and whoever empties a mailbox need not be able to delete it.

@@ -4,6 +4,7 @@ mod admins;
 mod corpus;
 mod delegates;
 mod dialogues;
+mod direct;
 mod foreign;
 mod group_delivery;
 mod hidden;

@@ -76,6 +76,7 @@ fn a_stranger_and_an_operator() {
         account: support(),
         person: None,
         grants: &[],
+        credential: None,
         now: NOW,
     };
     let verdict = mailbox_verdict(&operator(), &facts);

@@ -1,8 +1,8 @@
 //! The people and accounts that the tests share: small makers of facts.
 
 use postern_access::{
-    AccountFacts, AccountKind, AccountState, Actor, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
-    mailbox_verdict,
+    AccountFacts, AccountKind, AccountState, Actor, Answerable, CredentialFacts, CredentialScope, CredentialState,
+    DutyFacts, GrantFact, MailboxFacts, Networks, PersonFacts, Policy, Purpose, Reach, Verdict, mailbox_verdict,
 };
 use postern_types::{
     AccountId, CredentialId, GrantId, GroupId, MailboxId, MailboxName, PersonId, Rights, SendRights, SpecialUse,
@@ -46,6 +46,33 @@ pub fn own_account(person: PersonId) -> AccountFacts {
 pub fn credential() -> Actor {
     Actor::Credential { id: CredentialId::new(3).unwrap(), account: support().id }
 }
+/// The nightly backup of support@example.org, from 192.0.2.0/24.
+pub fn backup() -> CredentialFacts {
+    let template = Purpose::Backup.template();
+    CredentialFacts {
+        id: CredentialId::new(3).unwrap(),
+        account: support().id,
+        purpose: Purpose::Backup,
+        state: CredentialState::Active,
+        scope: CredentialScope {
+            protocols: template.protocols,
+            reaches: vec![(Reach::Account, template.rights)],
+            forgiving: false,
+            older_than_ms: None,
+            networks: Networks::Of(vec!["192.0.2.0/24".parse().unwrap()]),
+            hours: None,
+            connections: None,
+        },
+        issued: EARLIER,
+        starts: None,
+        expires: LATER,
+        opened_until: None,
+        owner: Answerable::InUse,
+        holder: None,
+        policy: Policy::default(),
+        offset_seconds: 0,
+    }
+}
 pub fn operator() -> Actor {
     Actor::Operator { uid: 0 }
 }
@@ -78,6 +105,7 @@ pub fn verdict_of(id: PersonId, account: AccountFacts, mailbox: &MailboxName, gr
         account,
         person: Some(person(id)),
         grants,
+        credential: None,
         now: NOW,
     };
     mailbox_verdict(&Actor::Person(id), &facts)

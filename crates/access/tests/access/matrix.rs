@@ -132,6 +132,7 @@ fn mailbox_table(title: &str, account: AccountFacts, special_use: Option<Special
             account,
             person: row.person,
             grants: &row.grants,
+            credential: None,
             now: NOW,
         };
         let verdict = mailbox_verdict(&row.actor, &facts);

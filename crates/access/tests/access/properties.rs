@@ -37,6 +37,7 @@ impl Case {
             account: self.account,
             person: Some(self.person),
             grants: &self.grants,
+            credential: None,
             now: self.now,
         };
         mailbox_verdict(&Actor::Person(alice()), &facts)

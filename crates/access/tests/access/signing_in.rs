@@ -2,10 +2,11 @@
 
 use crate::house::*;
 use postern_access::{
-    AccountState, Actor, DirectSignIn, GrantFact, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans,
-    SignInReason, Transport, sign_in_verdict,
+    AccountState, Actor, Answerable, CredentialFacts, CredentialSignIn, CredentialState, DirectSignIn, GrantFact,
+    Networks, Obstacle, PlaintextSignIn, Protocol, Protocols, Purpose, Purposes, SecretCheck, SignInDenied,
+    SignInFacts, SignInMeans, SignInReason, Transport, sign_in_verdict,
 };
-use postern_types::{CredentialId, Rights};
+use postern_types::Rights;
 
 const TLS: Transport = Transport { encrypted: true, loopback: false, plaintext: PlaintextSignIn::Never };
 
@@ -42,7 +43,7 @@ fn whoever_fails_is_told_one_thing() {
         (SignInFacts { secret: SecretCheck::NotSet, ..attempt() }, SignInReason::SecretNotSet),
         (
             SignInFacts { means: SignInMeans::Password { person: None }, account: Some(support()), ..attempt() },
-            SignInReason::NoSuchPerson,
+            SignInReason::NoPasswordThere,
         ),
         (
             SignInFacts { means: SignInMeans::Password { person: Some(suspended) }, ..attempt() },
@@ -121,22 +122,81 @@ fn a_rooted_sign_in_needs_a_delegate() {
     }
 }
 
-/// Policy is in its place, narrower never wider, before any credential has a scope.
+/// The nightly backup of support@example.org with its right secret, over TLS from its network.
+fn shown(facts: &CredentialFacts) -> SignInFacts<'_> {
+    let sign_in = CredentialSignIn {
+        facts,
+        protocol: Some(Protocol::Imap),
+        address: Some("192.0.2.7".parse().unwrap()),
+        now: NOW,
+    };
+    SignInFacts { means: SignInMeans::Credential(Some(sign_in)), account: Some(support()), ..attempt() }
+}
+
 #[test]
-fn no_credential_signs_in_without_a_scope() {
-    use DirectSignIn::{Allowed, Blocked, ByApproval};
-    for organisation_policy in [Allowed, ByApproval, Blocked] {
-        for account_policy in [Allowed, ByApproval, Blocked] {
-            let id = CredentialId::new(3).unwrap();
-            let verdict = sign_in_verdict(&SignInFacts {
-                means: SignInMeans::Credential { id, organisation_policy, account_policy },
-                account: Some(support()),
-                ..attempt()
-            });
-            assert_eq!(verdict.outcome, Err(SignInDenied::Refused));
-            let blocked = organisation_policy == Blocked || account_policy == Blocked;
-            assert_eq!(verdict.reasons.contains(&SignInReason::PolicyBlocks), blocked);
-            assert!(organisation_policy.narrowed_by(account_policy) >= organisation_policy);
+fn a_credential_signs_in_as_its_account_alone() {
+    let nightly = backup();
+    let verdict = sign_in_verdict(&shown(&nightly));
+    assert_eq!(verdict.outcome, Ok(credential()));
+    assert_eq!(verdict.reasons, [SignInReason::SecretMatches]);
+}
+
+/// One text for every cause, and each cause in the trail by itself.
+#[test]
+fn whatever_speaks_against_a_credential_is_told_as_one_thing() {
+    let with = |change: &dyn Fn(&mut CredentialFacts)| {
+        let mut facts = backup();
+        change(&mut facts);
+        facts
+    };
+    let stopped = [
+        (with(&|facts| facts.state = CredentialState::Issued), Obstacle::NotOpened),
+        (with(&|facts| facts.state = CredentialState::Suspended), Obstacle::Suspended),
+        (with(&|facts| facts.state = CredentialState::Revoked), Obstacle::Revoked),
+        (with(&|facts| facts.state = CredentialState::Expired), Obstacle::Expired),
+        (with(&|facts| facts.expires = NOW), Obstacle::Expired),
+        (with(&|facts| facts.starts = Some(LATER)), Obstacle::NotStarted),
+        (with(&|facts| facts.purpose = Purpose::Role), Obstacle::Shut),
+        (with(&|facts| facts.scope.hours = Some("12:00-13:00".parse().unwrap())), Obstacle::OutsideHours),
+        (with(&|facts| facts.policy.direct_sign_in = DirectSignIn::Blocked), Obstacle::PolicyBlocks),
+        (with(&|facts| facts.policy.purposes = Purposes::of([Purpose::Client])), Obstacle::PolicyPurpose),
+        (with(&|facts| facts.policy.max_life_ms = Some(1)), Obstacle::PolicyLife),
+        (with(&|facts| facts.owner = Answerable::Suspended), Obstacle::OwnerSuspended),
+        (with(&|facts| facts.owner = Answerable::Gone), Obstacle::OwnerGone),
+        (with(&|facts| facts.holder = Some(Answerable::Suspended)), Obstacle::HolderSuspended),
+        (with(&|facts| facts.holder = Some(Answerable::Gone)), Obstacle::HolderGone),
+    ];
+    let mut cases: Vec<(CredentialFacts, SignInReason)> =
+        stopped.into_iter().map(|(facts, obstacle)| (facts, SignInReason::Credential(obstacle))).collect();
+    cases
+        .push((with(&|facts| facts.scope.protocols = Protocols::of(&[Protocol::Pop3])), SignInReason::ProtocolOutside));
+    let elsewhere = Networks::Of(vec!["198.51.100.0/24".parse().unwrap()]);
+    cases.push((with(&|facts| facts.scope.networks = elsewhere.clone()), SignInReason::NetworkOutside));
+    for (facts, cause) in &cases {
+        let verdict = sign_in_verdict(&shown(facts));
+        assert_eq!(verdict.outcome, Err(SignInDenied::Refused), "{cause}");
+        assert_eq!(verdict.reasons, [*cause]);
+    }
+    let nightly = backup();
+    let nobodys = SignInFacts { means: SignInMeans::Credential(None), ..shown(&nightly) };
+    assert_eq!(sign_in_verdict(&nobodys).reasons, [SignInReason::NoSuchCredential]);
+    let wrong = SignInFacts { secret: SecretCheck::Differs, ..shown(&nightly) };
+    assert_eq!(sign_in_verdict(&wrong).reasons, [SignInReason::SecretDiffers]);
+    for account in [None, Some(own_account(alice()))] {
+        let other = SignInFacts { account, ..shown(&nightly) };
+        assert_eq!(sign_in_verdict(&other).reasons, [SignInReason::OtherAccount]);
+    }
+}
+
+/// Of the organisation and the account the stricter holds, and an approval is for issuing.
+#[test]
+fn only_a_block_stops_what_was_issued() {
+    for organisation in DirectSignIn::ALL {
+        for account in DirectSignIn::ALL {
+            let mut facts = backup();
+            facts.policy.direct_sign_in = organisation.narrowed_by(account);
+            let is_blocked = [organisation, account].contains(&DirectSignIn::Blocked);
+            assert_eq!(sign_in_verdict(&shown(&facts)).outcome.is_err(), is_blocked);
         }
     }
 }

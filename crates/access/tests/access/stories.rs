@@ -100,6 +100,7 @@ fn administrators_and_operators_read_no_mail() {
         account: support(),
         person: Some(admin),
         grants: &[],
+        credential: None,
         now: NOW,
     };
     let verdict = mailbox_verdict(&Actor::Person(alice()), &facts);
@@ -154,6 +155,7 @@ fn jobs_hold_what_their_task_needs() {
             account,
             person: None,
             grants: &[],
+            credential: None,
             now: NOW,
         };
         mailbox_verdict(&Actor::Job(job), &facts).rights.to_string()
@@ -185,6 +187,7 @@ fn facts_that_disagree_give_nothing() {
         account: support(),
         person: Some(person(alice())),
         grants: &grants,
+        credential: None,
         now: NOW,
     };
     let actor = Actor::Person(alice());

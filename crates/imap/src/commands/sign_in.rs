@@ -73,6 +73,7 @@ fn failed(refused: SignInRefused) -> Completion {
     let code = match refused {
         SignInRefused::Denied(SignInDenied::NeedsTls) => ResponseCode::PrivacyRequired,
         SignInRefused::Denied(SignInDenied::Refused) => ResponseCode::AuthenticationFailed,
+        SignInRefused::TooMany => ResponseCode::Limit,
         SignInRefused::Unavailable => ResponseCode::Unavailable,
     };
     Completion::no(code, refused.to_string())

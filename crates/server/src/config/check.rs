@@ -2,11 +2,12 @@
 
 use super::error::Problem;
 use super::limits::{self, in_range};
-use super::listen::{ListenAddress, Network};
+use super::listen::ListenAddress;
 use super::raw::{RawConfig, RawListen, RawLog, RawSecurity, RawTls};
 use super::{Config, Listen, Log, LogFormat, Security, TlsFiles};
 use postern_access::PlaintextSignIn;
 use postern_store::DatabaseUrl;
+use postern_types::Network;
 use postern_types::{Domain, Limits};
 use std::path::{Path, PathBuf};
 

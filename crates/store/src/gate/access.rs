@@ -5,10 +5,11 @@ use super::caller::{Cached, Caller};
 use super::class::Class;
 use super::error::GateError;
 use super::facts;
+use crate::statements::message as sql;
 use crate::{StoreError, Tx};
 use postern_access::Actor;
 use postern_access::Denied;
-use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen, Timestamp};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen, Timestamp, Uid};
 use std::marker::PhantomData;
 
 /// Operation class `C` on one mailbox, allowed to one actor until the transaction ends.
@@ -19,6 +20,8 @@ pub struct Access<'t, C: Class> {
     caller: &'t Caller,
     mailbox: MailboxId,
     found: Cached,
+    /// The last UID that is shown, where the scope has old messages alone.
+    end: Option<u32>,
     class: PhantomData<C>,
 }
 
@@ -66,8 +69,40 @@ impl<'t, C: Class> Access<'t, C> {
             D::OPERATION.allowed_unless_protected(self.held() | Letter::Lookup, self.found.withheld)?;
             return Err(Denied::Hidden);
         }
-        let Self { tx, caller, mailbox, found, .. } = *self;
-        Ok(Access { tx, caller, mailbox, found, class: PhantomData })
+        let Self { tx, caller, mailbox, found, end, .. } = *self;
+        Ok(Access { tx, caller, mailbox, found, end, class: PhantomData })
+    }
+    /// Are flags that may not be changed taken and forgotten?
+    pub fn is_forgiving(&self) -> bool {
+        self.found.narrow.forgiving
+    }
+    /// For a scope of old messages, fixes where the mailbox ends from now on, as it is now: a
+    /// session that has selected it sees no message come by growing old. Answers whether it does.
+    pub fn fix_end(&self) -> Result<bool, StoreError> {
+        let Some(age) = self.found.narrow.older_than_ms else { return Ok(false) };
+        self.caller.fix_end(self.mailbox, self.tx.last_older_than(self.mailbox, age)?);
+        Ok(true)
+    }
+    /// The last UID that is shown, where not all of them are. UIDs rise as messages come, so
+    /// what is old enough is a prefix of them.
+    pub(super) fn end(&self) -> Option<u32> {
+        self.end
+    }
+    /// Is a message of this UID shown?
+    pub(super) fn shows(&self, uid: Uid) -> bool {
+        self.end.is_none_or(|end| uid.get() <= end)
+    }
+    /// Are subscriptions of the caller's kept? A credential that changes nothing has none of its own
+    /// to change; one that forgives forgets.
+    pub fn keeps_subscriptions(&self) -> Result<bool, Denied> {
+        let is_direct = matches!(self.caller.actor(), Actor::Credential { .. });
+        match (is_direct, self.is_forgiving()) {
+            (true, true) => Ok(false),
+            (true, false) if !self.held().intersects(Rights::CHANGING) => {
+                Err(Denied::Missing { missing: Letter::Write })
+            }
+            _ => Ok(true),
+        }
     }
     /// Refuses unless `letter` is held too.
     pub fn require(&self, letter: Letter) -> Result<(), Denied> {
@@ -91,13 +126,16 @@ impl Tx<'_> {
             return self.prove(caller, mailbox, found);
         }
         let epochs = facts::epochs(self, caller, mailbox.account())?;
+        // What a session began with is what it goes on with: a credential that was changed ends it.
+        if caller.credential().is_some_and(|held| epochs.is_some_and(|now| now.credential != held.epoch)) {
+            return Err(GateError::Ended);
+        }
         let cached =
             caller.cached(mailbox).filter(|cached| epochs.is_some_and(|epochs| cached.holds(epochs, self.now())));
         let held = match (cached, epochs) {
             (Some(cached), _) => cached,
             (None, epochs) => {
-                let (verdict, seen) = facts::judge(self, caller, mailbox)?;
-                let found = Cached::of(&verdict, seen, epochs.unwrap_or_default());
+                let found = Cached::of(&facts::judge(self, caller, mailbox)?, epochs.unwrap_or_default());
                 // Not in a write: its epochs may never be committed. Not without `l`: what is
                 // hidden takes the same statements each time, like what is absent.
                 if epochs.is_some() && !self.writable() && found.rights.has(Letter::Lookup) {
@@ -134,6 +172,14 @@ impl Tx<'_> {
         self.open(caller, mailbox)
     }
 
+    /// The last UID of a mailbox such that all up to it came so many milliseconds ago; 0 where
+    /// none did.
+    pub(super) fn last_older_than(&self, mailbox: MailboxId, age_ms: i64) -> Result<u32, StoreError> {
+        let key = [mailbox.get().into(), self.now().plus_ms(-age_ms).0.into()];
+        let last = self.one(&sql::LAST_SAVED_BEFORE, &key, |row| row.int(0))?.unwrap_or(0);
+        u32::try_from(last).map_err(|_| StoreError::Damaged(format!("UID {last}")))
+    }
+
     fn prove<'t, C: Class>(
         &'t self,
         caller: &'t Caller,
@@ -141,7 +187,11 @@ impl Tx<'_> {
         found: Cached,
     ) -> Result<Access<'t, C>, GateError> {
         C::OPERATION.allowed_unless_protected(found.rights, found.withheld)?;
-        Ok(Access { tx: self, caller, mailbox, found, class: PhantomData })
+        let end = match found.narrow.older_than_ms {
+            Some(age) => Some(caller.end_of(mailbox).map_or_else(|| self.last_older_than(mailbox, age), Ok)?),
+            None => None,
+        };
+        Ok(Access { tx: self, caller, mailbox, found, end, class: PhantomData })
     }
 
     /// What `caller` would hold on a mailbox of this name if it were made now: account and

@@ -52,6 +52,10 @@ duties! {
     OpenPrivate;
     /// Grants of one account.
     ManageGrants;
+    /// Credentials of one shared account.
+    ManageCredentials;
+    /// Policy on direct sign-in.
+    ManagePolicy;
     /// Who may do what in one account.
     ReadGrants;
     /// The account's own settings, addresses and name; not its mail.

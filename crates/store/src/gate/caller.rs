@@ -26,14 +26,34 @@ pub(crate) struct Cached {
     pub withheld: Rights,
     /// How the account keeps `\Seen`; a change of it raises the account's epoch.
     pub seen: Seen,
+    /// Beside letters, how a credential's scope narrows what is done with them.
+    pub narrow: Narrow,
     pub epochs: Epochs,
     pub valid_until: Option<Timestamp>,
 }
 
+/// What the scope of a credential says beside letters; nothing for other actors.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Narrow {
+    /// Flags that may not be changed are taken and forgotten.
+    pub forgiving: bool,
+    /// Only messages that came so many milliseconds ago.
+    pub older_than_ms: Option<i64>,
+}
+
+/// A verdict on a mailbox, with what goes beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    pub verdict: Verdict,
+    pub seen: Seen,
+    pub narrow: Narrow,
+}
+
 impl Cached {
-    pub(crate) fn of(verdict: &Verdict, seen: Seen, epochs: Epochs) -> Self {
-        let (rights, withheld) = (verdict.rights, verdict.withheld());
-        Self { rights, withheld, seen, epochs, valid_until: verdict.valid_until }
+    pub(crate) fn of(judged: &Judged, epochs: Epochs) -> Self {
+        let Judged { verdict, seen, narrow } = judged;
+        let (rights, withheld, seen, narrow) = (verdict.rights, verdict.withheld(), *seen, *narrow);
+        Self { rights, withheld, seen, narrow, epochs, valid_until: verdict.valid_until }
     }
     pub(crate) fn holds(&self, epochs: Epochs, now: Timestamp) -> bool {
         self.epochs == epochs && self.valid_until.is_none_or(|end| now < end)
@@ -78,12 +98,22 @@ pub struct HeldToken {
     pub role: TokenRole,
 }
 
+/// The credential that someone signed in with, as it was then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldCredential {
+    /// Its epoch; any change of the credential raises it.
+    pub epoch: i64,
+}
+
 /// An actor at the gate. Cloning shares the verdicts found so far.
 #[derive(Debug, Clone)]
 pub struct Caller {
     actor: Actor,
     origin: Arc<Origin>,
     token: Option<HeldToken>,
+    credential: Option<HeldCredential>,
+    /// Where a mailbox ends that shows old messages alone: fixed when it is selected.
+    fixed: Arc<Mutex<Option<(MailboxId, u32)>>>,
     verdicts: Arc<Mutex<HashMap<MailboxId, Cached>>>,
 }
 
@@ -91,12 +121,34 @@ impl Caller {
     /// A caller who proved to be `actor`; the proof (sign-in, peer credentials of the
     /// local socket, being a job of the house) is the maker's duty.
     pub fn new(actor: Actor, origin: Origin) -> Self {
-        Self { actor, origin: Arc::new(origin), token: None, verdicts: Arc::default() }
+        Self {
+            actor,
+            origin: Arc::new(origin),
+            token: None,
+            credential: None,
+            fixed: Arc::default(),
+            verdicts: Arc::default(),
+        }
     }
     /// The same, who came with a token of theirs: the gate reads the token again each time,
     /// and lets through what its role does.
     pub fn through(self, token: HeldToken) -> Self {
         Self { token: Some(token), verdicts: Arc::default(), ..self }
+    }
+    /// The same, who signed in with a credential: what was changed about it since opens nothing.
+    pub fn with(self, credential: HeldCredential) -> Self {
+        Self { credential: Some(credential), verdicts: Arc::default(), ..self }
+    }
+    pub(crate) fn credential(&self) -> Option<HeldCredential> {
+        self.credential
+    }
+    /// Where the mailbox ends, if it is the one whose end is fixed.
+    pub(crate) fn end_of(&self, mailbox: MailboxId) -> Option<u32> {
+        let fixed = *self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
+        fixed.filter(|(known, _)| *known == mailbox).map(|(_, end)| end)
+    }
+    pub(crate) fn fix_end(&self, mailbox: MailboxId, end: u32) {
+        *self.fixed.lock().unwrap_or_else(PoisonError::into_inner) = Some((mailbox, end));
     }
     /// The token they came with.
     pub fn token(&self) -> Option<HeldToken> {

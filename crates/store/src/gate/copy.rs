@@ -42,7 +42,7 @@ impl<C: Reads> Access<'_, C> {
         if self.account() == target.account() {
             return Ok(files);
         }
-        for uid in uids {
+        for uid in uids.iter().filter(|uid| self.shows(**uid)) {
             let key = [self.mailbox().get().into(), i64::from(uid.get()).into()];
             let row = self.tx().one(&sql::FETCH_ROW, &key, |row| {
                 Ok((BlobHash::from_slice(row.bytes(11)?), row.flag(12)?, row.int(4)?))
@@ -58,9 +58,16 @@ impl<C: Reads> Access<'_, C> {
         Ok(files)
     }
 
+    /// Those of these messages that are there and shown.
+    fn shown(&self, uids: &[Uid]) -> Result<Vec<Leaving>, StoreError> {
+        let mut sources = leaving(self.tx(), self.mailbox(), uids)?;
+        sources.retain(|one| self.shows(one.uid));
+        Ok(sources)
+    }
+
     /// COPY (RFC 9051 section 6.4.7): all of them or, on an error, none.
     pub fn copy_to(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Copied, GateError> {
-        let sources = leaving(self.tx(), self.mailbox(), uids)?;
+        let sources = self.shown(uids)?;
         let copied = place_copies(self, target, &sources)?;
         record(target, ["message.copied", "message.copied-out"], self.mailbox(), &copied)?;
         Ok(copied)
@@ -70,7 +77,7 @@ impl<C: Reads> Access<'_, C> {
 impl Access<'_, MoveOut> {
     /// MOVE (RFC 6851): a copy and an expunge that nobody sees apart.
     pub fn move_to(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Copied, GateError> {
-        let sources = leaving(self.tx(), self.mailbox(), uids)?;
+        let sources = self.shown(uids)?;
         let copied = place_copies(self, target, &sources)?;
         if !sources.is_empty() {
             take_out(self.tx(), self.mailbox(), &sources)?;

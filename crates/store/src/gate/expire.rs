@@ -15,8 +15,14 @@ use postern_types::{AccountId, MailboxId, Timestamp};
 
 /// What an account has by its number: little, and so last. Subscriptions are found person by
 /// person, which would be a walk for each piece of a large mailbox.
-static BY_ACCOUNT: [&Statement; 4] =
-    [&sql::DELETE_GRANTS, &sql::DELETE_MEMBERSHIPS, &sql::DELETE_CREDENTIALS, &sql::DELETE_SUBSCRIPTIONS];
+static BY_ACCOUNT: [&Statement; 6] = [
+    &sql::DELETE_GRANTS,
+    &sql::DELETE_MEMBERSHIPS,
+    &sql::DELETE_WRAPS,
+    &sql::DELETE_REACHES,
+    &sql::DELETE_CREDENTIALS,
+    &sql::DELETE_SUBSCRIPTIONS,
+];
 
 /// What it has by packed keys. Mailboxes first: what is in none is never shown.
 static BY_KEY: [&Statement; 7] = [

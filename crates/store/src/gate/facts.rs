@@ -1,6 +1,7 @@
 //! Reads the facts a verdict needs, and asks `postern-access` for it.
 
-use super::caller::{Caller, Epochs};
+use super::caller::{Caller, Epochs, Judged, Narrow};
+use super::scope::{self, KnownCredential};
 use crate::sql::Row;
 use crate::statements::facts as sql;
 use crate::{StoreError, Tx};
@@ -62,43 +63,38 @@ pub(super) fn lock_accounts(tx: &Tx<'_>, one: AccountId, other: AccountId) -> Re
 }
 
 /// The whole question: every fact is read and `postern-access` judges. Beside the verdict, how
-/// the account keeps `\Seen`.
-pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<(Verdict, Seen), StoreError> {
-    let (verdict, seen) = judge_and_seen(tx, caller.actor(), mailbox, tx.now())?;
-    Ok((unless_by_token(caller, verdict), seen))
+/// the account keeps `\Seen`, and how a scope narrows it.
+pub(super) fn judge(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId) -> Result<Judged, StoreError> {
+    let judged = judge_mailbox(tx, caller.actor(), mailbox, tx.now())?;
+    Ok(Judged { verdict: unless_by_token(caller, judged.verdict), ..judged })
+}
+
+fn nothing() -> Verdict {
+    Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() }
 }
 
 /// A token administers and opens no mailbox (docs/decisions/0013-tokens.md).
 fn unless_by_token(caller: &Caller, verdict: Verdict) -> Verdict {
-    match caller.token() {
-        Some(_) => Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() },
-        None => verdict,
-    }
+    if caller.token().is_some() { nothing() } else { verdict }
 }
 
 /// The same about any actor and moment: what is explained is what the gate would decide.
 pub(super) fn judge_at(tx: &Tx<'_>, actor: &Actor, mailbox: MailboxId, now: Timestamp) -> Result<Verdict, StoreError> {
-    Ok(judge_and_seen(tx, actor, mailbox, now)?.0)
+    Ok(judge_mailbox(tx, actor, mailbox, now)?.verdict)
 }
 
-fn judge_and_seen(
-    tx: &Tx<'_>,
-    actor: &Actor,
-    mailbox: MailboxId,
-    now: Timestamp,
-) -> Result<(Verdict, Seen), StoreError> {
+fn judge_mailbox(tx: &Tx<'_>, actor: &Actor, mailbox: MailboxId, now: Timestamp) -> Result<Judged, StoreError> {
     let row = tx.one(&sql::MAILBOX_NAME, &[mailbox.get().into()], |row| {
         Ok((row.text(0)?.to_owned(), row.opt_text(1)?.and_then(SpecialUse::parse)))
     })?;
     let found = row.is_some();
     let (name, special_use) = row.unwrap_or_else(|| ("?".to_owned(), None));
-    let (mut verdict, seen) = judge_facts(tx, actor, mailbox, &parse_name(&name)?, special_use, now)?;
+    let mut judged = judge_facts(tx, actor, mailbox, &parse_name(&name)?, special_use, now)?;
     if !found {
-        verdict.rights = Rights::NONE;
-        verdict.send = SendRights::NONE;
-        verdict.valid_until = None;
+        let verdict = &mut judged.verdict;
+        (verdict.rights, verdict.send, verdict.valid_until) = (Rights::NONE, SendRights::NONE, None);
     }
-    Ok((verdict, seen))
+    Ok(judged)
 }
 
 /// The verdict on a mailbox that would have this name.
@@ -108,8 +104,8 @@ pub(super) fn judge_name(
     account: AccountId,
     name: &MailboxName,
 ) -> Result<Verdict, StoreError> {
-    let (verdict, _) = judge_facts(tx, caller.actor(), no_mailbox(account)?, name, None, tx.now())?;
-    Ok(unless_by_token(caller, verdict))
+    let judged = judge_facts(tx, caller.actor(), no_mailbox(account)?, name, None, tx.now())?;
+    Ok(unless_by_token(caller, judged.verdict))
 }
 
 fn judge_facts(
@@ -119,18 +115,46 @@ fn judge_facts(
     name: &MailboxName,
     special_use: Option<SpecialUse>,
     now: Timestamp,
-) -> Result<(Verdict, Seen), StoreError> {
+) -> Result<Judged, StoreError> {
     let account = account_row(tx, mailbox.account())?;
-    let (person, grants) = match actor {
-        Actor::Person(person) => (person_facts(tx, *person)?, grants_for(tx, mailbox.account(), *person)?),
-        _ => (None, Vec::new()),
-    };
+    let subject = Subject::read(tx, actor, mailbox.account())?;
+    let narrow = subject.narrow();
     let Some((account, seen)) = account else {
-        let nothing = Verdict { rights: Rights::NONE, send: SendRights::NONE, valid_until: None, reasons: Vec::new() };
-        return Ok((nothing, Seen::Shared));
+        return Ok(Judged { verdict: nothing(), seen: Seen::Shared, narrow });
     };
-    let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now };
-    Ok((postern_access::mailbox_verdict(actor, &facts), seen))
+    let Subject { person, grants, credential } = &subject;
+    let credential = credential.as_ref().map(|known| &known.facts);
+    let facts = MailboxFacts { mailbox, name, special_use, account, person: *person, grants, credential, now };
+    Ok(Judged { verdict: postern_access::mailbox_verdict(actor, &facts), seen, narrow })
+}
+
+/// Whoever acts in an account, as far as a verdict needs it.
+pub(super) struct Subject {
+    /// The person, where it is one.
+    pub person: Option<PersonFacts>,
+    /// Their grants.
+    pub grants: Vec<GrantFact>,
+    /// The credential, where it is one.
+    pub credential: Option<KnownCredential>,
+}
+
+impl Subject {
+    pub(super) fn read(tx: &Tx<'_>, actor: &Actor, account: AccountId) -> Result<Self, StoreError> {
+        let (mut person, mut grants, mut credential) = (None, Vec::new(), None);
+        match actor {
+            Actor::Person(id) => (person, grants) = (person_facts(tx, *id)?, grants_for(tx, account, *id)?),
+            Actor::Credential { id, .. } => credential = scope::known(tx, id.get())?,
+            Actor::Operator { .. } | Actor::Job(_) => {}
+        }
+        Ok(Self { person, grants, credential })
+    }
+
+    fn narrow(&self) -> Narrow {
+        self.credential.as_ref().map_or_else(Narrow::default, |known| Narrow {
+            forgiving: known.facts.scope.forgiving,
+            older_than_ms: known.facts.scope.older_than_ms,
+        })
+    }
 }
 
 pub(super) fn parse_name(text: &str) -> Result<MailboxName, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::audit::{Detail, Event};
-use super::class::ChangeFlags;
+use super::class::{ChangeFlags, Read};
 use super::error::{GateError, Rule};
 use super::insert::{Growth, advance, log_change};
 use super::read::{flag_set, flags_of};
@@ -110,6 +110,21 @@ impl Writes {
     }
 }
 
+impl Access<'_, Read> {
+    /// STORE by whoever may change nothing and is forgiven: every message named, with its flags
+    /// as they are.
+    pub fn flags_as_they_are(&self, uids: &[Uid]) -> Result<FlagsChanged, GateError> {
+        let mut messages = Vec::with_capacity(uids.len());
+        for uid in uids.iter().filter(|uid| self.shows(**uid)) {
+            let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
+            let Some(set) = self.tx().one(&sql::PLACEMENTS_BETWEEN, &key, |row| row.int(2))? else { continue };
+            let flags = self.seen().shown(&flags_of(self.tx(), flag_set(set)?)?, false);
+            messages.push(Stored { uid: *uid, flags });
+        }
+        Ok(FlagsChanged { modseq: self.numbers()?.modseq, messages })
+    }
+}
+
 impl Access<'_, ChangeFlags> {
     /// STORE. Flags this actor may not change are left as they are; when not one flag of
     /// the request may be changed, the request is refused (RFC 4314 section 4).
@@ -121,7 +136,7 @@ impl Access<'_, ChangeFlags> {
         let mut messages = Vec::with_capacity(uids.len());
         let mut sets: HashMap<i64, Flags> = HashMap::new();
         let mut writes = Writes::default();
-        for uid in uids {
+        for uid in uids.iter().filter(|uid| self.shows(**uid)) {
             let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
             let Some(set) = tx.one(&sql::PLACEMENTS_BETWEEN, &key, |row| row.int(2))? else { continue };
             let stored = match sets.get(&set) {

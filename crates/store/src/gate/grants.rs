@@ -294,7 +294,7 @@ impl<D: DutyClass> Authority<'_, D> {
     }
 
     /// What a reach means here: a mailbox that is named is there.
-    fn find(&self, reach: &GrantReach) -> Result<Reach, GateError> {
+    pub(super) fn find(&self, reach: &GrantReach) -> Result<Reach, GateError> {
         let (GrantReach::Subtree(name) | GrantReach::Mailbox(name)) = reach else { return Ok(Reach::Account) };
         let found = facts::mailbox_named(self.tx(), self.of()?, name)?;
         let Some(mailbox) = found else { return Err(self.no_mailbox(name)?.into()) };
@@ -322,7 +322,7 @@ impl<D: DutyClass> Authority<'_, D> {
     /// Looks at the account and at each of its mailboxes, and refuses where a grantee would
     /// gain what the caller may not give, or not through the token they came with: to take a
     /// narrowing grant away is to give what it held back.
-    fn may_change(&self, before: &[GrantFact], after: &[GrantFact]) -> Result<(), GateError> {
+    pub(super) fn may_change(&self, before: &[GrantFact], after: &[GrantFact]) -> Result<(), GateError> {
         let (tx, account, actor) = (self.tx(), self.of()?, self.caller().actor());
         let (now, role) = (tx.now(), self.caller().token().map(|token| token.role));
         let mailboxes = tx.all(&mailbox_sql::OF_ACCOUNT, &[account.get().into()], |row| {
@@ -352,6 +352,7 @@ impl<D: DutyClass> Authority<'_, D> {
                         account,
                         person: duty.person,
                         grants: &mine,
+                        credential: None,
                         now: moment,
                     };
                     gift_limit_at(actor, &through(moment)?, &facts)

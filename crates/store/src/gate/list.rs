@@ -42,18 +42,31 @@ pub struct ListedMailbox {
     pub subscribed: bool,
 }
 
+/// Whose subscriptions count for the caller: a person's own, and for a direct sign-in those that
+/// its account has by itself, under its own number.
+pub(super) fn subscriber(caller: &Caller) -> Option<PersonId> {
+    match caller.actor() {
+        Actor::Person(person) => Some(*person),
+        Actor::Credential { account, .. } => Some(PersonId::of(*account)),
+        Actor::Operator { .. } | Actor::Job(_) => None,
+    }
+}
+
 impl Tx<'_> {
     /// Every account and mailbox that `caller` may see, or those of `root` alone as if it were
     /// their own. It is a proof of `l` on each of them; nothing is listed that [`Tx::open`] would
     /// not open.
     pub fn list(&self, caller: &Caller, root: Option<AccountId>) -> Result<Vec<ListedAccount>, StoreError> {
-        let (Actor::Person(person), None) = (caller.actor(), caller.token()) else { return Ok(Vec::new()) };
-        let subscriptions = self.subscriptions(*person)?;
+        if caller.token().is_some() {
+            return Ok(Vec::new());
+        }
+        let Some(subscriber) = subscriber(caller) else { return Ok(Vec::new()) };
+        let subscriptions = self.subscriptions(subscriber)?;
         let mut accounts = self.accounts_of(caller)?;
         if let Some(root) = root {
             accounts.retain(|account| *account == root);
         }
-        let own = root.unwrap_or(person.account());
+        let own = root.unwrap_or(subscriber.account());
         let mut listed = Vec::with_capacity(accounts.len());
         for account in accounts {
             listed.extend(self.list_account(caller, account, account == own, &subscriptions)?);
@@ -69,12 +82,10 @@ impl Tx<'_> {
         own: bool,
         subscriptions: &HashMap<(AccountId, String), bool>,
     ) -> Result<Option<ListedAccount>, StoreError> {
-        let Actor::Person(person) = *caller.actor() else { return Ok(None) };
         let Some(account_facts) = facts::account_facts(self, account)? else { return Ok(None) };
-        let person_facts = facts::person_facts(self, person)?;
-        let grants = facts::grants_for(self, account, person)?;
-        let automap = own || is_automapped(&grants, self.now());
-        let grants = ByReach::of(&grants);
+        let subject = facts::Subject::read(self, caller.actor(), account)?;
+        let automap = own || is_automapped(&subject.grants, self.now());
+        let grants = ByReach::of(&subject.grants);
         let mut mailboxes = self.all(&sql::OF_ACCOUNT, &[account.get().into()], |row| {
             let name = facts::parse_name(row.text(1)?)?;
             let mailbox = MailboxId::from_key(row.int(0)?)?;
@@ -84,8 +95,9 @@ impl Tx<'_> {
                 name: &name,
                 special_use,
                 account: account_facts,
-                person: person_facts,
+                person: subject.person,
                 grants: &grants.near(mailbox),
+                credential: subject.credential.as_ref().map(|known| &known.facts),
                 now: self.now(),
             };
             let Verdict { rights, .. } = postern_access::mailbox_verdict(caller.actor(), &facts);
@@ -110,23 +122,32 @@ impl Tx<'_> {
     /// Every account that `caller` holds any grant in, and their own. It shows nothing of
     /// them: each is asked for by a proof of its own.
     pub fn accounts_of(&self, caller: &Caller) -> Result<Vec<AccountId>, StoreError> {
-        let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
+        let person = match caller.actor() {
+            Actor::Person(person) => person,
+            Actor::Credential { account, .. } => return Ok(vec![*account]),
+            Actor::Operator { .. } | Actor::Job(_) => return Ok(Vec::new()),
+        };
         self.all(&facts_sql::ACCOUNTS_OF_PERSON, &[person.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))
     }
 
     /// Names the caller subscribed to that no visible mailbox has any more: LSUB shows them
     /// (RFC 9051 section 6.3.7).
-    pub fn subscriptions(&self, person: PersonId) -> Result<HashMap<(AccountId, String), bool>, StoreError> {
+    fn subscriptions(&self, person: PersonId) -> Result<HashMap<(AccountId, String), bool>, StoreError> {
         let rows = self.all(&sql::SUBSCRIPTIONS, &[person.get().into()], |row| {
             Ok(((AccountId::new(row.int(0)?)?, row.text(1)?.to_owned()), row.flag(2)?))
         })?;
         Ok(rows.into_iter().collect())
     }
 
+    /// The same of whoever asks.
+    pub fn subscriptions_of(&self, caller: &Caller) -> Result<HashMap<(AccountId, String), bool>, StoreError> {
+        subscriber(caller).map_or_else(|| Ok(HashMap::new()), |person| self.subscriptions(person))
+    }
+
     /// Has the caller subscribed to this name?
     pub fn is_subscribed(&self, caller: &Caller, account: AccountId, name: &MailboxName) -> Result<bool, StoreError> {
-        let Actor::Person(person) = caller.actor() else { return Ok(false) };
-        let key = [person.get().into(), account.get().into(), name.as_str().into()];
+        let Some(subscriber) = subscriber(caller) else { return Ok(false) };
+        let key = [subscriber.get().into(), account.get().into(), name.as_str().into()];
         Ok(self.one(&sql::SUBSCRIPTION, &key, |row| row.flag(0))?.unwrap_or(false))
     }
 
@@ -139,11 +160,9 @@ impl Tx<'_> {
         name: &MailboxName,
         subscribed: bool,
     ) -> Result<(), StoreError> {
-        if let Actor::Person(person) = caller.actor() {
-            self.execute(
-                &sql::SUBSCRIBE,
-                &[person.get().into(), account.get().into(), name.as_str().into(), subscribed.into()],
-            )?;
+        if let Some(subscriber) = subscriber(caller) {
+            let values = [subscriber.get().into(), account.get().into(), name.as_str().into(), subscribed.into()];
+            self.execute(&sql::SUBSCRIBE, &values)?;
         }
         Ok(())
     }

@@ -62,7 +62,9 @@ mod caller;
 mod class;
 mod conversion;
 mod copy;
+mod credentials;
 mod deliver;
+mod direct;
 mod error;
 mod expire;
 mod facts;
@@ -72,10 +74,12 @@ mod groups;
 mod insert;
 mod list;
 mod people;
+mod policy;
 mod read;
 mod recount;
 mod remove;
 mod report;
+mod scope;
 mod shared;
 mod sign_in;
 mod tokens;
@@ -86,17 +90,19 @@ pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
-    Authority, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups,
-    ManagePeople, ManageSelf, ManageShared, OpenPrivate, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume,
-    Revoke, SetPasswords, Suspend,
+    Authority, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
+    ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageSelf, ManageShared, OpenPrivate, ReadAccount,
+    ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, SetPasswords, Suspend,
 };
-pub use caller::{Caller, Epochs, HeldToken, Origin};
+pub use caller::{Caller, Epochs, HeldCredential, HeldToken, Origin};
 pub use class::{
     Administer, ChangeFlags, Class, CreateChild, DeleteMailbox, Insert, Lookup, MoveOut, OwnRights, Read, Reads, Remove,
 };
 pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
+pub use credentials::{CredentialRow, Key, NewCredential, NewWrap};
 pub use deliver::{DeliveryKey, DeliveryNote};
+pub use direct::{DirectFacts, Opened};
 pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored};
 pub use grants::{Beside, Given, GrantReach, GrantRow, Held, NewGrant, TakenBack};
@@ -104,9 +110,11 @@ pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use list::{ListedAccount, ListedMailbox};
 pub use people::{AccountRow, Principal};
+pub use policy::{PolicyChange, PolicyChanged, PolicyRow};
 pub use read::{BodyPlace, Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
 pub use report::{AccessReport, PersonAccess, PersonGrant};
+pub use scope::KnownCredential;
 pub use shared::SharedChange;
 pub use sign_in::{RootFacts, SignInFacts};
 pub use tokens::{BearerFacts, NewToken, TokenRow, WhichToken};

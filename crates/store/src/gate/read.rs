@@ -7,7 +7,9 @@ use super::error::GateError;
 use crate::sql::{BodyKey, Row};
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{StoreError, Tx};
-use postern_types::{BlobHash, FlagSetId, Flags, MailboxId, MessageId, ModSeq, PersonId, Timestamp, Uid, UidValidity};
+use postern_types::{
+    BlobHash, FlagSetId, Flags, MailboxId, MessageId, ModSeq, PersonId, SystemFlag, Timestamp, Uid, UidValidity,
+};
 
 /// Numbers of a mailbox, kept on its row so that SELECT and STATUS count nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,6 +208,28 @@ impl<C: Class> Access<'_, C> {
             let seen = self.tx().one(&sql::COUNT_SEEN_BY, &values, |row| count(row.int(0)?))?.unwrap_or(0);
             counters.unseen = counters.messages.saturating_sub(seen);
         }
+        match self.end() {
+            Some(end) => self.counted_up_to(end, counters),
+            None => Ok(counters),
+        }
+    }
+
+    /// The numbers of the mailbox as if it ended there.
+    fn counted_up_to(&self, end: u32, whole: Counters) -> Result<Counters, StoreError> {
+        let next = whole.uid_next.min(u64::from(end) + 1);
+        let nothing = Counters { messages: 0, unseen: 0, deleted: 0, bytes: 0, uid_next: next, ..whole };
+        let mut counters = Counters { recent_from: whole.recent_from.min(next), ..nothing };
+        let values = [self.mailbox().get().into(), i64::from(end).into()];
+        let sets = self.tx().all(&sql::COUNT_UP_TO, &values, |row| {
+            Ok((flag_set(row.int(0)?)?, count(row.int(1)?)?, count(row.int(2)?)?))
+        })?;
+        for (set, messages, bytes) in sets {
+            let flags = flags_of(self.tx(), set)?;
+            counters.messages += messages;
+            counters.bytes += bytes;
+            counters.unseen += if flags.has(SystemFlag::Seen) { 0 } else { messages };
+            counters.deleted += if flags.has(SystemFlag::Deleted) { messages } else { 0 };
+        }
         Ok(counters)
     }
 
@@ -262,13 +286,15 @@ pub(super) fn flags_of(tx: &Tx<'_>, set: Option<FlagSetId>) -> Result<Flags, Sto
 impl<C: Reads> Access<'_, C> {
     /// Every message of the mailbox by UID.
     pub fn snapshot(&self) -> Result<Vec<Entry>, StoreError> {
-        match self.seer() {
-            None => self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry),
+        let mut entries = match self.seer() {
+            None => self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry)?,
             Some(person) => {
                 let values = [self.mailbox().get().into(), person.get().into()];
-                self.tx().all(&sql::SNAPSHOT_OWN, &values, own_entry)
+                self.tx().all(&sql::SNAPSHOT_OWN, &values, own_entry)?
             }
-        }
+        };
+        entries.retain(|entry| self.shows(entry.uid));
+        Ok(entries)
     }
 
     /// What changed after `modseq`.
@@ -278,16 +304,18 @@ impl<C: Reads> Access<'_, C> {
             return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), modseq: now });
         }
         let values = [self.mailbox().get().into(), modseq.0.into()];
-        let vanished = self
+        let mut vanished = self
             .tx()
             .all(&sql::VANISHED_SINCE, &values, |row| Ok((Uid::from_i64(row.int(0)?)?, Uid::from_i64(row.int(1)?)?)))?;
-        let changed = match self.seer() {
+        vanished.retain(|(first, _)| self.shows(*first));
+        let mut changed = match self.seer() {
             None => self.tx().all(&sql::CHANGED_SINCE, &values, entry)?,
             Some(person) => {
                 let [mailbox, modseq] = values;
                 self.tx().all(&sql::CHANGED_SINCE_OWN, &[mailbox, modseq, person.get().into()], own_entry)?
             }
         };
+        changed.retain(|entry| self.shows(entry.uid));
         Ok(Changes { changed, vanished, modseq: now })
     }
 
@@ -302,7 +330,7 @@ impl<C: Reads> Access<'_, C> {
         let values = [
             self.mailbox().get().into(),
             i64::from(first.get()).into(),
-            i64::from(last.get()).into(),
+            i64::from(self.end().map_or(last.get(), |end| last.get().min(end))).into(),
             (most as i64).into(),
         ];
         let has_own = self.seer().is_some();

@@ -45,6 +45,7 @@ impl Access<'_, Remove> {
                 Ok(())
             })?;
         }
+        placed.retain(|(uid, _)| self.shows(*uid));
         let mut sets: HashMap<i64, bool> = HashMap::new();
         let mut deleted = Vec::new();
         for (uid, set) in placed {
@@ -71,7 +72,7 @@ impl Access<'_, Remove> {
     /// Takes out those of these messages that have \Deleted (RFC 9051 sections 6.4.3 and 6.4.9).
     pub fn expunge(&self, uids: &[Uid]) -> Result<Expunged, GateError> {
         let mut leaving = leaving(self.tx(), self.mailbox(), uids)?;
-        leaving.retain(|one| one.flags.has(SystemFlag::Deleted));
+        leaving.retain(|one| one.flags.has(SystemFlag::Deleted) && self.shows(one.uid));
         if leaving.is_empty() {
             return Ok(Expunged { modseq: self.modseq()?, uids: Vec::new() });
         }

@@ -177,7 +177,8 @@ fn person_access(
     let Verdict { rights: whole, valid_until, .. } = account_verdict(&actor, &duty);
     let in_place = |place: &Place| {
         let (mailbox, name, special_use) = (place.id, &place.name, place.special_use);
-        let facts = MailboxFacts { mailbox, name, special_use, account, person, grants: &grants, now };
+        let grants = &grants;
+        let facts = MailboxFacts { mailbox, name, special_use, account, person, grants, credential: None, now };
         (place.name.to_string(), mailbox_verdict(&actor, &facts))
     };
     let in_places: Vec<(String, Verdict)> = places.iter().map(in_place).collect();

@@ -9,7 +9,8 @@ use super::error::{GateError, Rule};
 use super::facts;
 use super::grants::{note_grant, put_grant, terms};
 use super::insert::{Growth, advance, log_change};
-use crate::statements::{mailbox as sql, people as people_sql};
+use crate::sql::Statement;
+use crate::statements::{credentials as credentials_sql, mailbox as sql, people as people_sql};
 use crate::{Notice, StoreError, Tx};
 use postern_access::{ByReach, Denied, GrantFact, Holding, Operation, Reach};
 use postern_types::{AccountId, Limits, MailboxId, MailboxName, PrincipalId, SpecialUse};
@@ -141,11 +142,17 @@ fn address_of(tx: &Tx<'_>, grantee: i64) -> Result<String, StoreError> {
 }
 
 /// Grants on a subtree follow its name, as those on a mailbox follow the mailbox: rights stay
-/// with what they were given on (RFC 4314 section 4, RENAME).
+/// with what they were given on (RFC 4314 section 4, RENAME). So do scopes of credentials.
 fn rename_subtrees(tx: &Tx<'_>, account: AccountId, from: &MailboxName, to: &MailboxName) -> Result<(), GateError> {
-    for (id, subtree) in subtree_grants(tx, account)? {
-        if subtree.is_within(from) {
-            tx.execute(&people_sql::RENAME_SUBTREE, &[id.into(), renamed(&subtree, from, to)?.as_str().into()])?;
+    let kinds: [(&Statement, &Statement); 2] = [
+        (&people_sql::SUBTREE_GRANTS, &people_sql::RENAME_SUBTREE),
+        (&credentials_sql::SUBTREE_REACHES, &credentials_sql::RENAME_REACH),
+    ];
+    for (find, rename) in kinds {
+        let subtrees =
+            tx.all(find, &[account.get().into()], |row| Ok((row.int(0)?, facts::parse_name(row.text(1)?)?)))?;
+        for (id, subtree) in subtrees.into_iter().filter(|(_, subtree)| subtree.is_within(from)) {
+            tx.execute(rename, &[id.into(), renamed(&subtree, from, to)?.as_str().into()])?;
         }
     }
     Ok(())
@@ -161,13 +168,10 @@ fn remove_grants(tx: &Tx<'_>, caller: &Caller, mailbox: MailboxId, name: &Mailbo
         tx.execute(&people_sql::REMOVE_GRANT, &[fact.id.get().into()])?;
         note_grant(tx, caller, account, "grant.revoked", &fact.reach, "", &address_of(tx, grantee)?)?;
     }
+    // A credential for it alone opens nothing from now on.
+    let key = [account.get().into(), mailbox.get().into(), name.as_str().into()];
+    tx.execute(&credentials_sql::REMOVE_REACHES, &key)?;
     Ok(())
-}
-
-fn subtree_grants(tx: &Tx<'_>, account: AccountId) -> Result<Vec<(i64, MailboxName)>, StoreError> {
-    tx.all(&people_sql::SUBTREE_GRANTS, &[account.get().into()], |row| {
-        Ok((row.int(0)?, facts::parse_name(row.text(1)?)?))
-    })
 }
 
 /// The name of `old`, which is `from` or below it, once `from` is called `to`.
@@ -258,8 +262,23 @@ impl Access<'_, DeleteMailbox> {
         to: &MailboxName,
     ) -> Result<(), GateError> {
         let (tx, account) = (self.tx(), self.account());
-        let all = tx.all(&people_sql::GRANT_FACTS, &[account.get().into()], facts::grant_fact)?;
-        let ends = facts::ends_of(tx, self.caller().actor(), account)?;
+        // Credentials are given to whoever has their secrets.
+        for statement in [&people_sql::GRANT_FACTS, &credentials_sql::REACH_FACTS] {
+            let all = tx.all(statement, &[account.get().into()], facts::grant_fact)?;
+            self.gives_none_of_them_more(&all, moved, from, to)?;
+        }
+        Ok(())
+    }
+
+    fn gives_none_of_them_more(
+        &self,
+        all: &[(i64, GrantFact)],
+        moved: &[(MailboxId, MailboxName, MailboxName)],
+        from: &MailboxName,
+        to: &MailboxName,
+    ) -> Result<(), GateError> {
+        let tx = self.tx();
+        let ends = facts::ends_of(tx, self.caller().actor(), self.account())?;
         let is_subtree = |(_, grant): &(i64, GrantFact)| matches!(grant.reach, Reach::Subtree(_));
         // Where none of somebody's grants goes by names, a name changes nothing of theirs.
         for held in all.chunk_by(|one, other| one.0 == other.0).filter(|held| held.iter().any(is_subtree)) {

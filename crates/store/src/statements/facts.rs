@@ -4,11 +4,14 @@ use crate::sql::statements;
 
 statements! {
     /// The epochs that a cached verdict depends on: account `$1`, person `$2` (0 for none),
-    /// the organisation, credential `$3` (0 for none). Primary keys. The lock makes a
+    /// the organisation, credential `$3` (0 for none), whose people count as its person. Primary keys. The lock makes a
     /// change of rights and a write of mail take turns.
     EPOCHS = "
         SELECT epoch,
-               (SELECT epoch FROM person WHERE id = $2),
+               COALESCE((SELECT epoch FROM person WHERE id = $2),
+                        (SELECT CAST(SUM(p.epoch) AS BIGINT)
+                           FROM credential c JOIN person p ON p.id IN (c.owner_id, c.holder_id)
+                          WHERE c.id = $3)),
                (SELECT epoch FROM organisation WHERE id = 1),
                (SELECT epoch FROM credential WHERE id = $3)
           FROM account
@@ -17,7 +20,10 @@ statements! {
     /// The same under a lock, in account order, before a write.
     EPOCHS_FOR_WRITE = "
         SELECT epoch,
-               (SELECT epoch FROM person WHERE id = $2),
+               COALESCE((SELECT epoch FROM person WHERE id = $2),
+                        (SELECT CAST(SUM(p.epoch) AS BIGINT)
+                           FROM credential c JOIN person p ON p.id IN (c.owner_id, c.holder_id)
+                          WHERE c.id = $3)),
                (SELECT epoch FROM organisation WHERE id = 1),
                (SELECT epoch FROM credential WHERE id = $3)
           FROM account

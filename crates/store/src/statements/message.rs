@@ -39,6 +39,16 @@ statements! {
          WHERE p.mailbox_id = $1
          ORDER BY p.uid";
 
+    /// The last message of mailbox `$1` that was saved at `$2` or before. Primary key, from its end.
+    LAST_SAVED_BEFORE = "
+        SELECT uid FROM placement WHERE mailbox_id = $1 AND saved_ms <= $2 ORDER BY uid DESC LIMIT 1";
+    /// Messages of mailbox `$1` up to UID `$2` by their flags: how many, and their bytes. Primary key.
+    COUNT_UP_TO = "
+        SELECT flag_set_id, COUNT(*), CAST(SUM(size) AS BIGINT)
+          FROM placement
+         WHERE mailbox_id = $1 AND uid <= $2
+         GROUP BY flag_set_id";
+
     /// Placements of mailbox `$1` changed after modseq `$2`. Index: placement_by_modseq.
     CHANGED_SINCE = "
         SELECT uid, flag_set_id, modseq

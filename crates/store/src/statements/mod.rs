@@ -2,6 +2,7 @@
 //! and which index serves it; every one runs on both engines with the same text.
 
 pub(crate) mod audit;
+pub(crate) mod credentials;
 pub(crate) mod delivery;
 pub(crate) mod facts;
 pub(crate) mod mailbox;
@@ -13,8 +14,7 @@ pub(crate) mod tokens;
 /// Every statement of the store, for the test that prepares them all.
 #[cfg_attr(not(test), expect(dead_code, reason = "the test every_statement_prepares walks the list"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
-    [facts::ALL, mailbox::ALL, message::ALL, delivery::ALL, people::ALL, shared::ALL, tokens::ALL, audit::ALL]
-        .into_iter()
-        .flatten()
-        .copied()
+    let mail = [facts::ALL, mailbox::ALL, message::ALL, delivery::ALL];
+    let house = [people::ALL, shared::ALL, tokens::ALL, credentials::ALL, audit::ALL];
+    mail.into_iter().chain(house).flatten().copied()
 }

@@ -61,16 +61,29 @@ statements! {
         DELETE FROM membership
          WHERE account_id = $1
            AND group_id IN (SELECT group_id FROM membership WHERE account_id = $1 LIMIT $2)";
+    /// Deletes up to `$2` wrapped secrets of account `$1`. Index: credential_by_account.
+    DELETE_WRAPS = "
+        DELETE FROM credential_wrap
+         WHERE credential_id IN (SELECT w.credential_id
+                                   FROM credential c JOIN credential_wrap w ON w.credential_id = c.id
+                                  WHERE c.account_id = $1
+                                  LIMIT $2)";
+    /// Deletes up to `$2` of what credentials of account `$1` open. Index: credential_reach_by_account.
+    DELETE_REACHES = "
+        DELETE FROM credential_reach
+         WHERE id IN (SELECT id FROM credential_reach WHERE account_id = $1 LIMIT $2)";
     /// Deletes up to `$2` credentials of account `$1`. Index: credential_by_account.
     DELETE_CREDENTIALS = "
         DELETE FROM credential
          WHERE id IN (SELECT id FROM credential WHERE account_id = $1 LIMIT $2)";
-    /// Deletes up to `$2` subscriptions in account `$1`, found person by person. Primary keys.
+    /// Deletes up to `$2` subscriptions in account `$1`, found person by person; those of its direct sign-ins
+    /// are under its own number. Primary keys.
     DELETE_SUBSCRIPTIONS = "
         DELETE FROM subscription
          WHERE (person_id, account_id, name) IN
                (SELECT s.person_id, s.account_id, s.name
-                  FROM person p JOIN subscription s ON s.person_id = p.id AND s.account_id = $1
+                  FROM (SELECT id FROM person UNION SELECT CAST($1 AS BIGINT)) p
+                  JOIN subscription s ON s.person_id = p.id AND s.account_id = $1
                  LIMIT $2)";
 
     /// Deletes up to `$3` mailboxes with keys from `$1` to `$2`, those of one account.

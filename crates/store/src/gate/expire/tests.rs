@@ -32,12 +32,22 @@ test_statements! {
     /// A credential.
     ADD_CREDENTIAL = "
         INSERT INTO credential (account_id, public_id, kind, name, verifier, state, epoch, created_ms)
-        VALUES ($1, $2, 'secret', '', $3, 'active', 1, 0)";
+        VALUES ($1, $2, 'secret', $2, $3, 'active', 1, 0)
+        RETURNING id";
+    /// What it opens.
+    ADD_REACH = "
+        INSERT INTO credential_reach (credential_id, account_id, reach, letters) VALUES ($1, $2, 'account', 3)";
+    /// Its secret, on its way to somebody.
+    ADD_WRAP = "
+        INSERT INTO credential_wrap (credential_id, code_hash, sealed, recipient_id, opens_before_ms)
+        VALUES ($1, $2, $2, 1, 0)";
     /// How much of account `$1` there is, with packed keys from `$2` to `$3`.
     COUNTS = "
         SELECT (SELECT COUNT(*) FROM access_grant WHERE account_id = $1),
                (SELECT COUNT(*) FROM membership WHERE account_id = $1),
                (SELECT COUNT(*) FROM credential WHERE account_id = $1),
+               (SELECT COUNT(*) FROM credential_reach WHERE account_id = $1),
+               (SELECT COUNT(*) FROM credential_wrap w JOIN credential c ON c.id = w.credential_id WHERE c.account_id = $1),
                (SELECT COUNT(*) FROM subscription WHERE account_id = $1),
                (SELECT COUNT(*) FROM mailbox WHERE account_id = $1),
                (SELECT COUNT(*) FROM personal_seen WHERE mailbox_id >= $2 AND mailbox_id <= $3),
@@ -72,7 +82,7 @@ fn address(text: &str) -> Address {
 fn counts(tx: &Tx<'_>, account: AccountId) -> Result<Vec<i64>, StoreError> {
     let (first, last) = MailboxId::range_of(account);
     let row = tx.one(&COUNTS, &[account.get().into(), first.into(), last.into()], |row| {
-        (0..13).map(|column| row.int(column)).collect()
+        (0..15).map(|column| row.int(column)).collect()
     })?;
     Ok(row.unwrap())
 }
@@ -92,7 +102,11 @@ fn fill(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
         tx.execute(&LOG_CHANGE, &[key(number), 0.into(), "test".into(), crate::sql::Value::Null, 1.into()])?;
         tx.execute(&ADD_SUBSCRIPTION, &[one, (&text).into()])?;
         tx.execute(&ADD_GRANT, &[one, (1000 + number).into()])?;
-        tx.execute(&ADD_CREDENTIAL, &[one, (&text).into(), [0_u8; 4].as_slice().into()])?;
+        let credential =
+            tx.one(&ADD_CREDENTIAL, &[one, (&text).into(), [0_u8; 4].as_slice().into()], |row| row.int(0))?;
+        let credential = credential.unwrap().into();
+        tx.execute(&ADD_REACH, &[credential, one])?;
+        tx.execute(&ADD_WRAP, &[credential, text.as_bytes().into()])?;
         let group = 1000 * account.get() + number;
         tx.execute(&ADD_GROUP, &[group.into(), (&format!("{text}@example.org")).into()])?;
         tx.execute(&ADD_MEMBER, &[group.into(), one])?;
@@ -143,7 +157,7 @@ async fn a_removed_account_goes_in_small_pieces(test: TestDb) {
         .await
         .unwrap();
     assert_eq!(ended, []);
-    assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, gone)).await.unwrap()[12], 1);
+    assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, gone)).await.unwrap()[14], 1);
 
     test.clock.advance_ms(1);
     let expiry = job.clone();
@@ -176,7 +190,7 @@ async fn a_removed_account_goes_in_small_pieces(test: TestDb) {
             break;
         }
     }
-    assert_eq!(before, [0; 13]);
+    assert_eq!(before, [0; 15]);
     assert!(pieces > 11 * 2, "{pieces} pieces");
     assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, kept)).await.unwrap(), kept_before);
     let key = gone.get();

@@ -196,7 +196,7 @@ async fn checkpoints_run_beside_the_writer() {
 #[test]
 fn a_failed_write_at_commit_ends_the_process_unanswered() {
     let program = std::env::current_exe().unwrap();
-    let script = "trap '' XFSZ; ulimit -f 512; ulimit -c 0; exec \"$0\" --exact --ignored --nocapture \
+    let script = "trap '' XFSZ; ulimit -f 1024; ulimit -c 0; exec \"$0\" --exact --ignored --nocapture \
                   sql::sqlite::tests::writes_until_the_limit";
     let output = Command::new("sh").arg("-c").arg(script).arg(program).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

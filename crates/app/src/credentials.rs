@@ -1,0 +1,674 @@
+//! Credentials of shared mailboxes: issued for a purpose, shown once, handed over, taken back.
+
+use crate::admin::duty_at;
+use crate::bearer::{Bearer, Kind, RANDOM_BYTES};
+use crate::{House, LiveSession, Refused};
+use postern_access::{Actor, GrantFact, Hours, Networks, Protocol, Protocols, Purpose, Role, Template};
+use postern_store::{
+    Authority, Caller, CredentialRow, GateError, GrantReach, ManageCredentials, ManageSelf, NewCredential, NewWrap,
+    ReadGrants, Revoke, Rule, Tx,
+};
+use postern_types::{AccountId, Address, PersonId, Rights, Secret, Timestamp};
+use ring::{aead, digest, hmac};
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// How long a wrapped secret waits for the person it was made for.
+const WRAP_MS: i64 = 3600 * 1000;
+/// How long one is checked out where nothing is said, and at most.
+const OPEN_MS: i64 = 8 * 3600 * 1000;
+const OPEN_MS_MOST: i64 = 24 * 3600 * 1000;
+/// Letters of a reason.
+const TEXT_MOST: usize = 500;
+
+/// How the letters of a credential are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Letters {
+    /// These.
+    Rights(Rights),
+    /// To look and to read. What is forgiven is taken and forgotten, in place of a NO.
+    ReadOnly {
+        /// Flags are taken and forgotten.
+        lenient: bool,
+    },
+    /// None: it sends and reads nothing.
+    SendOnly,
+}
+
+/// A credential to be issued. What is left out comes from the template of its purpose.
+#[derive(Debug, Clone)]
+pub struct CredentialWish {
+    /// What for.
+    pub purpose: Purpose,
+    /// Who answers for it.
+    pub owner: Address,
+    /// Who uses it: for a role, a task and a client.
+    pub holder: Option<Address>,
+    /// Why it is needed.
+    pub reason: String,
+    /// Why a grant does not do: where a delegate could do it.
+    pub not_delegation: Option<String>,
+    /// What it is called.
+    pub name: Option<String>,
+    /// By which protocols.
+    pub protocols: Option<Protocols>,
+    /// With which letters.
+    pub letters: Option<Letters>,
+    /// On which mailboxes and subtrees; on all where none is named.
+    pub mailboxes: Vec<GrantReach>,
+    /// Only messages that came so many milliseconds ago or before.
+    pub older_than_ms: Option<i64>,
+    /// From where; it has to be said.
+    pub networks: Option<Networks>,
+    /// At which hours.
+    pub hours: Option<Hours>,
+    /// How many connections at once.
+    pub connections: Option<u32>,
+    /// From when on.
+    pub starts: Option<Timestamp>,
+    /// When it ends.
+    pub expires: Option<Timestamp>,
+    /// Who alone opens the secret, once, within an hour; shown to who issues it where nobody is.
+    pub wrap_for: Option<Address>,
+}
+
+/// A secret that waits for somebody.
+#[derive(Debug, Clone)]
+pub struct Wrapped {
+    /// What opens it.
+    pub code: Secret,
+    /// Who alone opens it.
+    pub recipient: Address,
+    /// Until when.
+    pub opens_before: Timestamp,
+}
+
+/// A person who would use a credential, and is a delegate already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DelegationNote {
+    /// Their address.
+    pub person: String,
+    /// What they hold, in words: `with full access`.
+    pub held: String,
+}
+
+/// A credential that was issued.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// As it is.
+    pub row: CredentialRow,
+    /// Its secret, shown this once; nothing where it is wrapped.
+    pub secret: Option<Secret>,
+    /// Its secret on its way to somebody.
+    pub wrapped: Option<Wrapped>,
+    /// Protocols and letters beyond the template of its purpose.
+    pub widened: (Protocols, Rights),
+    /// Who could sign in as themselves.
+    pub delegates: Vec<DelegationNote>,
+}
+
+/// A credential that was set aside or taken back.
+#[derive(Debug, Clone)]
+pub struct CredentialSeen {
+    /// As it is now.
+    pub row: CredentialRow,
+    /// Sessions of this node that end by that.
+    pub sessions: Vec<LiveSession>,
+}
+
+/// A secret that was opened by the person it was made for.
+#[derive(Debug, Clone)]
+pub struct Unwrapped {
+    /// Its credential.
+    pub row: CredentialRow,
+    /// The secret, shown this once.
+    pub secret: Secret,
+}
+
+/// Where programs find the house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// On which host.
+    pub host: String,
+    /// At which port.
+    pub port: u16,
+    /// How it is private.
+    pub tls: ServiceTls,
+}
+
+/// How a connection is private.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceTls {
+    /// From its first byte.
+    Implicit,
+    /// After STARTTLS.
+    StartTls,
+    /// Not: on this machine alone.
+    None,
+}
+
+impl ServiceTls {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ServiceTls::Implicit => "implicit",
+            ServiceTls::StartTls => "starttls",
+            ServiceTls::None => "none",
+        }
+    }
+}
+
+fn unusable<T>(text: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused::Rule(Rule::Unusable(text.into())))
+}
+
+/// A name by which people call a credential: `support@example.org/nightly`.
+pub fn check_credential_name(name: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let begins_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if begins_well && name.len() <= 40 && name.bytes().all(is_plain) && !name.starts_with(Kind::Credential.id_prefix())
+    {
+        return Ok(name.to_owned());
+    }
+    Err(format!(
+        "{name:?} is no name for a credential: 1 to 40 of a-z, 0-9, hyphen, dot and underscore, such as nightly"
+    ))
+}
+
+fn check_text(what: &str, text: &str) -> Result<String, Refused> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > TEXT_MOST || text.chars().any(char::is_control) {
+        return unusable(format!("Say {what} in 1 to {TEXT_MOST} letters, on one line"));
+    }
+    Ok(text.to_owned())
+}
+
+/// What a wish comes to: the template where nothing is said, and every rule held.
+struct Terms {
+    protocols: Protocols,
+    rights: Rights,
+    on_archive: Rights,
+    forgiving: bool,
+    expires: Timestamp,
+}
+
+impl CredentialWish {
+    fn terms(&self, now: Timestamp) -> Result<Terms, Refused> {
+        let template = self.purpose.template();
+        self.people()?;
+        let (rights, on_archive, forgiving) = match self.letters {
+            None => (template.rights, template.on_archive, false),
+            Some(Letters::Rights(rights)) => (rights, Rights::NONE, false),
+            Some(Letters::ReadOnly { lenient }) => (Rights::READER, Rights::NONE, lenient),
+            Some(Letters::SendOnly) => (Rights::NONE, Rights::NONE, false),
+        };
+        let only_sends = self.letters == Some(Letters::SendOnly);
+        let named = self.protocols.or(only_sends.then(|| Protocols::of(&[Protocol::Submission])));
+        let protocols = named.unwrap_or(template.protocols);
+        self.check_scope(protocols, rights, only_sends)?;
+        if self.networks.is_none() {
+            return unusable(
+                "Say from where it signs in: --network 192.0.2.0/24 for the machine that uses it (as often as there are \
+                 networks), or --any-network where that can not be known",
+            );
+        }
+        let expires = self.ends(template, now)?;
+        Ok(Terms { protocols, rights, on_archive, forgiving, expires })
+    }
+
+    fn people(&self) -> Result<(), Refused> {
+        let purpose = self.purpose;
+        match (purpose.has_holder(), &self.holder) {
+            (true, None) => {
+                return unusable(format!("A credential for a {purpose} is used by somebody: name them with --holder"));
+            }
+            (false, Some(_)) => {
+                return unusable(format!(
+                    "A credential for {purpose} is used by a program: it has an owner and no --holder"
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_scope(&self, protocols: Protocols, rights: Rights, only_sends: bool) -> Result<(), Refused> {
+        if protocols.is_empty() {
+            return unusable("This purpose starts with nothing: name its protocols with --protocols");
+        }
+        if only_sends && protocols != Protocols::of(&[Protocol::Submission]) {
+            return unusable("With --send-only it has submission alone; leave --protocols out");
+        }
+        if rights.has(postern_types::Letter::Administer) {
+            return unusable(
+                "No credential has the letter a: who may do what is managed by people, signed in as themselves",
+            );
+        }
+        let reads = protocols - Protocols::of(&[Protocol::Submission]);
+        if !reads.is_empty() && rights.is_empty() {
+            return unusable(format!("By {reads} it would see nothing: name letters with --rights, or --read-only"));
+        }
+        if reads.is_empty() && (!rights.is_empty() && self.letters.is_some() || !self.mailboxes.is_empty()) {
+            return unusable(
+                "It sends alone, so it has no letters and no mailboxes; add a protocol that reads, such as imap",
+            );
+        }
+        if self.older_than_ms.is_some_and(|age| age <= 0) {
+            return unusable("--older-than is a time that has passed, such as 30d");
+        }
+        if self.connections == Some(0) {
+            return unusable("With no connection at all it could not sign in; give --max-connections 1 or more");
+        }
+        if matches!(&self.networks, Some(Networks::Of(networks)) if networks.iter().any(|network| network.is_everything()))
+        {
+            return unusable("A network of every address is --any-network; say that if it is meant");
+        }
+        Ok(())
+    }
+
+    fn ends(&self, template: Template, now: Timestamp) -> Result<Timestamp, Refused> {
+        let purpose = self.purpose;
+        let starts = self.starts.unwrap_or(now).max(now);
+        let expires = match (self.expires, template.days) {
+            (Some(expires), _) => expires,
+            (None, Some(days)) => starts.plus_ms(days * DAY_MS),
+            (None, None) => return unusable(format!("A {purpose} has an end of its own: give it with --expires")),
+        };
+        if expires <= starts {
+            return unusable("It would end before it starts; give --expires a later moment");
+        }
+        if expires > starts.plus_ms(template.most_days * DAY_MS) {
+            return unusable(format!("A credential for {purpose} lasts {} days at most", template.most_days));
+        }
+        Ok(expires)
+    }
+}
+
+impl House {
+    /// Issues a credential.
+    pub async fn issue_credential(
+        &self,
+        caller: &Caller,
+        shared: &Address,
+        wish: CredentialWish,
+    ) -> Result<Issued, Refused> {
+        // Whoever may not issue here learns nothing of what else is wrong with the wish.
+        let delegates = self.could_be_delegates(caller, shared, &wish).await?;
+        let now = self.now();
+        let mut terms = wish.terms(now)?;
+        let reason = check_text("why it is needed (--reason)", &wish.reason)?;
+        let not_delegation = why_no_grant(&wish, shared, &delegates)?;
+        terms.expires = self.within_policy(caller, shared, &wish, terms.expires).await?;
+        let newest = self.keys.newest().ok_or_else(|| {
+            tracing::error!(event = "credential.no-key");
+            Refused::Unavailable
+        })?;
+        let secret = Bearer::make(Kind::Credential, &self.random::<RANDOM_BYTES>()?);
+        let verifier = Secret::new(newest.sign(secret.message().expose()).as_ref());
+        let (wrap, wrapped) = match &wish.wrap_for {
+            Some(recipient) => {
+                let (wrap, wrapped) = self.wrap(&secret.text(), recipient, now)?;
+                (Some(wrap), Some(wrapped))
+            }
+            None => (None, None),
+        };
+        let new = NewCredential {
+            public_id: secret.public_id(),
+            name: wish.name.clone(),
+            purpose: wish.purpose,
+            owner: wish.owner.clone(),
+            holder: wish.holder.clone(),
+            reason,
+            not_delegation,
+            protocols: terms.protocols,
+            rights: terms.rights,
+            on_archive: terms.on_archive,
+            mailboxes: wish.mailboxes.clone(),
+            forgiving: terms.forgiving,
+            older_than_ms: wish.older_than_ms,
+            networks: wish.networks.clone().unwrap_or(Networks::Of(Vec::new())),
+            hours: wish.hours,
+            connections: wish.connections,
+            starts: wish.starts,
+            expires: terms.expires,
+            verifier,
+            key_id: newest.name().to_owned(),
+            wrap,
+        };
+        let (writer, address) = (caller.clone(), shared.clone());
+        let row = self.change(move |tx| managing(tx, &writer, &address)?.1.issue(&new)).await?;
+        drop(newest);
+        let widened = wish.purpose.widened_by(terms.protocols, terms.rights);
+        let secret = if wrapped.is_some() { None } else { Some(secret.text()) };
+        Ok(Issued { row, secret, wrapped, widened, delegates })
+    }
+
+    /// Of those who would use it, who is a delegate already: where a delegate could do it.
+    async fn could_be_delegates(
+        &self,
+        caller: &Caller,
+        shared: &Address,
+        wish: &CredentialWish,
+    ) -> Result<Vec<DelegationNote>, Refused> {
+        let (caller, shared) = (caller.clone(), shared.clone());
+        let asks = match caller.actor() {
+            Actor::Person(person) => Some(*person),
+            _ => None,
+        };
+        let holder = wish.holder.clone();
+        let matters = wish.purpose.could_be_delegation();
+        self.ask(move |tx| {
+            let (_, managing) = managing(tx, &caller, &shared)?;
+            let user = match &holder {
+                Some(holder) => tx.account_at(holder)?.map(PersonId::of),
+                None => asks,
+            };
+            let Some(user) = user.filter(|_| matters) else { return Ok(Vec::new()) };
+            let grants = managing.grants_of_person(user)?;
+            let Some(person) = tx.address_of(user.account())?.filter(|_| !grants.is_empty()) else {
+                return Ok(Vec::new());
+            };
+            Ok(vec![DelegationNote { person, held: held(&grants) }])
+        })
+        .await
+    }
+
+    /// The end of a credential, as policy allows it: one that was named is refused where it is too
+    /// late, one of the template is brought forward.
+    async fn within_policy(
+        &self,
+        caller: &Caller,
+        shared: &Address,
+        wish: &CredentialWish,
+        expires: Timestamp,
+    ) -> Result<Timestamp, Refused> {
+        let (policy, _) = self.policy(caller, Some(shared)).await?;
+        let Some(life) = policy.holds.max_life_ms else { return Ok(expires) };
+        let latest = self.now().plus_ms(life);
+        if wish.expires.is_some() && expires > latest {
+            let days = life / DAY_MS;
+            return unusable(format!(
+                "Policy lets a credential last {days} days at most here; give an earlier --expires"
+            ));
+        }
+        Ok(expires.min(latest))
+    }
+
+    fn wrap(&self, secret: &Secret, recipient: &Address, now: Timestamp) -> Result<(NewWrap, Wrapped), Refused> {
+        let code = Bearer::make(Kind::Code, &self.random::<RANDOM_BYTES>()?).text();
+        let opens_before = now.plus_ms(WRAP_MS);
+        let sealed = seal(&code, secret)?;
+        let wrap = NewWrap { code_hash: code_hash(&code), sealed, recipient: recipient.clone(), opens_before };
+        Ok((wrap, Wrapped { code, recipient: recipient.clone(), opens_before }))
+    }
+
+    /// The credentials of one shared mailbox, or of every one whose grants the caller sees.
+    pub async fn credentials(
+        &self,
+        caller: &Caller,
+        shared: Option<&Address>,
+        ended_too: bool,
+    ) -> Result<Vec<CredentialRow>, Refused> {
+        let (caller, shared) = (caller.clone(), shared.cloned());
+        self.ask(move |tx| match &shared {
+            Some(address) => duty_at::<ReadGrants>(tx, &caller, address, "shared mailbox")?.1.credentials(ended_too),
+            None => {
+                let mut rows = Vec::new();
+                for account in tx.accounts_with_credentials(ended_too)? {
+                    match tx.authority_on::<ReadGrants>(&caller, account) {
+                        Ok(grants) => rows.extend(grants.credentials(ended_too)?),
+                        Err(GateError::Denied(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(rows)
+            }
+        })
+        .await
+    }
+
+    /// One credential, by its id or as `ADDRESS/NAME`, with its sessions on this node.
+    pub async fn credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
+        let (caller, which) = (caller.clone(), which.to_owned());
+        let row = self.ask(move |tx| tx.credential::<ReadGrants>(&caller, &which)?.row()).await?;
+        Ok(self.with_sessions(row))
+    }
+
+    fn with_sessions(&self, row: CredentialRow) -> CredentialSeen {
+        CredentialSeen { sessions: self.live.of(row.facts.id), row }
+    }
+
+    /// Takes a credential back for good: from now on it signs in nowhere, and its sessions end.
+    pub async fn revoke_credential(
+        &self,
+        caller: &Caller,
+        which: &str,
+        compromised: bool,
+    ) -> Result<CredentialSeen, Refused> {
+        let (caller, which) = (caller.clone(), which.to_owned());
+        let reason = if compromised { "compromised" } else { "" };
+        let row = self.change(move |tx| tx.credential::<Revoke>(&caller, &which)?.revoke(reason)).await?;
+        Ok(self.with_sessions(row))
+    }
+
+    /// Sets a credential aside: its sessions end, and it can come back.
+    pub async fn suspend_credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
+        let (caller, which) = (caller.clone(), which.to_owned());
+        let row = self.change(move |tx| tx.credential::<Revoke>(&caller, &which)?.suspend()).await?;
+        Ok(self.with_sessions(row))
+    }
+
+    /// Lets one that was set aside sign in again.
+    pub async fn resume_credential(&self, caller: &Caller, which: &str) -> Result<CredentialRow, Refused> {
+        let (caller, which) = (caller.clone(), which.to_owned());
+        self.change(move |tx| tx.credential::<ManageCredentials>(&caller, &which)?.resume()).await
+    }
+
+    /// Checks out one that is shut otherwise, for so many milliseconds.
+    pub async fn open_credential(
+        &self,
+        caller: &Caller,
+        which: &str,
+        for_ms: Option<i64>,
+    ) -> Result<CredentialRow, Refused> {
+        let for_ms = for_ms.unwrap_or(OPEN_MS);
+        if !(1..=OPEN_MS_MOST).contains(&for_ms) {
+            return unusable("It is checked out for a day at most: --for 8h");
+        }
+        let (caller, which, until) = (caller.clone(), which.to_owned(), self.now().plus_ms(for_ms));
+        self.change(move |tx| tx.credential::<ManageCredentials>(&caller, &which)?.open(until)).await
+    }
+
+    /// Shuts it again; its sessions end.
+    pub async fn close_credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
+        let (caller, which) = (caller.clone(), which.to_owned());
+        let row = self.change(move |tx| tx.credential::<Revoke>(&caller, &which)?.close()).await?;
+        Ok(self.with_sessions(row))
+    }
+
+    /// Opens the secret that waits for the caller.
+    pub async fn unwrap_credential(&self, caller: &Caller, code: &Secret) -> Result<Unwrapped, Refused> {
+        let Actor::Person(person) = caller.actor() else {
+            return Err(
+                Rule::Cannot("A secret is opened by the person it was made for, signed in as themselves").into()
+            );
+        };
+        if Bearer::parse(Kind::Code, code).is_none() {
+            return unusable("That is no code, or not all of it: it begins with ptnc_ and has 51 letters");
+        }
+        let (writer, account, hash) = (caller.clone(), person.account(), code_hash(code));
+        let opened = self.change(move |tx| tx.authority_on::<ManageSelf>(&writer, account)?.unwrap(&hash)).await?;
+        let secret = unseal(code, &opened.sealed)?;
+        Ok(Unwrapped { row: opened.row, secret })
+    }
+}
+
+fn managing<'t>(
+    tx: &'t Tx<'t>,
+    caller: &'t Caller,
+    shared: &Address,
+) -> Result<(AccountId, Authority<'t, ManageCredentials>), GateError> {
+    duty_at::<ManageCredentials>(tx, caller, shared, "shared mailbox")
+}
+
+/// Where a delegate could do it: why that does not do.
+fn why_no_grant(
+    wish: &CredentialWish,
+    shared: &Address,
+    delegates: &[DelegationNote],
+) -> Result<Option<String>, Refused> {
+    if !wish.purpose.could_be_delegation() {
+        return wish.not_delegation.as_deref().map(|text| check_text("why a grant does not do", text)).transpose();
+    }
+    if let Some(text) = &wish.not_delegation {
+        return check_text("why a grant does not do (--not-delegation)", text).map(Some);
+    }
+    let would_do = match delegates.first() {
+        Some(DelegationNote { person, held }) => format!(
+            "{person} is a delegate {held} already, and signs in as {person} or, for a program that opens one mailbox, \
+             as {person}/{shared}"
+        ),
+        None => {
+            let who = wish.holder.as_ref().map_or("PERSON".to_owned(), ToString::to_string);
+            format!("a grant lets people work here signed in as themselves: postern delegate add {shared} {who}")
+        }
+    };
+    unusable(format!(
+        "A credential for {} is rarely needed: {would_do}. If that does not do, say why with --not-delegation",
+        wish.purpose
+    ))
+}
+
+fn held(grants: &[GrantFact]) -> String {
+    let widest = grants.iter().max_by_key(|grant| grant.rights.letters().count());
+    match widest.and_then(|grant| Role::of(grant.rights)) {
+        Some(role) => role.phrase().to_owned(),
+        None => "with some rights".to_owned(),
+    }
+}
+
+fn code_hash(code: &Secret) -> Vec<u8> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"postern wrap code, hash 1 ");
+    context.update(code.expose());
+    context.finish().as_ref().to_vec()
+}
+
+/// The key that a code is: of its 160 random bits, and used once.
+fn wrap_key(code: &Secret) -> Result<aead::LessSafeKey, Refused> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, code.expose());
+    let key = hmac::sign(&key, b"postern wrap code, key 1");
+    let key = aead::UnboundKey::new(&aead::CHACHA20_POLY1305, key.as_ref()).map_err(|_| Refused::Unavailable)?;
+    Ok(aead::LessSafeKey::new(key))
+}
+
+fn seal(code: &Secret, secret: &Secret) -> Result<Vec<u8>, Refused> {
+    let mut bytes = secret.expose().to_vec();
+    // The key seals this alone, so any nonce does.
+    let nonce = aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN]);
+    let sealed = wrap_key(code)?.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut bytes);
+    sealed.map_err(|_| Refused::Unavailable)?;
+    Ok(bytes)
+}
+
+fn unseal(code: &Secret, sealed: &Secret) -> Result<Secret, Refused> {
+    let mut bytes = sealed.expose().to_vec();
+    let nonce = aead::Nonce::assume_unique_for_key([0; aead::NONCE_LEN]);
+    let opened = wrap_key(code)?.open_in_place(nonce, aead::Aad::empty(), &mut bytes);
+    let secret = opened.map(|bytes| Secret::new(&*bytes)).map_err(|_| {
+        tracing::error!(event = "credential.wrap-damaged");
+        Refused::Unavailable
+    })?;
+    bytes.fill(0);
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrapped_secret_is_opened_by_its_code_alone() {
+        let (code, other) = (Secret::new("ptnc_one"), Secret::new("ptnc_other"));
+        let sealed = Secret::new(seal(&code, &Secret::new("ptn1_secret")).unwrap());
+        assert_eq!(unseal(&code, &sealed).unwrap().expose(), b"ptn1_secret");
+        assert!(unseal(&other, &sealed).is_err());
+        assert_ne!(code_hash(&code), code_hash(&other));
+        assert!(!sealed.expose().windows(4).any(|four| four == b"ptn1"));
+    }
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["nightly", "help-desk_2", "v1.2"] {
+            assert_eq!(check_credential_name(name).as_deref(), Ok(name));
+        }
+        for name in ["", "Nightly", "a b", "a/b", "-x", "crd_abc", "ä", &"x".repeat(41)] {
+            assert!(check_credential_name(name).is_err(), "{name}");
+        }
+    }
+
+    fn wish(purpose: Purpose) -> CredentialWish {
+        CredentialWish {
+            purpose,
+            owner: Address::parse("alice@example.org").unwrap(),
+            holder: purpose.has_holder().then(|| Address::parse("bob@example.org").unwrap()),
+            reason: "needed".to_owned(),
+            not_delegation: None,
+            name: None,
+            protocols: None,
+            letters: None,
+            mailboxes: Vec::new(),
+            older_than_ms: None,
+            networks: Some(Networks::Any),
+            hours: None,
+            connections: None,
+            starts: None,
+            expires: None,
+            wrap_for: None,
+        }
+    }
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    /// Each purpose alone is enough, but for those that start with nothing or have their own end.
+    #[test]
+    fn a_purpose_is_a_whole_scope() {
+        for purpose in Purpose::ALL {
+            let terms = wish(purpose).terms(NOW);
+            match purpose {
+                Purpose::Other | Purpose::Task => assert!(terms.is_err(), "{purpose}"),
+                _ => {
+                    let terms = terms.unwrap_or_else(|error| panic!("{purpose}: {error}"));
+                    assert_eq!(terms.rights, purpose.template().rights);
+                    assert_eq!(terms.protocols, purpose.template().protocols);
+                    let days = if purpose == Purpose::Migration { 1 } else { 90 };
+                    assert_eq!(terms.expires, NOW.plus_ms(days * DAY_MS), "{purpose}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_meant_is_refused() {
+        let refused = |change: &dyn Fn(&mut CredentialWish), purpose| {
+            let mut wish = wish(purpose);
+            change(&mut wish);
+            wish.terms(NOW).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let backup = Purpose::Backup;
+        let both = refused(&|wish| wish.networks = None, backup);
+        assert!(both.contains("--network") && both.contains("--any-network"), "{both}");
+        let everything = Networks::Of(vec!["0.0.0.0/0".parse().unwrap()]);
+        assert!(refused(&|wish| wish.networks = Some(everything.clone()), backup).contains("--any-network"));
+        assert!(refused(&|wish| wish.holder = None, Purpose::Client).contains("--holder"));
+        assert!(refused(&|wish| wish.holder = Some(wish.owner.clone()), backup).contains("no --holder"));
+        assert!(refused(&|wish| wish.letters = Some(Letters::Rights(Rights::ALL)), backup).contains("letter a"));
+        assert!(refused(&|wish| wish.letters = Some(Letters::Rights(Rights::NONE)), backup).contains("--rights"));
+        assert!(refused(&|wish| wish.expires = Some(NOW), backup).contains("before it starts"));
+        assert!(refused(&|wish| wish.expires = Some(NOW.plus_ms(15 * DAY_MS)), Purpose::Migration).contains("14 days"));
+        assert!(refused(&|wish| wish.connections = Some(0), backup).contains("--max-connections"));
+        assert!(refused(&|_| {}, Purpose::Task).contains("--expires"));
+        assert!(refused(&|_| {}, Purpose::Other).contains("--protocols"));
+    }
+}

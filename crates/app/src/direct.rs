@@ -1,0 +1,148 @@
+//! Signing in directly: a shared mailbox's own credential, checked with a key outside the
+//! database in a microsecond, so that a storm of attempts is no denial of service.
+//!
+//! Every protocol comes here by [`crate::House::sign_in`]: the secret says that it is a
+//! credential's, and who shows it is answered as anybody is.
+
+use crate::bearer::Bearer;
+use crate::directory::View;
+use crate::live::{LiveSession, Seat};
+use crate::session::{Basis, end_of_direct};
+use crate::sign_in::unavailable;
+use crate::{Attempt, House, Refused, Session, SignInRefused};
+use postern_access::{
+    CredentialSignIn, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason, sign_in_verdict,
+};
+use postern_store::{Caller, DirectFacts, GateError, KnownCredential, StoreError, Tx};
+use postern_types::{Address, Secret};
+
+impl House {
+    /// Signs a credential in. `is_rooted` where a second name came with it, which none may have.
+    pub(crate) async fn try_direct(
+        &self,
+        attempt: Attempt,
+        address: Address,
+        is_rooted: bool,
+        secret: Bearer,
+    ) -> Result<Session, SignInRefused> {
+        let (wanted, public_id) = (address.clone(), secret.public_id());
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.direct_facts(&wanted, &public_id) });
+        let facts = read.await.map_err(unavailable)?;
+        let check = self.check_machine(&secret, facts.credential.as_ref());
+        let mut reasons = self.reasons_against(&attempt, &facts, check);
+        if is_rooted {
+            reasons.push(SignInReason::NoDelegateThere);
+        }
+        match (&facts.credential, reasons.is_empty()) {
+            (Some(known), true) => {
+                let known = known.clone();
+                self.accept_direct(attempt, address, known, facts, &secret).await
+            }
+            _ => {
+                self.note_failure(&attempt, facts.account, &reasons).await;
+                let is_private = self.may_sign_in(&attempt.peer);
+                Err(if is_private { SignInDenied::Refused } else { SignInDenied::NeedsTls }.into())
+            }
+        }
+    }
+
+    /// Does the secret fit? Something is compared where there is nothing to fit, too.
+    fn check_machine(&self, secret: &Bearer, known: Option<&KnownCredential>) -> SecretCheck {
+        let message = secret.message();
+        let (key_id, verifier) = match known {
+            Some(known) => (known.key_id.as_str(), known.verifier.clone()),
+            None => ("", Secret::new([0; 32])),
+        };
+        if self.keys.fits(key_id, message.expose(), verifier.expose()) {
+            return SecretCheck::Matches;
+        }
+        if known.is_some_and(|known| !self.keys.has(&known.key_id)) {
+            SecretCheck::NotSet
+        } else {
+            SecretCheck::Differs
+        }
+    }
+
+    /// Everything that speaks against an attempt; nothing where it may become a session.
+    fn reasons_against(&self, attempt: &Attempt, facts: &DirectFacts, secret: SecretCheck) -> Vec<SignInReason> {
+        let protocol = Protocol::parse(attempt.protocol).ok();
+        let shown = facts.credential.as_ref().map(|known| CredentialSignIn {
+            facts: &known.facts,
+            protocol,
+            address: attempt.peer.address,
+            now: facts.at,
+        });
+        let verdict = sign_in_verdict(&postern_access::SignInFacts {
+            means: SignInMeans::Credential(shown),
+            secret,
+            transport: self.transport(&attempt.peer),
+            account: facts.account,
+            root: None,
+        });
+        if verdict.outcome.is_ok() { Vec::new() } else { verdict.reasons }
+    }
+
+    async fn accept_direct(
+        &self,
+        attempt: Attempt,
+        address: Address,
+        known: KnownCredential,
+        facts: DirectFacts,
+        secret: &Bearer,
+    ) -> Result<Session, SignInRefused> {
+        let origin = self
+            .origin(attempt.protocol, attempt.peer.label(), known.label())
+            .map_err(|_| SignInRefused::Unavailable)?;
+        let seat = self.seat(&attempt, &known, origin.session).ok_or(SignInRefused::TooMany)?;
+        let (actor, held) = Tx::direct_actor(&known);
+        let caller = Caller::new(actor, origin).with(held);
+        // The session listens before the write commits, so no notice can fall between.
+        let account = known.facts.account;
+        let mut own = self.hub.account(account);
+        for person in known.owner.iter().chain(&known.holder) {
+            own = own.and(self.hub.account(person.account()));
+        }
+        let everyone = self.hub.everyone();
+        let newest = self.keys.newest().filter(|key| key.name() != known.key_id);
+        let moves_to = newest
+            .as_ref()
+            .map(|key| (key.name().to_owned(), Secret::new(key.sign(secret.message().expose()).as_ref())));
+        let (writer, checked, mechanism) = (caller.clone(), facts.clone(), attempt.mechanism);
+        let write = move |tx: &Tx<'_>| -> Result<bool, GateError> {
+            let moves_to = moves_to.as_ref().map(|(name, verifier)| (name.as_str(), verifier));
+            tx.accept_direct(&writer, &checked, mechanism, moves_to)
+        };
+        let accepted = self.db.write(write).await;
+        drop(newest);
+        match accepted {
+            Ok(true) => {
+                let view = View { account, rooted: true };
+                Ok(Session::new(caller, view, address, Basis::Direct { checked: facts, _seat: seat }, own, everyone))
+            }
+            Ok(false) | Err(GateError::Ended) => {
+                self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;
+                Err(SignInDenied::Refused.into())
+            }
+            Err(error) => {
+                tracing::error!(event = "sign-in.failed-to-record", %error);
+                Err(SignInRefused::Unavailable)
+            }
+        }
+    }
+
+    fn seat(&self, attempt: &Attempt, known: &KnownCredential, number: u64) -> Option<Seat> {
+        let session = LiveSession { number, protocol: attempt.protocol, peer: attempt.peer.label(), since: self.now() };
+        self.live.take(known.facts.id, known.facts.scope.connections, session)
+    }
+
+    /// Does a direct session's sign-in still hold?
+    pub(crate) async fn check_direct(&self, session: &Session, checked: &DirectFacts) -> Result<(), Refused> {
+        let before = checked.clone();
+        let now = self.db.read(move |tx: &Tx<'_>| tx.direct_facts_again(&before)).await?;
+        if !checked.still_holds(&now) {
+            return Err(Refused::Ended);
+        }
+        session.holds(end_of_direct(&now));
+        Ok(())
+    }
+}

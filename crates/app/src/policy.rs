@@ -1,0 +1,57 @@
+//! Policy on direct sign-in: shown to whoever takes part, changed by those who administer.
+
+use crate::admin::duty_at;
+use crate::{House, LiveSession, Refused};
+use postern_store::{
+    Caller, GateError, ManagePolicy, PolicyChange, PolicyRow, ReadAccount, ReadGrants, ReadOrganisation, Tx,
+};
+use postern_types::{Address, CredentialId};
+
+/// A policy that was changed.
+#[derive(Debug, Clone)]
+pub struct PolicySet {
+    /// As it is now.
+    pub row: PolicyRow,
+    /// How many credentials were taken back for good.
+    pub ended: usize,
+    /// Sessions of this node that ended by that.
+    pub cut: Vec<LiveSession>,
+}
+
+impl House {
+    /// The policy of the organisation, or of one shared mailbox. How many credentials a mailbox
+    /// has is told to those who see its grants.
+    pub async fn policy(&self, caller: &Caller, shared: Option<&Address>) -> Result<(PolicyRow, bool), Refused> {
+        let (caller, shared) = (caller.clone(), shared.cloned());
+        self.ask(move |tx| match &shared {
+            None => Ok((tx.authority::<ReadOrganisation>(&caller)?.policy()?, true)),
+            Some(address) => {
+                let (account, reads) = duty_at::<ReadAccount>(tx, &caller, address, "shared mailbox")?;
+                match tx.authority_on::<ReadGrants>(&caller, account) {
+                    Ok(grants) => Ok((grants.policy()?, true)),
+                    Err(GateError::Denied(_)) => Ok((reads.policy()?, false)),
+                    Err(error) => Err(error),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Changes it. Sessions that it does not allow any more end.
+    pub async fn set_policy(
+        &self,
+        caller: &Caller,
+        shared: Option<&Address>,
+        change: PolicyChange,
+    ) -> Result<PolicySet, Refused> {
+        let (caller, shared) = (caller.clone(), shared.cloned());
+        let changed = self
+            .change(move |tx: &Tx<'_>| match &shared {
+                None => tx.authority::<ManagePolicy>(&caller)?.set_policy(&change),
+                Some(address) => duty_at::<ManagePolicy>(tx, &caller, address, "shared mailbox")?.1.set_policy(&change),
+            })
+            .await?;
+        let cut = changed.ended.iter().flat_map(|id: &CredentialId| self.live.of(*id)).collect();
+        Ok(PolicySet { row: changed.row, ended: changed.ended.len(), cut })
+    }
+}

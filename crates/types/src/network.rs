@@ -1,0 +1,89 @@
+//! Networks: addresses that begin alike.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// A network: `192.0.2.0/24`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network {
+    address: IpAddr,
+    prefix_bits: u32,
+}
+
+impl Network {
+    /// Is the address in it? An IPv4 address in IPv6 clothes is the IPv4 address.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let mask = u32::MAX.checked_shl(32 - self.prefix_bits).unwrap_or(0);
+                (ours.to_bits() ^ theirs.to_bits()) & mask == 0
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let mask = u128::MAX.checked_shl(128 - self.prefix_bits).unwrap_or(0);
+                (ours.to_bits() ^ theirs.to_bits()) & mask == 0
+            }
+            _ => false,
+        }
+    }
+
+    /// Is it everything that there is?
+    pub fn is_everything(&self) -> bool {
+        self.prefix_bits == 0
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refusal = || format!("{text:?} is no network: write 192.0.2.0/24, 2001:db8::/32 or one address");
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().map_err(|_| refusal())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix_bits = prefix.map_or(Ok(most), |prefix| prefix.parse().map_err(|_| refusal()))?;
+        if prefix_bits > most {
+            return Err(refusal());
+        }
+        Ok(Self { address, prefix_bits })
+    }
+}
+
+/// As it is read; one address without its length.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = if self.address.is_ipv4() { 32 } else { 128 };
+        match self.prefix_bits {
+            bits if bits == most => write!(f, "{}", self.address),
+            bits => write!(f, "{}/{bits}", self.address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_what_their_prefix_says() {
+        let holds =
+            |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
+        assert!(holds("192.0.2.0/24", "192.0.2.255"));
+        assert!(holds("192.0.2.0/24", "::ffff:192.0.2.7"));
+        assert!(!holds("192.0.2.0/24", "192.0.3.0"));
+        assert!(holds("0.0.0.0/0", "203.0.113.9"));
+        assert!(!holds("0.0.0.0/0", "2001:db8::1"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::"));
+        assert!(!holds("2001:db8::1", "2001:db8::2"));
+        assert!("192.0.2.0/33".parse::<Network>().is_err());
+        assert!("192.0.2.0/-1".parse::<Network>().is_err());
+    }
+
+    #[test]
+    fn networks_read_and_write_alike() {
+        for text in ["192.0.2.0/24", "192.0.2.7", "2001:db8::/32", "2001:db8::1", "0.0.0.0/0"] {
+            assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
+        }
+        assert_eq!("192.0.2.7/32".parse::<Network>().unwrap().to_string(), "192.0.2.7");
+    }
+}
