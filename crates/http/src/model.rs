@@ -2,11 +2,18 @@
 //! UTC; ids are short and say their kind. Documents of requests refuse unknown fields.
 
 mod access;
+mod credential;
 mod shared;
 mod sign_in;
 
 pub(crate) use access::{AccessParameters, ExplainParameters};
 pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
+pub(crate) use credential::CredentialParameters;
+pub use credential::{
+    AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialPlace, CredentialSession,
+    CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet, PolicyShown, PolicyTerms, Revocation,
+    Setting, Unwrap,
+};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
 pub(crate) use sign_in::TokenParameters;
 pub use sign_in::{LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, Revoked, Token, TokenMade, Tokens};
