@@ -10,6 +10,7 @@
 
 mod access;
 mod audit;
+mod credentials;
 mod delegates;
 mod dispatch;
 mod dns;
@@ -19,6 +20,7 @@ mod health;
 pub mod model;
 mod openapi;
 mod persons;
+mod policy;
 mod problem;
 mod route;
 mod shared;

@@ -88,6 +88,18 @@ fn deed(event: &AuditEvent) -> String {
         "token.created" => format!("made the token {subject} of {account} ({detail})"),
         "token.revoked" => format!("ended a token of {account}{}", told(detail)),
         "token.expired" => format!("wrote down that a token of {account} had ended by its time ({detail})"),
+        "policy.set" => match event.account.as_deref() {
+            Some(account) => format!("changed the policy of {account}: {detail}"),
+            None => format!("changed the policy of the organisation: {detail}"),
+        },
+        "credential.issued" => format!("issued a credential of {account}, {subject}: {}", dated(detail)),
+        "credential.revoked" => format!("took back a credential of {account}: {detail}"),
+        "credential.suspended" => format!("suspended a credential of {account}: {detail}"),
+        "credential.resumed" => format!("let a suspended credential of {account} sign in again: {detail}"),
+        "credential.opened" => format!("checked out a credential of {account}: {}", dated(detail)),
+        "credential.closed" => format!("shut a credential of {account} that was checked out: {detail}"),
+        "credential.unwrapped" => format!("opened the secret of a credential of {account}: {detail}"),
+        "credential.expired" => format!("wrote down that a credential of {account} had ended: {detail}"),
         "sign-in.accepted" => signed_in(detail, account),
         "sign-in.failed" => format!("failed to sign in as {subject}: {detail}"),
         "mailbox.opened" if detail.is_empty() => format!("opened {place}"),
@@ -125,10 +137,23 @@ fn with(mechanism: &str) -> String {
 
 /// With the mechanism; as `LOGIN rooted`, at the top of another account than their own.
 fn signed_in(detail: &str, account: &str) -> String {
-    match detail.strip_suffix(" rooted") {
-        Some(mechanism) => format!("signed in to {account} alone{}", with(mechanism)),
+    if let Some(mechanism) = detail.strip_suffix(" rooted") {
+        return format!("signed in to {account} alone{}", with(mechanism));
+    }
+    match detail.split_once(" crd_") {
+        Some((mechanism, credential)) => format!("signed in directly{}, crd_{credential}", with(mechanism)),
         None => format!("signed in{}", with(detail)),
     }
+}
+
+/// A detail with its end, which the trail keeps as a number, as a date.
+fn dated(detail: &str) -> String {
+    let words = detail.split(' ').scan(false, |is_end, word| {
+        let date = word.parse().ok().filter(|_| *is_end).map(|end| seconds(&show_date(Timestamp(end))));
+        *is_end = word == "until";
+        Some(date.unwrap_or_else(|| word.to_owned()))
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn told(detail: &str) -> String {

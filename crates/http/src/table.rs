@@ -5,16 +5,20 @@
 //! which each succeeds; a test plays it.
 
 use crate::model::{
-    AccessReport, AuditPage, ConvertedFromPerson, ConvertedToPerson, Delegates, DomainWithRecords, Domains, Explained,
+    AccessReport, AuditPage, CheckOut, ConvertedFromPerson, ConvertedToPerson, Credential, CredentialIssued,
+    CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
     FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, LoggedIn, LoggedOut, Login, Made, Me, Membership,
-    NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person, PersonSettings,
-    Persons, ProblemKind, Removed, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension,
-    TakenBack, Terms, TokenMade, Tokens,
+    NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person,
+    PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Removed, Revocation, Revoked, Shared,
+    SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension, TakenBack, Terms, TokenMade, Tokens, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
-use crate::{access, audit, delegates, domains, groups, health, openapi, persons, problem, shared, sign_in, tokens};
+use crate::{
+    access, audit, credentials, delegates, domains, groups, health, openapi, persons, policy, problem, shared, sign_in,
+    tokens,
+};
 use postern_access::Duty;
 
 const PEOPLE: Who = Who::Has(Duty::ManagePeople);
@@ -26,6 +30,10 @@ const SHARED: Who = Who::Has(Duty::ManageShared);
 const ORGANISATION: Who = Who::Has(Duty::ReadOrganisation);
 const OPEN_PRIVATE: Who = Who::Has(Duty::OpenPrivate);
 const GRANTS: Who = Who::Has(Duty::ManageGrants);
+const POLICY: Who = Who::Has(Duty::ManagePolicy);
+const CREDENTIALS: Who = Who::Has(Duty::ManageCredentials);
+const SEES_GRANTS: Who = Who::Has(Duty::ReadGrants);
+const REVOKES: Who = Who::Has(Duty::Revoke);
 
 /// A handler as the table keeps it.
 macro_rules! to {
@@ -268,6 +276,101 @@ pub static ROUTES: &[Route] = &[
     .at("/api/v1/shared/support@example.org/delegates")
     .gives::<Delegates>(200)
     .absent("There is no shared mailbox {address}"),
+    // Direct sign-in: policy on it, and credentials.
+    route(Get, "/api/v1/policy", "policy.show", ORGANISATION, to!(policy::show))
+        .says("What the organisation allows of direct sign-in, and how many credentials are live.")
+        .gives::<PolicyShown>(200),
+    route(Patch, "/api/v1/policy", "policy.set", POLICY, to!(policy::set))
+        .says(
+            "Changes what the organisation allows of direct sign-in. What is not allowed any more is refused from now \
+             on and its sessions end; it can come back with the policy, but for credentials that are ended.",
+        )
+        .takes::<PolicyChange>(r#"{"direct_sign_in":"allowed","max_life_seconds":31622400}"#)
+        .gives::<PolicySet>(200),
+    route(
+        Get,
+        "/api/v1/shared/{address}/policy",
+        "policy.show-shared",
+        Who::Has(Duty::ReadAccount),
+        to!(policy::show_shared),
+    )
+    .says("What a shared mailbox allows of direct sign-in, by its own policy and the organisation's.")
+    .at("/api/v1/shared/support@example.org/policy")
+    .gives::<PolicyShown>(200)
+    .absent("There is no shared mailbox {address}"),
+    route(Patch, "/api/v1/shared/{address}/policy", "policy.set-shared", POLICY, to!(policy::set_shared))
+        .says("Changes the policy of one shared mailbox: narrower than the organisation's, never wider.")
+        .at("/api/v1/shared/support@example.org/policy")
+        .takes::<PolicyChange>(r#"{"purposes":["backup","role"]}"#)
+        .gives::<PolicySet>(200)
+        .absent("There is no shared mailbox {address}"),
+    route(Post, "/api/v1/shared/{address}/credentials", "credentials.issue", CREDENTIALS, to!(credentials::issue))
+        .says(
+            "Issues a credential that signs in to a shared mailbox itself. Its secret is shown this once, or to the \
+             person it is wrapped for. People work in a mailbox as its delegates: this is for programs and the rest.",
+        )
+        .at("/api/v1/shared/support@example.org/credentials")
+        .takes::<NewCredential>(
+            r#"{"purpose":"role","name":"desk","owner":"admin@example.org","holder":"alice@example.org","reason":"the front desk","not_delegation":"its program knows one sign-in","any_network":true}"#,
+        )
+        .gives::<CredentialIssued>(201)
+        .refuses(&[RightNotHeld])
+        .absent("There is no shared mailbox {address}"),
+    route(Get, "/api/v1/credentials", "credentials.list", Who::SignedIn, to!(credentials::list))
+        .says("Credentials of one shared mailbox, or of all whose delegates whoever asks may see.")
+        .at("/api/v1/credentials?shared=support@example.org")
+        .query(&[
+            ("shared", "Only those of the shared mailbox with this address."),
+            ("expiring_before", "Only those that end before this time (RFC 3339)."),
+            ("ended", "`true`: those that have ended, too."),
+        ])
+        .gives::<Credentials>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such shared mailbox"),
+    route(Post, "/api/v1/credentials/unwrap", "credentials.unwrap", Who::Person, to!(credentials::unwrap))
+        .says("Opens the secret that was wrapped for whoever asks: once, within an hour of its issue.")
+        .takes::<Unwrap>(r#"{"code":"ptnc_the-code-as-it-was-handed-over"}"#)
+        .gives::<CredentialOpened>(200)
+        .absent("There is no such code for you: it was opened, its time is over, or it is somebody else's"),
+    route(Get, "/api/v1/credentials/{id}", "credentials.show", SEES_GRANTS, to!(credentials::show))
+        .says("A credential with its open sessions. By its id, or as `support@example.org/nightly`. Never its secret.")
+        .at("/api/v1/credentials/support@example.org%2Fdesk")
+        .gives::<CredentialWithSessions>(200)
+        .absent("There is no credential {id}"),
+    route(Post, "/api/v1/credentials/{id}/open", "credentials.open", CREDENTIALS, to!(credentials::open))
+        .says("Checks a role out: it signs in for so long, and is shut again after that. For its holder and owner, too.")
+        .at("/api/v1/credentials/support@example.org%2Fdesk/open")
+        .takes::<CheckOut>(r#"{"seconds":3600}"#)
+        .gives::<Credential>(200)
+        .refuses(&[Unusable])
+        .absent("There is no credential {id}"),
+    route(Post, "/api/v1/credentials/{id}/close", "credentials.close", REVOKES, to!(credentials::close))
+        .says("Shuts a role that was checked out; its sessions end.")
+        .at("/api/v1/credentials/support@example.org%2Fdesk/close")
+        .gives::<CredentialWithSessions>(200)
+        .refuses(&[Unusable])
+        .absent("There is no credential {id}"),
+    route(Post, "/api/v1/credentials/{id}/suspend", "credentials.suspend", REVOKES, to!(credentials::suspend))
+        .says("Sets a credential aside: it signs in nowhere and its sessions end, until it is resumed.")
+        .at("/api/v1/credentials/support@example.org%2Fdesk/suspend")
+        .gives::<CredentialWithSessions>(200)
+        .refuses(&[Unusable])
+        .absent("There is no credential {id}"),
+    route(Post, "/api/v1/credentials/{id}/resume", "credentials.resume", CREDENTIALS, to!(credentials::resume))
+        .says("Lets a credential that was set aside sign in again.")
+        .at("/api/v1/credentials/support@example.org%2Fdesk/resume")
+        .gives::<Credential>(200)
+        .refuses(&[Unusable])
+        .absent("There is no credential {id}"),
+    route(Post, "/api/v1/credentials/{id}/revoke", "credentials.revoke", REVOKES, to!(credentials::revoke))
+        .says(
+            "Takes a credential back for good. When this answers it signs in nowhere, and its sessions begin no further \
+             command and end. For whoever manages its mailbox, its owner and its holder.",
+        )
+        .at("/api/v1/credentials/support@example.org%2Fdesk/revoke")
+        .takes::<Revocation>(r#"{"compromised":false}"#)
+        .gives::<CredentialWithSessions>(200)
+        .absent("There is no credential {id}"),
     // Who may do what, and why.
     route(Get, "/api/v1/shared/{address}/access", "report.access", Who::Has(Duty::ReadAudit), to!(access::report))
         .says(

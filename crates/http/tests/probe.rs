@@ -6,7 +6,10 @@
 //! hold of every route, whatever the file says, the tests beside it say in words.
 
 use postern_access::{Duty, PlaintextSignIn};
-use postern_app::{Founder, GrantReach, GrantTerms, House, HouseOptions, TokenRole, TokenWish};
+use postern_app::{
+    CredentialWish, Founder, GrantReach, GrantTerms, House, HouseOptions, Issued, Networks, Purpose, TokenRole,
+    TokenWish,
+};
 use postern_http::{Answered, Asker, ROUTES, Route, Verb, Who, call_as};
 use postern_store::{BlobOptions, Blobs, Caller, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, DisplayName, Domain, Limits, Rights, Secret, SendRights, Timestamp};
@@ -45,6 +48,8 @@ struct Scene {
     askers: Vec<Asker>,
     /// The id of a token of the owner's.
     token_id: String,
+    /// The code of a secret that waits for the administrator.
+    code: String,
 }
 
 fn open(folder: &Path) -> Arc<House> {
@@ -73,6 +78,30 @@ async fn own(house: &House, operator: &Caller, shared: &str, grantee: &str, lett
         not_after: None,
     };
     house.give(operator, &address(shared), &address(grantee), terms).await.unwrap();
+}
+
+/// The one of the table's examples, or one whose secret waits for somebody.
+async fn credential(house: &House, operator: &Caller, purpose: Purpose, wrap_for: Option<&str>) -> Issued {
+    let is_role = purpose == Purpose::Role;
+    let wish = CredentialWish {
+        purpose,
+        owner: address("admin@example.org"),
+        holder: is_role.then(|| address("alice@example.org")),
+        reason: "the front desk".to_owned(),
+        not_delegation: is_role.then(|| "its program knows one sign-in".to_owned()),
+        name: is_role.then(|| "desk".to_owned()),
+        protocols: None,
+        letters: None,
+        mailboxes: Vec::new(),
+        older_than_ms: None,
+        networks: Some(Networks::Any),
+        hours: None,
+        connections: None,
+        starts: None,
+        expires: None,
+        wrap_for: wrap_for.map(address),
+    };
+    house.issue_credential(operator, &address("support@example.org"), wish).await.unwrap()
 }
 
 async fn login(house: &Arc<House>, email: &str) -> Secret {
@@ -127,8 +156,12 @@ impl Scene {
         let caller = house.bearer(owner, &peer).await.unwrap();
         let wish = TokenWish { name: DisplayName::parse("rota").unwrap(), role: TokenRole::Owner, expires: None };
         let token_id = house.make_token(&caller, wish).await.unwrap().public_id;
+        let desk = credential(&house, &operator, Purpose::Role, None).await;
+        assert!(desk.secret.is_some(), "shown to whoever issues it");
+        let wrapped = credential(&house, &operator, Purpose::Backup, Some("admin@example.org")).await;
+        let code = wrapped.wrapped.unwrap().code.expose_text().unwrap().to_owned();
         house.db().close().await;
-        Self { template, askers, token_id }
+        Self { template, askers, token_id, code }
     }
 
     /// The house as it was made, in a folder of its own.
@@ -153,13 +186,22 @@ impl Scene {
         }
     }
 
+    /// The body of the example, about something that is there.
+    fn body(&self, route: &Route) -> Option<String> {
+        match route.operation {
+            "credentials.unwrap" => Some(serde_json::json!({ "code": self.code }).to_string()),
+            _ => route.example_body.map(str::to_owned),
+        }
+    }
+
     /// Asks the example of each route; what is changed by one is as before for the next.
     async fn walk(&self, asker: &Asker) -> Vec<Answered> {
         let (mut _folder, mut house) = self.fresh();
         let mut answers = Vec::new();
         for route in ROUTES {
             let target = self.target(route);
-            let answered = ask(&house, asker, route.verb.method().as_str(), &target, route.example_body).await;
+            let body = self.body(route);
+            let answered = ask(&house, asker, route.verb.method().as_str(), &target, body.as_deref()).await;
             if route.verb != Verb::Get && answered.status < 300 {
                 house.db().close().await;
                 (_folder, house) = self.fresh();
