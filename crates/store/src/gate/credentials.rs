@@ -158,7 +158,10 @@ impl Tx<'_> {
                     _ => Ok(Key { tx: self, caller, known, manages: false, class: PhantomData }),
                 }
             }
-            (Err(GateError::Denied(Denied::Hidden)) | Ok(()), _) | (Err(GateError::Denied(_)), None) => Err(absent()),
+            // It is theirs to do, and not with this token.
+            (Err(GateError::Denied(narrow @ Denied::TokenTooNarrow { .. })), Some(_)) => Err(narrow.into()),
+            // To whoever sees the mailbox and not what opens it, there is none.
+            (Err(GateError::Denied(_)) | Ok(()), _) => Err(absent()),
             (Err(error), _) => Err(error),
         }
     }
