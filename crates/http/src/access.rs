@@ -1,12 +1,12 @@
 //! Who may do what: one question with its reasons, and the report on a shared mailbox.
 
-use crate::delegates;
 use crate::model::{
     AccessParameters, AccessReport, Delegate, ExplainParameters, Explained, MailboxAccess, PersonAccess, ReachingGrant,
 };
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
+use crate::{credentials, delegates};
 use postern_app::{AccountState, GrantRow, Question, Role, Someone, Target, Voice, WhyQuery};
 use postern_types::{Address, Rights};
 
@@ -56,6 +56,10 @@ pub(crate) async fn report(ask: Ask) -> Result<Reply, Problem> {
     let at = asked.at.as_deref().map(|at| field("at", at, parse_date)).transpose()?;
     let shared = ask.part("address", Address::parse)?;
     let report = ask.house.access_report(ask.caller()?, &shared, at).await?;
+    let mut credentials = ask.house.credentials(ask.caller()?, Some(&shared), false).await?;
+    for row in &mut credentials {
+        row.obstacles = row.facts.standing(report.at).obstacles;
+    }
     let people: Vec<PersonAccess> = report.people.iter().map(|person| shown(person, &report.grants)).collect();
     let reached =
         |grant: &GrantRow| report.people.iter().any(|person| person.grants.iter().any(|one| one.id == grant.id));
@@ -74,6 +78,7 @@ pub(crate) async fn report(ask: Ask) -> Result<Reply, Problem> {
         mailboxes: report.mailboxes,
         people,
         reaching_nobody,
+        credentials: credentials.iter().map(|row| credentials::shown(&ask.house, row)).collect(),
     })
 }
 

@@ -48,7 +48,7 @@ fn place((reach, rights): &(GrantReach, Rights)) -> CredentialPlace {
     CredentialPlace { reach: reach.to_owned(), mailbox, rights: rights.to_string() }
 }
 
-fn shown(house: &House, row: &CredentialRow) -> Credential {
+pub(crate) fn shown(house: &House, row: &CredentialRow) -> Credential {
     let (settings, not_served) = settings(house, row);
     let (facts, date) = (&row.facts, |at: Option<Timestamp>| at.map(show_date));
     let networks = match &facts.scope.networks {

@@ -1,6 +1,6 @@
 //! Documents about who may do what: one question with its answer, and the report.
 
-use super::Delegate;
+use super::{Credential, Delegate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,6 +71,8 @@ pub struct AccessReport {
     pub people: Vec<PersonAccess>,
     /// Grants to groups in which there is no person.
     pub reaching_nobody: Vec<Delegate>,
+    /// Credentials that sign in to it directly; `stands` and `because` are true of the same moment.
+    pub credentials: Vec<Credential>,
 }
 
 /// What one person can do in a shared mailbox.

@@ -94,6 +94,7 @@ fn told(report: &AccessReport) -> String {
     text.push_str(&ways(report));
     text.push_str(&no_longer(&others));
     text.push_str(&reaching_nobody(report));
+    text.push_str(&directly(report));
     text.push_str(&administrators(report));
     text.push_str(&next(report, working.first().copied()));
     text.lines().map(|line| plain(line) + "\n").collect()
@@ -130,6 +131,29 @@ fn holdings(person: &PersonAccess) -> Vec<Vec<String>> {
             ]
         })
         .collect()
+}
+
+/// What signs in to it without being anybody's own sign-in.
+fn directly(report: &AccessReport) -> String {
+    if report.credentials.is_empty() {
+        return String::new();
+    }
+    let rows = report.credentials.iter().map(|credential| {
+        let places = credential.places.iter().map(|place| match &place.mailbox {
+            Some(mailbox) => format!("{} in {mailbox}", lettered(&place.rights, None)),
+            None => lettered(&place.rights, None),
+        });
+        vec![
+            format!("{} ({})", credential.name, credential.id),
+            credential.purpose.clone(),
+            credential.owner.clone().unwrap_or_else(|| "nobody".to_owned()),
+            places.collect::<Vec<_>>().join(", "),
+            seconds(&credential.expires_at),
+            if credential.stands { "yes".to_owned() } else { format!("no: {}", credential.because.join(", ")) },
+        ]
+    });
+    let headings = ["CREDENTIAL", "FOR", "OWNER", "RIGHTS", "UNTIL", "SIGNS IN"];
+    format!("\nSigned in to directly\n{}", table(&headings, rows.collect(), ""))
 }
 
 fn lettered(rights: &str, role: Option<&str>) -> String {
