@@ -98,11 +98,8 @@ impl House {
         let caller = Caller::new(actor, origin).with(held);
         // The session listens before the write commits, so no notice can fall between.
         let account = known.facts.account;
-        let mut own = self.hub.account(account);
-        for person in known.owner.iter().chain(&known.holder) {
-            own = own.and(self.hub.account(person.account()));
-        }
-        let everyone = self.hub.everyone();
+        let answering = known.owner.iter().chain(&known.holder).map(|person| person.account());
+        let watch = self.hub.sign_in([account].into_iter().chain(answering));
         let newest = self.keys.newest().filter(|key| key.name() != known.key_id);
         let moves_to = newest
             .as_ref()
@@ -117,7 +114,7 @@ impl House {
         match accepted {
             Ok(true) => {
                 let view = View { account, rooted: true };
-                Ok(Session::new(caller, view, address, Basis::Direct { checked: facts, _seat: seat }, own, everyone))
+                Ok(Session::new(caller, view, address, Basis::Direct { checked: facts, _seat: seat }, watch))
             }
             Ok(false) | Err(GateError::Ended) => {
                 self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;

@@ -1,115 +1,150 @@
-//! Who watches what on this node: one notice per mailbox, account or the whole house.
+//! Who watches what on this node: mailboxes, accounts, what somebody may do, or the whole house.
 //!
-//! The store tells the hub after a commit and before anybody is answered; sessions in IDLE
+//! The store tells the hub after a commit and before anybody is answered; sessions that wait
 //! wake, others look at their next command. A notice says only that something changed: what
 //! it was is asked through the gate.
 
 use postern_store::Notice;
 use postern_types::{AccountId, MailboxId};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use tokio::sync::watch;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use tokio::sync::Notify;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Mailbox(MailboxId),
     Account(AccountId),
+    Epoch(AccountId),
     Everyone,
 }
+
+/// Keys are looked through for those that nobody watches any more once there are so many.
+const KEYS_AT_REST: usize = 1024;
 
 /// The watchers of this node.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    senders: Mutex<HashMap<Key, watch::Sender<u64>>>,
+    listeners: Mutex<Listeners>,
 }
 
-/// One thing watched: [`Watch::changed`] ends when something happened since it was last seen.
+#[derive(Debug, Default)]
+struct Listeners {
+    by_key: HashMap<Key, Vec<Weak<Listener>>>,
+    /// How many keys there may be before the next look for those that are left over.
+    most_keys: usize,
+}
+
+/// Who listens, to one thing or to many: it is told of each in the same way.
+#[derive(Debug, Default)]
+struct Listener {
+    notices: AtomicU64,
+    wake: Notify,
+}
+
+impl Listener {
+    fn tell(&self) {
+        self.notices.fetch_add(1, Ordering::Release);
+        self.wake.notify_waiters();
+    }
+}
+
+/// What is watched: [`Watch::changed`] ends when something happened since it was last seen. A
+/// clone has seen what its original has, and goes on by itself; it costs next to nothing.
 #[derive(Debug, Clone)]
 pub struct Watch {
-    one: watch::Receiver<u64>,
-    other: Option<watch::Receiver<u64>>,
+    listener: Arc<Listener>,
+    seen: u64,
 }
 
 impl Watch {
     /// Waits for the next notice. Cancel-safe.
     pub async fn changed(&mut self) {
-        let Some(other) = &mut self.other else { return heard(&mut self.one).await };
-        tokio::select! {
-            () = heard(&mut self.one) => {}
-            () = heard(other) => {}
+        let listener = Arc::clone(&self.listener);
+        loop {
+            // From here on it wakes, so nothing falls between the look and the wait.
+            let woken = listener.wake.notified();
+            if self.take() {
+                return;
+            }
+            woken.await;
         }
-    }
-
-    /// Hears of this and of another thing that is watched.
-    pub(crate) fn and(self, other: Watch) -> Self {
-        Self { other: Some(other.one), ..self }
     }
 
     /// Was there a notice since the last call? Takes note of it.
     pub fn take(&mut self) -> bool {
-        let one = take(&mut self.one);
-        self.other.as_mut().is_some_and(take) | one
+        let notices = self.listener.notices.load(Ordering::Acquire);
+        std::mem::replace(&mut self.seen, notices) != notices
     }
 }
 
-async fn heard(receiver: &mut watch::Receiver<u64>) {
-    if receiver.changed().await.is_err() {
-        // The hub lives as long as the house; without it there is nothing to hear.
-        std::future::pending::<()>().await;
+impl Listeners {
+    fn add(&mut self, key: Key, listener: &Arc<Listener>) {
+        if self.by_key.len() >= self.most_keys.max(KEYS_AT_REST) {
+            self.by_key.retain(|_, list| list.iter().any(is_there));
+            self.most_keys = 2 * self.by_key.len();
+        }
+        let list = self.by_key.entry(key).or_default();
+        if list.len() == list.capacity() {
+            // Those that are gone make room; looked for so seldom, that costs nothing.
+            list.retain(is_there);
+            list.reserve(list.len().max(1));
+        }
+        list.push(Arc::downgrade(listener));
+    }
+
+    fn tell(&mut self, key: Key) {
+        let Some(list) = self.by_key.get_mut(&key) else { return };
+        list.retain(|listener| listener.upgrade().map(|listener| listener.tell()).is_some());
+        if list.is_empty() {
+            self.by_key.remove(&key);
+        }
     }
 }
 
-fn take(receiver: &mut watch::Receiver<u64>) -> bool {
-    let changed = receiver.has_changed().unwrap_or(false);
-    if changed {
-        receiver.borrow_and_update();
-    }
-    changed
+fn is_there(listener: &Weak<Listener>) -> bool {
+    listener.strong_count() > 0
 }
 
 impl Hub {
-    fn watch(&self, key: Key) -> Watch {
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        if senders.len() > 4096 {
-            senders.retain(|_, sender| sender.receiver_count() > 0);
+    fn watch(&self, keys: impl IntoIterator<Item = Key>) -> Watch {
+        let listener = Arc::default();
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            listeners.add(key, &listener);
         }
-        let one = senders.entry(key).or_insert_with(|| watch::Sender::new(0)).subscribe();
-        Watch { one, other: None }
+        Watch { listener, seen: 0 }
     }
 
     /// Messages and flags of a mailbox. Watching opens nothing.
     pub(crate) fn mailbox(&self, mailbox: MailboxId) -> Watch {
-        self.watch(Key::Mailbox(mailbox))
+        self.watch([Key::Mailbox(mailbox)])
     }
 
     /// Rights in, and the list of mailboxes of, an account; what a person may do.
     pub(crate) fn account(&self, account: AccountId) -> Watch {
-        self.watch(Key::Account(account))
+        self.watch([Key::Account(account)])
     }
 
-    /// What everyone may do.
-    pub(crate) fn everyone(&self) -> Watch {
-        self.watch(Key::Everyone)
+    /// What a sign-in rests on: what may be done in these accounts and by these people, and what
+    /// everyone may do. That a mailbox came or was subscribed to is not heard.
+    pub(crate) fn sign_in(&self, accounts: impl IntoIterator<Item = AccountId>) -> Watch {
+        self.watch(accounts.into_iter().map(Key::Epoch).chain([Key::Everyone]))
     }
 
     /// Tells the watchers; the store calls it after each commit.
     pub(crate) fn tell(&self, notices: &[Notice]) {
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         for notice in notices {
-            let key = match notice {
-                Notice::Mailbox(mailbox, _) => Key::Mailbox(*mailbox),
-                Notice::List(account) | Notice::Epoch(account, _) => Key::Account(*account),
-                Notice::Organisation(_) => Key::Everyone,
-            };
-            let unwatched = match senders.get(&key) {
-                Some(sender) => {
-                    sender.send_modify(|count| *count += 1);
-                    sender.receiver_count() == 0
+            match *notice {
+                Notice::Mailbox(mailbox, _) => listeners.tell(Key::Mailbox(mailbox)),
+                Notice::List(account) => listeners.tell(Key::Account(account)),
+                Notice::Epoch(account, _) => {
+                    // First, so that who is woken by the other finds that the sign-in is in doubt.
+                    listeners.tell(Key::Epoch(account));
+                    listeners.tell(Key::Account(account));
                 }
-                None => false,
-            };
-            if unwatched {
-                senders.remove(&key);
+                Notice::Organisation(_) => listeners.tell(Key::Everyone),
             }
         }
     }
@@ -120,15 +155,64 @@ mod tests {
     use super::*;
     use postern_types::ModSeq;
 
+    fn account(number: i64) -> AccountId {
+        AccountId::new(number).unwrap()
+    }
+
     #[tokio::test]
     async fn a_notice_reaches_those_who_watch_and_no_others() {
-        let account = AccountId::new(1).unwrap();
-        let [one, other] = [1, 2].map(|number| MailboxId::pack(account, number).unwrap());
+        let [one, other] = [1, 2].map(|number| MailboxId::pack(account(1), number).unwrap());
         let hub = Hub::default();
         let (mut watch_one, mut watch_other) = (hub.mailbox(one), hub.mailbox(other));
         hub.tell(&[Notice::Mailbox(one, ModSeq(5))]);
         watch_one.changed().await;
         assert!(!watch_one.take(), "it was seen");
         assert!(!watch_other.take());
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_hears_of_each_thing_it_rests_on_and_of_nothing_else() {
+        let hub = Hub::default();
+        let mut watch = hub.sign_in([1, 2, 3].map(account));
+        for notice in [Notice::Epoch(account(1), 1), Notice::Epoch(account(3), 9), Notice::Organisation(1)] {
+            let mut clone = watch.clone();
+            hub.tell(&[notice]);
+            clone.changed().await;
+            assert!(watch.take() && !watch.take(), "{notice:?}");
+        }
+        hub.tell(&[Notice::Epoch(account(4), 1), Notice::List(account(1))]);
+        assert!(!watch.take());
+    }
+
+    /// A notice that comes while somebody waits wakes them, however many wait.
+    #[tokio::test]
+    async fn all_who_wait_wake() {
+        let hub = Hub::default();
+        let watch = hub.sign_in([account(1)]);
+        let waiting: Vec<_> = (0..20)
+            .map(|_| {
+                let mut watch = watch.clone();
+                tokio::spawn(async move { watch.changed().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        hub.tell(&[Notice::Organisation(1)]);
+        for one in waiting {
+            one.await.unwrap();
+        }
+    }
+
+    #[test]
+    fn who_is_gone_is_forgotten() {
+        let hub = Hub::default();
+        let kept = hub.sign_in([account(1)]);
+        for number in 0..100_000 {
+            drop(hub.sign_in([account(1 + number % 50_000)]));
+        }
+        let listeners = hub.listeners.lock().unwrap();
+        assert!(listeners.by_key.len() <= KEYS_AT_REST, "{} keys", listeners.by_key.len());
+        assert!(listeners.by_key.values().all(|list| list.capacity() <= 8));
+        let kept_at = [Key::Epoch(account(1)), Key::Everyone];
+        assert!(kept_at.iter().all(|key| listeners.by_key[key].iter().any(is_there)), "{kept:?}");
     }
 }

@@ -50,8 +50,7 @@ pub struct Session {
     pub(crate) view: View,
     pub(crate) address: Address,
     pub(crate) basis: Basis,
-    pub(crate) own: Mutex<Watch>,
-    pub(crate) everyone: Mutex<Watch>,
+    watch: Mutex<Watch>,
     opened: Mutex<HashSet<MailboxId>>,
     /// Something was heard, and the sign-in has not been found to hold since.
     doubtful: AtomicBool,
@@ -60,16 +59,14 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(caller: Caller, view: View, address: Address, basis: Basis, own: Watch, everyone: Watch) -> Self {
-        let (own, everyone) = (Mutex::new(own), Mutex::new(everyone));
+    pub(crate) fn new(caller: Caller, view: View, address: Address, basis: Basis, watch: Watch) -> Self {
         let holds_until = AtomicI64::new(basis.end().0);
         Self {
             caller,
             view,
             address,
             basis,
-            own,
-            everyone,
+            watch: Mutex::new(watch),
             opened: Mutex::default(),
             doubtful: AtomicBool::new(false),
             holds_until,
@@ -101,17 +98,18 @@ impl Session {
         self.caller.origin().session
     }
 
-    /// What the session itself depends on, to wait for: a change of the person or account.
+    /// What the sign-in rests on, to wait for: a change of the person, of the account or of what
+    /// everyone may do. What [`House::check_session`](crate::House::check_session) has looked at
+    /// is not heard of again.
     pub fn watch(&self) -> Watch {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Was something heard about this person or everyone since the sign-in last held, or has
-    /// something that it rests on ended by itself?
+    /// Was something heard since the sign-in last held, or has something that it rests on ended
+    /// by itself?
     pub(crate) fn is_doubtful(&self, now: Timestamp) -> bool {
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let everyone = self.everyone.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if own | everyone | (now >= self.holds_until()) {
+        let heard = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if heard || now >= self.holds_until() {
             self.doubtful.store(true, Ordering::Release);
         }
         self.doubtful.load(Ordering::Acquire)

@@ -158,12 +158,9 @@ impl House {
             .map_err(|_| SignInRefused::Unavailable)?;
         let caller = Caller::new(Actor::Person(person), origin);
         // The session listens before the write commits, so no notice can fall between.
-        let (mut own, everyone) = (self.hub.account(person.account()), self.hub.everyone());
-        let mut view = View { account: person.account(), rooted: false };
-        if let Some(root) = &facts.root {
-            own = own.and(self.hub.account(root.id));
-            view = View { account: root.id, rooted: true };
-        }
+        let root = facts.root.as_ref().map(|root| root.id);
+        let watch = self.hub.sign_in([person.account()].into_iter().chain(root));
+        let view = View { account: root.unwrap_or(person.account()), rooted: root.is_some() };
         let (writer, checked, mechanism) = (caller.clone(), facts.clone(), attempt.mechanism);
         let write = move |tx: &Tx<'_>| -> Result<bool, GateError> {
             match &token {
@@ -173,7 +170,7 @@ impl House {
         };
         let accepted = self.db.write(write).await;
         match accepted {
-            Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(facts), own, everyone)),
+            Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(facts), watch)),
             Ok(false) => {
                 self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
