@@ -118,7 +118,7 @@ const GAP: u32 = 16;
 
 impl House {
     /// Encodes messages of a mailbox from `uids[from..]` on, up to the size of a chunk.
-    /// Messages that are gone are passed over.
+    /// Messages that are gone are passed over. A sign-in that ends stops it between two chunks.
     pub async fn fetch(
         &self,
         session: &Session,
@@ -128,6 +128,7 @@ impl House {
         needs: FetchNeeds,
         encode: &Arc<Encode>,
     ) -> Result<FetchChunk, Refused> {
+        self.check_session(session).await?;
         let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
         let (blobs, most_bytes) = (self.blobs.clone(), self.limits.chunk_bytes);
         let most_time = Duration::from_millis(self.limits.read_ms);

@@ -101,7 +101,7 @@ impl House {
             all.modseq = some.modseq;
             all.messages.extend(some.messages);
         };
-        self.write_pieces(&uids, work, join).await?.whole()
+        self.write_pieces(session, &uids, work, join).await?.whole()
     }
 
     /// Sets \Seen where the session may and where it is not set, as reading a body does
@@ -148,7 +148,7 @@ impl House {
             all.modseq = some.modseq;
             all.uids.extend(some.uids);
         };
-        self.write_pieces(&uids, work, join).await?.whole()
+        self.write_pieces(session, &uids, work, join).await?.whole()
     }
 
     /// COPY (RFC 9051 section 6.4.7): all of them or, on an error, none. So it is the one
@@ -201,14 +201,16 @@ impl House {
             all.modseq = some.modseq;
             all.uids.extend(some.uids);
         };
-        self.write_pieces(&uids, work, join).await
+        self.write_pieces(session, &uids, work, join).await
     }
 
     /// Writes about these messages: a few hundred at a time, each time in a transaction of its
     /// own, in the lane behind those who wait at their screens where there are several
-    /// (docs/design.md section 5). Where one of those fails, what was written before it is done.
+    /// (docs/design.md section 5). Where one of those fails, or the sign-in ends, what was written
+    /// before it is done.
     async fn write_pieces<T: Send + 'static, W>(
         &self,
+        session: &Session,
         uids: &Arc<[Uid]>,
         work: impl Fn(Arc<[Uid]>) -> W,
         join: impl Fn(&mut T, T),
@@ -222,6 +224,9 @@ impl House {
         let (first, others) = uids.split_at(INTERACTIVE_ROWS);
         let mut done = self.db.write_bulk(work(first.into())).await?;
         for piece in others.chunks(INTERACTIVE_ROWS) {
+            if let Err(ended) = self.check_session(session).await {
+                return Ok(Written { done, stopped: Some(ended) });
+            }
             match self.db.write_bulk(work(piece.into())).await {
                 Ok(some) => join(&mut done, some),
                 Err(error) => return Ok(Written { done, stopped: Some(error.into()) }),

@@ -77,6 +77,17 @@ pub(crate) enum End {
     Bye(Option<ResponseCode<'static>>, &'static str),
 }
 
+/// The sign-in was taken back, or has ended by itself.
+pub(crate) const SIGN_IN_ENDED: End = End::Bye(None, "Your sign-in has ended");
+
+/// The end of a connection whose sign-in does not hold, or is not known to.
+pub(crate) fn not_held(refused: Refused) -> End {
+    match refused {
+        Refused::Ended => SIGN_IN_ENDED,
+        _ => End::Bye(None, "The server could not go on"),
+    }
+}
+
 /// What keeps a command from its ordinary completion.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -129,7 +140,7 @@ pub(crate) fn target_refused(error: Refused) -> Stop {
 /// What the house's refusal is called here.
 pub(crate) fn refused(refused: Refused) -> Result<Completion, End> {
     if matches!(refused, Refused::Ended) {
-        return Err(End::Bye(None, "Your sign-in has ended"));
+        return Err(SIGN_IN_ENDED);
     }
     let code = code_of(&refused).map(Code::Fixed);
     Ok(Completion { status: Status::No, code, text: refused.to_string().into() })

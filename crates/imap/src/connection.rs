@@ -4,11 +4,11 @@
 //! pipelined commands share a write. While it waits it holds no buffer. The future of a
 //! command is allocated for that command alone.
 
-use crate::answer::{Completion, End, Stop, is_hidden, refused};
+use crate::answer::{Completion, End, SIGN_IN_ENDED, Stop, is_hidden, not_held, refused};
 use crate::capabilities;
 use crate::selected::{Selected, Teller};
 use postern_app::wire::{Shutdown, Wire};
-use postern_app::{House, Peer, Refused, Session};
+use postern_app::{House, Peer, Refused, Session, Stopped};
 use postern_imap_wire::{
     AppendHead, BadCommand, BadKind, Command, CommandKind, Encoder, Event, Framer, ResponseCode, Status, Tag,
 };
@@ -23,6 +23,9 @@ pub(crate) const GOING_DOWN: End = End::Bye(None, "Server is going down");
 pub(crate) const UNKNOWN: &str = "Unknown command; CAPABILITY says what this server can do";
 /// Replies of pipelined commands leave when they are this many bytes.
 const GATHERED_BYTES: usize = 16 << 10;
+/// What has gathered when the connection ends leaves with the farewell, if it is no more than
+/// this: so that little is told to someone whose sign-in was taken back.
+const LAST_BYTES: usize = 16 << 10;
 
 /// A connection: its bytes, and the client behind them.
 pub(crate) struct Connection<W> {
@@ -127,9 +130,12 @@ impl<W: Wire> Connection<W> {
         let reason = if let End::Bye(_, text) = &end { text } else { "closed" };
         tracing::debug!(event = "imap.ended", session, reason);
         if let End::Bye(code, text) = end {
+            if self.client.out.len() > LAST_BYTES {
+                self.client.out.clear();
+            }
             self.client.reply().bye(code.as_ref(), text);
             // The connection ends either way, and who does not read holds it no longer.
-            let _ = timeout(FAREWELL, self.flush()).await;
+            let _ = timeout(FAREWELL, self.wire.write(&self.client.out)).await;
         }
     }
 
@@ -206,33 +212,38 @@ impl<W: Wire> Connection<W> {
     pub(crate) async fn fill(&mut self) -> Result<(), End> {
         self.flush().await?;
         let mut bytes = Vec::new();
-        let idle = Duration::from_secs(self.client.house.limits().idle_seconds);
-        match timeout(idle, self.wire.read(&mut bytes)).await {
-            Err(_) => Err(End::Bye(None, "Nothing was heard for too long")),
-            Ok(Err(_) | Ok(0)) => Err(End::Closed),
-            Ok(Ok(_)) => {
+        let Client { house, signed_in, .. } = &self.client;
+        let session = signed_in.as_ref().map(|signed_in| &signed_in.session);
+        match house.receive(session, &mut self.wire, &mut bytes).await {
+            Ok(()) => {
                 self.framer.push(&bytes);
                 Ok(())
             }
+            Err(Stopped::Gone) => Err(End::Closed),
+            Err(Stopped::TooLong) => Err(End::Bye(None, "Nothing was heard for too long")),
+            Err(Stopped::NotHeld(refused)) => Err(not_held(refused)),
         }
     }
 
-    /// Writes what has gathered.
+    /// Writes what has gathered. It is whole replies: where the sign-in has ended before the
+    /// first byte of them, they are left for the farewell.
     pub(crate) async fn flush(&mut self) -> Result<(), End> {
         if self.client.out.is_empty() {
             return Ok(());
+        }
+        if let Some(signed_in) = &self.client.signed_in {
+            self.client.house.check_session(&signed_in.session).await.map_err(not_held)?;
         }
         let bytes = std::mem::take(&mut self.client.out);
         self.write(&bytes).await
     }
 
-    /// Writes bytes; a client that takes none for too long is gone.
+    /// Writes bytes. A client that takes none for too long is gone; one whose sign-in ends is told
+    /// nothing more, for it may be within a literal.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
-        let idle = Duration::from_secs(self.client.house.limits().idle_seconds);
-        match timeout(idle, self.wire.write(bytes)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(End::Closed),
-        }
+        let Client { house, signed_in, .. } = &self.client;
+        let session = signed_in.as_ref().map(|signed_in| &signed_in.session);
+        house.send(session, &mut self.wire, bytes).await.map_err(|_| End::Closed)
     }
 
     async fn command(&mut self, command: Command) -> Result<(), End> {
@@ -322,7 +333,7 @@ impl<W: Wire> Connection<W> {
         }
         let Ok(Work { house, session, selected, out, rev2 }) = self.client.work() else { return Ok(()) };
         match selected.sync(house, session, Teller { out, rev2 }, may_expunge).await {
-            Err(Refused::Ended) => Err(End::Bye(None, "Your sign-in has ended")),
+            Err(Refused::Ended) => Err(SIGN_IN_ENDED),
             Ok(()) | Err(_) => Ok(()),
         }
     }

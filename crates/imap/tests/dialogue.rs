@@ -341,8 +341,7 @@ async fn sign_in_has_one_answer_to_every_wrong_attempt_and_few_attempts() {
 async fn a_suspended_person_hears_bye_and_a_babbler_too() {
     let scene = Scene::with(|limits| limits.bad_commands = 3).await;
     let mut bob = scene.client("bob").await;
-    scene.house.suspend_person(&scene.operator, &common::address("bob@example.org"), true).await.unwrap();
-    bob.send("n NOOP\r\n").await;
+    scene.suspend("bob").await;
     assert_eq!(bob.rest().await, ["* BYE Your sign-in has ended"]);
 
     let mut babbler = scene.connect().await;

@@ -25,16 +25,22 @@ pub(crate) struct Connection<S> {
     stream: S,
     peer: Peer,
     guest: Option<Guest>,
+    /// A write was begun and has not come to its end.
+    writing: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Connection<S> {
     /// `guest` counts the connection until someone has signed in.
     pub(crate) fn new(stream: S, peer: Peer, guest: Option<Guest>) -> Self {
-        Self { stream, peer, guest }
+        Self { stream, peer, guest, writing: false }
     }
 
-    /// Ends the stream so that the peer sees an end and no break (RFC 8446 section 6.1).
+    /// Ends the stream so that the peer sees an end and no break (RFC 8446 section 6.1). Where a
+    /// write was given up it is a break, and what TLS holds of it leaves no more.
     pub(crate) async fn close(&mut self) {
+        if self.writing {
+            return;
+        }
         // A peer that is gone needs no farewell.
         let _ = tokio::time::timeout(FAREWELL, self.stream.shutdown()).await;
     }
@@ -55,8 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for &mut Connection<S> {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writing = true;
         self.stream.write_all(bytes).await?;
-        self.stream.flush().await
+        self.stream.flush().await?;
+        self.writing = false;
+        Ok(())
     }
 
     fn peer(&self) -> &Peer {
@@ -71,6 +80,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for &mut Connection<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt;
+
+    /// Nothing is said after a write that was given up: neither what is left of it nor a farewell.
+    #[tokio::test]
+    async fn a_write_that_was_given_up_is_a_break() {
+        let (near, mut far) = tokio::io::duplex(10);
+        let mut connection = Connection::new(near, Peer { address: None, encrypted: false }, None);
+        let mut wire = &mut connection;
+        tokio::select! {
+            biased;
+            _ = wire.write(&[b'x'; 100]) => panic!("nobody reads"),
+            () = std::future::ready(()) => {}
+        }
+        connection.close().await;
+        let mut got = [0; 10];
+        far.read_exact(&mut got).await.unwrap();
+        tokio::select! {
+            biased;
+            _ = far.read(&mut got) => panic!("it was told of an end"),
+            () = std::future::ready(()) => {}
+        }
+        drop(connection);
+        assert_eq!(far.read(&mut got).await.unwrap(), 0);
+    }
 
     #[tokio::test]
     async fn what_comes_is_appended_and_the_end_is_nothing() {

@@ -3,6 +3,7 @@
 //! It knows just enough of the grammar to find where an answer ends. Everything else is
 //! compared as bytes, so that a test sees what a real client sees.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -63,10 +64,19 @@ impl ImapClient {
         client
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes as they are. A server that has closed takes none; what it said before is there
+    /// to be read.
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.expect("the server takes bytes");
-        self.stream.flush().await.expect("the server takes bytes");
+        let sent = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match sent.await {
+            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                panic!("{}: the server takes no bytes: {error}", self.name)
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
 
     /// Reads one response: a line with its literals, without its last CRLF.

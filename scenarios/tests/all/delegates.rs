@@ -182,8 +182,9 @@ scenario! {
     async fn who_waits_hears_of_an_end(house: House) {
         let (_alice, mut bob) = owned(&house).await;
         give(&house, "bob@example.org", GrantReach::Account, "lr").await;
-        let mut rooted = house.imaps("rooted").await;
+        let (mut rooted, mut between) = (house.imaps("rooted").await, house.imaps("between commands").await);
         rooted.login("bob@example.org/support@example.org", PASSWORD).await;
+        between.login("bob@example.org/support@example.org", PASSWORD).await;
         bob.ok("SELECT Shared/support@example.org/INBOX", "").await;
         bob.idle().await;
         rooted.idle().await;
@@ -193,6 +194,7 @@ scenario! {
         house.app().give(house.operator(), &support, &grantee, terms).await.expect("a grant");
         bob.until("* BYE The mailbox can not be read any more").await;
         rooted.until("* BYE Your sign-in has ended").await;
+        between.until("* BYE Your sign-in has ended").await;
     }
 
     /// `alice@example.org/support@example.org`: the session is Alice's, and support@ is at the
@@ -254,7 +256,6 @@ scenario! {
         waiting.idle().await;
         house.revoke("support@example.org", "alice@example.org").await;
         waiting.until("* BYE Your sign-in has ended").await;
-        rooted.send(b"z1 NOOP\r\n").await;
         assert_eq!(rooted.closed().await, ["* BYE Your sign-in has ended"]);
         let query = AuditQuery {
             account: Some(address("support@example.org")),

@@ -27,4 +27,5 @@ mod seen;
 mod shared;
 mod story;
 mod strace;
+mod taken_back;
 mod wire;

@@ -260,7 +260,6 @@ scenario! {
         assert_eq!(changed.status, 200, "{}", changed.text);
 
         ended(&elsewhere.get("/api/v1/me").await);
-        imap.send(b"z NOOP\r\n").await;
         assert_eq!(imap.closed().await, ["* BYE Your sign-in has ended"]);
         assert_eq!(oona.get("/api/v1/me").await.status, 200, "who changed it goes on");
         assert_eq!(program.get("/api/v1/shared").await.status, 200, "a token has an end of its own");

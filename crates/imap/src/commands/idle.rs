@@ -4,9 +4,10 @@
 //! more ends the connection with BYE, for there is no command to answer (docs/design.md section 4).
 //! What ends by the clock sends no notice, so the gate is asked when something ends.
 
-use crate::answer::{Completion, End, Handled, Stop};
+use crate::answer::{Completion, End, Handled, Stop, not_held};
 use crate::connection::{Connection, GOING_DOWN, Work};
 use crate::selected::Teller;
+use postern_app::Refused;
 use postern_app::wire::Wire;
 use postern_imap_wire::Event;
 use std::pin::{Pin, pin};
@@ -92,8 +93,7 @@ impl<W: Wire> Connection<W> {
 /// In the middle of IDLE there is no command to answer.
 fn gone(stop: Stop) -> Stop {
     match stop {
-        Stop::Refused(postern_app::Refused::Ended) => End::Bye(None, "Your sign-in has ended").into(),
-        Stop::Refused(postern_app::Refused::Unavailable) => End::Bye(None, "The server could not go on").into(),
+        Stop::Refused(refused @ (Refused::Ended | Refused::Unavailable)) => not_held(refused).into(),
         Stop::Refused(_) => End::Bye(None, "The mailbox can not be read any more").into(),
         other => other,
     }

@@ -9,23 +9,26 @@ use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, 
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, DisplayName, Domain, Limits, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 pub const PASSWORD: &str = "a door in the garden wall";
 
-/// One end of a pipe as a session sees it.
+/// One end of a pipe as a session sees it. It counts the bytes that it has taken.
 pub struct Pipe {
     stream: DuplexStream,
     peer: Peer,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Pipe {
     pub fn new(bytes: usize) -> (Self, DuplexStream) {
         let (near, far) = tokio::io::duplex(bytes);
         let peer = Peer { address: Some([192, 0, 2, 7].into()), encrypted: true };
-        (Self { stream: near, peer }, far)
+        (Self { stream: near, peer, taken: Arc::default() }, far)
     }
 }
 
@@ -33,8 +36,13 @@ impl Wire for Pipe {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
         self.stream.read_buf(buffer).await
     }
-    async fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes).await
+    async fn write(&mut self, mut bytes: &[u8]) -> std::io::Result<()> {
+        while !bytes.is_empty() {
+            let taken = self.stream.write(bytes).await?;
+            self.taken.fetch_add(taken, Ordering::SeqCst);
+            bytes = &bytes[taken..];
+        }
+        Ok(())
     }
     fn peer(&self) -> &Peer {
         &self.peer
@@ -121,6 +129,11 @@ impl Scene {
         self.house.take_back(&self.operator, &shared, &grantee, None).await.unwrap();
     }
 
+    pub async fn suspend(&self, name: &str) {
+        let person = address(&format!("{name}@example.org"));
+        self.house.suspend_person(&self.operator, &person, true).await.unwrap();
+    }
+
     /// A connection that has read its greeting.
     pub async fn connect(&self) -> Client {
         self.connect_by(1 << 20).await
@@ -129,8 +142,9 @@ impl Scene {
     /// The same over a pipe that holds so many bytes.
     pub async fn connect_by(&self, bytes: usize) -> Client {
         let (pipe, far) = Pipe::new(bytes);
-        tokio::spawn(postern_imap::serve(Arc::clone(&self.house), pipe, self.shutdown.clone()));
-        let mut client = Client { stream: far, buffer: Vec::new(), tag: 0 };
+        let taken = Arc::clone(&pipe.taken);
+        let served = tokio::spawn(postern_imap::serve(Arc::clone(&self.house), pipe, self.shutdown.clone()));
+        let mut client = Client { stream: far, buffer: Vec::new(), tag: 0, taken, served };
         let greeting = client.line().await.unwrap();
         assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1 IMAP4rev2 "), "{greeting}");
         client
@@ -138,7 +152,12 @@ impl Scene {
 
     /// A connection that is signed in.
     pub async fn client(&self, name: &str) -> Client {
-        let mut client = self.connect().await;
+        self.client_by(name, 1 << 20).await
+    }
+
+    /// The same over a pipe that holds so many bytes.
+    pub async fn client_by(&self, name: &str, bytes: usize) -> Client {
+        let mut client = self.connect_by(bytes).await;
         client.ok(&format!("LOGIN {name}@example.org \"{PASSWORD}\"")).await;
         client
     }
@@ -149,6 +168,8 @@ pub struct Client {
     stream: DuplexStream,
     buffer: Vec<u8>,
     tag: u32,
+    taken: Arc<AtomicUsize>,
+    served: JoinHandle<()>,
 }
 
 impl Client {
@@ -186,6 +207,16 @@ impl Client {
 
     pub fn read_bytes(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Bytes that the session has handed over so far, read here or not.
+    pub fn taken_bytes(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the session has ended, without reading what it said.
+    pub async fn ended(&mut self) {
+        (&mut self.served).await.unwrap();
     }
 
     /// Sends a command; answers the untagged lines and then the tagged one without its tag.

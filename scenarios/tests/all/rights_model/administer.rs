@@ -4,6 +4,7 @@
 use super::messages::Whose;
 use super::model::{Grant, Reach};
 use super::story::{ACCOUNTS, GROUPS, NAMES, PEOPLE, Story, address, person};
+use super::wire::Kind;
 use postern_app::{GrantReach, GrantTerms};
 use postern_types::{MailboxName, Rights, Seen, SendRights};
 
@@ -95,7 +96,8 @@ impl Story<'_> {
         self.model.disband(group);
     }
 
-    pub(super) async fn suspension(&mut self) {
+    /// Somebody goes, and their session with them at once; or they are let back.
+    pub(super) async fn suspension(&mut self) -> Result<(), String> {
         let away: Vec<usize> = (0..PEOPLE.len()).filter(|who| self.model.suspended[*who]).collect();
         // Most are back before the next one goes.
         let (who, suspended) = match away.is_empty() || self.random.percent(20) {
@@ -103,13 +105,17 @@ impl Story<'_> {
             false => (*self.random.pick(&away), false),
         };
         if self.model.suspended[who] == suspended {
-            return;
+            return Ok(());
         }
         self.told.push(format!("{} suspended: {suspended}", person(who)));
         self.count("suspension");
         let (app, operator) = (self.house.app(), self.house.operator());
         app.suspend_person(operator, &address(&person(who)), suspended).await.expect("done");
         self.model.suspended[who] = suspended;
+        let Some(mut session) = self.sessions[who].take_if(|_| suspended) else { return Ok(()) };
+        let heard = session.farewell().await;
+        self.count("bye");
+        self.compare(who, "(waiting)", &heard, &Kind::Bye)
     }
 
     /// An account keeps `\Seen` in another way, or protects its mail from deletion, or not.

@@ -181,7 +181,7 @@ impl<'a> Story<'a> {
             10..15 => self.revoke().await,
             15..20 => self.membership().await,
             20 => self.disband().await,
-            21..23 => self.suspension().await,
+            21..23 => return self.suspension().await,
             23..25 => self.setting().await,
             25..27 => return self.wait().await,
             27 => {
@@ -238,8 +238,8 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Has this person a session that takes a command? Who has none signs in, IDLE is ended,
-    /// and who is suspended is refused or hears BYE.
+    /// Has this person a session that takes a command? Who has none signs in, or is refused while
+    /// suspended; IDLE is ended.
     pub(super) async fn ready(&mut self, who: usize) -> Result<bool, String> {
         let suspended = self.model.suspended[who];
         if self.sessions[who].is_none() {
@@ -266,13 +266,7 @@ impl<'a> Story<'a> {
             self.compare(who, "DONE", &heard, &Kind::Ok)?;
             self.learn(who);
         }
-        if suspended {
-            let heard = self.ask(who, "NOOP", None).await;
-            self.sessions[who] = None;
-            self.count("bye");
-            self.compare(who, "NOOP", &heard, &Kind::Bye)?;
-        }
-        Ok(!suspended)
+        Ok(true)
     }
 
     pub(super) async fn ask(&mut self, who: usize, command: &str, literal: Option<&str>) -> Heard {
@@ -358,7 +352,7 @@ impl<'a> Story<'a> {
                 let name = self.model.name_of(account, number);
                 name.is_some_and(|name| self.model.held(who, account, &name).contains(&'r'))
             });
-            if reads && !self.model.suspended[who] {
+            if reads {
                 continue;
             }
             let heard = self.sessions[who].as_mut().expect("they are signed in").farewell().await;

@@ -55,7 +55,6 @@ scenario! {
         assert_eq!(converted.ended.ended_grants, ["support@example.org"]);
         assert_eq!(converted.ended.groups, ["team@example.org"]);
         waiting.until("* BYE Your sign-in has ended").await;
-        bob.send(b"z1 FETCH 1 FLAGS\r\n").await;
         assert_eq!(bob.closed().await, ["* BYE Your sign-in has ended"]);
         let mut stranger = house.imap("stranger").await;
         stranger.no(&format!("LOGIN bob@example.org \"{PASSWORD}\""), "[AUTHENTICATIONFAILED]").await;
@@ -121,7 +120,6 @@ scenario! {
         from_person(&house, "bob@example.org", &[]).await.expect("it is converted");
         house.app().convert_to_person(house.operator(), &address("bob@example.org")).await.expect("and back");
         house.app().set_password(house.operator(), &address("bob@example.org"), Secret::new(PASSWORD)).await.expect("a password");
-        bob.send(b"z1 FETCH 1 FLAGS\r\n").await;
         assert_eq!(bob.closed().await, ["* BYE Your sign-in has ended"], "the password is the same, the credential is not");
         let mut bob = house.imap_as("bob@example.org").await;
         assert_eq!(numbers(&mut bob, "INBOX").await, before);
