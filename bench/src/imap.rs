@@ -59,6 +59,26 @@ impl Imap {
         Ok(())
     }
 
+    /// Adds a message to a mailbox.
+    pub async fn append(&mut self, mailbox: &str, message: &str) -> Result<()> {
+        self.ok(&format!("APPEND {mailbox} {{{}+}}\r\n{message}", message.len())).await.map(drop)
+    }
+
+    /// Sends a command so many times in one go, and reads the first line of the answer.
+    pub async fn begin(&mut self, command: &str, times: usize) -> Result<()> {
+        self.send(&format!("{TAG} {command}\r\n").repeat(times)).await?;
+        self.read_line().await.map(drop)
+    }
+
+    /// Reads to the end of the connection, or to its break.
+    pub async fn end(&mut self) -> Result<()> {
+        let mut nowhere = tokio::io::sink();
+        let read = tokio::io::copy(&mut self.stream, &mut nowhere);
+        // A break is an end, too.
+        let _ = tokio::time::timeout(PATIENCE, read).await.context("the connection stays open")?;
+        Ok(())
+    }
+
     /// Reads until a line begins so.
     pub async fn until(&mut self, start: &str) -> Result<()> {
         while !self.read_line().await?.starts_with(start) {}
