@@ -114,7 +114,7 @@ impl House {
         match accepted {
             Ok(true) => {
                 let view = View { account, rooted: true };
-                Ok(Session::new(caller, view, address, Basis::Direct { checked: facts, _seat: seat }, watch))
+                Ok(Session::new(caller, view, address, Basis::Direct { checked: Box::new(facts), _seat: seat }, watch))
             }
             Ok(false) | Err(GateError::Ended) => {
                 self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;

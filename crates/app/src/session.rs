@@ -18,7 +18,7 @@ pub(crate) enum Basis {
     /// A credential of a shared account.
     Direct {
         /// What it was accepted by.
-        checked: DirectFacts,
+        checked: Box<DirectFacts>,
         /// Its place among those that it may have at once, while the session lasts.
         _seat: Seat,
     },
