@@ -66,6 +66,11 @@ pub fn python_with_imapclient() -> Option<PathBuf> {
     found
 }
 
+/// Any Python, or a notice.
+pub fn python() -> Option<PathBuf> {
+    std::env::var_os("POSTERN_TEST_PYTHON").map(PathBuf::from).or_else(|| program("python3"))
+}
+
 /// The path of a script of ours.
 pub fn script(name: &str) -> String {
     format!("{}/tests/all/python/{name}", env!("CARGO_MANIFEST_DIR"))
@@ -89,11 +94,11 @@ pub async fn run(house: &House, program: impl AsRef<OsStr>, arguments: &[&str]) 
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file for another program, gone with the test")]
-fn write(path: &Path, text: &str) {
+pub fn write(path: &Path, text: &str) {
     std::fs::write(path, text).expect("a file in the test's own folder");
 }
 
-fn text(path: &Path) -> String {
+pub fn text(path: &Path) -> String {
     path.to_str().expect("temporary folders have names in UTF-8").to_owned()
 }
 
@@ -176,9 +181,7 @@ scenario! {
 
     /// Python's imaplib: TLS, LOGIN, LIST, SELECT, FETCH, a refused STORE, APPEND, SEARCH.
     async fn foreign_python_imaplib_works(house: House) {
-        let Some(python) = std::env::var_os("POSTERN_TEST_PYTHON").map(PathBuf::from).or_else(|| program("python3")) else {
-            return;
-        };
+        let Some(python) = python() else { return };
         desk(&house).await;
         let port = house.listener("imaps").port().to_string();
         let (script, authority) = (script("stdlib.py"), authority(&house));
