@@ -11,10 +11,10 @@ use crate::session::{Basis, end_of_direct};
 use crate::sign_in::unavailable;
 use crate::{Attempt, House, Refused, Session, SignInRefused};
 use postern_access::{
-    CredentialSignIn, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason, sign_in_verdict,
+    AccountFacts, CredentialSignIn, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason, sign_in_verdict,
 };
 use postern_store::{Caller, DirectFacts, GateError, KnownCredential, StoreError, Tx};
-use postern_types::{Address, Secret};
+use postern_types::{Address, CredentialId, Secret};
 
 impl House {
     /// Signs a credential in. `is_rooted` where a second name came with it, which none may have.
@@ -39,7 +39,7 @@ impl House {
                 self.accept_direct(attempt, address, known, facts, &secret).await
             }
             _ => {
-                self.note_failure(&attempt, facts.account, &reasons).await;
+                self.note_failure(&attempt, known_by(&facts), &reasons).await;
                 let is_private = self.may_sign_in(&attempt.peer);
                 Err(if is_private { SignInDenied::Refused } else { SignInDenied::NeedsTls }.into())
             }
@@ -117,7 +117,7 @@ impl House {
                 Ok(Session::new(caller, view, address, Basis::Direct { checked: Box::new(facts), _seat: seat }, watch))
             }
             Ok(false) | Err(GateError::Ended) => {
-                self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;
+                self.note_failure(&attempt, known_by(&facts), &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
             }
             Err(error) => {
@@ -142,4 +142,12 @@ impl House {
         session.holds(end_of_direct(&now));
         Ok(())
     }
+}
+
+/// What an attempt was about, for the trail: its mailbox, and the credential that it named there.
+/// Of another mailbox's the owners of this one learn nothing.
+fn known_by(facts: &DirectFacts) -> (Option<AccountFacts>, Option<CredentialId>) {
+    let here = facts.account.map(|account| account.id);
+    let credential = facts.credential.as_ref().filter(|known| Some(known.facts.account) == here);
+    (facts.account, credential.map(|known| known.facts.id))
 }

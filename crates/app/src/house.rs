@@ -19,6 +19,8 @@ pub struct HouseOptions {
     pub db: Db,
     /// Its bodies.
     pub blobs: Blobs,
+    /// The keys that its machine secrets are checked with.
+    pub keys: KeyRing,
     /// Its limits.
     pub limits: Limits,
     /// Host name, for trace lines.
@@ -33,11 +35,11 @@ pub struct HouseOptions {
 pub struct House {
     pub(crate) db: Db,
     pub(crate) blobs: Blobs,
+    pub(crate) keys: Arc<KeyRing>,
     pub(crate) limits: Limits,
     pub(crate) hostname: String,
     pub(crate) plaintext_sign_in: PlaintextSignIn,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) keys: Arc<KeyRing>,
     pub(crate) live: Arc<Live>,
     services: RwLock<Vec<Service>>,
     pub(crate) passwords: Passwords,
@@ -62,12 +64,12 @@ impl House {
         Ok(Arc::new(Self {
             db: options.db,
             blobs: options.blobs,
+            keys: Arc::new(options.keys),
             parsing: Arc::new(Semaphore::new(options.limits.parsing_bytes / PARSING_UNIT)),
             limits: options.limits,
             hostname: options.hostname,
             plaintext_sign_in: options.plaintext_sign_in,
             hub,
-            keys: Arc::new(KeyRing::fixed()),
             live: Arc::default(),
             services: RwLock::default(),
             passwords,

@@ -21,6 +21,7 @@ mod hub;
 mod ingest;
 mod jobs;
 mod keyring;
+mod keys;
 mod live;
 mod mailboxes;
 mod messages;
@@ -31,6 +32,7 @@ mod search;
 mod session;
 mod shared;
 mod sign_in;
+mod sign_ins;
 mod tokens;
 pub mod wire;
 
@@ -49,6 +51,8 @@ pub use held::Stopped;
 pub use house::{House, HouseOptions};
 pub use hub::Watch;
 pub use ingest::MessageError;
+pub use keyring::{KEY_BYTES, KeptKey, KeyRing, KeyVault, Newest, NoVault};
+pub use keys::{KeyState, Rotated};
 pub use live::LiveSession;
 pub use mailboxes::{Opened, Synced};
 pub use messages::{AppendRequest, Written};
@@ -59,6 +63,7 @@ pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
 pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
+pub use sign_ins::SignInQuery;
 pub use tokens::{MadeToken, Me, OwnPasswordRefused, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
 
 pub use postern_access::{
@@ -69,5 +74,5 @@ pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
     Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
     ListedMailbox, MemberRow, PersonAccess, PersonGrant, PolicyChange, PolicyRow, RightsChange, Rule, SharedChange,
-    Stored, TokenRow, WhichToken,
+    SignInRow, Stored, TokenRow, WhichToken, how_and_reason,
 };

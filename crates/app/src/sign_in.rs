@@ -8,8 +8,8 @@ use crate::{House, Refused, Session};
 use postern_access::{
     AccountFacts, Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport,
 };
-use postern_store::{Caller, GateError, NewToken, SignInFacts, StoreError, Tx};
-use postern_types::{Address, PersonId, Secret, Timestamp};
+use postern_store::{Caller, FailedSignIn, GateError, NewToken, SignInFacts, StoreError, Tx};
+use postern_types::{Address, CredentialId, PersonId, Secret, Timestamp};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -116,7 +116,7 @@ impl House {
             Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts, token).await,
             Ok(_) => Err(SignInDenied::Refused.into()),
             Err(denied) => {
-                self.note_failure(&attempt, facts.account, &verdict.reasons).await;
+                self.note_failure(&attempt, (facts.account, None), &verdict.reasons).await;
                 Err(denied.into())
             }
         }
@@ -172,7 +172,7 @@ impl House {
         match accepted {
             Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(facts), watch)),
             Ok(false) => {
-                self.note_failure(&attempt, facts.account, &[SignInReason::FactsDisagree]).await;
+                self.note_failure(&attempt, (facts.account, None), &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
             }
             Err(error) => {
@@ -187,16 +187,20 @@ impl House {
     pub(crate) async fn note_failure(
         &self,
         attempt: &Attempt,
-        account: Option<AccountFacts>,
+        (account, credential): (Option<AccountFacts>, Option<CredentialId>),
         reasons: &[SignInReason],
     ) {
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         let reason = reasons.join("; ");
         let account = account.map(|account| account.id);
+        let how = postern_store::how(attempt.mechanism, split(&attempt.username).1.is_some());
         let username = attempt.username.clone();
         let Ok(origin) = self.origin(attempt.protocol, attempt.peer.label(), String::new()) else { return };
-        let noted =
-            self.db.write(move |tx: &Tx<'_>| tx.record_failed_sign_in(&origin, account, &reason, &username)).await;
+        let noted = self.db.write(move |tx: &Tx<'_>| {
+            let (how, reason, username) = (&how, &reason, &username);
+            tx.record_failed_sign_in(&origin, &FailedSignIn { account, credential, how, reason, username })
+        });
+        let noted = noted.await;
         if let Err(error) = noted {
             tracing::error!(event = "sign-in.failure-not-recorded", %error);
         }

@@ -223,7 +223,7 @@ impl House {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
             (password, _) => {
                 let reason = if password.is_some() { SignInReason::SecretDiffers } else { SignInReason::SecretNotSet };
-                self.note_failure(&attempt, facts.account, &[reason]).await;
+                self.note_failure(&attempt, (facts.account, None), &[reason]).await;
                 Err(OwnPasswordRefused::Differs)
             }
         }

@@ -30,14 +30,14 @@ fn shown(row: AuditRow) -> AuditEvent {
     }
 }
 
-fn event_number(text: &str) -> Result<i64, &'static str> {
+pub(crate) fn event_number(text: &str) -> Result<i64, &'static str> {
     let number = text.strip_prefix("evt_").unwrap_or(text).parse().ok();
     number.filter(|number| *number >= 1).ok_or("an event looks like evt_42")
 }
 
 /// An account by its address, or by its number as in `acc_42`, which it keeps when its address
 /// has gone to another.
-fn account(text: &str) -> Result<(Option<Address>, Option<AccountId>), String> {
+pub(crate) fn account(text: &str) -> Result<(Option<Address>, Option<AccountId>), String> {
     match text.strip_prefix("acc_") {
         Some(number) if !text.contains('@') => {
             let number = number.parse().ok().and_then(|number| AccountId::new(number).ok());
@@ -47,7 +47,7 @@ fn account(text: &str) -> Result<(Option<Address>, Option<AccountId>), String> {
     }
 }
 
-fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
+pub(crate) fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
     match limit {
         None => Ok(PAGE),
         Some(limit) if (1..=PAGE_MOST).contains(&limit) => Ok(limit),

@@ -3,8 +3,10 @@
 
 mod access;
 mod credential;
+mod keys;
 mod shared;
 mod sign_in;
+mod sign_ins;
 
 pub(crate) use access::{AccessParameters, ExplainParameters};
 pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
@@ -14,9 +16,12 @@ pub use credential::{
     CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet, PolicyShown, PolicyTerms, Revocation,
     Setting, Unwrap,
 };
+pub use keys::{Key, KeyRotated, Keys};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
 pub(crate) use sign_in::TokenParameters;
 pub use sign_in::{LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, Revoked, Token, TokenMade, Tokens};
+pub(crate) use sign_ins::SignInParameters;
+pub use sign_ins::{SignIn, SignInPage};
 
 use postern_types::Secret;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -150,7 +150,11 @@ fn parameters(route: &Route) -> impl Iterator<Item = Parameter> {
             .build()
     });
     let query = route.query.iter().map(move |(name, description)| {
-        let kind = if *name == "limit" { Type::Integer } else { Type::String };
+        let kind = match *name {
+            "limit" => Type::Integer,
+            "failed" => Type::Boolean,
+            _ => Type::String,
+        };
         ParameterBuilder::new()
             .name(*name)
             .parameter_in(ParameterIn::Query)

@@ -6,7 +6,7 @@
 
 use crate::model::AuditEvent;
 use crate::time::show_date;
-use postern_app::Role;
+use postern_app::{Role, how_and_reason};
 use postern_types::{Rights, Timestamp};
 
 /// One event as a line: when, who, what, and by which way.
@@ -23,7 +23,8 @@ fn seconds(date: &str) -> String {
 
 fn actor(event: &AuditEvent) -> String {
     match (event.actor_kind.as_str(), event.actor.as_deref()) {
-        ("stranger", _) => "somebody".to_owned(),
+        ("stranger", Some(credential)) => format!("somebody naming {credential}"),
+        ("stranger", None) => "somebody".to_owned(),
         ("job", Some(job)) => format!("the {job} job"),
         (_, Some(actor)) => actor.to_owned(),
         (kind, None) => format!("someone erased ({kind})"),
@@ -101,7 +102,9 @@ fn deed(event: &AuditEvent) -> String {
         "credential.unwrapped" => format!("opened the secret of a credential of {account}: {detail}"),
         "credential.expired" => format!("wrote down that a credential of {account} had ended: {detail}"),
         "sign-in.accepted" => signed_in(detail, account),
-        "sign-in.failed" => format!("failed to sign in as {subject}: {detail}"),
+        "sign-in.failed" => failed_to_sign_in(detail, subject),
+        "key.added" => format!("made the key {detail} for machine secrets"),
+        "key.deleted" => format!("deleted the key {detail}, on which no credential rested"),
         "mailbox.opened" if detail.is_empty() => format!("opened {place}"),
         "mailbox.opened" => format!("opened {place}, {detail}"),
         "mailbox.created" => format!("created {} in {account}", named(event)),
@@ -154,6 +157,16 @@ fn dated(detail: &str) -> String {
         Some(date.unwrap_or_else(|| word.to_owned()))
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// `PLAIN: the secret is wrong`; what has no mechanism before it is the reason alone.
+fn failed_to_sign_in(detail: &str, name: &str) -> String {
+    let (how, reason) = how_and_reason(detail);
+    match how.strip_suffix(" rooted") {
+        // The name tells which account was to be alone.
+        Some(mechanism) => format!("failed to sign in as {name}{}: {reason}", with(mechanism)),
+        None => format!("failed to sign in as {name}{}: {reason}", with(how)),
+    }
 }
 
 fn told(detail: &str) -> String {
@@ -400,9 +413,17 @@ mod tests {
             ..event("sign-in.failed", None, Some("bob"), "why")
         };
         assert!(line(&stranger).contains("  somebody failed to sign in as bob: why ("), "{}", line(&stranger));
+        let by_key = AuditEvent {
+            actor: Some("support@example.org/nightly".into()),
+            actor_kind: "stranger".into(),
+            ..event("sign-in.failed", None, Some("support@example.org"), "PLAIN: the secret is wrong")
+        };
+        let expected = "  somebody naming support@example.org/nightly failed to sign in as support@example.org \
+                        with PLAIN: the secret is wrong (";
+        assert!(line(&by_key).contains(expected), "{}", line(&by_key));
         assert_eq!(
-            deed(&event("key.rotated", None, Some("bob@example.org"), "v2")),
-            "key rotated bob@example.org in support@example.org: v2"
+            deed(&event("lamp.turned-on", None, Some("bob@example.org"), "v2")),
+            "lamp turned on bob@example.org in support@example.org: v2"
         );
     }
 }

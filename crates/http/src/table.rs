@@ -7,17 +7,18 @@
 use crate::model::{
     AccessReport, AuditPage, CheckOut, ConvertedFromPerson, ConvertedToPerson, Credential, CredentialIssued,
     CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
-    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, LoggedIn, LoggedOut, Login, Made, Me, Membership,
-    NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword, PasswordSet, Person,
-    PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Removed, Revocation, Revoked, Shared,
-    SharedMailboxes, SharedSettings, SharedWithDelegates, Suspension, TakenBack, Terms, TokenMade, Tokens, Unwrap,
+    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, KeyRotated, Keys, LoggedIn, LoggedOut, Login, Made,
+    Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword,
+    PasswordSet, Person, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Removed,
+    Revocation, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, Suspension,
+    TakenBack, Terms, TokenMade, Tokens, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
 use crate::{
-    access, audit, credentials, delegates, domains, groups, health, openapi, persons, policy, problem, shared, sign_in,
-    tokens,
+    access, audit, credentials, delegates, domains, groups, health, keys, openapi, persons, policy, problem, shared,
+    sign_in, sign_ins, tokens,
 };
 use postern_access::Duty;
 
@@ -29,8 +30,8 @@ const DOMAINS: Who = Who::Has(Duty::ManageDomains);
 const SHARED: Who = Who::Has(Duty::ManageShared);
 const ORGANISATION: Who = Who::Has(Duty::ReadOrganisation);
 const OPEN_PRIVATE: Who = Who::Has(Duty::OpenPrivate);
-const GRANTS: Who = Who::Has(Duty::ManageGrants);
 const POLICY: Who = Who::Has(Duty::ManagePolicy);
+const GRANTS: Who = Who::Has(Duty::ManageGrants);
 const CREDENTIALS: Who = Who::Has(Duty::ManageCredentials);
 const SEES_GRANTS: Who = Who::Has(Duty::ReadGrants);
 const REVOKES: Who = Who::Has(Duty::Revoke);
@@ -429,4 +430,32 @@ pub static ROUTES: &[Route] = &[
         .gives::<AuditPage>(200)
         .refuses(&[Unusable])
         .absent("There is no such account or person in the trail"),
+    route(Get, "/api/v1/signins", "signins.list", Who::Has(Duty::ReadAudit), to!(sign_ins::list))
+        .says(
+            "Sign-ins, accepted and failed, with the true reason of a failure, newest first. Of one account for its \
+             owners, of all for whoever reads the trail of the organisation.",
+        )
+        .at("/api/v1/signins?limit=10&failed=true")
+        .query(&[
+            ("account", "Only those in the account with this address, or of this number, as in the trail."),
+            ("credential", "Only those by the credential with this id, and those that named it in vain."),
+            ("failed", "Only those that failed, where this is `true`."),
+            ("since", "Only from this time on (RFC 3339)."),
+            ("before", "Only those older than this one: `next_before` of the page before."),
+            ("after", "Only those newer than this one, for whoever follows: `evt_0` for all."),
+            ("limit", "At most this many, 1 to 500; 50 when left out."),
+        ])
+        .gives::<SignInPage>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account or credential in the trail"),
+    // The keys of machine secrets.
+    route(Get, "/api/v1/keys", "keys.list", POLICY, to!(keys::list))
+        .says("The keys that machine secrets are checked with, by name. The keys themselves are never given out.")
+        .gives::<Keys>(200),
+    route(Post, "/api/v1/keys/rotate", "keys.rotate", POLICY, to!(keys::rotate))
+        .says(
+            "Makes a new key, with which secrets are made from now on; credentials move to it when they sign in. Keys \
+             that no live credential rests on are deleted.",
+        )
+        .gives::<KeyRotated>(200),
 ];

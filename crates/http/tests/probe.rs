@@ -7,8 +7,8 @@
 
 use postern_access::{Duty, PlaintextSignIn};
 use postern_app::{
-    CredentialWish, Founder, GrantReach, GrantTerms, House, HouseOptions, Issued, Networks, Purpose, TokenRole,
-    TokenWish,
+    CredentialWish, Founder, GrantReach, GrantTerms, House, HouseOptions, Issued, KeyRing, Networks, NoVault, Purpose,
+    TokenRole, TokenWish,
 };
 use postern_http::{Answered, Asker, ROUTES, Route, Verb, Who, call_as};
 use postern_store::{BlobOptions, Blobs, Caller, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
@@ -61,6 +61,7 @@ fn open(folder: &Path) -> Arc<House> {
     House::open(HouseOptions {
         db,
         blobs,
+        keys: KeyRing::new(Arc::new(NoVault), vec![("credential-1".to_owned(), Secret::new([7; 32]))]),
         limits,
         hostname: "mail.example.org".into(),
         plaintext_sign_in: PlaintextSignIn::Never,
@@ -334,14 +335,26 @@ async fn what_is_hidden_is_answered_as_what_is_absent() {
     for (there, absent) in [
         ("/api/v1/audit?account=support@example.org", "/api/v1/audit?account=nothing@example.org"),
         ("/api/v1/audit?actor=alice@example.org", "/api/v1/audit?actor=nobody@example.org"),
+        ("/api/v1/signins?account=support@example.org", "/api/v1/signins?account=nothing@example.org"),
+        ("/api/v1/signins?account=oona@example.org", "/api/v1/signins?account=nothing@example.org"),
+        ("/api/v1/signins?credential=TOKEN", "/api/v1/signins?credential=tok_aaaaaaaa"),
         ("/api/v1/tokens?person=alice@example.org", "/api/v1/tokens?person=nobody@example.org"),
         ("/api/v1/persons/alice@example.org", "/api/v1/persons/nobody@example.org"),
         ("/api/v1/groups/team@example.org", "/api/v1/groups/nothing@example.org"),
         ("/api/v1/domains/example.net", "/api/v1/domains/example.com"),
     ] {
-        let (hidden, absent) = (body(there).await, body(absent).await);
+        let (hidden, absent) = (body(&there.replace("TOKEN", &scene.token_id)).await, body(absent).await);
         assert!(hidden.0 >= 400, "{there}: {hidden:?}");
         assert_eq!(hidden, absent, "{there}");
+    }
+    // A delegate learns no more of the credentials of their mailbox than a stranger.
+    let delegate = &scene.askers[2];
+    for id in [&scene.token_id, "tok_aaaaaaaa"] {
+        let answered = ask(&house, delegate, "GET", &format!("/api/v1/signins?credential={id}"), None).await;
+        assert_eq!(
+            (answered.status, answered.body),
+            (404, ask(&house, stranger, "GET", "/api/v1/signins?credential=x", None).await.body)
+        );
     }
     let owner = login(&house, "oona@example.org").await;
     let mine = ask(&house, &Asker::Bearer(owner), "GET", "/api/v1/tokens", None).await;

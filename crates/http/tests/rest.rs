@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use postern_access::PlaintextSignIn;
-use postern_app::{Founder, House, HouseOptions};
+use postern_app::{Founder, House, HouseOptions, KeyRing, NoVault};
 use postern_http::{Kind, PeerUid, ROUTES, Route, Verb, Who, router};
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, Domain, Limits, Secret, Timestamp};
@@ -41,6 +41,7 @@ impl Scene {
         let house = House::open(HouseOptions {
             db,
             blobs,
+            keys: KeyRing::new(Arc::new(NoVault), vec![("credential-1".to_owned(), Secret::new([7; 32]))]),
             limits,
             hostname: "mail.example.org".into(),
             plaintext_sign_in: PlaintextSignIn::Never,

@@ -320,3 +320,116 @@ fn the_command_describes_itself() {
     assert_eq!(run(postern(folder.path()).args(["man", "pages"])).0, 0);
     assert!(folder.path().join("pages/postern-init.1").exists());
 }
+
+/// `key export`: one file for its owner alone, never over another, without a server; only the house
+/// of --config is read, so flags that lead elsewhere are refused. `tar` brings the keys back.
+#[test]
+fn keys_are_exported_into_one_private_file_and_tar_brings_them_back() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(init(folder.path()).0, 0);
+    let export = |line: &str| run(postern(folder.path()).args(["key", "export"]).args(line.split(' ')));
+    let here = "--config house/postern.toml";
+    let (code, said, error) = export(&format!("keys.tar {here}"));
+    assert_eq!(code, 0, "{error}");
+    let copy = folder.path().canonicalize().unwrap().join("keys.tar");
+    assert!(
+        said.starts_with(&format!("{} holds the keys of the house now: blob.key, credential-1.key.", copy.display()))
+    );
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let written = std::fs::read(&copy).unwrap();
+
+    for (line, code, expected) in [
+        (format!("keys.tar {here}"), 1, "keys.tar is there already\nNext step: name another file"),
+        (format!("nowhere/keys.tar {here}"), 1, "nowhere/keys.tar: No such file"),
+        ("other.tar".to_owned(), 2, "which house? No configuration is named"),
+        (format!("other.tar {here} --offline"), 2, "--offline means nothing to `postern key export`"),
+        (format!("other.tar {here} --url https://mail.example.org"), 2, "--url means nothing to"),
+    ] {
+        let (found, said, error) = export(&line);
+        assert_eq!((found, said.as_str(), error.contains(expected)), (code, "", true), "{line}: {error}");
+    }
+    std::os::unix::fs::symlink("house/postern.toml", folder.path().join("link.tar")).unwrap();
+    assert_eq!(export(&format!("link.tar {here}")).0, 1, "nothing is written through a link");
+    assert_eq!(std::fs::read(&copy).unwrap(), written);
+    assert!(!folder.path().join("other.tar").exists());
+
+    let keys = folder.path().join("house/keys");
+    let all = || {
+        let mut files: Vec<_> = std::fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let about = |file: &std::path::PathBuf| {
+            let facts = std::fs::metadata(file).unwrap();
+            (file.clone(), std::fs::read(file).unwrap(), facts.permissions().mode(), facts.modified().unwrap())
+        };
+        let seconds = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        files.iter().map(about).map(|(file, bytes, mode, at)| (file, bytes, mode, seconds(at))).collect::<Vec<_>>()
+    };
+    let before = all();
+    assert_eq!(before.len(), 2);
+    std::fs::remove_dir_all(&keys).unwrap();
+    std::fs::create_dir(&keys).unwrap();
+    let (code, _, error) = export(&format!("empty.tar {here}"));
+    assert!(code == 1 && error.contains("house/keys holds no keys\nNext step:"), "{error}");
+    let (code, _, error) = run(postern(folder.path()).args(["person", "list", "--offline"]).args(here.split(' ')));
+    assert!(code == 1 && error.contains("blob.key is not there"), "{error}");
+
+    let back = said.lines().last().unwrap().split("with the server stopped: ").nth(1).unwrap();
+    let (code, _, error) = run(Command::new("sh").args(["-c", back]));
+    assert_eq!(code, 0, "{back}: {error}");
+    assert_eq!(all(), before);
+    let (code, _, error) = run(postern(folder.path()).args(["person", "list", "--offline"]).args(here.split(' ')));
+    assert_eq!(code, 0, "{error}");
+    let (code, said, error) = run(postern(folder.path()).args(["key", "show", "--offline"]).args(here.split(' ')));
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains("newest: secrets are made with it"), "{said}");
+    let (code, said, _) = export(&format!("again.tar --json {here}"));
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &said["keys"]), (0, &serde_json::json!(["blob.key", "credential-1.key"])));
+}
+
+/// `signins list --follow` prints each as it comes, and ends well by Ctrl-C.
+#[test]
+fn who_follows_sign_ins_sees_them_come() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(init(folder.path()).0, 0);
+    let mut serving = postern(folder.path());
+    serving.args(["serve", "--config", "house/postern.toml", "--ready-file", "ready.json"]);
+    let (server, _) = Server::start(serving.env("POSTERN_LOG__FORMAT", "json"), "server.ready");
+    let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
+    let port = ready["listeners"]["https"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let fails = |name: &str| {
+        let login = format!("login {name} --password-stdin --url https://localhost:{port} --cacert house/tls/ca.pem");
+        assert_eq!(told(postern(folder.path()).args(login.split(' ')), "not the one").0, 1);
+    };
+    let here = "--config house/postern.toml";
+    let list = |more: &str| {
+        let (code, said, error) =
+            run(postern(folder.path()).args(["signins", "list"]).args(more.split(' ')).args(here.split(' ')));
+        assert_eq!(code, 0, "{error}");
+        said
+    };
+    assert_eq!(list("--failed"), "There is no sign-in like that.\n");
+    fails("admin@example.org");
+    let mut following = postern(folder.path());
+    following.args(["signins", "list", "--follow", "--json", "--since", "1h"]).args(here.split(' '));
+    let (mut follower, first) = Server::start(&mut following, "{");
+    let first: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&first["username"], &first["reason"]), (&"admin@example.org".into(), &"the secret is wrong".into()));
+    for name in ["nobody@example.net", "somebody@example.net"] {
+        fails(name);
+        let next: serde_json::Value = serde_json::from_str(&follower.until("{")).unwrap();
+        assert_eq!((&next["username"], &next["protocol"]), (&name.into(), &"rest".into()));
+    }
+    follower.signal(Signal::INT);
+    let mut rest = String::new();
+    follower.lines.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), follower.child.wait().unwrap().code()), ("", Some(0)));
+    let listed = list("--failed --limit 2");
+    assert!(listed.contains("somebody@example.net  -  ") && !listed.contains("admin@"), "{listed}");
+    assert!(listed.contains("2 sign-ins, newest first.\nNext: older ones: postern --config"), "{listed}");
+    let (code, _, error) =
+        run(postern(folder.path()).args(["signins", "list", "--follow", "--offline"]).args(here.split(' ')));
+    assert!(code == 2 && error.contains("--follow waits for what comes to a running server"), "{error}");
+    assert_eq!(server.end(), 0);
+}

@@ -4,8 +4,9 @@
 //! counters. Whoever holds an [`OpenHouse`] is the process of that folder until it is closed.
 
 use crate::config::Config;
+use crate::keys::{KeyFolder, keys_folder};
 use crate::services::services;
-use postern_app::{House, HouseOptions};
+use postern_app::{House, HouseOptions, KeyRing};
 use postern_store::{BlobOptions, Blobs, Clock, DataLock, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,18 @@ pub enum HouseError {
     /// A key can not be read.
     #[error("{}: {reason}\nNext step: bring the keys folder back from a backup", path.display())]
     Key {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A key for machine secrets can not be read. Without its file the house opens.
+    #[error(
+        "{}: {reason}\nNext step: bring it back from a backup of the keys folder; without one move it away: the house \
+         opens then, and credentials that rest on it have to be issued again",
+        path.display()
+    )]
+    CredentialKey {
         /// Its file.
         path: PathBuf,
         /// What is wrong.
@@ -71,10 +84,12 @@ pub(crate) fn open_house_on(
     let lock = DataLock::acquire(&config.data_dir)?;
     let options = DbOptions::new(&config.data_dir, config.database.clone());
     let db = Db::open(options, disk.clone(), clock)?;
+    let keys = key_ring(&config.data_dir, disk.clone(), &db)?;
     let blobs = Blobs::in_folder(&config.blobs, &BlobOptions::new(key, &config.limits), disk);
     let house = House::open(HouseOptions {
         db,
         blobs,
+        keys,
         limits: config.limits.clone(),
         hostname: config.hostname.clone(),
         plaintext_sign_in: config.security.plaintext_sign_in,
@@ -84,13 +99,26 @@ pub(crate) fn open_house_on(
     Ok(OpenHouse { house, _lock: lock })
 }
 
+/// The keys for machine secrets; a house of a version without them gets its first one here.
+fn key_ring(data_dir: &Path, disk: Arc<dyn Disk>, db: &Db) -> Result<KeyRing, HouseError> {
+    let folder = KeyFolder::new(data_dir, disk);
+    let keys = folder.load()?;
+    let ring = KeyRing::new(Arc::new(folder), keys);
+    // The store answers on threads of its own; a runtime of one's own, on a thread for it, may be
+    // waited for wherever this is called from.
+    let fit = || tokio::runtime::Builder::new_current_thread().build().map(|runtime| runtime.block_on(ring.fit(db)));
+    let fitted = std::thread::scope(|scope| scope.spawn(fit).join());
+    fitted.map_err(|_| postern_app::Refused::Unavailable)?.map_err(|_| postern_app::Refused::Unavailable)??;
+    Ok(ring)
+}
+
 /// Where the running server is asked: `admin.sock` of the data folder.
 pub fn admin_socket(config: &Config) -> PathBuf {
     config.data_dir.join("admin.sock")
 }
 
 pub(crate) fn blob_key_file(data_dir: &Path) -> PathBuf {
-    data_dir.join("keys").join("blob.key")
+    keys_folder(data_dir).join("blob.key")
 }
 
 fn blob_key(data_dir: &Path, disk: &dyn Disk) -> Result<[u8; 32], HouseError> {

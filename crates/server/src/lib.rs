@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod config;
 mod connection;
 mod house;
+mod keys;
 mod listener;
 mod logging;
 mod patience;
@@ -25,6 +26,7 @@ mod web;
 
 pub use config::{Config, ConfigError};
 pub use house::{HouseError, OpenHouse, admin_socket, open_house};
+pub use keys::{ExportError, Exported, export_keys};
 pub use logging::Logging;
 pub use ready::{ReadyFile, ready_text};
 pub use server::{Reloaded, Running, Server, ServerError, StartOptions};

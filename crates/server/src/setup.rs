@@ -8,6 +8,7 @@
 use crate::certificates::{self, CertificateError};
 use crate::config::{Config, ConfigError, Settings, Shown, document};
 use crate::house::{HouseError, blob_key_file, open_house_on};
+use crate::keys::keys_folder;
 use postern_app::Founder;
 use postern_store::{Clock, Disk, RealDisk, SystemClock};
 use postern_types::{Address, Domain, Secret, Timestamp};
@@ -209,9 +210,10 @@ fn take_away(folder: &Path, was_there: bool) {
     }
 }
 
+/// The key of bodies. The first one for machine secrets comes when the house opens.
 fn write_keys(data_dir: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
     let file = blob_key_file(data_dir);
-    disk.create_dir_all(&data_dir.join("keys")).map_err(|error| at(&file, error))?;
+    disk.create_dir_all(&keys_folder(data_dir)).map_err(|error| at(&file, error))?;
     let mut key = [0; 32];
     SystemRandom::new().fill(&mut key).map_err(|_| SetupError::Random)?;
     put(disk, &file, Secret::new(key).expose(), PRIVATE_MODE)

@@ -165,6 +165,8 @@ CREATE TABLE credential_wrap (
     opens_before_ms BIGINT NOT NULL
 );
 CREATE INDEX credential_wrap_by_end ON credential_wrap (opens_before_ms);
+-- Which keys machine secrets rest on (docs/decisions/0025-keys-outside-the-database.md).
+CREATE INDEX credential_by_key ON credential (key_id, state) WHERE kind = 'secret';
 
 CREATE TABLE mailbox (
     id BIGINT PRIMARY KEY,                   -- packed
@@ -297,6 +299,12 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_account ON audit (account_id, id);
 CREATE INDEX audit_by_actor ON audit (actor_id, id);
 CREATE INDEX audit_unsealed ON audit (id) WHERE leaf IS NULL;
+-- Sign-ins are found without reading the rest of the trail: all, those of an account, and those
+-- of a credential, whose number an accepted and a failed one carry.
+CREATE INDEX audit_sign_ins ON audit (id) WHERE action IN ('sign-in.accepted', 'sign-in.failed');
+CREATE INDEX audit_sign_ins_by_account ON audit (account_id, id) WHERE action IN ('sign-in.accepted', 'sign-in.failed');
+CREATE INDEX audit_sign_ins_by_credential ON audit (actor_id, id)
+    WHERE action IN ('sign-in.accepted', 'sign-in.failed') AND actor_kind IN ('credential', 'stranger');
 
 CREATE TABLE migration (
     number BIGINT PRIMARY KEY,

@@ -194,6 +194,18 @@ impl House {
         self.database.execute(self.data_dir(), sqlite, postgres).await;
     }
 
+    /// Puts a machine secret on a shared account, as a row alone: it rests on this key, and its name
+    /// is `nightly`.
+    pub async fn machine_secret(&self, shared: &str, public_id: &str, key: &str) {
+        self.database.machine_secret(self.data_dir(), shared, public_id, key).await;
+    }
+
+    /// Ends it.
+    pub async fn end_machine_secret(&self, public_id: &str) {
+        let text = format!("UPDATE credential SET state = 'revoked' WHERE public_id = '{public_id}'");
+        self.database.execute(self.data_dir(), text.clone(), text).await;
+    }
+
     /// Drains the server and starts it again on the same data.
     pub async fn restart(mut self) -> Self {
         let running = self.running.take().expect("the server runs");

@@ -118,7 +118,7 @@ scenario! {
             [
                 "operator(0) added the person carol@example.org (socket)",
                 "operator(0) added carol@example.org to the group team@example.org (socket)",
-                "somebody failed to sign in as carol@example.org: the secret is wrong (imap from 127.0.0.1)",
+                "somebody failed to sign in as carol@example.org with LOGIN: the secret is wrong (imap from 127.0.0.1)",
                 "operator(0) took carol@example.org out of the group team@example.org (socket)",
             ]
         );

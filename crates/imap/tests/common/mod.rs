@@ -5,7 +5,7 @@
 
 use postern_access::PlaintextSignIn;
 use postern_app::wire::{Shutdown, Wire};
-use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, Peer};
+use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, KeyRing, NoVault, Peer};
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, DisplayName, Domain, Limits, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
@@ -84,6 +84,7 @@ impl Scene {
         let house = House::open(HouseOptions {
             db,
             blobs,
+            keys: KeyRing::new(Arc::new(NoVault), Vec::new()),
             limits,
             hostname: "mail.example.org".into(),
             plaintext_sign_in: PlaintextSignIn::Never,

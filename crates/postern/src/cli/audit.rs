@@ -90,7 +90,7 @@ impl List {
 }
 
 /// An address, or a number such as `acc_42`; as the server takes it.
-fn account(text: &str) -> Result<String, String> {
+pub(super) fn account(text: &str) -> Result<String, String> {
     let is_number = |number: &str| number.parse::<i64>().is_ok_and(|number| number > 0);
     match text.strip_prefix("acc_") {
         Some(number) if is_number(number) => Ok(text.to_owned()),

@@ -9,8 +9,8 @@ const ABOUT: &str = "# The command line
 
 Written from the commands themselves; a test compares the two.
 
-`postern NOUN VERB` names the thing, then what to do with it. `init`, `serve`, `demo`, `config`, `version`, `completions`
-and `man` act on this machine; all others are clients of REST. Who acts:
+`postern NOUN VERB` names the thing, then what to do with it. `init`, `serve`, `demo`, `config`, `version`, `completions`,
+`man` and `key export` act on this machine; all others are clients of REST. Who acts:
 
 - the operator, over `admin.sock` in the data folder of `--config`: `operator(uid)`, the user who runs the command, where
   the file system lets them open it. They administer and never read mail. With `--offline` the same happens in the
@@ -26,7 +26,7 @@ and `man` act on this machine; all others are clients of REST. Who acts:
 Each act is in the trail, as theirs.
 
 Text is for people: what changed, and what to do next. `--json` prints one JSON document instead, the one that REST
-answered (`/api/v1/openapi.json` describes it). Errors go to standard error as `postern: …`, with the next step where there is one.
+answered (`/api/v1/openapi.json` describes it); `signins list --follow` prints one on each line. Errors go to standard error as `postern: …`, with the next step where there is one.
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage. Dates are RFC 3339 (`2026-12-31T18:00:00Z`) or spans (`30s`,
 `15m`, `8h`, `90d`).
 

@@ -16,6 +16,7 @@ mod domain;
 mod explain;
 mod failure;
 mod group;
+mod key;
 mod locate;
 mod login;
 mod logins;
@@ -25,6 +26,7 @@ mod person;
 mod report;
 mod settings;
 mod shared;
+mod signins;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -67,6 +69,12 @@ pub enum Noun {
     /// The trail: who did what, and when
     #[command(subcommand)]
     Audit(audit::Verb),
+    /// Who signed in, and who failed to, with the true reason
+    #[command(subcommand)]
+    Signins(signins::Verb),
+    /// The keys that machine secrets are checked with
+    #[command(subcommand)]
+    Key(key::Verb),
     /// Sign in as yourself, at the server of --url or of --config
     ///
     /// The password is asked for once; commands act as you for twelve hours, or until logout.
@@ -112,6 +120,8 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Explain(args) => explain::run(args, client).await,
         Noun::Report(verb) => report::run(verb, client).await,
         Noun::Audit(verb) => audit::run(verb, client).await,
+        Noun::Signins(verb) => signins::run(verb, client).await,
+        Noun::Key(verb) => key::run(verb, client).await,
         Noun::Login(args) => login::login(&args, client).await,
         Noun::Logout => login::logout(client).await,
         Noun::Token(verb) => token::run(verb, client).await,

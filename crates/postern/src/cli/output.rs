@@ -11,17 +11,27 @@ pub(super) struct Said {
     pub text: String,
     /// For programs: the document that REST answered.
     pub document: Value,
+    /// All of it has been printed as it came.
+    pub is_told: bool,
 }
 
 impl Said {
     /// Both forms of an outcome. A document of ours always encodes; were it not so, programs
     /// would read `null`.
     pub fn new(text: impl Into<String>, document: &impl Serialize) -> Self {
-        Self { text: text.into(), document: serde_json::to_value(document).unwrap_or_default() }
+        Self { text: text.into(), document: serde_json::to_value(document).unwrap_or_default(), is_told: false }
+    }
+
+    /// Of a command that has printed what it had to say while it came.
+    pub fn told() -> Self {
+        Self { text: String::new(), document: Value::Null, is_told: true }
     }
 
     /// The document, as `--json` prints it.
     pub fn json(&self) -> Result<String, serde_json::Error> {
+        if self.is_told {
+            return Ok(String::new());
+        }
         Ok(serde_json::to_string_pretty(&self.document)? + "\n")
     }
 }

@@ -13,7 +13,7 @@ use crate::statements::audit as sql;
 use crate::{StoreError, Tx};
 use ciborium::Value;
 use postern_access::Actor;
-use postern_types::{AccountId, AuditId, MailboxId, Timestamp};
+use postern_types::{AccountId, AuditId, CredentialId, MailboxId, Timestamp};
 use ring::{digest, hmac};
 
 /// Version of the leaf's form.
@@ -54,7 +54,7 @@ pub struct AuditRow {
     pub class: String,
     /// Noun and verb.
     pub action: String,
-    /// `person`, `credential`, `operator` or `job`.
+    /// `person`, `credential`, `operator`, `job` or `stranger`.
     pub actor_kind: String,
     /// Address or name of the actor; `None` once erased.
     pub actor: Option<String>,
@@ -101,9 +101,15 @@ impl Tx<'_> {
         self.record_as(caller.origin(), who, event)
     }
 
-    /// Adds an event by someone who proved nothing: a failed sign-in (law 2, class C).
-    pub(super) fn record_stranger(&self, origin: &Origin, event: &Event<'_>) -> Result<(), StoreError> {
-        self.record_as(origin, ("stranger", None), event)
+    /// Adds an event by someone who proved nothing: a failed sign-in (law 2, class C), with the
+    /// credential that they named.
+    pub(super) fn record_stranger(
+        &self,
+        origin: &Origin,
+        named: Option<CredentialId>,
+        event: &Event<'_>,
+    ) -> Result<(), StoreError> {
+        self.record_as(origin, ("stranger", named.map(CredentialId::get)), event)
     }
 
     fn record_as(&self, origin: &Origin, who: (&str, Option<i64>), event: &Event<'_>) -> Result<(), StoreError> {
@@ -198,14 +204,14 @@ fn decode(bytes: &[u8]) -> Result<Value, StoreError> {
 }
 
 /// The clear values of a row's personal fields; none once they are erased.
-fn decode_personal(bytes: Option<&[u8]>) -> Vec<Option<String>> {
+pub(super) fn decode_personal(bytes: Option<&[u8]>) -> Vec<Option<String>> {
     let Some(Ok(Value::Array(fields))) = bytes.map(decode) else { return Vec::new() };
     let clear = |field: Value| field.into_array().ok()?.into_iter().nth(1)?.into_text().ok();
     fields.into_iter().map(clear).collect()
 }
 
 /// Protocol and public detail of a leaf.
-fn decode_leaf(bytes: &[u8]) -> Result<(String, String), StoreError> {
+pub(super) fn decode_leaf(bytes: &[u8]) -> Result<(String, String), StoreError> {
     let (mut protocol, mut detail) = (String::new(), String::new());
     for (key, value) in decode(bytes)?.into_map().unwrap_or_default() {
         match key.as_integer().map(i128::from) {

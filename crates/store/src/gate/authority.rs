@@ -54,8 +54,6 @@ duties! {
     ManageGrants;
     /// Credentials of one shared account.
     ManageCredentials;
-    /// Policy on direct sign-in.
-    ManagePolicy;
     /// Who may do what in one account.
     ReadGrants;
     /// The account's own settings, addresses and name; not its mail.
@@ -70,6 +68,8 @@ duties! {
     Suspend;
     /// Letting suspended people back.
     Resume;
+    /// Policy on direct sign-in, and the keys that it rests on.
+    ManagePolicy;
     /// Ending what has reached its end.
     Expire;
     /// Removing bodies that no message names.

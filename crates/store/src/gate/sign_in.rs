@@ -37,6 +37,28 @@ pub struct RootFacts {
     pub at: Timestamp,
 }
 
+/// A sign-in that failed, as the trail keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct FailedSignIn<'a> {
+    /// Whose name it was, where it was anybody's.
+    pub account: Option<AccountId>,
+    /// The credential that was named, where one was: the trail of a credential shows who tried it
+    /// in vain. A person's password has no name, so a wrong one names none.
+    pub credential: Option<CredentialId>,
+    /// The mechanism, and `rooted` after it, as with an accepted one: see [`how`].
+    pub how: &'a str,
+    /// The true reason.
+    pub reason: &'a str,
+    /// The name as it came.
+    pub username: &'a str,
+}
+
+/// How somebody signs in, as the trail keeps it: the mechanism, and whether another account than
+/// their own was to be at the top.
+pub fn how(mechanism: &str, is_rooted: bool) -> String {
+    if is_rooted { format!("{mechanism} rooted") } else { mechanism.to_owned() }
+}
+
 impl RootFacts {
     /// The nearest moment at which one of the grants ends.
     pub fn next_end(&self) -> Option<Timestamp> {
@@ -113,7 +135,7 @@ impl Tx<'_> {
         // A session at the top of another account says so: an address alone does not tell, for
         // people may have several.
         let rooted = root.filter(|root| *root != account.id);
-        let how = if rooted.is_some() { format!("{mechanism} rooted") } else { mechanism.to_owned() };
+        let how = how(mechanism, rooted.is_some());
         self.execute(&sql::USED_CREDENTIAL, &[credential.get().into(), self.now().0.into()])?;
         self.record(
             caller,
@@ -128,17 +150,17 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    /// Puts a failed sign-in on the trail (law 2, class C). `reason` is the true one; the
-    /// client hears none.
-    pub fn record_failed_sign_in(
-        &self,
-        origin: &Origin,
-        account: Option<AccountId>,
-        reason: &str,
-        username: &str,
-    ) -> Result<(), StoreError> {
-        let username: String = username.chars().take(200).collect();
-        let detail = Detail { public: reason, personal: &username };
-        self.record_stranger(origin, &Event { class: "C", action: "sign-in.failed", account, mailbox: None, detail })
+    /// Puts a failed sign-in on the trail (law 2, class C). The client hears no reason.
+    pub fn record_failed_sign_in(&self, origin: &Origin, failed: &FailedSignIn<'_>) -> Result<(), StoreError> {
+        let username: String = failed.username.chars().take(200).collect();
+        let public = format!("{}: {}", failed.how, failed.reason);
+        let event = Event {
+            class: "C",
+            action: "sign-in.failed",
+            account: failed.account,
+            mailbox: None,
+            detail: Detail { public: &public, personal: &username },
+        };
+        self.record_stranger(origin, failed.credential, &event)
     }
 }

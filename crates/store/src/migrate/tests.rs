@@ -3,7 +3,9 @@
 
 use super::{Applied, Migration, ROADS, Roads, checksum, pending};
 use crate::db::testing::{START, ServerDatabase, with_client};
+use crate::sql::Statement;
 use crate::sql::sqlite::Open;
+use crate::statements::audit::{SIGN_INS, SIGN_INS_BY_CREDENTIAL, SIGN_INS_OF_ACCOUNT};
 use crate::statements::tokens::TOKENS_AT_END;
 use crate::{RealDisk, StoreError};
 use ::postgres::Client;
@@ -29,6 +31,13 @@ static STEPS: [Migration; 2] = [
 ];
 static OLD: Roads = Roads { sqlite: MIGRATION_TABLE, postgres: MIGRATION_TABLE, migrations: STEPS.split_at(1).0 };
 static NEW: Roads = Roads { sqlite: BOTH_AT_ONCE, postgres: BOTH_AT_ONCE, migrations: &STEPS };
+
+/// Each way to list sign-ins, and what finds them.
+static SIGN_IN_INDEXES: [(&Statement, &str); 3] = [
+    (&SIGN_INS, "audit_sign_ins"),
+    (&SIGN_INS_OF_ACCOUNT, "audit_sign_ins_by_account"),
+    (&SIGN_INS_BY_CREDENTIAL, "audit_sign_ins_by_credential"),
+];
 
 /// What the schema consists of, without order, comments and white space.
 fn sqlite_catalog(connection: &Connection) -> BTreeSet<String> {
@@ -120,6 +129,49 @@ fn live_tokens_are_found_by_their_end() {
     let steps: Vec<String> =
         connection.prepare(&plan).unwrap().query_map([1, 500], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
     assert_eq!(steps, ["SEARCH credential USING INDEX credential_by_end (expires_ms<?)"]);
+}
+
+/// Sign-ins are found without reading the rest of the trail, whatever of them is asked for.
+#[test]
+fn sign_ins_are_found_by_indexes_of_their_own() {
+    let connection = make_on_sqlite(&ROADS);
+    for (statement, index) in SIGN_IN_INDEXES {
+        let plan = format!("EXPLAIN QUERY PLAN {}", crate::sql::dialect::for_sqlite(statement.text));
+        let mut plan = connection.prepare(&plan).unwrap();
+        let values = rusqlite::params_from_iter((0..plan.parameter_count()).map(|_| 1));
+        let steps: Vec<String> = plan.query_map(values, |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert!(steps[0].starts_with(&format!("SEARCH audit USING INDEX {index} (")), "{steps:?}");
+        assert!(steps.iter().all(|step| !step.contains("SCAN") && !step.contains("TEMP B-TREE")), "{steps:?}");
+    }
+}
+
+/// PostgreSQL chooses by what it knows of the rows, so there have to be some: a hundred thousand
+/// openings, and a sign-in after each thousand.
+#[test]
+fn sign_ins_are_found_by_indexes_of_their_own_on_postgresql() {
+    let Some(server) = ServerDatabase::create() else { return };
+    with_client(&server.url, |client| {
+        super::postgres::bring_up_to_date(client, &ROADS, START).unwrap();
+        let trail = "
+            INSERT INTO audit (at_ms, class, action, actor_kind, actor_id, account_id, event)
+            SELECT n, 'B', CASE WHEN n % 1000 = 0 THEN 'sign-in.accepted' ELSE 'mailbox.opened' END, 'credential',
+                   n % 7, n % 11, ''
+              FROM generate_series(1, 100000) AS n;
+            ANALYZE audit;";
+        client.batch_execute(trail).unwrap();
+        for (statement, index) in SIGN_IN_INDEXES {
+            let text = crate::sql::dialect::for_postgres(statement.text);
+            // As it is planned for any values.
+            client.batch_execute("SET plan_cache_mode = force_generic_plan").unwrap();
+            client.batch_execute(&format!("PREPARE found AS {text}")).unwrap();
+            let values = (1..=9).filter(|number| text.contains(&format!("${number}"))).map(|_| "1");
+            let values = values.collect::<Vec<_>>().join(", ");
+            let plan = client.query(&format!("EXPLAIN EXECUTE found ({values})"), &[]).unwrap();
+            let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+            assert!(plan.iter().any(|step| step.contains(&format!("using {index} on audit"))), "{plan:#?}");
+            client.batch_execute("DEALLOCATE found").unwrap();
+        }
+    });
 }
 
 /// An older database walks what it lacks and keeps its rows; a copy from before stays.

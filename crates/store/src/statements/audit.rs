@@ -2,6 +2,31 @@
 
 use crate::sql::statements;
 
+/// Sign-ins, with one more condition. The engines use an index of some rows alone where its own
+/// condition stands in the statement word for word.
+macro_rules! sign_ins {
+    ($more:literal) => {
+        concat!(
+            "
+        SELECT audit.id, audit.at_ms, audit.action, audit.actor_kind, audit.event, audit.personal, account.address,
+               credential.public_id
+          FROM audit
+          LEFT JOIN account ON account.id = audit.account_id
+          LEFT JOIN credential ON credential.id = audit.actor_id AND audit.actor_kind IN ('credential', 'stranger')
+         WHERE audit.action IN ('sign-in.accepted', 'sign-in.failed')
+           AND audit.id < $1
+           AND audit.id > $2
+           AND audit.at_ms >= $3
+           AND (CAST($4 AS BIGINT) = 0 OR audit.action = 'sign-in.failed')
+           ",
+            $more,
+            "
+         ORDER BY audit.id DESC
+         LIMIT $5"
+        )
+    };
+}
+
 statements! {
     /// Adds one event; the engine gives the id.
     ADD = "
@@ -22,4 +47,17 @@ statements! {
            AND audit.at_ms >= $4
          ORDER BY audit.id DESC
          LIMIT $5";
+
+    /// Sign-ins newest first, before id `$1` and after id `$2`, from time `$3` on, only those that
+    /// failed where `$4` is 1, at most `$5`. Index: audit_sign_ins.
+    SIGN_INS = sign_ins!("");
+    /// The same of account `$6`. Index: audit_sign_ins_by_account.
+    SIGN_INS_OF_ACCOUNT = sign_ins!("AND audit.account_id = $6");
+    /// The same by credential `$6`, or that named it in vain, in account `$7`. Index:
+    /// audit_sign_ins_by_credential.
+    SIGN_INS_BY_CREDENTIAL = sign_ins!(
+        "AND audit.actor_id = $6
+         AND audit.actor_kind IN ('credential', 'stranger')
+         AND audit.account_id = $7"
+    );
 }

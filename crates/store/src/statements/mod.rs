@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod credentials;
 pub(crate) mod delivery;
 pub(crate) mod facts;
+pub(crate) mod keys;
 pub(crate) mod mailbox;
 pub(crate) mod message;
 pub(crate) mod people;
@@ -15,6 +16,6 @@ pub(crate) mod tokens;
 #[cfg_attr(not(test), expect(dead_code, reason = "the test every_statement_prepares walks the list"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
     let mail = [facts::ALL, mailbox::ALL, message::ALL, delivery::ALL];
-    let house = [people::ALL, shared::ALL, tokens::ALL, credentials::ALL, audit::ALL];
+    let house = [people::ALL, shared::ALL, tokens::ALL, credentials::ALL, keys::ALL, audit::ALL];
     mail.into_iter().chain(house).flatten().copied()
 }

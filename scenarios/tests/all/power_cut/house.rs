@@ -3,7 +3,7 @@
 use super::model::{Letter, Mailbox, Message, Place, Row, State, Trail};
 use postern_app::{
     Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, Gap, GrantReach, GrantTerms, House,
-    HouseOptions, Locator, Peer, Session, Unreadable,
+    HouseOptions, KeyRing, Locator, NoVault, Peer, Session, Unreadable,
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock};
 use postern_testkit::power::{FakeDisk, Image, Syncs, scratch};
@@ -62,6 +62,7 @@ impl OpenHouse {
         let house = House::open(HouseOptions {
             db,
             blobs,
+            keys: KeyRing::new(Arc::new(NoVault), Vec::new()),
             limits,
             hostname: "mail.example.org".into(),
             plaintext_sign_in: Default::default(),
