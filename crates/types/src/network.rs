@@ -12,6 +12,24 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network around an address: of so many bits where it is an IPv4 address, also one in
+    /// IPv6 clothes, and of so many where it is an IPv6 address. More bits than there are count
+    /// as all.
+    pub fn around(address: IpAddr, v4_bits: u32, v6_bits: u32) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let prefix_bits = v4_bits.min(32);
+                let mask = u32::MAX.checked_shl(32 - prefix_bits).unwrap_or(0);
+                Self { address: IpAddr::V4((address.to_bits() & mask).into()), prefix_bits }
+            }
+            IpAddr::V6(address) => {
+                let prefix_bits = v6_bits.min(128);
+                let mask = u128::MAX.checked_shl(128 - prefix_bits).unwrap_or(0);
+                Self { address: IpAddr::V6((address.to_bits() & mask).into()), prefix_bits }
+            }
+        }
+    }
+
     /// Is the address in it? An IPv4 address in IPv6 clothes is the IPv4 address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
@@ -77,6 +95,15 @@ mod tests {
         assert!(!holds("2001:db8::1", "2001:db8::2"));
         assert!("192.0.2.0/33".parse::<Network>().is_err());
         assert!("192.0.2.0/-1".parse::<Network>().is_err());
+    }
+
+    #[test]
+    fn an_address_is_in_the_network_around_it() {
+        let around = |address: &str, bits| Network::around(address.parse().unwrap(), bits, bits).to_string();
+        assert_eq!(around("192.0.2.77", 26), "192.0.2.64/26");
+        assert_eq!(around("::ffff:192.0.2.77", 32), "192.0.2.77");
+        assert_eq!(around("2001:db8:1::7", 32), "2001:db8::/32");
+        assert_eq!((around("192.0.2.77", 0), around("192.0.2.77", 99)), ("0.0.0.0/0".into(), "192.0.2.77".into()));
     }
 
     #[test]
