@@ -46,6 +46,8 @@ pub enum SecretCheck {
     Differs,
     /// There is none to compare with.
     NotSet,
+    /// It was not looked at: too many wrong ones came from that network.
+    NotLookedAt,
 }
 
 /// Where sign-in without TLS is allowed.
@@ -115,6 +117,12 @@ pub enum SignInReason {
     /// No secret was ever set.
     #[error("no secret is set")]
     SecretNotSet,
+    /// Its network is shut to whoever has not signed in from there lately.
+    #[error("too many wrong secrets came from that network, so this one was not looked at")]
+    NetworkShut,
+    /// The house was too busy to look at the secret.
+    #[error("too many others were signing in, so the secret was not looked at")]
+    TooBusy,
     /// The person is suspended.
     #[error("the person is suspended")]
     PersonSuspended,
@@ -174,6 +182,7 @@ pub fn sign_in_verdict(facts: &SignInFacts<'_>) -> SignInVerdict {
         SecretCheck::Matches => {}
         SecretCheck::Differs => causes.push(SignInReason::SecretDiffers),
         SecretCheck::NotSet => causes.push(SignInReason::SecretNotSet),
+        SecretCheck::NotLookedAt => causes.push(SignInReason::NetworkShut),
     }
     match facts.account.map(|account| account.state) {
         Some(AccountState::Suspended) => causes.push(SignInReason::AccountSuspended),

@@ -26,9 +26,20 @@ impl House {
         secret: Bearer,
     ) -> Result<Session, SignInRefused> {
         let (wanted, public_id) = (address.clone(), secret.public_id());
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.direct_facts(&wanted, &public_id) });
+        let network = self.network_of(&attempt.peer);
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
+            tx.direct_facts(&wanted, &public_id, network.as_deref())
+        });
         let facts = read.await.map_err(unavailable)?;
-        let check = self.check_machine(&secret, facts.credential.as_ref());
+        let check = match self.before(&attempt, facts.account, facts.network.as_ref()) {
+            // It takes a microsecond, so nobody waits for it in any lane.
+            Some(_) => self.check_machine(&secret, facts.credential.as_ref()),
+            None => SecretCheck::NotLookedAt,
+        };
+        // One that was right once is no guess, whatever else speaks against it.
+        if check == SecretCheck::Differs {
+            self.after_failure(&attempt).await;
+        }
         let mut reasons = self.reasons_against(&attempt, &facts, check);
         if is_rooted {
             reasons.push(SignInReason::NoDelegateThere);

@@ -1,16 +1,18 @@
 //! The house: database, bodies, clock, limits and who watches, in one handle.
 
 use crate::credentials::Service;
+use crate::failures::Failures;
 use crate::hub::{Hub, Watch};
 use crate::keyring::KeyRing;
 use crate::live::Live;
 use crate::passwords::Passwords;
+use crate::throttle::Throttle;
 use postern_access::{Actor, Job, PlaintextSignIn};
 use postern_store::{Blobs, Caller, Db, Origin};
 use postern_types::{Limits, MailboxId};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 /// What the house is opened with; `server` and tests make it.
@@ -27,8 +29,10 @@ pub struct HouseOptions {
     pub hostname: String,
     /// Where sign-in without TLS is allowed.
     pub plaintext_sign_in: PlaintextSignIn,
-    /// Password hashes computed at once.
+    /// Password hashes computed at once; two at least, and half of them for strangers.
     pub password_places: usize,
+    /// Wrong secrets from this machine shut nothing.
+    pub exempt_loopback: bool,
 }
 
 /// The only way in. Cheap to share: every protocol holds an `Arc` of it.
@@ -43,6 +47,9 @@ pub struct House {
     pub(crate) live: Arc<Live>,
     services: RwLock<Vec<Service>>,
     pub(crate) passwords: Passwords,
+    pub(crate) throttle: Mutex<Throttle>,
+    pub(crate) failures: Mutex<Failures>,
+    pub(crate) exempt_loopback: AtomicBool,
     pub(crate) parsing: Arc<Semaphore>,
     random: SystemRandom,
     sessions: AtomicU64,
@@ -58,8 +65,9 @@ impl House {
         let listener = Arc::clone(&hub);
         options.db.on_commit(Arc::new(move |notices| listener.tell(notices)));
         let random = SystemRandom::new();
-        let mut salt = [0; 16];
+        let (mut salt, mut seed) = ([0; 16], [0; 32]);
         random.fill(&mut salt).map_err(|_| crate::Refused::Unavailable)?;
+        random.fill(&mut seed).map_err(|_| crate::Refused::Unavailable)?;
         let passwords = Passwords::new(options.password_places, &salt).map_err(|_| crate::Refused::Unavailable)?;
         Ok(Arc::new(Self {
             db: options.db,
@@ -73,6 +81,9 @@ impl House {
             live: Arc::default(),
             services: RwLock::default(),
             passwords,
+            throttle: Mutex::new(Throttle::new(&seed)),
+            failures: Mutex::default(),
+            exempt_loopback: AtomicBool::new(options.exempt_loopback),
             random,
             sessions: AtomicU64::new(1),
         }))
@@ -91,6 +102,17 @@ impl House {
     /// The database, for the server to close.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// From now on wrong secrets from this machine shut nothing, or do.
+    pub fn set_exempt_loopback(&self, exempt: bool) {
+        self.exempt_loopback.store(exempt, Ordering::Relaxed);
+    }
+
+    /// Closes the house in good order: what was counted is written down, then its database closes.
+    pub async fn close(&self) {
+        self.tell_counted_failures(true).await;
+        self.db.close().await;
     }
 
     /// Messages and flags of a mailbox, to wait for. Watching opens nothing.

@@ -11,6 +11,8 @@ use std::time::Duration;
 /// Time between two rounds. A body is kept two days after nothing names it any more, and an
 /// account thirty after it was removed, so an hour more is nothing.
 const ROUND_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Time between two looks for counted failures whose minute is over.
+const COUNTS_EVERY: Duration = Duration::from_secs(10);
 /// Rows deleted or ended in one write of the bulk lane.
 const PIECE_ROWS: usize = 500;
 
@@ -21,7 +23,23 @@ fn done<T>(job: &'static str, outcome: Result<T, Refused>) -> Option<T> {
 
 impl House {
     /// Runs the house's jobs until the server drains.
-    pub async fn run_jobs(self: Arc<Self>, mut shutdown: Shutdown) {
+    pub async fn run_jobs(self: Arc<Self>, shutdown: Shutdown) {
+        tokio::join!(self.run_rounds(shutdown.clone()), self.run_counts(shutdown));
+    }
+
+    /// Writes counted failures down as their minutes end. What is counted until the very end is
+    /// written by [`House::close`].
+    async fn run_counts(&self, mut shutdown: Shutdown) {
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return,
+                () = tokio::time::sleep(COUNTS_EVERY) => {}
+            }
+            self.tell_counted_failures(false).await;
+        }
+    }
+
+    async fn run_rounds(&self, mut shutdown: Shutdown) {
         loop {
             tokio::select! {
                 () = shutdown.requested() => return,
@@ -46,6 +64,9 @@ impl House {
         if let Some(notes @ 1..) = done("forget-deliveries", self.forget_deliveries().await) {
             tracing::info!(event = "deliveries.forgotten", notes);
         }
+        if let Some(networks @ 1..) = done("forget-networks", self.forget_networks().await) {
+            tracing::info!(event = "networks.forgotten", networks);
+        }
         if let Some(accounts @ 1..) = done("expire", self.expire().await) {
             tracing::info!(event = "accounts.deleted", accounts);
         }
@@ -67,6 +88,11 @@ impl House {
     /// Forgets who has a message whose sender has given up on the others; answers how many notes.
     pub async fn forget_deliveries(&self) -> Result<usize, Refused> {
         self.in_pieces(|expire, most| expire.forget_deliveries(most)).await
+    }
+
+    /// Forgets from where nobody signed in for 30 days; answers how many networks.
+    pub async fn forget_networks(&self) -> Result<usize, Refused> {
+        self.in_pieces(|expire, most| expire.forget_networks(most)).await
     }
 
     async fn in_pieces(

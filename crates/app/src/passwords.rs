@@ -1,17 +1,18 @@
 //! People's passwords: Argon2id (RFC 9106) behind a bounded pool, so that a storm of
-//! sign-ins costs waiting and not memory.
+//! sign-ins costs waiting and not memory, and costs strangers more of it.
 
+use crate::lanes::{Lane, Lanes};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use postern_types::Secret;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 /// 19 MiB, two passes, one lane: the first choice of OWASP's list for servers.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// How many may wait for a place; further ones are told to come again.
-const QUEUE: usize = 64;
+/// How far a stranger's hash stands back, of 19 (setpriority(2)).
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
 
 /// Why a password can not be taken or checked now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,45 +49,74 @@ pub fn check_password_rules(password: &Secret) -> Result<(), PasswordError> {
     Ok(())
 }
 
-/// The pool: as many hashes at once as there are cores, and a queue with an end.
+/// The pool: so many hashes at once, and queues with an end.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    places: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    lanes: Lanes,
     decoy: Secret,
 }
 
 impl Passwords {
     pub(crate) fn new(places: usize, decoy_salt: &[u8; 16]) -> Result<Self, PasswordError> {
-        Ok(Self {
-            places: Arc::new(Semaphore::new(places.max(1))),
-            waiting: Arc::new(Semaphore::new(QUEUE)),
-            decoy: hash_now(&Secret::new(*b"no one has this password"), decoy_salt)?,
-        })
+        Ok(Self { lanes: Lanes::new(places), decoy: hash_now(&Secret::new(*b"no one has this password"), decoy_salt)? })
     }
 
     /// The verifier of a password, a PHC string.
     pub(crate) async fn hash(&self, password: Secret, salt: [u8; 16]) -> Result<Secret, PasswordError> {
-        self.run(move || hash_now(&password, &salt)).await?
+        self.run(Lane::House, move || hash_now(&password, &salt)).await?
     }
 
     /// Does the password fit the verifier? Without one a decoy is checked at the same cost.
-    pub(crate) async fn verify(&self, password: Secret, verifier: Option<Secret>) -> Result<bool, PasswordError> {
+    pub(crate) async fn verify(
+        &self,
+        lane: Lane,
+        password: Secret,
+        verifier: Option<Secret>,
+    ) -> Result<bool, PasswordError> {
         let known = verifier.is_some();
         let verifier = verifier.unwrap_or_else(|| self.decoy.clone());
-        let fits = self.run(move || verify_now(&password, &verifier)).await?;
+        let fits = self.run(lane, move || verify_now(&password, &verifier)).await?;
         Ok(fits && known)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        let _waiting = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| PasswordError::Busy)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
-        let result = tokio::task::spawn_blocking(move || {
+    async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let turn = self.lanes.turn(lane).await.map_err(|_| PasswordError::Busy)?;
+        let (sender, result) = oneshot::channel();
+        let gives_way = turn.is_a_stranger_s();
+        // The place is taken for as long as the work lasts, even where nobody waits for it any more.
+        let at_work = move || {
             let result = work();
-            drop(place);
-            result
-        });
+            drop(turn);
+            // Whoever asked may be gone.
+            let _ = sender.send(result);
+        };
+        if gives_way {
+            std::thread::Builder::new()
+                .name("stranger".to_owned())
+                .spawn(move || {
+                    give_way();
+                    at_work();
+                })
+                .map_err(|_| PasswordError::Failed)?;
+        } else {
+            tokio::task::spawn_blocking(at_work);
+        }
         result.await.map_err(|_| PasswordError::Failed)
+    }
+}
+
+/// This thread runs when nobody else wants the processor: a stranger's hash takes a core for as
+/// long as it lasts, and those who work here want it, too. There is no way back from it, so the
+/// thread is of no use for anything after.
+fn give_way() {
+    // On Linux it is of the thread alone; elsewhere it would be of the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(event = "password.no-way-given", %error);
     }
 }
 
@@ -115,9 +145,11 @@ mod tests {
         let passwords = Passwords::new(1, &[7; 16]).unwrap();
         let verifier = passwords.hash(Secret::new("correct horse battery"), [1; 16]).await.unwrap();
         assert!(verifier.expose_text().unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(passwords.verify(Secret::new("correct horse battery"), Some(verifier.clone())).await.unwrap());
-        assert!(!passwords.verify(Secret::new("correct horse"), Some(verifier)).await.unwrap());
-        assert!(!passwords.verify(Secret::new("no one has this password"), None).await.unwrap());
+        assert!(
+            passwords.verify(Lane::House, Secret::new("correct horse battery"), Some(verifier.clone())).await.unwrap()
+        );
+        assert!(!passwords.verify(Lane::House, Secret::new("correct horse"), Some(verifier)).await.unwrap());
+        assert!(!passwords.verify(Lane::House, Secret::new("no one has this password"), None).await.unwrap());
     }
 
     #[test]

@@ -95,13 +95,13 @@ impl House {
             return self.try_direct(attempt.clone(), address, root.is_some(), secret).await;
         }
         let root = root.map(address_or_nobody).transpose()?;
-        let wanted = address.clone();
+        let (wanted, network) = (address.clone(), self.network_of(&attempt.peer));
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
             let root = match &root {
                 Some(root) => Some(tx.account_at(root)?.unwrap_or_else(Tx::no_account)),
                 None => None,
             };
-            tx.sign_in_facts(&wanted, root)
+            tx.sign_in_facts_from(&wanted, root, network.as_deref())
         });
         let facts = read.await.map_err(unavailable)?;
         let secret = self.check_secret(&attempt, &facts).await?;
@@ -126,23 +126,32 @@ impl House {
         Transport { encrypted: peer.encrypted, loopback: peer.is_local(), plaintext: self.plaintext_sign_in }
     }
 
+    /// Looks at the secret, unless too many wrong ones came from around there; a wrong one counts.
     pub(crate) async fn check_secret(
         &self,
         attempt: &Attempt,
         facts: &SignInFacts,
     ) -> Result<SecretCheck, SignInRefused> {
+        let Some(lane) = self.before(attempt, facts.account, facts.network.as_ref()) else {
+            return Ok(SecretCheck::NotLookedAt);
+        };
         let verifier = facts.password.as_ref().map(|(_, verifier, _)| verifier.clone());
         let known = verifier.is_some();
         // No person has such a password here: there is nothing to hash.
-        if !known && Kind::Credential.begins(&attempt.secret) {
-            return Ok(SecretCheck::NotSet);
+        let is_no_password = !known && Kind::Credential.begins(&attempt.secret);
+        let fits = match is_no_password {
+            true => Ok(false),
+            false => self.passwords.verify(lane, attempt.secret.clone(), verifier).await,
+        };
+        let Ok(fits) = fits else {
+            self.note_failure(attempt, (facts.account, None), &[SignInReason::TooBusy]).await;
+            return Err(SignInRefused::Unavailable);
+        };
+        if fits {
+            return Ok(SecretCheck::Matches);
         }
-        let fits = self.passwords.verify(attempt.secret.clone(), verifier).await;
-        match fits.map_err(|_| SignInRefused::Unavailable)? {
-            true => Ok(SecretCheck::Matches),
-            false if known => Ok(SecretCheck::Differs),
-            false => Ok(SecretCheck::NotSet),
-        }
+        self.after_failure(attempt).await;
+        Ok(if known { SecretCheck::Differs } else { SecretCheck::NotSet })
     }
 
     async fn accept(
@@ -183,13 +192,16 @@ impl House {
     }
 
     /// The true reason goes to the trail; a trail that can not be written does not make a
-    /// refusal into anything else.
+    /// refusal into anything else. Of a storm most are counted there and have no row of their own.
     pub(crate) async fn note_failure(
         &self,
         attempt: &Attempt,
         (account, credential): (Option<AccountFacts>, Option<CredentialId>),
         reasons: &[SignInReason],
     ) {
+        if !self.has_row(attempt) {
+            return;
+        }
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         let reason = reasons.join("; ");
         let account = account.map(|account| account.id);

@@ -216,13 +216,20 @@ impl House {
         let attempt =
             Attempt { username: username.clone(), secret: current, peer, protocol: "rest", mechanism: "password" };
         let address = Address::parse(&username).map_err(|_| Refused::Unavailable)?;
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.sign_in_facts(&address, None) });
+        let network = self.network_of(&attempt.peer);
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
+            tx.sign_in_facts_from(&address, None, network.as_deref())
+        });
         let facts = read.await.map_err(Refused::from)?;
         let check = self.check_secret(&attempt, &facts).await.map_err(|_| Refused::Unavailable)?;
         match (&facts.password, check) {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
-            (password, _) => {
-                let reason = if password.is_some() { SignInReason::SecretDiffers } else { SignInReason::SecretNotSet };
+            (_, check) => {
+                let reason = match check {
+                    SecretCheck::NotLookedAt => SignInReason::NetworkShut,
+                    SecretCheck::NotSet => SignInReason::SecretNotSet,
+                    SecretCheck::Matches | SecretCheck::Differs => SignInReason::SecretDiffers,
+                };
                 self.note_failure(&attempt, (facts.account, None), &[reason]).await;
                 Err(OwnPasswordRefused::Differs)
             }

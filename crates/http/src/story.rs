@@ -105,6 +105,14 @@ fn deed(event: &AuditEvent) -> String {
         "sign-in.failed" => failed_to_sign_in(detail, subject),
         "key.added" => format!("made the key {detail} for machine secrets"),
         "key.deleted" => format!("deleted the key {detail}, on which no credential rested"),
+        "sign-in.failed-often" => failed_often(detail),
+        "sign-in.network-shut" => {
+            let network = event.subject.as_deref().unwrap_or("a network");
+            format!(
+                "guessed too often: {network} is shut {} to whoever has not signed in from there lately",
+                dated(detail)
+            )
+        }
         "mailbox.opened" if detail.is_empty() => format!("opened {place}"),
         "mailbox.opened" => format!("opened {place}, {detail}"),
         "mailbox.created" => format!("created {} in {account}", named(event)),
@@ -167,6 +175,20 @@ fn failed_to_sign_in(detail: &str, name: &str) -> String {
         Some(mechanism) => format!("failed to sign in as {name}{}: {reason}", with(mechanism)),
         None => format!("failed to sign in as {name}{}: {reason}", with(how)),
     }
+}
+
+/// `count 42 first 1795348800001 last 1795348859999 names 7`, as it is counted beyond single rows.
+fn failed_often(detail: &str) -> String {
+    let words: Vec<&str> = detail.split(' ').collect();
+    let date = |text: &str| text.parse().ok().map(|at| seconds(&show_date(Timestamp(at))));
+    if let ["count", count, "first", first, "last", last, "names", names] = words.as_slice()
+        && let (Some(first), Some(last)) = (date(first), date(last))
+    {
+        let times = if *count == "1" { "time" } else { "times" };
+        let names = if *names == "1" { "one name".to_owned() } else { format!("{names} names") };
+        return format!("failed to sign in {count} more {times} under {names}, from {first} to {last}");
+    }
+    format!("failed to sign in more often: {detail}")
 }
 
 fn told(detail: &str) -> String {
@@ -350,6 +372,28 @@ mod tests {
         assert_eq!(
             deed(&event("delivery.refused", Some("INBOX"), Some("team@example.org"), "over quota")),
             "could not add a message for team@example.org to INBOX of support@example.org: over quota"
+        );
+    }
+
+    #[test]
+    fn a_storm_of_sign_ins_is_told_in_one_line() {
+        let stranger = |action, subject, detail, peer: &str| AuditEvent {
+            actor: None,
+            actor_kind: "stranger".into(),
+            peer: Some(peer.into()),
+            protocol: "sign-in".into(),
+            ..event(action, None, subject, detail)
+        };
+        let counted = "count 42 first 1795381200001 last 1795381259999 names 7";
+        assert_eq!(
+            line(&stranger("sign-in.failed-often", None, counted, "192.0.2.0/26")),
+            "2026-11-22T21:00:03Z  somebody failed to sign in 42 more times under 7 names, from 2026-11-22T21:00:00Z to \
+             2026-11-22T21:00:59Z (sign-in from 192.0.2.0/26)"
+        );
+        assert_eq!(
+            line(&stranger("sign-in.network-shut", Some("192.0.2.7"), "until 1795381200000", "192.0.2.7")),
+            "2026-11-22T21:00:03Z  somebody guessed too often: 192.0.2.7 is shut until 2026-11-22T21:00:00Z to whoever \
+             has not signed in from there lately (sign-in from 192.0.2.7)"
         );
     }
 

@@ -66,6 +66,7 @@ fn open(folder: &Path) -> Arc<House> {
         hostname: "mail.example.org".into(),
         plaintext_sign_in: PlaintextSignIn::Never,
         password_places: 2,
+        exempt_loopback: true,
     })
     .unwrap()
 }

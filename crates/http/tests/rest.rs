@@ -32,10 +32,9 @@ struct Reply {
 
 impl Scene {
     async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        let (folder, clock) = (TempDir::new().unwrap(), Arc::new(ManualClock::new(NOW)));
         let (disk, limits) = (Arc::new(RealDisk), Limits::default());
         let options = DbOptions::new(folder.path(), DatabaseUrl::Sqlite);
-        let clock = Arc::new(ManualClock::new(NOW));
         let db = Db::open(options, disk.clone(), clock.clone()).unwrap();
         let blobs = Blobs::in_folder(&folder.path().join("blobs"), &BlobOptions::new([7; 32], &limits), disk);
         let house = House::open(HouseOptions {
@@ -46,6 +45,7 @@ impl Scene {
             hostname: "mail.example.org".into(),
             plaintext_sign_in: PlaintextSignIn::Never,
             password_places: 1,
+            exempt_loopback: true,
         })
         .unwrap();
         let founder = Founder {

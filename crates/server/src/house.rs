@@ -62,9 +62,9 @@ impl OpenHouse {
         &self.house
     }
 
-    /// Closes the database in good order, then lets the folder go.
+    /// Closes the house in good order, then lets the folder go.
     pub async fn close(self) {
-        self.house.db().close().await;
+        self.house.close().await;
     }
 }
 
@@ -94,6 +94,7 @@ pub(crate) fn open_house_on(
         hostname: config.hostname.clone(),
         plaintext_sign_in: config.security.plaintext_sign_in,
         password_places: std::thread::available_parallelism().map_or(2, usize::from),
+        exempt_loopback: config.security.exempt_loopback,
     })?;
     house.is_found_at(services(config, None));
     Ok(OpenHouse { house, _lock: lock })

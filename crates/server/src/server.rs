@@ -188,6 +188,7 @@ impl Running {
         let needs_restart = differing(&config, &fresh);
         let certificate = self.doors.tls.reload(&fresh.tls);
         *self.doors.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(&fresh);
+        self.house().set_exempt_loopback(fresh.security.exempt_loopback);
         let old = config.clone();
         // What needs a restart stays as it is in force, so that the next reload says so again.
         *config = Config {

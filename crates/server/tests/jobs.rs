@@ -48,7 +48,7 @@ async fn a_job_that_fails_is_told_and_tried_again() {
     for rounds in 1..=2 {
         tokio::time::sleep(Duration::from_secs(61 * 60)).await;
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        for job in ["expire-tokens", "forget-deliveries", "expire", "collect"] {
+        for job in ["expire-tokens", "forget-deliveries", "forget-networks", "expire", "collect"] {
             let told =
                 text.lines().filter(|line| line.contains("job.failed") && line.contains(&format!("job=\"{job}\"")));
             assert_eq!(told.count(), rounds, "{job}: {text}");

@@ -168,6 +168,16 @@ CREATE INDEX credential_wrap_by_end ON credential_wrap (opens_before_ms);
 -- Which keys machine secrets rest on (docs/decisions/0025-keys-outside-the-database.md).
 CREATE INDEX credential_by_key ON credential (key_id, state) WHERE kind = 'secret';
 
+-- From where somebody signed in to an account lately: these networks keep working when others
+-- guess (docs/decisions/0024-throttle.md).
+CREATE TABLE known_network (
+    account_id INTEGER NOT NULL REFERENCES account (id),
+    network TEXT NOT NULL,                    -- 192.0.2.7, 2001:db8::/64
+    last_ms INTEGER NOT NULL,               -- written once a day at most
+    PRIMARY KEY (account_id, network)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX known_network_by_time ON known_network (last_ms);
+
 CREATE TABLE mailbox (
     id INTEGER PRIMARY KEY,                   -- packed
     account_id INTEGER NOT NULL REFERENCES account (id),

@@ -66,6 +66,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(3, "token-ends", "0003-token-ends"),
         migration!(4, "partial-delivery", "0004-partial-delivery"),
         migration!(5, "credentials", "0005-credentials"),
+        migration!(6, "known-networks", "0006-known-networks"),
         migration!(7, "sign-ins", "0007-sign-ins"),
     ],
 };

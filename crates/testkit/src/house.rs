@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
 /// The password of every person in tests.
@@ -57,6 +57,13 @@ impl HouseBuilder {
     pub fn with(mut self, variable: &str) -> Self {
         self.lines.push(variable.to_owned());
         self
+    }
+
+    /// Counts this machine like any other: whoever comes from 127.x.y.z is a stranger, and wrong
+    /// passwords shut it ([`House::imap_from`]).
+    #[must_use]
+    pub fn without_exemption(self) -> Self {
+        self.with("POSTERN_SECURITY__EXEMPT_LOOPBACK=false")
     }
 
     /// Runs it by this clock instead of the machine's.
@@ -281,6 +288,16 @@ impl House {
     /// A connection to the plain IMAP listener, greeted.
     pub async fn imap(&self, name: &str) -> ImapClient {
         let stream = TcpStream::connect(self.listener("imap")).await.expect("the IMAP listener answers");
+        stream.set_nodelay(true).expect("a loopback socket takes the option");
+        ImapClient::start(stream, name).await
+    }
+
+    /// The same from another address of this machine, 127.x.y.z.
+    pub async fn imap_from(&self, source: &str, name: &str) -> ImapClient {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let source = SocketAddr::new(source.parse().expect("an address"), 0);
+        socket.bind(source).expect("every address in 127.0.0.0/8 is this machine's");
+        let stream = socket.connect(self.listener("imap")).await.expect("the IMAP listener answers");
         stream.set_nodelay(true).expect("a loopback socket takes the option");
         ImapClient::start(stream, name).await
     }

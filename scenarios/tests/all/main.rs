@@ -30,4 +30,5 @@ mod signins;
 mod story;
 mod strace;
 mod taken_back;
+mod throttle;
 mod wire;

@@ -41,6 +41,7 @@ fn whoever_fails_is_told_one_thing() {
     let cases = [
         (SignInFacts { secret: SecretCheck::Differs, ..attempt() }, SignInReason::SecretDiffers),
         (SignInFacts { secret: SecretCheck::NotSet, ..attempt() }, SignInReason::SecretNotSet),
+        (SignInFacts { secret: SecretCheck::NotLookedAt, ..attempt() }, SignInReason::NetworkShut),
         (
             SignInFacts { means: SignInMeans::Password { person: None }, account: Some(support()), ..attempt() },
             SignInReason::NoPasswordThere,

@@ -89,6 +89,7 @@ impl Scene {
             hostname: "mail.example.org".into(),
             plaintext_sign_in: PlaintextSignIn::Never,
             password_places: 2,
+            exempt_loopback: true,
         })
         .unwrap();
         let operator = house.operator(0).unwrap();

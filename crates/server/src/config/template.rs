@@ -139,7 +139,7 @@ impl Page {
             &defaults.unauthenticated_per_address.to_string(),
         );
         self.key(
-            "Connections from this machine are not counted.",
+            "Connections and wrong passwords from this machine are not counted.",
             "exempt_loopback",
             "false",
             loopback.then(|| "true".to_owned()),

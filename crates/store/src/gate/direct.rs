@@ -7,6 +7,7 @@ use super::caller::{Caller, HeldCredential};
 use super::credentials::{self, CredentialRow};
 use super::error::{GateError, Rule};
 use super::facts;
+use super::networks::FromNetwork;
 use super::scope::{self, KnownCredential};
 use crate::statements::credentials as sql;
 use crate::{StoreError, Tx};
@@ -20,6 +21,8 @@ pub struct DirectFacts {
     pub account: Option<AccountFacts>,
     /// The credential of that id, whosever it is.
     pub credential: Option<KnownCredential>,
+    /// Where it comes from; nothing where that is not counted.
+    pub network: Option<FromNetwork>,
     /// When they were read.
     pub at: Timestamp,
 }
@@ -49,15 +52,22 @@ pub struct Opened {
 impl Tx<'_> {
     /// Everything that a direct sign-in depends on. An unknown name and an unknown credential take
     /// the same statements as known ones (law 4).
-    pub fn direct_facts(&self, address: &Address, public_id: &str) -> Result<DirectFacts, StoreError> {
+    pub fn direct_facts(
+        &self,
+        address: &Address,
+        public_id: &str,
+        network: Option<&str>,
+    ) -> Result<DirectFacts, StoreError> {
         let account = self.account_at(address)?.unwrap_or_else(Tx::no_account);
         let id = self.one(&sql::ID_OF, &[public_id.into()], |row| row.int(0))?.unwrap_or(0);
-        self.direct_facts_of(account, id)
+        let facts = self.direct_facts_of(account, id)?;
+        let network = self.from_network(facts.account, network)?;
+        Ok(DirectFacts { network, ..facts })
     }
 
     fn direct_facts_of(&self, account: AccountId, id: i64) -> Result<DirectFacts, StoreError> {
         let account = facts::account_facts(self, account)?;
-        Ok(DirectFacts { account, credential: scope::known(self, id)?, at: self.now() })
+        Ok(DirectFacts { account, credential: scope::known(self, id)?, network: None, at: self.now() })
     }
 
     /// The same about a session that began with these.
@@ -86,6 +96,7 @@ impl Tx<'_> {
         }
         let id = known.facts.id.get();
         self.execute(&sql::USED, &[id.into(), self.now().0.into()])?;
+        self.remember_network(account.id, checked.network.as_ref())?;
         if let Some((key_id, verifier)) = moves_to {
             self.execute(&sql::MOVE_TO_KEY, &[id.into(), key_id.into(), verifier.expose().into()])?;
         }

@@ -10,17 +10,19 @@ use super::error::GateError;
 use super::people::AccountRow;
 use crate::StoreError;
 use crate::sql::Statement;
+use crate::statements::networks::DELETE_KNOWN_NETWORKS;
 use crate::statements::shared as sql;
 use postern_types::{AccountId, MailboxId, Timestamp};
 
 /// What an account has by its number: little, and so last. Subscriptions are found person by
 /// person, which would be a walk for each piece of a large mailbox.
-static BY_ACCOUNT: [&Statement; 6] = [
+static BY_ACCOUNT: [&Statement; 7] = [
     &sql::DELETE_GRANTS,
     &sql::DELETE_MEMBERSHIPS,
     &sql::DELETE_WRAPS,
     &sql::DELETE_REACHES,
     &sql::DELETE_CREDENTIALS,
+    &DELETE_KNOWN_NETWORKS,
     &sql::DELETE_SUBSCRIPTIONS,
 ];
 

@@ -4,6 +4,7 @@ use super::audit::{Detail, Event};
 use super::caller::{Caller, Epochs, Origin};
 use super::error::GateError;
 use super::facts;
+use super::networks::FromNetwork;
 use crate::statements::people as sql;
 use crate::{StoreError, Tx};
 use postern_access::{AccountFacts, Actor, DutyFacts, GrantFact, PersonFacts};
@@ -22,6 +23,26 @@ pub struct SignInFacts {
     pub epochs: Epochs,
     /// The account that the session is to be rooted at, where one was named.
     pub root: Option<RootFacts>,
+    /// Where it comes from; nothing where that is not counted.
+    pub network: Option<FromNetwork>,
+}
+
+/// Failed sign-ins of one network beyond those that have a row each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CountedFailures {
+    /// How many, exactly.
+    pub count: u64,
+    /// When the first came.
+    pub first: Timestamp,
+    /// When the last came.
+    pub last: Timestamp,
+    /// Under how many distinct names; [`CountedFailures::NAMES`] stands for so many or more.
+    pub names: usize,
+}
+
+impl CountedFailures {
+    /// So many names are told apart.
+    pub const NAMES: usize = 1000;
 }
 
 /// What the person holds on the account that a session is to be rooted at.
@@ -106,6 +127,7 @@ impl Tx<'_> {
             password,
             epochs,
             root: root.map(|root| self.root_facts(root, person)).transpose()?,
+            network: None,
         })
     }
 
@@ -137,6 +159,7 @@ impl Tx<'_> {
         let rooted = root.filter(|root| *root != account.id);
         let how = how(mechanism, rooted.is_some());
         self.execute(&sql::USED_CREDENTIAL, &[credential.get().into(), self.now().0.into()])?;
+        self.remember_network(account.id, checked.network.as_ref())?;
         self.record(
             caller,
             &Event {
@@ -162,5 +185,27 @@ impl Tx<'_> {
             detail: Detail { public: &public, personal: &username },
         };
         self.record_stranger(origin, failed.credential, &event)
+    }
+
+    /// Puts on the trail what failed sign-ins had no rows of their own (law 2, class C): how many,
+    /// within which time, under how many names. The origin's peer is their network.
+    pub fn record_counted_failures(&self, origin: &Origin, counted: &CountedFailures) -> Result<(), StoreError> {
+        let CountedFailures { count, first, last, names } = counted;
+        let more = if *names < CountedFailures::NAMES { "" } else { "+" };
+        let public = format!("count {count} first {} last {} names {names}{more}", first.0, last.0);
+        let detail = Detail { public: &public, personal: "" };
+        let event = Event { class: "C", action: "sign-in.failed-often", account: None, mailbox: None, detail };
+        self.record_stranger(origin, None, &event)
+    }
+
+    /// Puts on the trail that a network is shut to whoever has not signed in from there lately.
+    pub fn record_shut_network(&self, origin: &Origin, network: &str, until: Timestamp) -> Result<(), StoreError> {
+        let public = format!("until {}", until.0);
+        let detail = Detail { public: &public, personal: network };
+        self.record_stranger(
+            origin,
+            None,
+            &Event { class: "C", action: "sign-in.network-shut", account: None, mailbox: None, detail },
+        )
     }
 }

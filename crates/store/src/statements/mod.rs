@@ -8,6 +8,7 @@ pub(crate) mod facts;
 pub(crate) mod keys;
 pub(crate) mod mailbox;
 pub(crate) mod message;
+pub(crate) mod networks;
 pub(crate) mod people;
 pub(crate) mod shared;
 pub(crate) mod tokens;
@@ -16,6 +17,6 @@ pub(crate) mod tokens;
 #[cfg_attr(not(test), expect(dead_code, reason = "the test every_statement_prepares walks the list"))]
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
     let mail = [facts::ALL, mailbox::ALL, message::ALL, delivery::ALL];
-    let house = [people::ALL, shared::ALL, tokens::ALL, credentials::ALL, keys::ALL, audit::ALL];
+    let house = [people::ALL, shared::ALL, tokens::ALL, credentials::ALL, keys::ALL, networks::ALL, audit::ALL];
     mail.into_iter().chain(house).flatten().copied()
 }

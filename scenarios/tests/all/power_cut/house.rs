@@ -67,6 +67,7 @@ impl OpenHouse {
             hostname: "mail.example.org".into(),
             plaintext_sign_in: Default::default(),
             password_places: 2,
+            exempt_loopback: true,
         })
         .map_err(failed)?;
         let operator = house.operator(0).map_err(failed)?;

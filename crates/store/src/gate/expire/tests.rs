@@ -41,6 +41,8 @@ test_statements! {
     ADD_WRAP = "
         INSERT INTO credential_wrap (credential_id, code_hash, sealed, recipient_id, opens_before_ms)
         VALUES ($1, $2, $2, 1, 0)";
+    /// A network from where somebody signed in.
+    ADD_NETWORK = "INSERT INTO known_network (account_id, network, last_ms) VALUES ($1, $2, 0)";
     /// How much of account `$1` there is, with packed keys from `$2` to `$3`.
     COUNTS = "
         SELECT (SELECT COUNT(*) FROM access_grant WHERE account_id = $1),
@@ -57,6 +59,7 @@ test_statements! {
                (SELECT COUNT(*) FROM flag_set WHERE account_id = $1),
                (SELECT COUNT(*) FROM change_log WHERE id >= $2 AND id <= $3),
                (SELECT COUNT(*) FROM address WHERE account_id = $1),
+               (SELECT COUNT(*) FROM known_network WHERE account_id = $1),
                (SELECT COUNT(*) FROM account WHERE id = $1)";
     /// A group, and the account in it.
     ADD_GROUP = "INSERT INTO people_group (id, address, name, created_ms) VALUES ($1, $2, '', 0)";
@@ -82,7 +85,7 @@ fn address(text: &str) -> Address {
 fn counts(tx: &Tx<'_>, account: AccountId) -> Result<Vec<i64>, StoreError> {
     let (first, last) = MailboxId::range_of(account);
     let row = tx.one(&COUNTS, &[account.get().into(), first.into(), last.into()], |row| {
-        (0..15).map(|column| row.int(column)).collect()
+        (0..16).map(|column| row.int(column)).collect()
     })?;
     Ok(row.unwrap())
 }
@@ -107,6 +110,7 @@ fn fill(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
         let credential = credential.unwrap().into();
         tx.execute(&ADD_REACH, &[credential, one])?;
         tx.execute(&ADD_WRAP, &[credential, text.as_bytes().into()])?;
+        tx.execute(&ADD_NETWORK, &[one, (&text).into()])?;
         let group = 1000 * account.get() + number;
         tx.execute(&ADD_GROUP, &[group.into(), (&format!("{text}@example.org")).into()])?;
         tx.execute(&ADD_MEMBER, &[group.into(), one])?;
@@ -157,7 +161,7 @@ async fn a_removed_account_goes_in_small_pieces(test: TestDb) {
         .await
         .unwrap();
     assert_eq!(ended, []);
-    assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, gone)).await.unwrap()[14], 1);
+    assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, gone)).await.unwrap()[15], 1);
 
     test.clock.advance_ms(1);
     let expiry = job.clone();
@@ -190,8 +194,8 @@ async fn a_removed_account_goes_in_small_pieces(test: TestDb) {
             break;
         }
     }
-    assert_eq!(before, [0; 15]);
-    assert!(pieces > 11 * 2, "{pieces} pieces");
+    assert_eq!(before, [0; 16]);
+    assert!(pieces > 12 * 2, "{pieces} pieces");
     assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, kept)).await.unwrap(), kept_before);
     let key = gone.get();
     let events = test.db.read(move |tx: &Tx<'_>| tx.one(&EVENTS, &[key.into()], |row| row.int(0)));
