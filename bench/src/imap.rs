@@ -1,12 +1,12 @@
 //! An IMAP client that knows just enough to measure: a line at a time, one command after the
 //! other. What is fetched here holds no literals.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// A server that says nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,12 +19,24 @@ pub struct Imap {
 }
 
 impl Imap {
-    /// Connects and signs in.
-    pub async fn sign_in(address: SocketAddr, username: &str, password: &str) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("no answer at {address}"))?;
+    /// Connects from this address of the machine and reads the greeting.
+    pub async fn connect(address: SocketAddr, source: Ipv4Addr) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source.into(), 0)).with_context(|| format!("cannot be {source}"))?;
+        Self::greeted(socket.connect(address).await.with_context(|| format!("no answer at {address}"))?).await
+    }
+
+    async fn greeted(stream: TcpStream) -> Result<Self> {
         stream.set_nodelay(true)?;
         let mut client = Self { stream: BufReader::new(stream), line: String::new() };
         client.read_line().await?;
+        Ok(client)
+    }
+
+    /// Connects and signs in.
+    pub async fn sign_in(address: SocketAddr, username: &str, password: &str) -> Result<Self> {
+        let stream = TcpStream::connect(address).await.with_context(|| format!("no answer at {address}"))?;
+        let mut client = Self::greeted(stream).await?;
         client.ok(&format!("LOGIN {username} \"{password}\"")).await?;
         Ok(client)
     }

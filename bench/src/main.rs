@@ -20,6 +20,7 @@ mod revoke;
 mod seeded;
 mod servers;
 mod spread;
+mod storm;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +50,8 @@ enum Name {
     Revoke,
     /// What asking the gate at every command costs
     Asking,
+    /// What two hundred connections of bad sign-ins cost good ones
+    Storm,
     /// The crash test with thousands of seeds
     PowerCut,
     /// Who may do what, against a model, with thousands of seeds
@@ -135,7 +138,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut documents = Vec::new();
     let workloads = arguments.deliveries();
     let mut surroundings = None;
-    if !workloads.is_empty() || arguments.wants(Name::Revoke) || arguments.wants(Name::Asking) {
+    if !workloads.is_empty() || arguments.wants_own() {
         let folder = folder(arguments.dir.as_deref())?;
         let before = report::Surroundings::now(folder.path())?;
         println!("{}\n", before.text());
@@ -168,14 +171,21 @@ async fn run(arguments: &Arguments) -> Result<bool> {
 /// What is measured without a peer: no other server says what it does here.
 async fn own_workloads(arguments: &Arguments, folder: &Path, documents: &mut Vec<Value>) -> Result<bool> {
     let mut met = true;
-    if !arguments.wants(Name::Revoke) && !arguments.wants(Name::Asking) {
+    if !arguments.wants_own() {
         return Ok(met);
     }
     let postern = arguments.product().await?;
     let postgres = std::env::var(POSTGRES).ok();
+    let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
+    let engines: &[bool] = if postgres.is_some() { &[false, true] } else { &[false] };
+    if arguments.wants(Name::Storm) {
+        for on_postgres in engines {
+            let (document, reached) = storm::run(&tools, folder, *on_postgres, arguments.rounds).await?;
+            documents.push(document);
+            met &= reached;
+        }
+    }
     if arguments.wants(Name::Revoke) {
-        let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
-        let engines: &[bool] = if postgres.is_some() { &[false, true] } else { &[false] };
         for on_postgres in engines {
             let (document, reached) = revoke::run(&tools, folder, *on_postgres, arguments.rounds).await?;
             documents.push(document);
@@ -225,6 +235,11 @@ impl Arguments {
 
     fn wants(&self, name: Name) -> bool {
         self.workloads.is_empty() || self.workloads.contains(&name)
+    }
+
+    /// Is anything wanted that is measured without a peer?
+    fn wants_own(&self) -> bool {
+        [Name::Revoke, Name::Asking, Name::Storm].into_iter().any(|name| self.wants(name))
     }
 
     fn deliveries(&self) -> Vec<&'static Workload> {

@@ -62,6 +62,16 @@ pub struct Postern {
 impl Postern {
     /// Makes a house in `folder` and serves it.
     pub async fn start(tools: &Tools<'_>, folder: &Path, on_postgres: bool) -> Result<Self> {
+        Self::start_with(tools, folder, on_postgres, &[]).await
+    }
+
+    /// The same with variables of the environment that change the configuration.
+    pub async fn start_with(
+        tools: &Tools<'_>,
+        folder: &Path,
+        on_postgres: bool,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let database = match (on_postgres, tools.postgres) {
             (true, Some(server)) => Some(Database::create(server)?),
             (true, None) => bail!("no PostgreSQL was given: cargo xtask db --durable -- COMMAND gives one"),
@@ -81,6 +91,7 @@ impl Postern {
             tempfile::Builder::new().prefix("postern-").suffix(".log").disable_cleanup(true).tempfile_in(folder)?;
         let mut serve = Command::new(tools.postern);
         serve.arg("serve").arg("--config").arg(&configuration).arg("--ready-file").arg(&ready_file);
+        serve.envs(environment.iter().copied());
         serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
         let child = Child::start("postern", &mut serve)?;
         let ready = child.until(START_LIMIT, || std::fs::read(&ready_file).ok()).await;
