@@ -232,13 +232,13 @@ impl Standing {
 /// What a credential holds at one place: the letters of its scope there, on its own account
 /// alone, while it stands.
 pub(crate) fn credential_verdict(
-    id: CredentialId,
+    (id, of): (CredentialId, AccountId),
     facts: Option<&CredentialFacts>,
     account: AccountFacts,
     place: Place<'_>,
     now: Timestamp,
 ) -> Verdict {
-    let Some(facts) = facts.filter(|facts| facts.id == id) else {
+    let Some(facts) = facts.filter(|facts| (facts.id, facts.account) == (id, of)) else {
         return Verdict::nothing(vec![Reason::FactsDisagree]);
     };
     if facts.account != account.id || account.kind != AccountKind::Shared {

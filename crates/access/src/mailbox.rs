@@ -60,7 +60,9 @@ pub fn mailbox_verdict(actor: &Actor, facts: &MailboxFacts<'_>) -> Verdict {
         Actor::Person(id) => person_verdict(*id, facts.person, facts.account, facts.grants, place, facts.now),
         Actor::Job(job) => job_verdict(*job, facts),
         Actor::Operator { .. } => Verdict::nothing(vec![Reason::OperatorWithoutMail]),
-        Actor::Credential { id, .. } => credential_verdict(*id, facts.credential, facts.account, place, facts.now),
+        Actor::Credential { id, account } => {
+            credential_verdict((*id, *account), facts.credential, facts.account, place, facts.now)
+        }
     }
 }
 
