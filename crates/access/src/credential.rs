@@ -8,7 +8,7 @@
 use crate::combine::{Combination, Place};
 use crate::mailbox::protected;
 use crate::{AccountFacts, AccountKind, CredentialScope, DirectSignIn, Policy, Purpose, Reason, Verdict};
-use postern_types::{AccountId, CredentialId, SendRights, Timestamp};
+use postern_types::{AccountId, CredentialId, Timestamp};
 
 /// Where a credential is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -251,13 +251,12 @@ pub(crate) fn credential_verdict(
         return Verdict { valid_until: standing.until, ..Verdict::nothing(obstacles) };
     }
     let grants = facts.scope.as_grants(None);
-    let scoped = Combination::of(&grants, place).rights(now);
+    let combination = Combination::of(&grants, place);
+    let scoped = combination.rights(now);
     let rights = protected(account, scoped);
     let mut reasons = vec![Reason::CredentialScope { rights: scoped }];
     if scoped != rights {
         reasons.push(Reason::DeleteProtected { withheld: scoped - rights });
     }
-    let sends = facts.scope.protocols.has(crate::Protocol::Submission);
-    let send = SendRights { send_as: sends, send_on_behalf: false };
-    Verdict { rights, send, valid_until: standing.until, reasons }
+    Verdict { rights, send: combination.send(now), valid_until: standing.until, reasons }
 }

@@ -221,8 +221,11 @@ pub struct CredentialScope {
 
 impl CredentialScope {
     /// As grants, so that they combine and are compared as those do. They end at `not_after`.
+    /// Whoever submits sends as the account, also where nothing of it is read.
     pub fn as_grants(&self, not_after: Option<Timestamp>) -> Vec<GrantFact> {
-        let numbered = self.reaches.iter().zip(1..);
+        let send = SendRights { send_as: self.protocols.has(Protocol::Submission), send_on_behalf: false };
+        let sends_alone = (self.reaches.is_empty() && send.send_as).then_some((Reach::Account, Rights::NONE));
+        let numbered = self.reaches.iter().chain(&sends_alone).zip(1..);
         numbered
             .filter_map(|((reach, rights), number)| {
                 Some(GrantFact {
@@ -230,7 +233,7 @@ impl CredentialScope {
                     via: None,
                     reach: reach.clone(),
                     rights: *rights,
-                    send: SendRights::NONE,
+                    send,
                     automap: true,
                     not_after,
                 })
