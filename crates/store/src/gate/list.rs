@@ -139,15 +139,19 @@ impl Tx<'_> {
         Ok(rows.into_iter().collect())
     }
 
-    /// The same of whoever asks.
+    /// The same of whoever asks. To a direct sign-in nothing is left but what it sees: other names
+    /// are what credentials of another scope subscribed to.
     pub fn subscriptions_of(&self, caller: &Caller) -> Result<HashMap<(AccountId, String), bool>, StoreError> {
-        subscriber(caller).map_or_else(|| Ok(HashMap::new()), |person| self.subscriptions(person))
+        match caller.actor() {
+            Actor::Person(person) => self.subscriptions(*person),
+            _ => Ok(HashMap::new()),
+        }
     }
 
-    /// Has the caller subscribed to this name?
+    /// Has the caller, a person, subscribed to this name, whether or not it is there?
     pub fn is_subscribed(&self, caller: &Caller, account: AccountId, name: &MailboxName) -> Result<bool, StoreError> {
-        let Some(subscriber) = subscriber(caller) else { return Ok(false) };
-        let key = [subscriber.get().into(), account.get().into(), name.as_str().into()];
+        let Actor::Person(person) = caller.actor() else { return Ok(false) };
+        let key = [person.get().into(), account.get().into(), name.as_str().into()];
         Ok(self.one(&sql::SUBSCRIPTION, &key, |row| row.flag(0))?.unwrap_or(false))
     }
 
