@@ -44,6 +44,23 @@ impl Kind {
     }
 }
 
+/// A text that stands where a name belongs, without any secret in it: whoever mixes up the two
+/// fields of a form does not write their secret into the trail, where names are kept.
+pub(crate) fn without_secrets(text: &str) -> String {
+    let mut shown = text.to_owned();
+    for prefix in [Kind::Token, Kind::Credential, Kind::Code].map(Kind::prefix) {
+        let mut parts = shown.split(prefix);
+        let mut clean = parts.next().unwrap_or_default().to_owned();
+        for rest in parts {
+            clean.push_str(prefix);
+            clean.push('…');
+            clean.push_str(rest.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric()));
+        }
+        shown = clean;
+    }
+    shown
+}
+
 /// Random bytes that one is made from, one for each letter.
 pub(crate) const RANDOM_BYTES: usize = ID_LETTERS + SECRET_LETTERS;
 const ID_LETTERS: usize = 8;
@@ -151,6 +168,22 @@ mod tests {
         let mut random = [0; 40];
         random.iter_mut().zip(0..).for_each(|(byte, number)| *byte = number);
         Bearer::make(Kind::Token, &random)
+    }
+
+    #[test]
+    fn a_name_has_no_secret_in_it() {
+        for name in ["alice@example.org", "alice@example.org/support@example.org", "", "ptn1", "Ptn1_x"] {
+            assert_eq!(without_secrets(name), name);
+        }
+        let secret = Bearer::make(Kind::Credential, &[7; RANDOM_BYTES]).text();
+        let secret = secret.expose_text().unwrap();
+        assert_eq!(without_secrets(secret), "ptn1_…");
+        assert_eq!(without_secrets(&format!("support@example.org/{secret}")), "support@example.org/ptn1_…");
+        assert_eq!(
+            without_secrets(&format!("{secret}@example.org ptnt_abc {secret}")),
+            "ptn1_…@example.org ptnt_… ptn1_…"
+        );
+        assert_eq!(without_secrets(&secret[..20]), "ptn1_…", "also where a part of it is missing");
     }
 
     #[test]

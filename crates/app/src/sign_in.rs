@@ -1,7 +1,7 @@
 //! Signing in: the secret is checked in a bounded pool, the verdict is `postern-access`'s,
 //! and the write that records the sign-in is the one that accepts it (docs/design.md section 4).
 
-use crate::bearer::{Bearer, Kind};
+use crate::bearer::{Bearer, Kind, without_secrets};
 use crate::directory::View;
 use crate::session::{Basis, end_of_person};
 use crate::{House, Refused, Session};
@@ -206,7 +206,7 @@ impl House {
         let reason = reasons.join("; ");
         let account = account.map(|account| account.id);
         let how = postern_store::how(attempt.mechanism, split(&attempt.username).1.is_some());
-        let username = attempt.username.clone();
+        let username = without_secrets(&attempt.username);
         let Ok(origin) = self.origin(attempt.protocol, attempt.peer.label(), String::new()) else { return };
         let noted = self.db.write(move |tx: &Tx<'_>| {
             let (how, reason, username) = (&how, &reason, &username);
