@@ -153,6 +153,9 @@ pub enum SignInReason {
     /// Its scope does not have this network.
     #[error("its scope does not have this network")]
     NetworkOutside,
+    /// It has as many sessions as it may.
+    #[error("it has as many connections as it may")]
+    AllConnectionsTaken,
     /// Something speaks against the credential.
     #[error("{0}")]
     Credential(Obstacle),

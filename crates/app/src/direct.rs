@@ -104,7 +104,10 @@ impl House {
         let origin = self
             .origin(attempt.protocol, attempt.peer.label(), known.label())
             .map_err(|_| SignInRefused::Unavailable)?;
-        let seat = self.seat(&attempt, &known, origin.session).ok_or(SignInRefused::TooMany)?;
+        let Some(seat) = self.seat(&attempt, &known, origin.session) else {
+            self.note_failure(&attempt, facts.account, &[SignInReason::AllConnectionsTaken]).await;
+            return Err(SignInRefused::TooMany);
+        };
         let (actor, held) = Tx::direct_actor(&known);
         let caller = Caller::new(actor, origin).with(held);
         // The session listens before the write commits, so no notice can fall between.
