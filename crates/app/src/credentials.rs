@@ -10,6 +10,7 @@ use postern_store::{
 };
 use postern_types::{AccountId, Address, PersonId, Rights, Secret, Timestamp};
 use ring::{aead, digest, hmac};
+use std::sync::Arc;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// How long a wrapped secret waits for the person it was made for.
@@ -432,11 +433,21 @@ impl House {
     pub async fn credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
         let row = self.ask(move |tx| tx.credential::<ReadGrants>(&caller, &which)?.row()).await?;
-        Ok(self.with_sessions(row))
+        Ok(CredentialSeen { sessions: self.live.of(row.facts.id), row })
     }
 
-    fn with_sessions(&self, row: CredentialRow) -> CredentialSeen {
-        CredentialSeen { sessions: self.live.of(row.facts.id), row }
+    /// Does what ends a credential's sessions. They are listed within the write: none is accepted
+    /// beside it, and once it is committed they are on their way out.
+    async fn cutting(
+        &self,
+        work: impl Fn(&Tx<'_>) -> Result<CredentialRow, GateError> + Send + Sync + 'static,
+    ) -> Result<CredentialSeen, Refused> {
+        let live = Arc::clone(&self.live);
+        let cut = self.change(move |tx| {
+            let row = work(tx)?;
+            Ok(CredentialSeen { sessions: live.of(row.facts.id), row })
+        });
+        cut.await
     }
 
     /// Takes a credential back for good: from now on it signs in nowhere, and its sessions end.
@@ -448,15 +459,13 @@ impl House {
     ) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
         let reason = if compromised { "compromised" } else { "" };
-        let row = self.change(move |tx| tx.credential::<Revoke>(&caller, &which)?.revoke(reason)).await?;
-        Ok(self.with_sessions(row))
+        self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.revoke(reason)).await
     }
 
     /// Sets a credential aside: its sessions end, and it can come back.
     pub async fn suspend_credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
-        let row = self.change(move |tx| tx.credential::<Revoke>(&caller, &which)?.suspend()).await?;
-        Ok(self.with_sessions(row))
+        self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.suspend()).await
     }
 
     /// Lets one that was set aside sign in again.
@@ -483,8 +492,7 @@ impl House {
     /// Shuts it again; its sessions end.
     pub async fn close_credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
-        let row = self.change(move |tx| tx.credential::<Revoke>(&caller, &which)?.close()).await?;
-        Ok(self.with_sessions(row))
+        self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.close()).await
     }
 
     /// Opens the secret that waits for the caller.

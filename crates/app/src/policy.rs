@@ -5,7 +5,8 @@ use crate::{House, LiveSession, Refused};
 use postern_store::{
     Caller, GateError, ManagePolicy, PolicyChange, PolicyRow, ReadAccount, ReadGrants, ReadOrganisation, Tx,
 };
-use postern_types::{Address, CredentialId};
+use postern_types::Address;
+use std::sync::Arc;
 
 /// A policy that was changed.
 #[derive(Debug, Clone)]
@@ -45,13 +46,17 @@ impl House {
         change: PolicyChange,
     ) -> Result<PolicySet, Refused> {
         let (caller, shared) = (caller.clone(), shared.cloned());
-        let changed = self
-            .change(move |tx: &Tx<'_>| match &shared {
-                None => tx.authority::<ManagePolicy>(&caller)?.set_policy(&change),
-                Some(address) => duty_at::<ManagePolicy>(tx, &caller, address, "shared mailbox")?.1.set_policy(&change),
-            })
-            .await?;
-        let cut = changed.ended.iter().flat_map(|id: &CredentialId| self.live.of(*id)).collect();
-        Ok(PolicySet { row: changed.row, ended: changed.ended.len(), cut })
+        let live = Arc::clone(&self.live);
+        let set = self.change(move |tx: &Tx<'_>| {
+            let policy = match &shared {
+                None => tx.authority::<ManagePolicy>(&caller)?,
+                Some(address) => duty_at::<ManagePolicy>(tx, &caller, address, "shared mailbox")?.1,
+            };
+            let changed = policy.set_policy(&change)?;
+            // Once this is committed they are on their way out.
+            let cut = changed.ended.iter().flat_map(|id| live.of(*id)).collect();
+            Ok(PolicySet { row: changed.row, ended: changed.ended.len(), cut })
+        });
+        set.await
     }
 }
