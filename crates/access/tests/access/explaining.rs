@@ -2,8 +2,9 @@
 
 use crate::house::*;
 use postern_access::{
-    AccountFacts, AccountState, Actor, Duty, DutyFacts, GrantFact, Job, Manner, Names, Operation, PersonFacts,
-    PlainNames, Reach, duty_verdict, explain, explain_duty, explain_sending, mailbox_verdict, voice,
+    AccountFacts, AccountState, Actor, Answerable, CredentialFacts, CredentialState, DirectSignIn, Duty, DutyFacts,
+    GrantFact, Job, MailboxFacts, Manner, Names, Operation, PersonFacts, PlainNames, Purpose, Purposes, Reach,
+    duty_verdict, explain, explain_duty, explain_sending, mailbox_verdict, voice,
 };
 use postern_types::{GroupId, MailboxId, Rights, SendRights, Timestamp};
 
@@ -14,6 +15,7 @@ impl Names for Organisation {
     fn actor(&self, actor: &Actor) -> String {
         match actor {
             Actor::Person(id) if *id == alice() => "alice@example.org".to_owned(),
+            Actor::Credential { .. } => "support@example.org/nightly".to_owned(),
             other => other.to_string(),
         }
     }
@@ -195,4 +197,104 @@ fn no_answer_is_without_a_reason() {
             }
         }
     }
+}
+
+fn told_of_credential(account: AccountFacts, operation: Operation, facts: Option<&CredentialFacts>) -> String {
+    let inbox = name("INBOX");
+    let facts = MailboxFacts {
+        mailbox: inbox_of(account),
+        name: &inbox,
+        special_use: None,
+        account,
+        person: None,
+        grants: &[],
+        credential: facts,
+        now: NOW,
+    };
+    let verdict = mailbox_verdict(&credential(), &facts);
+    explain(&credential(), operation, &verdict, &Organisation).to_string()
+}
+
+#[test]
+fn a_credential_by_its_scope() {
+    let nightly = backup();
+    assert_eq!(
+        told_of_credential(support(), Operation::Read, Some(&nightly)),
+        "support@example.org/nightly may read messages here.\n  \
+         support@example.org/nightly has a scope with the letters lr here.\n  \
+         This changes at 2026-12-31 18:00."
+    );
+    assert_eq!(
+        told_of_credential(support(), Operation::ChangeFlags, Some(&nightly)),
+        "support@example.org/nightly may not change flags here: that needs s|w|t.\n  \
+         support@example.org/nightly has a scope with the letters lr here.\n  \
+         This changes at 2026-12-31 18:00."
+    );
+    let mut elsewhere = backup();
+    elsewhere.scope.reaches = vec![(Reach::Subtree(name("Projects")), Rights::READER)];
+    assert_eq!(
+        told_of_credential(support(), Operation::Read, Some(&elsewhere)),
+        "support@example.org/nightly may not read messages here, and is told that there is no such mailbox.\n  \
+         The scope of support@example.org/nightly has nothing here.\n  \
+         This changes at 2026-12-31 18:00."
+    );
+}
+
+#[test]
+fn a_protected_mailbox_and_a_credential_that_removes() {
+    let mut client = backup();
+    (client.purpose, client.holder) = (Purpose::Client, Some(Answerable::InUse));
+    client.scope.reaches = vec![(Reach::Account, Rights::FULL_ACCESS)];
+    let protected = AccountFacts { delete_protection: true, ..support() };
+    assert_eq!(
+        told_of_credential(protected, Operation::Remove, Some(&client)),
+        "support@example.org/nightly may not expunge messages here: that needs e.\n  \
+         support@example.org/nightly has a scope with the letters lrswipkxte here.\n  \
+         Delete protection withholds xe from everyone who may not administer.\n  \
+         This changes at 2026-12-31 18:00."
+    );
+}
+
+/// Everything that speaks against one is told to whoever administers, and not the first alone.
+#[test]
+fn a_credential_that_does_not_stand() {
+    let mut stopped = backup();
+    stopped.state = CredentialState::Suspended;
+    stopped.scope.hours = Some("12:00-13:00".parse().unwrap());
+    stopped.policy.direct_sign_in = DirectSignIn::Blocked;
+    stopped.policy.purposes = Purposes::of([Purpose::Client]);
+    stopped.owner = Answerable::Suspended;
+    let who = "support@example.org/nightly";
+    assert_eq!(
+        told_of_credential(support(), Operation::Read, Some(&stopped)),
+        format!(
+            "{who} may not read messages here, and is told that there is no such mailbox.\n  \
+             {who} opens nothing: it is suspended.\n  \
+             {who} opens nothing: it is outside its hours.\n  \
+             {who} opens nothing: policy blocks direct sign-in.\n  \
+             {who} opens nothing: policy does not allow its purpose.\n  \
+             {who} opens nothing: its owner is suspended.\n  \
+             This changes at 2026-12-31 18:00."
+        )
+    );
+    let hidden = "may not read messages here, and is told that there is no such mailbox.";
+    let other = AccountFacts { id: account_id(8), ..support() };
+    assert_eq!(
+        told_of_credential(other, Operation::Read, Some(&backup())),
+        format!("{who} {hidden}\n  {who} signs in to another mailbox, and sees that one alone.")
+    );
+    assert_eq!(
+        told_of_credential(support(), Operation::Read, None),
+        format!("{who} {hidden}\n  What is known of them contradicts itself, so nothing is held.")
+    );
+    let suspended = AccountFacts { state: AccountState::Suspended, ..support() };
+    assert_eq!(
+        told_of_credential(suspended, Operation::Read, Some(&backup())),
+        format!("{who} {hidden}\n  The account is suspended.\n  This changes at 2026-12-31 18:00.")
+    );
+    let facts = duty_facts(support(), None, &[]);
+    assert_eq!(
+        told_duty(&credential(), Duty::ManageGrants, &facts).lines().nth(1),
+        Some("  support@example.org/nightly opens mailboxes and administers nothing.")
+    );
 }

@@ -1,6 +1,7 @@
 //! Tests of the verdict: its letters, its properties, its stories and its matrix.
 #![expect(clippy::print_stdout, reason = "random tests print their seed")]
 
+mod credential_properties;
 mod duties;
 mod explaining;
 mod house;

@@ -5,8 +5,9 @@
 
 use crate::house::*;
 use postern_access::{
-    AccountFacts, AccountState, Actor, Denied, Duty, DutyFacts, GrantFact, Job, MailboxFacts, Operation, PersonFacts,
-    Reach, Role, TokenRole, account_verdict, duty_verdict, duty_verdict_through, mailbox_verdict,
+    AccountFacts, AccountState, Actor, Answerable, CredentialFacts, CredentialState, Denied, DirectSignIn, Duty,
+    DutyFacts, GrantFact, Job, MailboxFacts, Operation, PersonFacts, Purpose, Reach, Role, TokenRole, account_verdict,
+    duty_verdict, duty_verdict_through, mailbox_verdict,
 };
 use postern_types::{Letter, MailboxId, Rights, SendRights, SpecialUse};
 use std::fmt::Write;
@@ -17,12 +18,18 @@ struct Row {
     actor: Actor,
     person: Option<PersonFacts>,
     grants: Vec<GrantFact>,
+    credential: Option<CredentialFacts>,
 }
+
+/// The number of the mailbox that is `\Archive`.
+const ARCHIVE: i64 = 3;
+/// The credential that is in the tables of duties, of which it has none, like the others.
+const WIDEST: &str = "credential: client";
 
 impl Row {
     /// Bob, who holds these grants.
     fn of_person(label: impl Into<String>, grants: Vec<GrantFact>) -> Row {
-        Row { label: label.into(), actor: Actor::Person(bob()), person: Some(person(bob())), grants }
+        Row { label: label.into(), actor: Actor::Person(bob()), person: Some(person(bob())), grants, credential: None }
     }
     /// The same with something else known of the person.
     fn with(mut self, change: impl FnMut(&mut PersonFacts)) -> Row {
@@ -31,12 +38,14 @@ impl Row {
     }
     fn of_house(actor: Actor) -> Row {
         let label = match &actor {
-            Actor::Credential { .. } => "credential of the account".to_owned(),
-            Actor::Operator { .. } => "operator".to_owned(),
             Actor::Job(job) => format!("{} job", job.name()),
-            Actor::Person(_) => "person".to_owned(),
+            Actor::Operator { .. } | Actor::Person(_) | Actor::Credential { .. } => "operator".to_owned(),
         };
-        Row { label, actor, person: None, grants: Vec::new() }
+        Row { label, actor, person: None, grants: Vec::new(), credential: None }
+    }
+    fn of_credential(label: impl Into<String>, facts: CredentialFacts) -> Row {
+        let actor = Actor::Credential { id: facts.id, account: facts.account };
+        Row { label: label.into(), actor, person: None, grants: Vec::new(), credential: Some(facts) }
     }
 }
 
@@ -78,16 +87,62 @@ fn delegates(account: AccountFacts) -> Vec<Row> {
     rows
 }
 
+/// A credential of the account with what its purpose starts with.
+fn of_purpose(account: AccountFacts, purpose: Purpose) -> CredentialFacts {
+    let template = purpose.template();
+    let mut facts = CredentialFacts { account: account.id, purpose, ..backup() };
+    facts.scope.protocols = template.protocols;
+    facts.scope.reaches = vec![(Reach::Account, template.rights)];
+    if !template.on_archive.is_empty() {
+        let archive = Reach::Mailbox(MailboxId::pack(account.id, ARCHIVE).unwrap());
+        facts.scope.reaches.push((archive, template.rights | template.on_archive));
+    }
+    facts.opened_until = purpose.is_checked_out().then_some(LATER);
+    facts.holder = purpose.has_holder().then_some(Answerable::InUse);
+    facts
+}
+
+/// One for each purpose; and one that would open everything, with something against it.
+fn credentials(account: AccountFacts) -> Vec<Row> {
+    let of_all = Purpose::ALL.map(|purpose| (format!("credential: {purpose}"), of_purpose(account, purpose)));
+    let but = |what: &str, change: &dyn Fn(&mut CredentialFacts)| {
+        let mut facts = of_purpose(account, Purpose::Client);
+        change(&mut facts);
+        (format!("credential: {what}"), facts)
+    };
+    let elsewhere = Reach::Mailbox(MailboxId::pack(account.id, 2).unwrap());
+    let others = [
+        but("read-only, lenient", &|facts| {
+            facts.scope.reaches = vec![(Reach::Account, Rights::READER)];
+            facts.scope.forgiving = true;
+        }),
+        but("client of another mailbox alone", &|facts| facts.scope.reaches[0].0 = elsewhere.clone()),
+        but("client, not opened yet", &|facts| facts.state = CredentialState::Issued),
+        but("client, suspended", &|facts| facts.state = CredentialState::Suspended),
+        but("client, revoked", &|facts| facts.state = CredentialState::Revoked),
+        but("client, expired", &|facts| facts.expires = NOW),
+        but("client, outside its hours", &|facts| facts.scope.hours = Some("12:00-13:00".parse().unwrap())),
+        but("client, blocked by policy", &|facts| facts.policy.direct_sign_in = DirectSignIn::Blocked),
+        but("client, its owner suspended", &|facts| facts.owner = Answerable::Suspended),
+        but("client, its holder gone", &|facts| facts.holder = Some(Answerable::Gone)),
+        but("role, shut", &|facts| (facts.purpose, facts.opened_until) = (Purpose::Role, None)),
+        but("client of another account", &|facts| facts.account = account_id(8)),
+    ];
+    of_all.into_iter().chain(others).map(|(label, facts)| Row::of_credential(label, facts)).collect()
+}
+
 fn rows(account: AccountFacts) -> Vec<Row> {
     let own = |suspended| Row {
         label: if suspended { "the person, suspended".to_owned() } else { "the person".to_owned() },
         actor: Actor::Person(alice()),
         person: Some(PersonFacts { suspended, ..person(alice()) }),
         grants: Vec::new(),
+        credential: None,
     };
     let mut rows = if account.id == alice().account() { vec![own(false), own(true)] } else { Vec::new() };
     rows.extend(delegates(account));
-    rows.extend([credential(), operator()].map(Row::of_house));
+    rows.extend(credentials(account));
+    rows.push(Row::of_house(operator()));
     rows.extend(Job::ALL.map(|job| Row::of_house(Actor::Job(job))));
     rows
 }
@@ -120,19 +175,26 @@ fn aligned(title: &str, table: &[Vec<String>]) -> String {
 }
 
 fn mailbox_table(title: &str, account: AccountFacts, special_use: Option<SpecialUse>) -> String {
-    let mailbox = name(special_use.map_or("INBOX", |_| "Sent"));
+    let (number, called) = match special_use {
+        Some(SpecialUse::Archive) => (ARCHIVE, "Archive"),
+        Some(_) => (1, "Sent"),
+        None => (1, "INBOX"),
+    };
+    let mailbox = name(called);
     let head = ["actor", "holds"].into_iter().chain(Operation::ALL.map(Operation::name)).map(str::to_owned);
     let needs = ["", "needs"].map(str::to_owned).into_iter().chain(Operation::ALL.map(|one| one.needs().to_string()));
     let mut table: Vec<Vec<String>> = vec![head.collect(), needs.collect()];
-    for row in rows(account) {
+    // Of Archive only credentials are told: to others it is a mailbox like INBOX.
+    let is_told = |row: &Row| number != ARCHIVE || row.credential.is_some();
+    for row in rows(account).into_iter().filter(is_told) {
         let facts = MailboxFacts {
-            mailbox: inbox_of(account),
+            mailbox: MailboxId::pack(account.id, number).unwrap(),
             name: &mailbox,
             special_use,
             account,
             person: row.person,
             grants: &row.grants,
-            credential: None,
+            credential: row.credential.as_ref(),
             now: NOW,
         };
         let verdict = mailbox_verdict(&row.actor, &facts);
@@ -149,6 +211,9 @@ fn duty_table(title: &str, account: Option<AccountFacts>) -> String {
     for row in rows(account.unwrap_or(support())) {
         let grants = if account.is_some() { row.grants.as_slice() } else { &[] };
         if account.is_none() && row.label.starts_with("delegate") {
+            continue;
+        }
+        if row.credential.is_some() && row.label != WIDEST {
             continue;
         }
         let facts = DutyFacts { account, person: row.person, grants, now: NOW };
@@ -210,6 +275,7 @@ keeps X refused, since delete protection withholds letter X\n\
         letter_table(),
         mailbox_table("INBOX of a shared account", support(), None),
         mailbox_table("Sent of a shared account", support(), Some(SpecialUse::Sent)),
+        mailbox_table("Archive of a shared account, by credentials", support(), Some(SpecialUse::Archive)),
         mailbox_table("INBOX of a shared account with delete protection", protected, None),
         mailbox_table("INBOX of a shared account that is suspended", suspended, None),
         mailbox_table("INBOX of a shared account that is removed", removed, None),

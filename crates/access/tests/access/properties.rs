@@ -113,8 +113,12 @@ fn cases() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Runs `property` on 1,000 cases from the seed `POSTERN_SEED`, or a new one; prints it.
 fn check(property: impl Fn(Case) -> Result<(), TestCaseError>) {
+    check_all(&cases(), property);
+}
+
+/// Runs `property` on 1,000 cases from the seed `POSTERN_SEED`, or a new one; prints it.
+pub fn check_all<S: Strategy>(cases: &S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let given = std::env::var("POSTERN_SEED").ok();
     let seed = given.map_or_else(|| RandomState::new().hash_one(0), |text| text.parse().expect("a seed is a number"));
     println!("POSTERN_SEED={seed}");
@@ -122,7 +126,7 @@ fn check(property: impl Fn(Case) -> Result<(), TestCaseError>) {
     bytes[..8].copy_from_slice(&u64::to_le_bytes(seed));
     let config = Config { cases: 1000, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    if let Err(failure) = runner.run(&cases(), property) {
+    if let Err(failure) = runner.run(cases, property) {
         panic!("POSTERN_SEED={seed}: {failure}");
     }
 }
