@@ -79,6 +79,46 @@ impl TestDatabase {
         });
         executed.await.expect("the statements are executed");
     }
+
+    /// Where this text is kept: the files below the folder that hold it, and the tables of a
+    /// database of its own, as text or as bytes.
+    pub(crate) async fn kept_in(&self, data_dir: &Path, text: &str) -> Vec<String> {
+        let (url, folder, text) = (self.url.clone(), data_dir.to_owned(), text.to_owned());
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut found = Vec::new();
+            files_with(&folder, text.as_bytes(), &mut found);
+            if let DatabaseUrl::Postgres(url) = url {
+                tables_with(&url, &text, &mut found);
+            }
+            found
+        });
+        looked.await.expect("the folder and the database can be read")
+    }
+}
+
+fn files_with(folder: &Path, text: &[u8], found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files_with(&path, text, found);
+        } else if std::fs::read(&path).is_ok_and(|bytes| bytes.windows(text.len()).any(|part| part == text)) {
+            found.push(path.display().to_string());
+        }
+    }
+}
+
+fn tables_with(url: &str, text: &str, found: &mut Vec<String>) {
+    let mut client = postgres::Client::connect(url, postgres::NoTls).expect("PostgreSQL answers");
+    let tables = client.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'", &[]);
+    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    for row in tables.expect("a list of tables") {
+        let table: String = row.get(0);
+        let statement =
+            format!("SELECT 1 FROM \"{table}\" AS t WHERE strpos(t::text, $1) > 0 OR strpos(t::text, $2) > 0 LIMIT 1");
+        if !client.query(&statement, &[&text, &hex]).expect("a table").is_empty() {
+            found.push(table);
+        }
+    }
 }
 
 fn on(server: &str, database: &str) -> String {

@@ -213,6 +213,11 @@ impl House {
         self.database.execute(self.data_dir(), text.clone(), text).await;
     }
 
+    /// Where this text is kept: files below its data folder, and tables of its database.
+    pub async fn kept_in(&self, text: &str) -> Vec<String> {
+        self.database.kept_in(self.data_dir(), text).await
+    }
+
     /// Drains the server and starts it again on the same data.
     pub async fn restart(mut self) -> Self {
         let running = self.running.take().expect("the server runs");

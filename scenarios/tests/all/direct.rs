@@ -5,16 +5,16 @@ use postern_app::{AuditQuery, CredentialWish, Issued, Networks, Purpose};
 use postern_testkit::{House, scenario};
 use postern_types::Address;
 
-const LETTER: &str =
+pub const LETTER: &str =
     "From: Customer <customer@example.net>\r\nSubject: It does not start\r\n\r\nSince this morning.\r\n";
-const SUPPORT: &str = "support@example.org";
+pub const SUPPORT: &str = "support@example.org";
 
 fn address(text: &str) -> Address {
     Address::parse(text).expect("an address")
 }
 
 /// A credential of this purpose, from anywhere, that Alice answers for.
-fn wish(purpose: Purpose) -> CredentialWish {
+pub fn wish(purpose: Purpose) -> CredentialWish {
     CredentialWish {
         purpose,
         owner: address("alice@example.org"),
@@ -35,16 +35,16 @@ fn wish(purpose: Purpose) -> CredentialWish {
     }
 }
 
-async fn issue(house: &House, wish: CredentialWish) -> Issued {
+pub async fn issue(house: &House, wish: CredentialWish) -> Issued {
     house.app().issue_credential(house.operator(), &address(SUPPORT), wish).await.expect("a credential")
 }
 
-fn secret(issued: &Issued) -> String {
+pub fn secret(issued: &Issued) -> String {
     issued.secret.as_ref().expect("a secret").expose_text().expect("letters").to_owned()
 }
 
 /// support@ with two letters, and Alice and Bob, who are no delegates of it.
-async fn at_work(house: &House) {
+pub async fn at_work(house: &House) {
     for person in ["alice@example.org", "bob@example.org"] {
         house.person(person).await;
     }

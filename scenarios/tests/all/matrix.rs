@@ -12,8 +12,8 @@
 //! - `post`, `manage-credentials`, `manage-policy`, `export`: nothing in the house does them yet.
 //! - Tables of accounts that are suspended: nothing sets that yet.
 //!
-//! Without a wire, so asked of the gate alone: jobs, credentials and the operator in mailboxes;
-//! people who are suspended (whom sign-in refuses); changing, removing and moving messages
+//! Asked of the gate alone: credentials, whose wire `scope_model` has; and what has no wire:
+//! jobs and the operator in mailboxes; people who are suspended (whom sign-in refuses); changing, removing and moving messages
 //! where the mailbox itself can not be selected (RFC 9051 section 6.3.2 asks for `r`); mailboxes
 //! of an account that is removed, where nobody could prepare anything (`shared::removal` tells
 //! what people meet then).
@@ -21,6 +21,7 @@
 //! `POSTERN_SEED` repeats one choice of cells; `POSTERN_MATRIX_TIMES=10` tries all of them.
 
 mod cells;
+mod credentials;
 mod gate;
 mod mail;
 mod rows;
@@ -57,6 +58,9 @@ struct Scene {
     callers: Vec<(Who, Caller)>,
     /// The same people, who came with a token of theirs.
     bearers: Vec<(Who, TokenRole, Caller)>,
+    /// The credential of the row that is arranged, and how many there were.
+    credential: Option<Caller>,
+    credentials: usize,
 }
 
 /// Somebody with each kind of token, made as REST makes them.
@@ -80,6 +84,7 @@ impl Scene {
         }
         house.shared("support@example.org").await;
         house.shared("gone@example.org").await;
+        house.shared(credentials::OTHER).await;
         house.grant("support@example.org", "keeper@example.org", "lrswipkxtea").await;
         let members = [address("bob@example.org")];
         let team = (address("team@example.org"), postern_types::DisplayName::default());
@@ -109,6 +114,8 @@ impl Scene {
             alice_keeper: house.imap_as("alice@example.org").await,
             callers,
             bearers,
+            credential: None,
+            credentials: 0,
             house,
         };
         for client in [&mut scene.bob, &mut scene.admin, &mut scene.alice] {
@@ -130,15 +137,21 @@ impl Scene {
     }
 
     fn caller(&self, who: &Who) -> Caller {
+        if *who == Who::Credential {
+            return self.credential.clone().expect("it is arranged");
+        }
         match self.callers.iter().find(|(known, _)| known == who) {
             Some((_, caller)) => caller.clone(),
-            None => rows::machine(who),
+            None => rows::job(who),
         }
     }
 
     /// Gives what the row holds, and nothing else, to everyone it could be about.
     async fn arrange(&mut self, place: Place, row: &Row) {
-        let Some(account) = place.account() else { return };
+        let Some(account) = place.account() else {
+            self.arrange_credential(place, row).await;
+            return;
+        };
         if place == Place::Removed {
             // That it is in use already is well, too.
             let _ = self.house.app().restore_shared(self.house.operator(), &address(account)).await;
@@ -165,8 +178,16 @@ impl Scene {
         if has_ended {
             self.house.pass_minutes(11);
         }
+        self.arrange_credential(place, row).await;
         if place == Place::Removed {
             self.house.app().remove_shared(self.house.operator(), &address(account)).await.expect("removed");
+        }
+    }
+
+    async fn arrange_credential(&mut self, place: Place, row: &Row) {
+        if row.who == Who::Credential {
+            self.credentials += 1;
+            self.credential = Some(credentials::arrange(&self.house, place, &row.label, self.credentials).await);
         }
     }
 

@@ -5,7 +5,7 @@ use super::cells::Cell;
 use postern_access::{Actor, Job};
 use postern_app::{Caller, GrantReach, GrantTerms, Role};
 use postern_store::Origin;
-use postern_types::{AccountId, CredentialId, MailboxName, Rights, SendRights};
+use postern_types::{MailboxName, Rights, SendRights};
 
 /// Where the cells of a table are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Place {
     Inbox,
     /// Sent of support@.
     Sent,
+    /// Archive of support@.
+    Archive,
     /// INBOX of support@ while delete protection is on.
     Protected,
     /// INBOX of Alice, and her account.
@@ -33,6 +35,7 @@ impl Place {
             | "Duties on a shared account"
             | "Duties on a shared account, through a token" => Some(Place::Inbox),
             "Sent of a shared account" => Some(Place::Sent),
+            "Archive of a shared account, by credentials" => Some(Place::Archive),
             "INBOX of a person's own account"
             | "Duties on a person's own account"
             | "Duties on a person's own account, through a token" => Some(Place::Own),
@@ -48,7 +51,7 @@ impl Place {
 
     pub fn account(self) -> Option<&'static str> {
         match self {
-            Place::Inbox | Place::Sent | Place::Protected => Some("support@example.org"),
+            Place::Inbox | Place::Sent | Place::Archive | Place::Protected => Some("support@example.org"),
             Place::Own => Some("alice@example.org"),
             Place::Removed => Some("gone@example.org"),
             Place::Organisation => None,
@@ -56,7 +59,11 @@ impl Place {
     }
 
     pub fn mailbox(self) -> &'static str {
-        if self == Place::Sent { "Sent" } else { "INBOX" }
+        match self {
+            Place::Sent => "Sent",
+            Place::Archive => "Archive",
+            _ => "INBOX",
+        }
     }
 
     /// What stands before a mailbox's name for those whose account it is not.
@@ -153,7 +160,7 @@ pub fn row(cell: &Cell) -> Row {
         "the person" => (Who::Alice, vec![]),
         "the person, suspended" => (Who::AliceSuspended, vec![]),
         "operator" => (Who::Operator, vec![]),
-        "credential of the account" => (Who::Credential, vec![]),
+        label if label.starts_with("credential: ") => (Who::Credential, vec![]),
         other => match (other.strip_prefix("delegate: "), other.strip_suffix(" job")) {
             (Some(role), _) => bob(terms(Role::parse(role).expect("a role").rights())),
             (_, Some(name)) => {
@@ -168,14 +175,8 @@ pub fn row(cell: &Cell) -> Row {
     Row { label, who, grants }
 }
 
-/// Those who sign in nowhere: a job, or a credential, which no account has yet.
-pub fn machine(who: &Who) -> Caller {
-    let actor = match who {
-        Who::Job(job) => Actor::Job(*job),
-        _ => {
-            let account = AccountId::new(1).expect("a number");
-            Actor::Credential { id: CredentialId::new(1).expect("a number"), account }
-        }
-    };
-    Caller::new(actor, Origin::new(0, "job", String::new(), "test".into(), [0; 32]))
+/// A job of the house, which signs in nowhere.
+pub fn job(who: &Who) -> Caller {
+    let Who::Job(job) = who else { panic!("{who:?} signs in somewhere") };
+    Caller::new(Actor::Job(*job), Origin::new(0, "job", String::new(), "test".into(), [0; 32]))
 }
