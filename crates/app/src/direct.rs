@@ -105,7 +105,7 @@ impl House {
             .origin(attempt.protocol, attempt.peer.label(), known.label())
             .map_err(|_| SignInRefused::Unavailable)?;
         let Some(seat) = self.seat(&attempt, &known, origin.session) else {
-            self.note_failure(&attempt, facts.account, &[SignInReason::AllConnectionsTaken]).await;
+            self.note_failure(&attempt, known_by(&facts), &[SignInReason::AllConnectionsTaken]).await;
             return Err(SignInRefused::TooMany);
         };
         let (actor, held) = Tx::direct_actor(&known);
