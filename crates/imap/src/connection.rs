@@ -25,7 +25,7 @@ pub(crate) const UNKNOWN: &str = "Unknown command; CAPABILITY says what this ser
 const GATHERED_BYTES: usize = 16 << 10;
 /// What has gathered when the connection ends leaves with the farewell, if it is no more than
 /// this: so that little is told to someone whose sign-in was taken back.
-const LAST_BYTES: usize = 16 << 10;
+const LAST_BYTES: usize = 8 << 10;
 
 /// A connection: its bytes, and the client behind them.
 pub(crate) struct Connection<W> {
