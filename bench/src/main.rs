@@ -21,6 +21,8 @@ mod seeded;
 mod servers;
 mod spread;
 mod storm;
+mod timing;
+mod verify;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -52,6 +54,10 @@ enum Name {
     Asking,
     /// What two hundred connections of bad sign-ins cost good ones
     Storm,
+    /// Whether the time of a refusal tells why
+    Timing,
+    /// How many secrets of credentials one core checks in a second
+    Verify,
     /// The crash test with thousands of seeds
     PowerCut,
     /// Who may do what, against a model, with thousands of seeds
@@ -151,6 +157,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         met &= own_workloads(arguments, folder.path(), &mut documents).await?;
         println!("afterwards: {}\n", report::Surroundings::now(folder.path())?.text());
     }
+    if arguments.wants(Name::Verify) {
+        let (document, reached) = verify::run();
+        documents.push(document);
+        met &= reached;
+    }
     for (name, workload, test, seeds) in [
         (Name::PowerCut, "power-cut", "power_cut", arguments.power_cut_seeds),
         (Name::RightsModel, "rights-model", "rights_model", arguments.rights_model_seeds),
@@ -181,6 +192,13 @@ async fn own_workloads(arguments: &Arguments, folder: &Path, documents: &mut Vec
     if arguments.wants(Name::Storm) {
         for on_postgres in engines {
             let (document, reached) = storm::run(&tools, folder, *on_postgres, arguments.rounds).await?;
+            documents.push(document);
+            met &= reached;
+        }
+    }
+    if arguments.wants(Name::Timing) {
+        for on_postgres in engines {
+            let (document, reached) = timing::run(&tools, folder, *on_postgres).await?;
             documents.push(document);
             met &= reached;
         }
@@ -239,7 +257,7 @@ impl Arguments {
 
     /// Is anything wanted that is measured without a peer?
     fn wants_own(&self) -> bool {
-        [Name::Revoke, Name::Asking, Name::Storm].into_iter().any(|name| self.wants(name))
+        [Name::Revoke, Name::Asking, Name::Storm, Name::Timing].into_iter().any(|name| self.wants(name))
     }
 
     fn deliveries(&self) -> Vec<&'static Workload> {

@@ -8,6 +8,7 @@
 //! is HMAC-SHA-256 keyed with the secret (docs/decisions/0013-tokens.md); a credential's is made
 //! with a key outside the database (docs/decisions/0023-credentials.md).
 
+use crate::keyring::KeyRing;
 use postern_types::Secret;
 use ring::{digest, hmac};
 
@@ -126,6 +127,11 @@ impl Bearer {
         Secret::new(message)
     }
 
+    /// Is what is kept of a credential made of it, with the key of this name?
+    pub fn fits_with(&self, keys: &KeyRing, key: &str, verifier: &Secret) -> bool {
+        keys.fits(key, self.message().expose(), verifier.expose())
+    }
+
     /// What the house keeps of a token.
     pub fn verifier(&self) -> Secret {
         Secret::new(hmac::sign(&self.key(), TOKEN_CONTEXT).as_ref())
@@ -153,6 +159,39 @@ impl Bearer {
             char::from(letter)
         });
         letters.collect()
+    }
+}
+
+/// The secret of a credential, for whoever measures how fast one is checked.
+pub struct MachineSecret(Bearer);
+
+impl MachineSecret {
+    /// Random bytes that one is made from.
+    pub const RANDOM_BYTES: usize = RANDOM_BYTES;
+
+    /// One from random bytes.
+    pub fn from_random(random: &[u8; RANDOM_BYTES]) -> Self {
+        Self(Bearer::make(Kind::Credential, random))
+    }
+
+    /// From what somebody shows.
+    pub fn parse(text: &Secret) -> Option<Self> {
+        Bearer::parse(Kind::Credential, text).map(Self)
+    }
+
+    /// The whole text as its bearer keeps it.
+    pub fn text(&self) -> Secret {
+        self.0.text()
+    }
+
+    /// What a key signs of it.
+    pub fn message(&self) -> Secret {
+        self.0.message()
+    }
+
+    /// Does what is kept fit it, by the key of this name?
+    pub fn fits(&self, keys: &KeyRing, key: &str, verifier: &Secret) -> bool {
+        self.0.fits_with(keys, key, verifier)
     }
 }
 

@@ -59,12 +59,13 @@ impl House {
 
     /// Does the secret fit? Something is compared where there is nothing to fit, too.
     fn check_machine(&self, secret: &Bearer, known: Option<&KnownCredential>) -> SecretCheck {
-        let message = secret.message();
-        let (key_id, verifier) = match known {
-            Some(known) => (known.key_id.as_str(), known.verifier.clone()),
-            None => ("", Secret::new([0; 32])),
+        let newest = self.keys.newest();
+        let (key, verifier) = match (known, &newest) {
+            (Some(known), _) => (known.key_id.as_str(), known.verifier.clone()),
+            (None, Some(newest)) => (newest.name(), Secret::new([0; 32])),
+            (None, None) => ("", Secret::new([0; 32])),
         };
-        if self.keys.fits(key_id, message.expose(), verifier.expose()) {
+        if secret.fits_with(&self.keys, key, &verifier) {
             return SecretCheck::Matches;
         }
         if known.is_some_and(|known| !self.keys.has(&known.key_id)) {

@@ -43,6 +43,7 @@ pub mod wire;
 
 pub use acl::ListedRights;
 pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
+pub use bearer::MachineSecret;
 pub use content::{Content, Unreadable};
 pub use credentials::{
     CredentialSeen, CredentialWish, DelegationNote, Issued, Letters, Service, ServiceTls, Unwrapped, Wrapped,

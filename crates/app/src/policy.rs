@@ -15,6 +15,8 @@ pub struct PolicySet {
     pub row: PolicyRow,
     /// How many credentials were taken back for good.
     pub ended: usize,
+    /// How many stood before and do not now, those among them.
+    pub stopped: usize,
     /// Sessions of this node that ended by that.
     pub cut: Vec<LiveSession>,
 }
@@ -54,8 +56,8 @@ impl House {
             };
             let changed = policy.set_policy(&change)?;
             // Once this is committed they are on their way out.
-            let cut = changed.ended.iter().flat_map(|id| live.of(*id)).collect();
-            Ok(PolicySet { row: changed.row, ended: changed.ended.len(), cut })
+            let cut = changed.stopped.iter().flat_map(|id| live.of(*id)).collect();
+            Ok(PolicySet { row: changed.row, ended: changed.ended.len(), stopped: changed.stopped.len(), cut })
         });
         set.await
     }

@@ -58,6 +58,7 @@ async fn set_of(ask: Ask, shared: Option<Address>) -> Result<Reply, Problem> {
     Reply::ok(&PolicySet {
         policy: shown(shared.as_ref(), &set.row, true),
         ended_credentials: set.ended as u64,
+        stopped_credentials: set.stopped as u64,
         sessions: set.cut.into_iter().map(session).collect(),
     })
 }

@@ -1,7 +1,7 @@
 //! Direct sign-in: a shared mailbox's own credential, its scope, and the end of it.
 
 use crate::foreign::{program, python, run, script, text, write};
-use postern_app::{AuditQuery, CredentialWish, Issued, Networks, Purpose};
+use postern_app::{AuditQuery, CredentialWish, Issued, Networks, Purpose, how_and_reason};
 use postern_testkit::{House, scenario};
 use postern_types::Address;
 
@@ -127,7 +127,7 @@ scenario! {
         let query = AuditQuery { account: Some(address(SUPPORT)), most: 50, ..AuditQuery::default() };
         let rows = house.app().audit(house.operator(), query).await.expect("the trail");
         let reasons: Vec<&str> =
-            rows.iter().rev().filter(|row| row.action == "sign-in.failed").map(|row| row.detail.as_str()).collect();
+            rows.iter().rev().filter(|row| row.action == "sign-in.failed").map(|row| how_and_reason(&row.detail).1).collect();
         assert_eq!(reasons[0], "its scope does not have this network");
         assert_eq!(reasons[1], "its scope does not have this protocol");
         assert!(reasons[2].contains("no secret of a credential") && reasons.len() == 4, "{reasons:?}");

@@ -9,7 +9,7 @@ use crate::direct::{SUPPORT, at_work, issue, secret, wish};
 use crate::people::address;
 use postern_app::{
     AuditQuery, CredentialState, CredentialWish, DirectSignIn, Hours, Issued, Obstacle, PolicyChange, Purpose,
-    Purposes, Refused,
+    Purposes, Refused, how_and_reason,
 };
 use postern_testkit::{House, ImapClient, scenario};
 use postern_types::Secret;
@@ -40,7 +40,7 @@ async fn last_reason(house: &House) -> String {
     let query = AuditQuery { account: Some(address(SUPPORT)), most: 50, ..AuditQuery::default() };
     let rows = house.app().audit(house.operator(), query).await.expect("the trail");
     let failed = rows.into_iter().find(|row| row.action == "sign-in.failed");
-    failed.map(|row| row.detail).unwrap_or_default()
+    failed.map(|row| how_and_reason(&row.detail).1.to_owned()).unwrap_or_default()
 }
 
 /// The session begins no further command.

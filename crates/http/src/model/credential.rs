@@ -336,6 +336,8 @@ pub struct PolicySet {
     pub policy: PolicyShown,
     /// Credentials that were taken back for good.
     pub ended_credentials: u64,
+    /// Credentials that stood before and do not now, the ended ones among them.
+    pub stopped_credentials: u64,
     /// Sessions on this node that ended by that.
     pub sessions: Vec<CredentialSession>,
 }

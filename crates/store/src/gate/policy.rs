@@ -44,6 +44,8 @@ pub struct PolicyChanged {
     pub row: PolicyRow,
     /// Credentials that were taken back.
     pub ended: Vec<CredentialId>,
+    /// Those that stood before and do not now, the ones that were taken back among them.
+    pub stopped: Vec<CredentialId>,
 }
 
 impl Tx<'_> {
@@ -107,14 +109,41 @@ impl Authority<'_, ManagePolicy> {
             max_life_ms: change.max_life_ms.unwrap_or(before.set.max_life_ms),
             purposes: change.purposes.unwrap_or(before.set.purposes),
         };
+        let accounts = self.accounts_concerned()?;
+        let stood = self.standing(&accounts)?;
         let time_zone = change.time_zone.clone().unwrap_or_else(|| before.time_zone.clone());
         scope::check_zone(&time_zone)?;
         if set != before.set || time_zone != before.time_zone {
             self.write(&set, &time_zone)?;
             self.note("policy.set", self.account(), &told(&set, &before.set, &time_zone, &before.time_zone), "")?;
         }
-        let ended = if change.end_credentials { self.end_all()? } else { Vec::new() };
-        Ok(PolicyChanged { row: self.policy_row()?, ended })
+        let mut ended = Vec::new();
+        if change.end_credentials {
+            for account in &accounts {
+                ended.extend(self.end_secrets(*account, "by policy")?);
+            }
+        }
+        let stands = self.standing(&accounts)?;
+        let stopped = stood.into_iter().filter(|id| !stands.contains(id)).collect();
+        Ok(PolicyChanged { row: self.policy_row()?, ended, stopped })
+    }
+
+    fn accounts_concerned(&self) -> Result<Vec<AccountId>, StoreError> {
+        self.account().map_or_else(|| self.tx().accounts_with_credentials(false), |account| Ok(vec![account]))
+    }
+
+    /// The credentials of these accounts that stand now.
+    fn standing(&self, accounts: &[AccountId]) -> Result<Vec<CredentialId>, StoreError> {
+        let mut found = Vec::new();
+        for account in accounts {
+            for id in self.tx().all(&sql::LIVE, &[account.get().into()], |row| row.int(0))? {
+                let known = scope::known(self.tx(), id)?;
+                found.extend(
+                    known.filter(|known| known.facts.standing(self.tx().now()).stands()).map(|known| known.facts.id),
+                );
+            }
+        }
+        Ok(found)
     }
 
     fn write(&self, set: &Policy, time_zone: &str) -> Result<(), GateError> {
@@ -133,18 +162,6 @@ impl Authority<'_, ManagePolicy> {
             }
         }
         Ok(())
-    }
-
-    fn end_all(&self) -> Result<Vec<CredentialId>, GateError> {
-        let accounts = match self.account() {
-            Some(account) => vec![account],
-            None => self.tx().accounts_with_credentials(false)?,
-        };
-        let mut ended = Vec::new();
-        for account in accounts {
-            ended.extend(self.end_secrets(account, "by policy")?);
-        }
-        Ok(ended)
     }
 }
 
