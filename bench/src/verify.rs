@@ -4,7 +4,7 @@
 //! making the message, and comparing what the key signs with what is kept.
 
 use std::hint::black_box;
-use std::time::Instant;
+use tokio::time::Instant;
 
 use postern_app::{KeyRing, MachineSecret, NoVault};
 use postern_types::Secret;

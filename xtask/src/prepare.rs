@@ -34,10 +34,12 @@ struct Need {
 const DATABASE: Need = Need { package: "postgresql", present: db::installed };
 
 /// Mail clients that are not ours, and the instruments of the power-cut and cost tests.
-const TEST: [Need; 7] = [
+const TEST: [Need; 9] = [
     DATABASE,
     Need { package: "neomutt", present: || on_path("neomutt").is_some() },
     Need { package: "isync", present: || on_path("mbsync").is_some() },
+    Need { package: "getmail6", present: || on_path("getmail").is_some() },
+    Need { package: "offlineimap3", present: || on_path("offlineimap").is_some() },
     Need { package: "curl", present: || on_path("curl").is_some() },
     Need { package: "strace", present: || on_path("strace").is_some() },
     Need { package: "valgrind", present: || on_path("valgrind").is_some() },

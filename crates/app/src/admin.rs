@@ -272,7 +272,9 @@ impl House {
             if !tx.is_person(account)? {
                 // Delegation first: nobody signs in to a shared mailbox by a password of its own.
                 let text = format!(
-                    "{address} is a shared mailbox; people use it as delegates: postern delegate add {address} PERSON"
+                    "{address} is a shared mailbox and has no password. People work in it as delegates, each signed in as \
+                     themselves: postern delegate add {address} PERSON. A program that can not do that gets a credential of \
+                     its own: postern credential issue {address} --purpose PURPOSE --owner EMAIL --reason TEXT"
                 );
                 return Err(Rule::Unusable(text).into());
             }

@@ -6,14 +6,16 @@
 //!
 //! Who answers for one account and does not see the organisation hears of those whom the account
 //! concerns, as its report names them. Every other address is to them one that holds nothing
-//! there, be it somebody's, a mailbox's, a group's or nobody's (law 4).
+//! there, be it somebody's, a mailbox's, a group's or nobody's (law 4). A credential is asked about
+//! by whoever may see it; to others it is as one that is not there.
 
 use crate::admin::allowed;
+use crate::bearer::Kind;
 use crate::{House, Refused};
 use postern_access::{Actor, Denied, Job, Question};
 use postern_store::{
-    AccessReport, Answer, Asked, Authority, Caller, GateError, Principal, ReadAccount, ReadAudit, ReadOrganisation,
-    Rule, Tx,
+    AccessReport, Answer, Asked, Authority, Caller, GateError, Principal, ReadAccount, ReadAudit, ReadGrants,
+    ReadOrganisation, Rule, Tx,
 };
 use postern_types::{AccountId, Address, MailboxName, PersonId, Timestamp};
 
@@ -26,20 +28,33 @@ pub enum Someone {
     Operator,
     /// The house at one of its tasks.
     Job(Job),
+    /// A credential, by its id or as `ADDRESS/NAME`.
+    Credential(String),
 }
 
 impl Someone {
-    /// From an address, `operator`, or the name of a job.
+    /// From an address, a credential, `operator`, or the name of a job.
     pub fn parse(text: &str) -> Result<Someone, String> {
         let job = Job::ALL.into_iter().find(|job| job.name() == text);
         match (text, job) {
             ("operator", _) => Ok(Someone::Operator),
             (_, Some(job)) => Ok(Someone::Job(job)),
+            _ if is_credential(text) => Ok(Someone::Credential(text.to_owned())),
             _ => Address::parse(text).map(Someone::Person).map_err(|error| {
-                format!("{error}; or name operator, or a job: {}", Job::ALL.map(Job::name).join(", "))
+                format!(
+                    "{error}; or name a credential (crd_abcd2345 or support@example.org/nightly), operator, or a job: {}",
+                    Job::ALL.map(Job::name).join(", ")
+                )
             }),
         }
     }
+}
+
+/// Is this how a credential is called?
+fn is_credential(text: &str) -> bool {
+    let is_named =
+        |(address, name)| Address::parse(address).is_ok() && crate::credentials::check_credential_name(name).is_ok();
+    text.starts_with(Kind::Credential.id_prefix()) && !text.contains('@') || text.split_once('/').is_some_and(is_named)
 }
 
 /// What would be acted on.
@@ -172,6 +187,7 @@ impl WhyQuery {
             (Someone::Operator, Actor::Operator { uid }) => Actor::Operator { uid: *uid },
             (Someone::Operator, _) => Actor::Operator { uid: 0 },
             (Someone::Job(job), _) => Actor::Job(*job),
+            (Someone::Credential(which), _) => tx.credential::<ReadGrants>(caller, which)?.actor(),
         })
     }
 
@@ -181,6 +197,9 @@ impl WhyQuery {
             Someone::Person(address) => address.to_string(),
             Someone::Operator => "the operator".to_owned(),
             Someone::Job(job) => format!("the {} job", job.name()),
+            // What has the address in it stands alone at the beginning of a sentence.
+            Someone::Credential(which) if which.contains('@') => which.clone(),
+            Someone::Credential(which) => format!("credential {which}"),
         };
         let mailbox = self.target.mailbox.clone();
         Asked { actor, label, question: self.question, mailbox, at: self.at, date: &self.date }
@@ -243,6 +262,10 @@ mod tests {
         assert_eq!(Someone::parse("operator"), Ok(Someone::Operator));
         assert_eq!(Someone::parse("delivery"), Ok(Someone::Job(Job::Delivery)));
         assert!(matches!(Someone::parse("alice@example.org"), Ok(Someone::Person(_))));
+        for credential in ["crd_abcd2345", "support@example.org/nightly"] {
+            assert_eq!(Someone::parse(credential), Ok(Someone::Credential(credential.to_owned())));
+        }
+        assert!(Someone::parse("support@example.org/INBOX").is_err(), "a mailbox does nothing");
         assert!(Someone::parse("alice").unwrap_err().contains("delivery, submission"));
     }
 }

@@ -7,7 +7,7 @@
 use crate::globals::GlobalArgs;
 use crate::init::base;
 use crate::process::{absolute, quoted, raise_file_limit, refuse_flags, say, typed};
-use crate::seed::{self, ADMIN, ALICE, BILLING, BOB, CAROL, DOMAIN, SUPPORT};
+use crate::seed::{self, ADMIN, ALICE, BILLING, BOB, CAROL, DOMAIN, NIGHTLY, SUPPORT};
 use crate::serve::{Signals, claim, end, run_until_ended};
 use anyhow::{Context, bail};
 use postern_server::config::{Config, Settings, environment, loopback};
@@ -36,6 +36,8 @@ const MARK: &str = "demo";
 const FILLING: &[u8] = b"filling\n";
 const FILLED: &[u8] = b"filled\n";
 const MARK_MODE: u32 = 0o600;
+/// The secret of its credential: the house keeps none in clear, and a demo shows it each time.
+const SECRET: &str = "demo-secret";
 
 pub(crate) fn run(args: &Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
     refuse_flags(globals, "demo", &[])?;
@@ -63,7 +65,8 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     if let Some(ready) = &ready {
         ready.write(running.listeners()).context("the ready-file can not be written")?;
     }
-    say(&welcome(&running, &file, &folder));
+    let secret = RealDisk.read(&folder.join(SECRET))?.map(Secret::new);
+    say(&welcome(&running, &file, &folder, secret.as_ref()));
     run_until_ended(&running, &mut signals, &file, None).await;
     drop(ready);
     end(running).await;
@@ -116,7 +119,9 @@ async fn make(folder: &Path, base: u16) -> anyhow::Result<()> {
     let opened = tokio::task::spawn_blocking(move || open_house(&config)).await??;
     let filled = seed::fill(opened.house(), rustix::process::getuid().as_raw()).await;
     opened.close().await;
-    filled.context("the demo can not be filled")?;
+    let secret = filled.context("the demo can not be filled")?;
+    let path = folder.join(SECRET);
+    RealDisk.write_new_file_durably(&path, secret.expose()).with_context(|| path.display().to_string())?;
     mark(folder, FILLED)
 }
 
@@ -142,7 +147,7 @@ fn quiet(mut config: Config) -> Config {
     config
 }
 
-fn welcome(running: &Running, file: &Path, folder: &Path) -> String {
+fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret>) -> String {
     let ink = Ink::of_terminal();
     let at = |name: &str| running.listeners().get(name).cloned().unwrap_or_default();
     let (imaps, lmtp) = (at("imaps"), at("lmtp"));
@@ -174,12 +179,38 @@ fn welcome(running: &Running, file: &Path, folder: &Path) -> String {
         line(format!("  {address:18} {password:20} {}", ink.faint(what)));
     }
     line(format!("\n{}  {SUPPORT}, {BILLING}", ink.bold("Shared mailboxes")));
+    if let Some(secret) = secret.and_then(Secret::expose_text) {
+        line(format!("\n{}", ink.bold("One credential: a program copies support@, signed in as the mailbox itself")));
+        for (name, value) in credential(&imaps, secret, file, folder) {
+            line(format!("  {name:9} {value}"));
+        }
+    }
     line(format!("\n{}", ink.bold("Three things to try, each a line for another terminal")));
     for (number, (what, command)) in (1..).zip(tries(&imaps, &lmtp, file, folder)) {
         line(format!("\n  {number}. {what}\n     {command}"));
     }
     line(format!("\n{}", ink.faint(&format!("Everything lies in {}. Ctrl-C stops the demo.", folder.display()))));
     page
+}
+
+/// The credential with its settings, and what to try with it.
+fn credential(imaps: &str, secret: &str, file: &Path, folder: &Path) -> [(&'static str, String); 5] {
+    let port = imaps.rsplit(':').next().unwrap_or_default();
+    let authority = quoted(&folder.join("tls/ca.pem"));
+    let postern = format!("{} --config {}", typed(), quoted(file));
+    [
+        ("username", SUPPORT.to_owned()),
+        ("secret", secret.to_owned()),
+        (
+            "settings",
+            format!("IMAP at localhost port {port}, TLS from the first byte; it reads, from this machine alone"),
+        ),
+        (
+            "read",
+            format!("curl --cacert {authority} --user {SUPPORT}:{secret} 'imaps://localhost:{port}/INBOX/;UID=*'"),
+        ),
+        ("take back", format!("{postern} credential revoke {SUPPORT}/{NIGHTLY}")),
+    ]
 }
 
 fn tries(imaps: &str, lmtp: &str, file: &Path, folder: &Path) -> [(String, String); 3] {

@@ -4,8 +4,8 @@
 //! demo looks like that of a house that people use.
 
 use anyhow::{Context, bail};
-use postern_app::{Caller, Delivery, GrantReach, GrantTerms, House, Peer};
-use postern_types::{Address, DisplayName, Rights, Secret, SendRights, Timestamp};
+use postern_app::{Caller, CredentialWish, Delivery, GrantReach, GrantTerms, House, Networks, Peer, Purpose};
+use postern_types::{Address, DisplayName, Network, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
 
 pub(crate) const DOMAIN: &str = "example.org";
@@ -15,6 +15,8 @@ pub(crate) const BOB: (&str, &str) = ("bob@example.org", "bob-demo-password");
 pub(crate) const CAROL: (&str, &str) = ("carol@example.org", "carol-demo-password");
 pub(crate) const SUPPORT: &str = "support@example.org";
 pub(crate) const BILLING: &str = "billing@example.org";
+/// The credential of support@.
+pub(crate) const NIGHTLY: &str = "nightly";
 
 const PEOPLE: [((&str, &str), &str); 3] = [(ALICE, "Alice"), (BOB, "Bob"), (CAROL, "Carol")];
 
@@ -85,8 +87,8 @@ const LETTERS: [Letter; 5] = [
     },
 ];
 
-/// Fills a new house.
-pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<()> {
+/// Fills a new house; answers the secret of the one credential in it.
+pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<Secret> {
     let operator = house.operator(uid)?;
     for ((address, password), name) in PEOPLE {
         let password = Some(Secret::new(password));
@@ -99,7 +101,32 @@ pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<()> {
     for letter in &LETTERS {
         deliver(house, letter).await?;
     }
-    Ok(())
+    credential(house, &operator).await
+}
+
+/// What copies support@ every night.
+async fn credential(house: &House, operator: &Caller) -> anyhow::Result<Secret> {
+    let network = |text: &str| text.parse::<Network>().map_err(anyhow::Error::msg);
+    let wish = CredentialWish {
+        purpose: Purpose::Backup,
+        owner: parse(ADMIN.0)?,
+        holder: None,
+        reason: "a copy of the mail, every night".to_owned(),
+        not_delegation: None,
+        name: Some(NIGHTLY.to_owned()),
+        protocols: None,
+        letters: None,
+        mailboxes: Vec::new(),
+        older_than_ms: None,
+        networks: Some(Networks::Of(vec![network("127.0.0.0/8")?, network("::1/128")?])),
+        hours: None,
+        connections: None,
+        starts: None,
+        expires: None,
+        wrap_for: None,
+    };
+    let issued = house.issue_credential(operator, &parse(SUPPORT)?, wish).await?;
+    issued.secret.context("a credential that is handed to nobody has its secret shown")
 }
 
 /// Alice works in support@, Bob reads there, Carol works in billing@.

@@ -299,10 +299,24 @@ fn the_three_things_to_try_work() {
     let (code, letter, _) = shell(read);
     assert_ne!(code, 0, "the mailbox is gone for her");
     assert!(!letter.contains("Subject"), "{letter}");
+    // The mailbox's own credential is nobody's grant, until it is taken back.
+    let line = |name: &str, welcome: &str| -> String {
+        let line = welcome.lines().find_map(|line| line.trim().strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no {name} in {welcome}")).trim().to_owned()
+    };
+    let (_, letter, error) = shell(&line("read ", &welcome));
+    assert!(letter.contains("Is anybody there?"), "{letter}{error}");
     assert_eq!(server.end(), 0);
 
     // The same demo again, with what was done in it.
-    let (server, _) = Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
+    let (server, again) =
+        Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
+    assert_eq!(line("secret ", &again), line("secret ", &welcome));
+    let read = line("read ", &again);
+    assert_eq!(shell(&read).0, 0);
+    let (code, said, error) = shell(&line("take back ", &again));
+    assert!(code == 0 && said.starts_with("support@example.org/nightly is taken back for good"), "{said}{error}");
+    assert_ne!(shell(&read).0, 0, "it signs in nowhere any more");
     assert_eq!(server.end(), 0);
 }
 
@@ -431,5 +445,47 @@ fn who_follows_sign_ins_sees_them_come() {
     let (code, _, error) =
         run(postern(folder.path()).args(["signins", "list", "--follow", "--offline"]).args(here.split(' ')));
     assert!(code == 2 && error.contains("--follow waits for what comes to a running server"), "{error}");
+    assert_eq!(server.end(), 0);
+}
+
+/// `credential watch` begins with what there is, waits, tells what comes with what helps, and ends
+/// well by Ctrl-C.
+#[test]
+fn who_watches_a_credential_sees_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(init(folder.path()).0, 0);
+    let mut serving = postern(folder.path());
+    serving.args(["serve", "--config", "house/postern.toml", "--ready-file", "ready.json"]);
+    let (server, _) = Server::start(serving.env("POSTERN_LOG__FORMAT", "json"), "server.ready");
+    let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
+    let port = ready["listeners"]["https"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let here = "--config house/postern.toml";
+    let does = |line: &str| {
+        let (code, said, error) = run(postern(folder.path()).args(line.split(' ')).args(here.split(' ')));
+        assert_eq!(code, 0, "{line}: {error}");
+        said
+    };
+    does("shared add support@example.org");
+    does(
+        "credential issue support@example.org --purpose backup --owner admin@example.org --reason copies --name nightly \
+         --any-network",
+    );
+    let mut watching = postern(folder.path());
+    watching.args(["credential", "watch", "support@example.org/nightly"]).args(here.split(' '));
+    let (mut watcher, before) = Server::start(&mut watching, "Waiting");
+    assert!(before.contains(" may sign in.\nNobody has tried it yet.\n"), "{before}");
+    let login =
+        format!("login support@example.org --password-stdin --url https://localhost:{port} --cacert house/tls/ca.pem");
+    assert_eq!(told(postern(folder.path()).args(login.split(' ')), "hello").0, 1);
+    let told_of = watcher.until("Enter the whole of it.");
+    assert!(told_of.contains("rest from 127.0.0.1: refused, ") && told_of.contains("a shared mailbox's"), "{told_of}");
+    watcher.signal(Signal::INT);
+    let mut rest = String::new();
+    watcher.lines.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), watcher.child.wait().unwrap().code()), ("", Some(0)));
+    let (code, _, error) =
+        run(postern(folder.path()).args(["credential", "watch", "x", "--offline"]).args(here.split(' ')));
+    assert!(code == 2 && error.contains("leave --offline out"), "{error}");
     assert_eq!(server.end(), 0);
 }

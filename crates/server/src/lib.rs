@@ -34,4 +34,4 @@ pub use setup::{NewHouse, SetupError};
 pub use socket::{BindError, Bound};
 pub use tls::{Tls, TlsError};
 
-pub use postern_store::{Clock, Disk, RealDisk, SystemClock};
+pub use postern_store::{Clock, Disk, DiskFile, RealDisk, SystemClock};

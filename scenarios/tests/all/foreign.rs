@@ -129,7 +129,7 @@ async fn first(house: &House, mailbox: &str) -> Vec<u8> {
 }
 
 /// Every file below `folder` that lies in a `cur` or `new` of a Maildir.
-fn maildir_messages(folder: &Path) -> Vec<Vec<u8>> {
+pub fn maildir_messages(folder: &Path) -> Vec<Vec<u8>> {
     let mut messages = Vec::new();
     let Ok(entries) = std::fs::read_dir(folder) else { return messages };
     for entry in entries.flatten() {
@@ -145,7 +145,7 @@ fn maildir_messages(folder: &Path) -> Vec<Vec<u8>> {
 }
 
 /// A Maildir has the line ends of its system.
-fn with_lf(message: &[u8]) -> Vec<u8> {
+pub fn with_lf(message: &[u8]) -> Vec<u8> {
     let text = message.to_vec();
     text.iter()
         .enumerate()
@@ -257,7 +257,7 @@ scenario! {
 }
 
 /// mbsync marks what it has not finished with a header field of its own.
-fn without_sync_header(message: &[u8]) -> Vec<u8> {
+pub fn without_sync_header(message: &[u8]) -> Vec<u8> {
     let lines = message.split_inclusive(|byte| *byte == b'\n');
     lines.filter(|line| !line.starts_with(b"X-TUID: ")).flatten().copied().collect()
 }

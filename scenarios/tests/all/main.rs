@@ -19,6 +19,7 @@ mod people;
 mod power_cut;
 mod process;
 mod races;
+mod recipes;
 mod report;
 mod rest;
 mod rest_people;

@@ -11,7 +11,8 @@ use postern_http::model::Explained;
 /// Who, what, and to what.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// A person's address, operator, or a job of the house (delivery, submission, expiry, import, collection, seed)
+    /// A person's address, a credential (support@example.org/nightly or its id), operator, or a job of the house
+    /// (delivery, submission, expiry, import, collection, seed)
     #[arg(value_name = "ACTOR")]
     actor: String,
     /// In a mailbox: lookup, read, change-flags, insert, post, create-child, delete-mailbox, remove, move-out,
@@ -72,7 +73,11 @@ fn told(explained: &Explained, is_later: bool) -> String {
         ("Holds", if is_organisation { String::new() } else { holds }),
         ("Sends", if is_organisation { String::new() } else { sends.to_owned() }),
     ]));
-    if !is_organisation && explained.actor.contains('@') {
+    let is_credential =
+        explained.actor.contains('/') || !explained.actor.contains('@') && explained.actor.contains('_');
+    if is_credential {
+        text.push_str(&format!("Next: all that it opens: postern credential show {}\n", explained.actor));
+    } else if !is_organisation && explained.actor.contains('@') {
         text.push_str(&format!(
             "Next: everyone who can do anything there: postern report access {}\n",
             explained.target
@@ -114,6 +119,14 @@ mod tests {
              Sends  not\n\
              Next: everyone who can do anything there: postern report access support@example.org\n"
         );
+    }
+
+    #[test]
+    fn who_asks_about_a_credential_is_led_to_it() {
+        for actor in ["support@example.org/nightly", "crd_abcd2345"] {
+            let text = told(&Explained { actor: actor.into(), ..explained() }, false);
+            assert!(text.ends_with(&format!("Next: all that it opens: postern credential show {actor}\n")), "{text}");
+        }
     }
 
     #[test]

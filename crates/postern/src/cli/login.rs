@@ -148,9 +148,8 @@ fn of_config(config: &Config) -> Result<Place, Failure> {
              --cacert DIR/tls/ca.pem",
         ));
     }
-    let authority = config.data_dir.join("tls/ca.pem");
     let place = Place::new(&config.hostname, address.port()).at(Some(near(address).to_string()));
-    Ok(place.trusting(authority.exists().then(|| absolute(&authority))))
+    Ok(place.trusting(locate::authority(config)))
 }
 
 /// An address that means "each of this machine" is reached at the machine itself.

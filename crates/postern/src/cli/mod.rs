@@ -8,6 +8,7 @@
 mod audit;
 mod clock;
 mod conversion;
+mod credential;
 mod dates;
 mod delegate;
 #[cfg(test)]
@@ -23,6 +24,8 @@ mod logins;
 mod output;
 pub(crate) mod password;
 mod person;
+mod policy;
+mod recipe;
 mod report;
 mod settings;
 mod shared;
@@ -61,6 +64,15 @@ pub enum Noun {
     /// Who works in a shared mailbox, and what they may do there
     #[command(subcommand)]
     Delegate(delegate::Verb),
+    /// Credentials: what programs sign in to a shared mailbox with, as it
+    ///
+    /// People work in a shared mailbox as delegates, signed in as themselves. A credential is for what
+    /// can not do that: it has a purpose, an owner, a scope and an end, and is taken back at once.
+    #[command(subcommand)]
+    Credential(credential::Verb),
+    /// What is allowed of direct sign-in
+    #[command(subcommand)]
+    Policy(policy::Verb),
     /// May this actor do this, and why or why not
     Explain(explain::Args),
     /// Reports: who can do what
@@ -100,6 +112,8 @@ pub fn run(noun: Noun, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
             let text = if globals.json { said.json()? } else { globals.in_same_house(&said.text) };
             // A reader who has seen enough (`| head`) is no failure of the command.
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            let aside = globals.in_same_house(&said.aside);
+            let _ = std::io::stderr().lock().write_all(aside.as_bytes());
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
@@ -117,6 +131,8 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Group(verb) => group::run(verb, client).await,
         Noun::Shared(verb) => shared::run(verb, client).await,
         Noun::Delegate(verb) => delegate::run(verb, client).await,
+        Noun::Credential(verb) => credential::run(verb, client).await,
+        Noun::Policy(verb) => policy::run(verb, client).await,
         Noun::Explain(args) => explain::run(args, client).await,
         Noun::Report(verb) => report::run(verb, client).await,
         Noun::Audit(verb) => audit::run(verb, client).await,

@@ -13,18 +13,26 @@ pub(super) struct Said {
     pub document: Value,
     /// All of it has been printed as it came.
     pub is_told: bool,
+    /// For people, beside a text that is for a program: on standard error.
+    pub aside: String,
 }
 
 impl Said {
     /// Both forms of an outcome. A document of ours always encodes; were it not so, programs
     /// would read `null`.
     pub fn new(text: impl Into<String>, document: &impl Serialize) -> Self {
-        Self { text: text.into(), document: serde_json::to_value(document).unwrap_or_default(), is_told: false }
+        let document = serde_json::to_value(document).unwrap_or_default();
+        Self { text: text.into(), document, is_told: false, aside: String::new() }
+    }
+
+    /// With what people are told beside it, on standard error.
+    pub fn beside(self, aside: impl Into<String>) -> Self {
+        Self { aside: aside.into(), ..self }
     }
 
     /// Of a command that has printed what it had to say while it came.
     pub fn told() -> Self {
-        Self { text: String::new(), document: Value::Null, is_told: true }
+        Self { is_told: true, ..Self::new(String::new(), &()) }
     }
 
     /// The document, as `--json` prints it.

@@ -53,9 +53,9 @@ pub struct List {
 }
 
 /// How often whoever follows looks.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// The most of a page.
-const PAGE: u16 = 500;
+pub(super) const PAGE: u16 = 500;
 /// How many looks ago a sign-in was seen before nothing older is expected any more: on PostgreSQL
 /// one may be committed after another with a higher number.
 const LOOKS: usize = 5;
@@ -98,39 +98,40 @@ impl List {
             _ => failure,
         })
     }
+}
 
-    /// All that came after this one, oldest first, however many pages they are.
-    async fn after(&self, target: &str, after: &str, client: &mut Client) -> Result<Vec<SignIn>, Failure> {
-        let (target, mut found, mut before) = (format!("{target}&after={after}"), Vec::new(), None);
-        loop {
-            let older = before.map_or_else(String::new, |before| format!("&before={before}"));
-            let page = self.page(&format!("{target}{older}"), client).await?;
-            found.extend(page.sign_ins);
-            match page.next_before {
-                Some(next) => before = Some(next),
-                None => break,
-            }
+/// All that came after this one, oldest first, however many pages they are.
+pub(super) async fn all_after(target: &str, after: &str, client: &mut Client) -> Result<Vec<SignIn>, Failure> {
+    let (target, mut found, mut before) = (format!("{target}&after={after}"), Vec::new(), None);
+    loop {
+        let older = before.map_or_else(String::new, |before| format!("&before={before}"));
+        let page: SignInPage = client.get(&format!("{target}{older}")).await?;
+        found.extend(page.sign_ins);
+        match page.next_before {
+            Some(next) => before = Some(next),
+            None => break,
         }
-        found.reverse();
-        Ok(found)
     }
+    found.reverse();
+    Ok(found)
 }
 
 /// What has been printed, as far back as something older may still come.
-struct Seen {
+pub(super) struct Seen {
     /// Ids of each look, the last one at the end.
     looks: VecDeque<Vec<String>>,
     /// The newest that no look has any more.
-    after: String,
+    pub after: String,
 }
 
 impl Seen {
-    fn from(after: String) -> Self {
+    /// Nothing but what came up to this one.
+    pub fn from(after: String) -> Self {
         Self { looks: VecDeque::new(), after }
     }
 
     /// Those that have not been printed yet; they are from now on.
-    fn fresh(&mut self, found: Vec<SignIn>) -> Vec<SignIn> {
+    pub fn fresh(&mut self, found: Vec<SignIn>) -> Vec<SignIn> {
         let is_known = |sign_in: &SignIn| self.looks.iter().flatten().any(|id| *id == sign_in.id);
         let fresh: Vec<SignIn> = found.into_iter().filter(|sign_in| !is_known(sign_in)).collect();
         self.looks.push_back(fresh.iter().map(|sign_in| sign_in.id.clone()).collect());
@@ -164,22 +165,26 @@ async fn follow(list: &List, client: &mut Client) -> Result<Said, Failure> {
 /// Ends when nobody reads any more.
 async fn print_what_comes(list: &List, client: &mut Client) -> Result<(), Failure> {
     let target = list.target(PAGE);
-    let newest = match list.since {
-        Some(_) => None,
-        None => list.page(&list.target(1), client).await?.sign_ins.pop(),
-    };
+    // Whoever may not read them hears it here.
+    let newest = list.page(&list.target(1), client).await?.sign_ins.pop();
+    let newest = if list.since.is_some() { None } else { newest };
     let mut seen = Seen::from(newest.map_or_else(|| "evt_0".to_owned(), |newest| newest.id));
     let mut look = tokio::time::interval(LOOK);
     loop {
         look.tick().await;
         let after = seen.after.clone();
-        let fresh = seen.fresh(list.after(&target, &after, client).await?);
+        let fresh = seen.fresh(all_after(&target, &after, client).await?);
         let text: String = fresh.iter().map(|sign_in| told_at_once(sign_in, client.wants_json())).collect();
-        let mut output = std::io::stdout().lock();
-        if output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_err() {
+        if !print(&text) {
             return Ok(());
         }
     }
+}
+
+/// Prints at once; false where nobody reads any more.
+pub(super) fn print(text: &str) -> bool {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_ok()
 }
 
 fn told_at_once(sign_in: &SignIn, as_json: bool) -> String {

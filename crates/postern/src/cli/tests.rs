@@ -1,5 +1,7 @@
 //! The command line over a real house: by the socket, offline, and where nobody answers.
 
+mod direct;
+
 use super::output::Said;
 use super::transport::Client;
 use super::{Failure, Logins, Noun, answer};

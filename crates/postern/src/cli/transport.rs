@@ -7,7 +7,7 @@
 
 use super::failure::Failure;
 use super::locate;
-use super::logins::{Login, Logins};
+use super::logins::{Login, Logins, absolute};
 use super::password;
 use super::web::Place;
 use crate::globals::GlobalArgs;
@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -70,6 +70,21 @@ impl Client {
     /// The logins of this user.
     pub fn logins(&self) -> &Logins {
         &self.logins
+    }
+
+    /// The authority that programs check the house's certificate with; nothing where it is one that
+    /// the system trusts.
+    pub fn authority(&self) -> Result<Option<PathBuf>, Failure> {
+        check(&self.globals)?;
+        if let Some(file) = &self.globals.cacert {
+            return Ok(Some(absolute(file)));
+        }
+        let login = if self.globals.offline { None } else { self.logins.find(&self.globals)? };
+        match (login, &self.globals.config) {
+            (Some(login), _) => Ok(login.cacert),
+            (None, Some(_)) if self.globals.url.is_none() => Ok(locate::authority(&locate::config(&self.globals)?)),
+            (None, _) => Ok(None),
+        }
     }
 
     /// Lets the house go in good order, where it was opened here, and a borrowed token too.

@@ -455,6 +455,11 @@ impl<D: DutyClass> Key<'_, D> {
         self.known.facts.id
     }
 
+    /// Whoever signs in with it, to ask what they could do.
+    pub fn actor(&self) -> Actor {
+        Actor::Credential { id: self.known.facts.id, account: self.known.facts.account }
+    }
+
     /// The credential as it is now.
     pub fn row(&self) -> Result<CredentialRow, GateError> {
         let found = row(self.tx, self.known.facts.id.get(), self.known.facts.account)?;

@@ -1,0 +1,227 @@
+//! Credentials in words: what they may, from where, until when, and how to sign in with them.
+
+use crate::cli::clock;
+use crate::cli::dates::{self, length, seconds};
+use crate::cli::output::{facts, plain};
+use postern_http::model::{Credential, CredentialPlace, CredentialSession, CredentialWithSessions, Setting};
+use postern_types::{Letter, Rights, Secret};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What people call it: `support@example.org/nightly`.
+pub(super) fn label(credential: &Credential) -> String {
+    format!("{}/{}", credential.username, credential.name)
+}
+
+/// What a letter lets a program do, after "may".
+fn word(letter: Letter) -> &'static str {
+    match letter {
+        Letter::Lookup => "see",
+        Letter::Read => "read",
+        Letter::Seen => "mark as read",
+        Letter::Write => "flag",
+        Letter::Insert => "add",
+        Letter::Post => "post",
+        Letter::CreateMailbox => "create mailboxes",
+        Letter::DeleteMailbox => "delete mailboxes",
+        Letter::DeleteMessages => "mark as deleted",
+        Letter::Expunge => "expunge",
+        Letter::Administer => "manage who may do what",
+    }
+}
+
+fn words(rights: Rights) -> Vec<&'static str> {
+    // To post has no meaning of its own yet.
+    rights.letters().filter(|letter| *letter != Letter::Post).map(word).collect()
+}
+
+fn rights(place: &CredentialPlace) -> Rights {
+    // The server writes letters that are.
+    Rights::parse(&place.rights).unwrap_or(Rights::NONE)
+}
+
+fn sends(credential: &Credential) -> bool {
+    credential.protocols.iter().any(|protocol| protocol == "submission")
+}
+
+/// Where, as it reads after what may be done there.
+fn place(place: &CredentialPlace) -> String {
+    let name = plain(place.mailbox.as_deref().unwrap_or_default());
+    match place.reach.as_str() {
+        "account" => "in every mailbox".to_owned(),
+        "subtree" => format!("in {name} and below"),
+        _ => format!("in {name}"),
+    }
+}
+
+/// What it may: `see, read in every mailbox (lr)`.
+fn may(credential: &Credential) -> String {
+    let mut parts: Vec<String> = credential
+        .places
+        .iter()
+        .map(|one| format!("{} {} ({})", words(rights(one)).join(", "), place(one), one.rights))
+        .collect();
+    if sends(credential) {
+        parts.push(format!("send as {}", credential.username));
+    }
+    parts.join("; ")
+}
+
+/// What it may nowhere.
+fn may_not(credential: &Credential) -> String {
+    let held = credential.places.iter().fold(Rights::NONE, |all, one| all | rights(one));
+    let mut parts = words(Rights::FULL_ACCESS - held);
+    if !sends(credential) {
+        parts.push("send");
+    }
+    if credential.places.is_empty() {
+        parts.retain(|part| *part == "send");
+        parts.push("see or read anything");
+    }
+    parts.join(", ")
+}
+
+/// Its scope, a line for each fact.
+fn scope(credential: &Credential) -> Vec<(&'static str, String)> {
+    let networks = match &credential.networks {
+        None => "anywhere".to_owned(),
+        Some(networks) => networks.join(", "),
+    };
+    let flags = if credential.lenient { "changes of flags are taken and forgotten" } else { "" };
+    let older = credential.older_than_seconds.map(|age| format!("messages that came {} ago or before", length(age)));
+    let most = credential.max_connections.map(|most| format!("{most} at once"));
+    vec![
+        ("May", may(credential)),
+        ("May not", may_not(credential)),
+        ("Lenient", flags.to_owned()),
+        ("Only", older.unwrap_or_default()),
+        ("By", credential.protocols.join(", ")),
+        ("From", networks),
+        ("Hours", credential.hours.clone().unwrap_or_default()),
+        ("Connections", most.unwrap_or_default()),
+        ("Starts", credential.starts_at.as_deref().map(seconds).unwrap_or_default()),
+        ("Ends", dates::end(&credential.expires_at, clock::now())),
+    ]
+}
+
+/// What was issued, for the person who issued it.
+pub(super) fn issued(credential: &Credential) -> String {
+    let mut text = format!("{} is issued ({}), for {}.\n", label(credential), credential.id, credential.purpose);
+    let mut rows = scope(credential);
+    rows.push(("Answers for it", credential.owner.clone().unwrap_or_default()));
+    rows.push(("Uses it", credential.holder.clone().unwrap_or_default()));
+    text.push_str(&facts(&rows));
+    text
+}
+
+/// How a program signs in with it. The secret is shown where it is in no file.
+pub(super) fn to_sign_in(credential: &Credential, secret: Option<&Secret>, file: Option<&Path>) -> String {
+    let shown = match (secret, file) {
+        (_, Some(file)) => format!("in {}, for you alone", file.display()),
+        (Some(secret), None) => {
+            format!("{}  (shown this once, and kept nowhere in clear)", secret.expose_text().unwrap_or_default())
+        }
+        (None, None) => String::new(),
+    };
+    let mut rows = vec![("Username", credential.username.clone()), ("Secret", shown)];
+    rows.extend(credential.settings.iter().map(|one| ("Settings", setting(one))));
+    let mut text = facts(&rows);
+    text.push_str(&not_served(credential));
+    text
+}
+
+fn setting(setting: &Setting) -> String {
+    let tls = match setting.tls.as_str() {
+        "implicit" => "TLS from the first byte",
+        "starttls" => "TLS by STARTTLS",
+        _ => "without TLS, on this machine alone",
+    };
+    format!("{} at {} port {}, {tls}", setting.protocol, setting.host, setting.port)
+}
+
+fn not_served(credential: &Credential) -> String {
+    match credential.not_served.is_empty() {
+        true => String::new(),
+        false => format!(
+            "In its scope and not served here yet: {}. It works once that is, and does nothing until then.\n",
+            credential.not_served.join(", ")
+        ),
+    }
+}
+
+/// Its state, and what else speaks against it.
+pub(super) fn state(credential: &Credential) -> String {
+    match (credential.state.as_str(), credential.stands) {
+        ("issued", _) => "waits to be opened".to_owned(),
+        ("active", false) => format!("active, and stopped: {}", plain(&credential.because.join("; "))),
+        (state, _) => state.to_owned(),
+    }
+}
+
+/// All that is to be known of one.
+pub(super) fn all(seen: &CredentialWithSessions) -> String {
+    let credential = &seen.credential;
+    let waiting = match (&credential.waiting_for, &credential.opens_before) {
+        (Some(person), Some(before)) => format!("for {person}, until {}", seconds(before)),
+        _ => String::new(),
+    };
+    let ended = credential.ended_at.as_deref().map(|at| match &credential.ended_because {
+        Some(because) => format!("{}: {}", seconds(at), plain(because)),
+        None => seconds(at),
+    });
+    let mut rows = vec![
+        ("Credential", label(credential)),
+        ("Id", credential.id.clone()),
+        ("Purpose", credential.purpose.clone()),
+        ("State", state(credential)),
+        ("Secret waits", waiting),
+        ("Ended", ended.unwrap_or_default()),
+        ("Answers for it", credential.owner.clone().unwrap_or_else(|| "nobody: its owner is gone".to_owned())),
+        ("Uses it", credential.holder.clone().unwrap_or_default()),
+        ("Reason", plain(&credential.reason)),
+        ("No grant since", credential.not_delegation.as_deref().map(plain).unwrap_or_default()),
+    ];
+    rows.extend(scope(credential));
+    rows.extend([
+        (
+            "Checked out",
+            credential.opened_until.as_deref().map(|end| format!("until {}", seconds(end))).unwrap_or_default(),
+        ),
+        ("Issued", format!("{} by {}", seconds(&credential.issued_at), plain(&credential.issued_by))),
+        ("Signed in", credential.last_used_at.as_deref().map_or_else(|| "never".to_owned(), seconds)),
+        ("Username", credential.username.clone()),
+    ]);
+    rows.extend(credential.settings.iter().map(|one| ("Settings", setting(one))));
+    rows.extend(seen.sessions.iter().map(|one| ("Session", session(one))));
+    let mut text = facts(&rows);
+    text.push_str(&not_served(credential));
+    if credential.ended_at.is_none() {
+        text.push_str(&format!("Next: to take it back: postern credential revoke {}\n", credential.id));
+    }
+    text
+}
+
+fn session(session: &CredentialSession) -> String {
+    let from = session.peer.as_deref().map(|peer| format!(" from {peer}")).unwrap_or_default();
+    format!("{}{from}, since {}", session.protocol, seconds(&session.since))
+}
+
+/// What was cut.
+pub(super) fn cut(sessions: &[CredentialSession]) -> String {
+    match sessions {
+        [] => "No session of it was open.\n".to_owned(),
+        sessions => sessions.iter().map(|one| format!("Cut: {}.\n", session(one))).collect(),
+    }
+}
+
+/// The document for programs; a secret that went into a file is not in it.
+pub(super) fn without_secret(document: &impl Serialize, file: Option<&Path>) -> Value {
+    // A document of ours always encodes.
+    let mut value = serde_json::to_value(document).unwrap_or_default();
+    if let (Some(file), Some(fields)) = (file, value.as_object_mut()) {
+        fields.remove("secret");
+        fields.insert("secret_file".to_owned(), json!(file.display().to_string()));
+    }
+    value
+}
