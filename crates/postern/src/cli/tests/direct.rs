@@ -266,7 +266,7 @@ async fn policy_says_what_holds_and_why() {
     let text = scene.text("policy set support@example.org --direct-sign-in blocked").await;
     assert!(text.starts_with("2 credentials stop while this stands"), "{text}");
     assert!(
-        text.contains("nothing is ended") && text.contains("blocked, set for this mailbox. 2 credentials"),
+        text.contains("Nothing is ended") && text.contains("blocked, set for this mailbox. 2 credentials"),
         "{text}"
     );
     assert!(scene.text("credential list").await.contains("active, and stopped: policy blocks direct sign-in"));
