@@ -518,7 +518,7 @@ impl Key<'_, Revoke> {
         if self.known.facts.opened_until.is_none_or(|until| until <= self.tx.now()) {
             return self.row();
         }
-        self.tx.execute(&sql::SET_OPENED, &[self.known.facts.id.get().into(), crate::sql::Value::Null])?;
+        self.tx.execute(&sql::CLOSE, &[self.known.facts.id.get().into()])?;
         self.change("credential.closed", "")
     }
 }
@@ -553,7 +553,7 @@ impl Key<'_, ManageCredentials> {
             );
             return Err(Rule::Unusable(text).into());
         }
-        self.tx.execute(&sql::SET_OPENED, &[self.known.facts.id.get().into(), until.0.into()])?;
+        self.tx.execute(&sql::OPEN, &[self.known.facts.id.get().into(), until.0.into()])?;
         self.change("credential.opened", &format!("until {}", until.0))
     }
 }

@@ -75,8 +75,10 @@ statements! {
     END = "
         UPDATE credential SET state = $2, ended_ms = $3, end_reason = $4, epoch = epoch + 1
          WHERE id = $1 AND state IN ('issued', 'active', 'suspended')";
-    /// Credential `$1` is checked out until `$2`, or shut (NULL).
-    SET_OPENED = "UPDATE credential SET opened_until_ms = $2, epoch = epoch + 1 WHERE id = $1";
+    /// Credential `$1` is checked out until `$2`. Who is in it stays.
+    OPEN = "UPDATE credential SET opened_until_ms = $2 WHERE id = $1";
+    /// Credential `$1` is shut. Its epoch rises, so its sessions end.
+    CLOSE = "UPDATE credential SET opened_until_ms = NULL, epoch = epoch + 1 WHERE id = $1";
     /// Credential `$1` was used at `$2`.
     USED = "UPDATE credential SET last_used_ms = $2 WHERE id = $1";
     /// Credential `$1` is checked with key `$2` from now on; its sessions stay.
