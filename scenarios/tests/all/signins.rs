@@ -77,7 +77,8 @@ scenario! {
         assert_eq!(
             all.iter().map(told).collect::<Vec<_>>(),
             [
-                "support@example.org | support@example.org | LOGIN | no secret is set; the name is no person's",
+                "support@example.org | support@example.org | LOGIN | no secret is set; the name is a shared mailbox's, and that is no \
+                 secret of a credential",
                 "sam@example.org/support@example.org | sam@example.org | LOGIN rooted | the person is no delegate of \
                  the mailbox named after their own",
                 "oona@example.org | support@example.org | LOGIN rooted | accepted",
