@@ -131,6 +131,9 @@ pub enum Obstacle {
     /// Its holder is gone.
     #[error("its holder is gone")]
     HolderGone,
+    /// The account it belongs to is suspended or removed.
+    #[error("its mailbox is not in use")]
+    AccountNotInUse,
 }
 
 /// Does a credential stand, and until when is that sure?
@@ -158,6 +161,13 @@ impl CredentialFacts {
         self.people(&mut found);
         found.obstacles.dedup();
         found
+    }
+
+    /// What speaks against it at `now`, its account among that.
+    pub fn obstacles(&self, now: Timestamp, account_in_use: bool) -> Vec<Obstacle> {
+        let mut obstacles = self.standing(now).obstacles;
+        obstacles.extend((!account_in_use).then_some(Obstacle::AccountNotInUse));
+        obstacles
     }
 
     /// When it is over, policy heeded.

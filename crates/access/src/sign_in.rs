@@ -46,6 +46,8 @@ pub enum SecretCheck {
     Differs,
     /// There is none to compare with.
     NotSet,
+    /// The key to compare with is missing.
+    KeyMissing,
     /// It was not looked at: too many wrong ones came from that network.
     NotLookedAt,
 }
@@ -117,6 +119,9 @@ pub enum SignInReason {
     /// No secret was ever set.
     #[error("no secret is set")]
     SecretNotSet,
+    /// The key that the secret is checked with is not in the keys folder.
+    #[error("the key that its secret is checked with is missing")]
+    KeyMissing,
     /// Its network is shut to whoever has not signed in from there lately.
     #[error("too many wrong secrets came from that network, so this one was not looked at")]
     NetworkShut,
@@ -141,12 +146,10 @@ pub enum SignInReason {
     /// The secret is the credential's.
     #[error("the secret matches")]
     SecretMatches,
-    /// No credential has the id in the secret.
-    #[error("there is no such credential")]
+    /// No credential of the account has the id in the secret: whoever owns one mailbox learns
+    /// nothing of another's.
+    #[error("that is no credential of this mailbox")]
     NoSuchCredential,
-    /// The secret is a credential's of another account than the name.
-    #[error("the secret is of another mailbox")]
-    OtherAccount,
     /// Its scope does not have this protocol.
     #[error("its scope does not have this protocol")]
     ProtocolOutside,
@@ -182,10 +185,13 @@ pub fn sign_in_verdict(facts: &SignInFacts<'_>) -> SignInVerdict {
         causes.push(SignInReason::NotEncrypted);
     }
     match facts.secret {
+        SecretCheck::NotLookedAt => causes.push(SignInReason::NetworkShut),
+        // Of a credential that is not this account's nothing is told, the secret neither.
+        _ if is_of_another(facts) => {}
         SecretCheck::Matches => {}
+        SecretCheck::KeyMissing => causes.push(SignInReason::KeyMissing),
         SecretCheck::Differs => causes.push(SignInReason::SecretDiffers),
         SecretCheck::NotSet => causes.push(SignInReason::SecretNotSet),
-        SecretCheck::NotLookedAt => causes.push(SignInReason::NetworkShut),
     }
     match facts.account.map(|account| account.state) {
         Some(AccountState::Suspended) => causes.push(SignInReason::AccountSuspended),
@@ -205,6 +211,18 @@ pub fn sign_in_verdict(facts: &SignInFacts<'_>) -> SignInVerdict {
     }
 }
 
+/// Is what is shown a credential's secret, and none of the account that is named?
+fn is_of_another(facts: &SignInFacts<'_>) -> bool {
+    match facts.means {
+        SignInMeans::Password { .. } => false,
+        SignInMeans::Credential(None) => true,
+        SignInMeans::Credential(Some(shown)) => {
+            let its = |account: AccountFacts| account.id == shown.facts.account && account.kind == AccountKind::Shared;
+            !facts.account.is_some_and(its)
+        }
+    }
+}
+
 /// What speaks against a credential's sign-in; the actor it would be. Whoever lacks the secret
 /// learns nothing of what else speaks against it, and neither does whoever has it.
 fn credential_causes(
@@ -216,9 +234,9 @@ fn credential_causes(
         causes.push(SignInReason::NoSuchCredential);
         return None;
     };
-    match facts.account {
-        Some(account) if account.id == credential.account && account.kind == AccountKind::Shared => {}
-        _ => causes.push(SignInReason::OtherAccount),
+    if is_of_another(facts) {
+        causes.push(SignInReason::NoSuchCredential);
+        return None;
     }
     // A session is of one account: there is nothing to root it at.
     if facts.root.is_some() {

@@ -14,8 +14,8 @@ use std::fmt;
 pub enum TokenRole {
     /// Got by the password just now: everything that its person may.
     Login,
-    /// Everything but what would outlast it: it makes no further token and no administrator,
-    /// sets no password and lets nobody back, and, as every role that is chosen, it gives
+    /// Everything but what would outlast it: it makes no further token, no credential and no
+    /// administrator, sets no password and lets nobody back, and, as every role that is chosen, it gives
     /// nobody a way into a person's own account.
     Admin,
     /// What a delegate may do on the accounts they own; that they administer the
@@ -58,7 +58,7 @@ impl TokenRole {
     /// The duties it lets through. On a person's own account only a login gives: what is private
     /// is opened to others by somebody who has shown a password, not by a program.
     pub fn lets_through_on(self, duty: Duty, account: Option<AccountKind>) -> bool {
-        let gives = matches!(duty, Duty::ManageGrants | Duty::ManageCredentials);
+        let gives = duty == Duty::ManageGrants;
         let is_private = account == Some(AccountKind::Person);
         self.lets_through(duty) && (self == TokenRole::Login || !(gives && is_private))
     }
@@ -69,16 +69,16 @@ impl TokenRole {
             TokenRole::Login => true,
             TokenRole::Admin => !matches!(
                 duty,
-                Duty::ManageSelf | Duty::ManageAdministrators | Duty::SetPasswords | Duty::Resume | Duty::OpenPrivate
+                Duty::ManageSelf
+                    | Duty::ManageAdministrators
+                    | Duty::ManageCredentials
+                    | Duty::SetPasswords
+                    | Duty::Resume
+                    | Duty::OpenPrivate
             ),
             TokenRole::Owner => matches!(
                 duty,
-                Duty::ReadAccount
-                    | Duty::ReadGrants
-                    | Duty::ManageGrants
-                    | Duty::ManageCredentials
-                    | Duty::Revoke
-                    | Duty::ReadAudit
+                Duty::ReadAccount | Duty::ReadGrants | Duty::ManageGrants | Duty::Revoke | Duty::ReadAudit
             ),
             TokenRole::Auditor => {
                 matches!(duty, Duty::ReadAccount | Duty::ReadGrants | Duty::ReadAudit | Duty::ReadOrganisation)

@@ -274,7 +274,8 @@ impl House {
                 let text = format!(
                     "{address} is a shared mailbox and has no password. People work in it as delegates, each signed in as \
                      themselves: postern delegate add {address} PERSON. A program that can not do that gets a credential of \
-                     its own: postern credential issue {address} --purpose PURPOSE --owner EMAIL --reason TEXT"
+                     its own: postern credential issue {address} --purpose PURPOSE --owner EMAIL \
+                     --reason TEXT --network CIDR"
                 );
                 return Err(Rule::Unusable(text).into());
             }

@@ -205,7 +205,9 @@ impl House {
         terms.expires = self.within_policy(caller, shared, &wish, terms.expires).await?;
         let newest = self.keys.newest().ok_or_else(|| {
             tracing::error!(event = "credential.no-key");
-            Refused::Unavailable
+            let text =
+                "There is no key to check its secret with: postern key show says what is missing, and how to go on";
+            Refused::Rule(Rule::Unusable(text.into()))
         })?;
         let secret = Bearer::make(Kind::Credential, &self.random::<RANDOM_BYTES>()?);
         let verifier = Secret::new(newest.sign(secret.message().expose()).as_ref());
@@ -290,12 +292,19 @@ impl House {
         let Some(life) = policy.holds.max_life_ms else { return Ok(expires) };
         let latest = self.now().plus_ms(life);
         if wish.expires.is_some() && expires > latest {
-            let days = life / DAY_MS;
+            let life = match life % DAY_MS {
+                0 => format!("{} days", life / DAY_MS),
+                _ => format!("{} hours", life / (3600 * 1000)),
+            };
             return unusable(format!(
-                "Policy lets a credential last {days} days at most here; give an earlier --expires"
+                "Policy lets a credential last {life} from its issue at most here; give an earlier --expires"
             ));
         }
-        Ok(expires.min(latest))
+        let expires = expires.min(latest);
+        if wish.starts.is_some_and(|starts| expires <= starts) {
+            return unusable("By policy it would end before it starts, for its life counts from now; issue it later");
+        }
+        Ok(expires)
     }
 
     fn wrap(&self, secret: &Secret, recipient: &Address, now: Timestamp) -> Result<(NewWrap, Wrapped), Refused> {
@@ -306,7 +315,8 @@ impl House {
         Ok((wrap, Wrapped { code, recipient: recipient.clone(), opens_before }))
     }
 
-    /// The credentials of one shared mailbox, or of every one whose grants the caller sees.
+    /// The credentials of one shared mailbox; or of every one whose grants the caller sees, with those
+    /// that they answer for or use.
     pub async fn credentials(
         &self,
         caller: &Caller,
@@ -321,7 +331,7 @@ impl House {
                 for account in tx.accounts_with_credentials(ended_too)? {
                     match tx.authority_on::<ReadGrants>(&caller, account) {
                         Ok(grants) => rows.extend(grants.credentials(ended_too)?),
-                        Err(GateError::Denied(_)) => {}
+                        Err(GateError::Denied(_)) => rows.extend(answered_for(tx, &caller, account, ended_too)?),
                         Err(error) => return Err(error),
                     }
                 }
@@ -412,6 +422,26 @@ impl House {
         let secret = unseal(code, &opened.sealed)?;
         Ok(Unwrapped { row: opened.row, secret })
     }
+}
+
+/// Those of an account that the caller answers for or uses, where its others are not theirs to see.
+fn answered_for(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    account: AccountId,
+    ended_too: bool,
+) -> Result<Vec<CredentialRow>, GateError> {
+    let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
+    let mut rows = Vec::new();
+    for public_id in tx.credentials_answered_for(account, *person)? {
+        match tx.credential::<ReadGrants>(caller, &public_id) {
+            Ok(key) => rows.push(key.row()?),
+            Err(GateError::Denied(_) | GateError::Rule(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    rows.retain(|row| ended_too || row.ended.is_none());
+    Ok(rows)
 }
 
 fn managing<'t>(

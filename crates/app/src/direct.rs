@@ -69,7 +69,7 @@ impl House {
             return SecretCheck::Matches;
         }
         if known.is_some_and(|known| !self.keys.has(&known.key_id)) {
-            SecretCheck::NotSet
+            SecretCheck::KeyMissing
         } else {
             SecretCheck::Differs
         }
@@ -132,7 +132,8 @@ impl House {
                 Ok(Session::new(caller, view, address, Basis::Direct { checked: Box::new(facts), _seat: seat }, watch))
             }
             Ok(false) | Err(GateError::Ended) => {
-                self.note_failure(&attempt, known_by(&facts), &[SignInReason::FactsDisagree]).await;
+                let reasons = self.reasons_by_now(&attempt, &facts).await;
+                self.note_failure(&attempt, known_by(&facts), &reasons).await;
                 Err(SignInDenied::Refused.into())
             }
             Err(error) => {
@@ -140,6 +141,15 @@ impl House {
                 Err(SignInRefused::Unavailable)
             }
         }
+    }
+
+    /// What speaks against an attempt that was good when its secret was checked, and not any more
+    /// when it was to be accepted.
+    async fn reasons_by_now(&self, attempt: &Attempt, before: &DirectFacts) -> Vec<SignInReason> {
+        let again = before.clone();
+        let now = self.db.read(move |tx: &Tx<'_>| tx.direct_facts_again(&again)).await;
+        let reasons = now.map(|now| self.reasons_against(attempt, &now, SecretCheck::Matches)).unwrap_or_default();
+        if reasons.is_empty() { vec![SignInReason::FactsDisagree] } else { reasons }
     }
 
     fn seat(&self, attempt: &Attempt, known: &KnownCredential, number: u64) -> Option<Seat> {

@@ -7,8 +7,8 @@ use crate::House;
 use crate::failures::{Counted, Place};
 use crate::lanes::Lane;
 use crate::network::{Width, around};
-use crate::sign_in::{Attempt, Peer};
-use crate::throttle::{Shut, Standing};
+use crate::sign_in::{Attempt, Peer, own_name};
+use crate::throttle::{Known, Shut, Standing};
 use postern_access::AccountFacts;
 use postern_store::{CountedFailures, FromNetwork, Origin, StoreError, Tx};
 use std::net::IpAddr;
@@ -45,7 +45,13 @@ impl House {
         let now = self.db.now();
         let known = account.filter(|_| network.is_some_and(|network| network.is_known(now)));
         let throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        match (throttle.standing(address, known.is_some(), now), known) {
+        let is_near = account.is_some() && network.is_some_and(|network| network.is_known_around(now));
+        let standing = match (known.is_some(), is_near) {
+            (true, _) => Known::Here,
+            (false, true) => Known::Around,
+            (false, false) => Known::Nowhere,
+        };
+        match (throttle.standing(address, standing, now), known) {
             (Standing::Over, _) => None,
             (Standing::Known, Some(account)) => Some(Lane::Known(account.id, around(address, Width::Narrow))),
             (Standing::Known | Standing::Fresh, _) => Some(Lane::Strangers),
@@ -58,7 +64,8 @@ impl House {
         let Some(address) = self.counted(&attempt.peer) else { return };
         let shut = {
             let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-            let guess = throttle.guess(&attempt.username, &attempt.secret);
+            // Whatever is named after it, it is one name and one secret.
+            let guess = throttle.guess(&own_name(&attempt.username), &attempt.secret);
             throttle.missed(address, guess, self.db.now())
         };
         if !shut.is_empty() {

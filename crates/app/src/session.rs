@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) enum Basis {
     /// A person's password.
-    Person(SignInFacts),
+    Person(Box<SignInFacts>),
     /// A credential of a shared account.
     Direct {
         /// What it was accepted by.

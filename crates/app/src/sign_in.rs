@@ -91,7 +91,10 @@ impl House {
     async fn try_sign_in(&self, attempt: Attempt, token: Option<NewToken>) -> Result<Session, SignInRefused> {
         let (name, root) = split(&attempt.username);
         let address = address_or_nobody(name)?;
-        if let Some(secret) = Bearer::parse(Kind::Credential, &attempt.secret) {
+        // A token is a person's: whoever asks for one is looked at as one.
+        if token.is_none()
+            && let Some(secret) = Bearer::parse(Kind::Credential, &attempt.secret)
+        {
             return self.try_direct(attempt.clone(), address, root.is_some(), secret).await;
         }
         let root = root.map(address_or_nobody).transpose()?;
@@ -179,7 +182,7 @@ impl House {
         };
         let accepted = self.db.write(write).await;
         match accepted {
-            Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(facts), watch)),
+            Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(Box::new(facts)), watch)),
             Ok(false) => {
                 self.note_failure(&attempt, (facts.account, None), &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
@@ -275,6 +278,11 @@ fn split(username: &str) -> (&str, Option<&str>) {
         Some(at) => (&username[..at], Some(&username[at + 1..])),
         None => (username, None),
     }
+}
+
+/// The name alone of who signs in, whatever they name after it and however it is written.
+pub(crate) fn own_name(username: &str) -> String {
+    split(username).0.to_ascii_lowercase()
 }
 
 /// A name that is no address is looked up as one that nobody has, at the same cost.

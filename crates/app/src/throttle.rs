@@ -65,6 +65,18 @@ const LIMITS: [Limit; 3] = [
     Limit { width: Width::Wide, in_a_minute: 90, in_a_day: 450, networks: 2_048 },
 ];
 
+/// Where the account that an attempt names was signed in to from lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// From that very network: whatever others there do, it is asked.
+    Here,
+    /// From the same provider. Others there may do what they want, too: addresses change, and to
+    /// shut a provider would shut out whoever has a new one.
+    Around,
+    /// From neither.
+    Nowhere,
+}
+
 /// Wrong secrets by network.
 #[derive(Debug)]
 pub(crate) struct Throttle {
@@ -91,11 +103,13 @@ impl Throttle {
     }
 
     /// May the secret of an attempt from there be looked at?
-    pub(crate) fn standing(&self, from: IpAddr, is_known: bool, now: Timestamp) -> Standing {
-        if is_known {
-            return Standing::Known;
+    pub(crate) fn standing(&self, from: IpAddr, known: Known, now: Timestamp) -> Standing {
+        let counts = |level: &&Level| known == Known::Nowhere || level.limit.width != Width::Wide;
+        match known {
+            Known::Here => Standing::Known,
+            _ if self.levels.iter().filter(counts).any(|level| level.is_shut(from, now)) => Standing::Over,
+            _ => Standing::Fresh,
         }
-        if self.levels.iter().any(|level| level.is_shut(from, now)) { Standing::Over } else { Standing::Fresh }
     }
 
     /// A secret from there was wrong. Answers which networks that shuts.

@@ -228,7 +228,9 @@ impl House {
                 let reason = match check {
                     SecretCheck::NotLookedAt => SignInReason::NetworkShut,
                     SecretCheck::NotSet => SignInReason::SecretNotSet,
-                    SecretCheck::Matches | SecretCheck::Differs => SignInReason::SecretDiffers,
+                    SecretCheck::Matches | SecretCheck::Differs | SecretCheck::KeyMissing => {
+                        SignInReason::SecretDiffers
+                    }
                 };
                 self.note_failure(&attempt, (facts.account, None), &[reason]).await;
                 Err(OwnPasswordRefused::Differs)

@@ -45,6 +45,11 @@ impl Network {
         }
     }
 
+    /// What one provider is often given around it: /21 of IPv4, /32 of IPv6.
+    pub fn provider(&self) -> Self {
+        Self::around(self.address, 21, 32)
+    }
+
     /// Is it everything that there is?
     pub fn is_everything(&self) -> bool {
         self.prefix_bits == 0
@@ -63,7 +68,13 @@ impl FromStr for Network {
         if prefix_bits > most {
             return Err(refusal());
         }
-        Ok(Self { address, prefix_bits })
+        // An IPv4 network in IPv6 clothes is the IPv4 network, as with addresses.
+        match (address, address.to_canonical()) {
+            (IpAddr::V6(_), v4 @ IpAddr::V4(_)) if prefix_bits >= 96 => {
+                Ok(Self { address: v4, prefix_bits: prefix_bits - 96 })
+            }
+            _ => Ok(Self { address, prefix_bits }),
+        }
     }
 }
 
@@ -91,6 +102,7 @@ mod tests {
         assert!(!holds("192.0.2.0/24", "192.0.3.0"));
         assert!(holds("0.0.0.0/0", "203.0.113.9"));
         assert!(!holds("0.0.0.0/0", "2001:db8::1"));
+        assert!(holds("::ffff:192.0.2.0/120", "192.0.2.7") && !holds("::ffff:192.0.2.0/120", "192.0.3.7"));
         assert!(holds("2001:db8::/32", "2001:db8:1::"));
         assert!(!holds("2001:db8::1", "2001:db8::2"));
         assert!("192.0.2.0/33".parse::<Network>().is_err());

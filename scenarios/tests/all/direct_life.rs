@@ -150,11 +150,8 @@ scenario! {
         let issued = issue(&house, nightly).await;
         refused(&house, &issued, "it has not started yet").await;
         house.pass_days(1);
-        let mut open = session(&house, &issued).await;
-        app.open_credential(&bob, which, Some(2 * 60 * 60 * 1000)).await.expect("an hour more");
+        let open = session(&house, &issued).await;
         house.pass_minutes(61);
-        open.ok("NOOP", "").await;
-        house.pass_minutes(60);
         is_over(open).await;
         refused(&house, &issued, "it is outside its hours").await;
         house.pass_minutes(22 * 60 + 30);
@@ -242,8 +239,11 @@ scenario! {
         is_over(open).await;
         refused(&house, &issued, "it is not checked out").await;
         app.open_credential(&bob, which, Some(60 * 60 * 1000)).await.expect("for an hour");
-        let open = session(&house, &issued).await;
+        let mut open = session(&house, &issued).await;
+        app.open_credential(&bob, which, Some(2 * 60 * 60 * 1000)).await.expect("an hour more");
         house.pass_minutes(61);
+        open.ok("NOOP", "").await;
+        house.pass_minutes(60);
         is_over(open).await;
         refused(&house, &issued, "it is not checked out").await;
         assert!(app.open_credential(&bob, which, Some(25 * 60 * 60 * 1000)).await.is_err(), "a day at most");

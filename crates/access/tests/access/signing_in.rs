@@ -179,13 +179,20 @@ fn whatever_speaks_against_a_credential_is_told_as_one_thing() {
         assert_eq!(verdict.reasons, [*cause]);
     }
     let nightly = backup();
-    let nobodys = SignInFacts { means: SignInMeans::Credential(None), ..shown(&nightly) };
+    let nobodys = SignInFacts { means: SignInMeans::Credential(None), secret: SecretCheck::Differs, ..shown(&nightly) };
     assert_eq!(sign_in_verdict(&nobodys).reasons, [SignInReason::NoSuchCredential]);
+    let keyless = SignInFacts { secret: SecretCheck::KeyMissing, ..shown(&nightly) };
+    assert_eq!(sign_in_verdict(&keyless).reasons, [SignInReason::KeyMissing]);
     let wrong = SignInFacts { secret: SecretCheck::Differs, ..shown(&nightly) };
     assert_eq!(sign_in_verdict(&wrong).reasons, [SignInReason::SecretDiffers]);
     for account in [None, Some(own_account(alice()))] {
-        let other = SignInFacts { account, ..shown(&nightly) };
-        assert_eq!(sign_in_verdict(&other).reasons, [SignInReason::OtherAccount]);
+        // Its owners learn nothing of another mailbox's credential, whatever secret is shown.
+        for secret in [SecretCheck::Matches, SecretCheck::Differs, SecretCheck::KeyMissing] {
+            let mut suspended = nightly.clone();
+            suspended.state = CredentialState::Suspended;
+            let other = SignInFacts { account, secret, ..shown(&suspended) };
+            assert_eq!(sign_in_verdict(&other).reasons, [SignInReason::NoSuchCredential]);
+        }
     }
 }
 

@@ -21,7 +21,7 @@ fn guess(number: u32) -> Guess {
 }
 
 fn is_over(throttle: &Throttle, from: &str, now: Timestamp) -> bool {
-    throttle.standing(address(from), false, now) == Standing::Over
+    throttle.standing(address(from), Known::Nowhere, now) == Standing::Over
 }
 
 /// An attacker who tries something new whenever they are asked, for so long: how often a secret
@@ -31,7 +31,7 @@ fn looked_at(from: impl Fn(u32) -> IpAddr, every_ms: i64, for_ms: i64) -> u32 {
     let mut now = START;
     while now < START.plus_ms(for_ms) {
         let from = from(looked);
-        if throttle.standing(from, false, now) == Standing::Fresh {
+        if throttle.standing(from, Known::Nowhere, now) == Standing::Fresh {
             throttle.missed(from, guess(looked), now);
             looked += 1;
         }
@@ -90,7 +90,19 @@ fn who_is_known_there_is_asked_whatever_others_do() {
         throttle.missed(address("192.0.2.7"), guess(number), START);
     }
     assert!(is_over(&throttle, "192.0.2.7", START));
-    assert_eq!(throttle.standing(address("192.0.2.7"), true, START), Standing::Known);
+    assert_eq!(throttle.standing(address("192.0.2.7"), Known::Here, START), Standing::Known);
+    // A provider is not shut to whoever was known there under another address.
+    let mut provider = Throttle::new(&[7; 32]);
+    for customer in 0..3 {
+        for number in 0..30 {
+            let from = address(&format!("2001:db8:{customer}:{number}::1"));
+            provider.missed(from, guess(customer * 30 + number), START);
+        }
+    }
+    let elsewhere = address("2001:db8:ffff::1");
+    assert_eq!(provider.standing(elsewhere, Known::Nowhere, START), Standing::Over);
+    assert_eq!(provider.standing(elsewhere, Known::Around, START), Standing::Fresh);
+    assert_eq!(provider.standing(address("2001:db8:1:99::1"), Known::Around, START), Standing::Over, "its own site is");
 }
 
 #[test]
@@ -232,10 +244,10 @@ proptest! {
             let shut = throttle.missed(inside(place), guess(number), now);
             prop_assert!(shut.iter().all(|shut| shut.until <= now.plus_ms(DAY_MS)));
             prop_assert!(!is_over(&throttle, "198.51.95.255", now) && !is_over(&throttle, "198.51.104.0", now));
-            prop_assert_eq!(throttle.standing(inside(place), true, now), Standing::Known);
+            prop_assert_eq!(throttle.standing(inside(place), Known::Here, now), Standing::Known);
         }
         let later = now.plus_ms(DAY_MS);
-        prop_assert!((0..2048).all(|place| throttle.standing(inside(place), false, later) == Standing::Fresh));
+        prop_assert!((0..2048).all(|place| throttle.standing(inside(place), Known::Nowhere, later) == Standing::Fresh));
     }
 
     /// What is kept has a bound, whoever comes.

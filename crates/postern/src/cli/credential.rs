@@ -211,6 +211,11 @@ fn none(list: &List) -> String {
     };
     match list.expiring {
         Some(seconds) => format!("No credential ends within {}.\n", dates::length(seconds)),
+        None if list.shared.is_none() => format!(
+            "There is no {}credential that you may see. People work in a shared mailbox as delegates: postern delegate add \
+             {shared} PERSON\n",
+            if list.ended { "" } else { "live " }
+        ),
         None => format!(
             "No credential is live{}: nobody can sign in directly to {at}. People work there as delegates: postern delegate \
              add {shared} PERSON\n",

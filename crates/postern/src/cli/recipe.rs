@@ -312,7 +312,7 @@ impl Kitchen<'_> {
             }
         };
         let tls = self.tls("ssl = yes\nstarttls = no", "ssl = no\nstarttls = yes", "ssl = no\nstarttls = no");
-        let (host, Setting { port, username, .. }) = (self.host(), self.setting);
+        let (host, port, username) = (self.host(), self.setting.port, plain(&self.setting.username));
         self.note("offlineimap3", does, &steps)
             + &format!(
                 "[general]\naccounts = postern\nmetadata = {folder}.state\nui = basic\n\n[Account postern]\n\

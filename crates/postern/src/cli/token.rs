@@ -40,7 +40,7 @@ pub struct Create {
     name: String,
     /// What it lets through of what you may: admin, owner or auditor
     ///
-    /// admin: everything but passwords, tokens, making administrators and letting suspended people
+    /// admin: everything but passwords, tokens, credentials, making administrators and letting suspended people
     /// back; owner: what you may do on mailboxes you own; auditor: reading alone. None gives
     /// anybody a way into a person's own mailbox.
     #[arg(long, value_name = "ROLE", value_parser = TokenRole::parse)]

@@ -152,7 +152,7 @@ fn security(raw: RawSecurity) -> Checked<(Security, u64, u32)> {
     };
     let defaults = Limits::default();
     let deadline = match raw.failure_deadline_ms {
-        Some(value) => in_range("security.failure_deadline_ms", value, 100, 30_000)?,
+        Some(value) => in_range("security.failure_deadline_ms", value, 50, 30_000)?,
         None => defaults.failure_deadline_ms,
     };
     let per_address = match raw.unauthenticated_per_address {

@@ -15,8 +15,8 @@ use super::tree::raise_epoch;
 use crate::statements::{credentials as sql, mailbox as mailbox_sql};
 use crate::{StoreError, Tx};
 use postern_access::{
-    Actor, CredentialScope, CredentialState, Denied, Duty, GrantFact, Hours, Networks, Obstacle, Protocols, Purpose,
-    Reach,
+    AccountState, Actor, CredentialScope, CredentialState, Denied, Duty, GrantFact, Hours, Networks, Obstacle,
+    Protocols, Purpose, Reach,
 };
 use postern_types::{AccountId, Address, CredentialId, MailboxId, PersonId, Rights, Secret, SpecialUse, Timestamp};
 use std::marker::PhantomData;
@@ -104,7 +104,7 @@ pub struct CredentialRow {
     pub not_delegation: Option<String>,
     /// Who issued it.
     pub issuer: String,
-    /// What it opens, by name; all mailboxes where nothing is named.
+    /// What it opens, by name; nothing where what was named is gone.
     pub mailboxes: Vec<(GrantReach, Rights)>,
     /// When it last signed in.
     pub last_used: Option<Timestamp>,
@@ -186,7 +186,9 @@ impl Authority<'_, ManageCredentials> {
     /// Issues a credential, and answers it as it is now.
     pub fn issue(&self, new: &NewCredential) -> Result<CredentialRow, GateError> {
         let (tx, account) = (self.tx(), self.shared_account()?);
-        tx.policy_on(account)?.holds.may_issue(new.purpose).map_err(|denied| Rule::Unusable(denied.to_string()))?;
+        // Whoever changes policy and this take turns.
+        tx.one(&sql::HOLD_ORGANISATION, &[], |row| row.int(0))?;
+        tx.policy_holding(account)?.may_issue(new.purpose).map_err(|denied| Rule::Unusable(denied.to_string()))?;
         let owner = self.person_called(&new.owner, "owner")?;
         let holder = new.holder.as_ref().map(|holder| self.person_called(holder, "holder")).transpose()?;
         let wrapped_for = new.wrap.as_ref().map(|wrap| self.person_called(&wrap.recipient, "recipient")).transpose()?;
@@ -262,6 +264,9 @@ impl Authority<'_, ManageCredentials> {
         let tx = self.tx();
         let unusable = |text: String| GateError::from(Rule::Unusable(text));
         let found = tx.account_at(address)?.map(PersonId::of);
+        if let Some(person) = found {
+            tx.one(&crate::statements::facts::PERSON_EPOCH_FOR_WRITE, &[person.get().into()], |row| row.int(0))?;
+        }
         let person = found.map(|person| facts::person_facts(tx, person)).transpose()?.flatten();
         let person =
             person.ok_or_else(|| unusable(format!("The {what} is a person of the house, and {address} is none")))?;
@@ -347,6 +352,27 @@ fn told(new: &NewCredential, scope: &CredentialScope) -> String {
     if !scope.letters().is_empty() {
         text.push_str(&format!(" letters {}", scope.letters()));
     }
+    let places: Vec<&str> = scope
+        .reaches
+        .iter()
+        .map(|(reach, _)| match reach {
+            Reach::Account => "account",
+            Reach::Subtree(_) => "subtree",
+            Reach::Mailbox(_) => "mailbox",
+        })
+        .collect();
+    if !places.is_empty() {
+        text.push_str(&format!(" on {}", places.join(",")));
+    }
+    if scope.forgiving {
+        text.push_str(" lenient");
+    }
+    if let Some(age) = scope.older_than_ms {
+        text.push_str(&format!(" older-than {}s", age / 1000));
+    }
+    if let Some(most) = scope.connections {
+        text.push_str(&format!(" connections {most}"));
+    }
     text.push_str(&format!(" network {networks}"));
     if let Some(hours) = scope.hours {
         text.push_str(&format!(" hours {hours}"));
@@ -372,11 +398,13 @@ pub(super) fn note(
 
 /// One credential as it is shown.
 pub(super) fn row(tx: &Tx<'_>, id: i64, account: AccountId) -> Result<Option<CredentialRow>, StoreError> {
-    Ok(rows(tx, account, true)?.into_iter().find(|row| row.facts.id.get() == id))
+    Ok(rows(tx, account, (true, id))?.pop())
 }
 
-fn rows(tx: &Tx<'_>, account: AccountId, ended_too: bool) -> Result<Vec<CredentialRow>, StoreError> {
-    let found = tx.all(&sql::LIST, &[account.get().into(), ended_too.into()], |row| {
+/// Those of an account: with ended ones, and one alone where it is named (0 for all).
+fn rows(tx: &Tx<'_>, account: AccountId, (ended_too, id): (bool, i64)) -> Result<Vec<CredentialRow>, StoreError> {
+    let in_use = facts::account_facts(tx, account)?.is_some_and(|facts| facts.state == AccountState::Active);
+    let found = tx.all(&sql::LIST, &[account.get().into(), ended_too.into(), id.into()], |row| {
         let text = |column| Ok::<_, StoreError>(row.opt_text(column)?.map(str::to_owned));
         let ended = row.opt_int(9)?.map(Timestamp).zip(text(10)?.or(Some(String::new())));
         Ok((row.int(0)?, text(5)?, text(6)?, text(7)?, row.opt_int(8)?.map(Timestamp), ended, text(11)?, text(12)?))
@@ -386,7 +414,7 @@ fn rows(tx: &Tx<'_>, account: AccountId, ended_too: bool) -> Result<Vec<Credenti
         let Some(known) = scope::known(tx, id)? else { continue };
         let waiting = |row: &dyn crate::sql::Row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?)));
         shown.push(CredentialRow {
-            obstacles: known.facts.standing(tx.now()).obstacles,
+            obstacles: known.facts.obstacles(tx.now(), in_use),
             mailboxes: named(tx, &known.facts.scope)?,
             facts: known.facts,
             public_id: known.public_id,
@@ -427,7 +455,7 @@ impl Authority<'_, ReadGrants> {
     /// The account's credentials, oldest first; those that have ended too, if asked for.
     pub fn credentials(&self, ended_too: bool) -> Result<Vec<CredentialRow>, GateError> {
         let account = self.account().ok_or_else(|| StoreError::Conflict("a credential is of an account".into()))?;
-        Ok(rows(self.tx(), account, ended_too)?)
+        Ok(rows(self.tx(), account, (ended_too, 0))?)
     }
 }
 
@@ -435,6 +463,13 @@ impl Tx<'_> {
     /// Accounts that have credentials. It shows nothing of them: each is asked for by a proof.
     pub fn accounts_with_credentials(&self, ended_too: bool) -> Result<Vec<AccountId>, StoreError> {
         self.all(&sql::ACCOUNTS_WITH, &[ended_too.into()], |row| Ok(AccountId::new(row.int(0)?)?))
+    }
+
+    /// Public ids of an account's credentials that a person answers for or uses. It shows nothing of
+    /// them: each is asked for by a proof.
+    pub fn credentials_answered_for(&self, account: AccountId, person: PersonId) -> Result<Vec<String>, StoreError> {
+        let key = [account.get().into(), person.get().into()];
+        self.all(&sql::ANSWERED_FOR, &key, |row| Ok(row.text(0)?.to_owned()))
     }
 
     /// Holds what a sign-in by this credential depends on until the commit.
@@ -474,16 +509,14 @@ impl<D: DutyClass> Key<'_, D> {
     }
 
     fn refuse_ended(&self) -> Result<(), GateError> {
-        match self.known.facts.state {
-            CredentialState::Expired | CredentialState::Revoked => {
-                let text = format!(
-                    "The credential {} has ended and does not come back; issue another one",
-                    self.known.public_id
-                );
-                Err(Rule::Unusable(text).into())
-            }
-            _ => Ok(()),
+        let facts = &self.known.facts;
+        let has_ended = matches!(facts.state, CredentialState::Expired | CredentialState::Revoked);
+        if has_ended || facts.expires <= self.tx.now() {
+            let text =
+                format!("The credential {} has ended and does not come back; issue another one", self.known.public_id);
+            return Err(Rule::Unusable(text).into());
         }
+        Ok(())
     }
 }
 
@@ -515,6 +548,13 @@ impl Key<'_, Revoke> {
     /// Shuts one that was checked out.
     pub fn close(&self) -> Result<CredentialRow, GateError> {
         self.refuse_ended()?;
+        if !self.known.facts.purpose.is_checked_out() {
+            let text = format!(
+                "The credential {} is not one that is checked out, so it is never shut; suspend it, or revoke it",
+                self.known.public_id
+            );
+            return Err(Rule::Unusable(text).into());
+        }
         if self.known.facts.opened_until.is_none_or(|until| until <= self.tx.now()) {
             return self.row();
         }
@@ -539,6 +579,10 @@ impl Key<'_, ManageCredentials> {
         self.refuse_ended()?;
         match self.known.facts.state {
             CredentialState::Suspended => self.set_state(CredentialState::Active, "credential.resumed"),
+            CredentialState::Issued => {
+                let text = "Its secret is not opened yet by the person it was made for, so there is nothing to resume";
+                Err(Rule::Unusable(text.into()).into())
+            }
             _ => self.row(),
         }
     }

@@ -3,7 +3,7 @@
 use super::caller::{Caller, Epochs, Judged, Narrow};
 use super::scope::{self, KnownCredential};
 use crate::sql::Row;
-use crate::statements::facts as sql;
+use crate::statements::{credentials as credentials_sql, facts as sql};
 use crate::{StoreError, Tx};
 use postern_access::{
     AccountFacts, AccountKind, AccountState, Actor, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
@@ -35,7 +35,11 @@ pub(super) fn epochs(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result
             credential: row.opt_int(3)?.unwrap_or(0),
         })
     })?;
-    // After the account's row, as everywhere.
+    // After the account's row, as everywhere: what was read beside it may be of before the wait.
+    if let (Actor::Credential { id, .. }, true) = (caller.actor(), tx.writable()) {
+        let credential = tx.one(&credentials_sql::HOLD, &[id.get().into()], |row| row.int(0))?.unwrap_or(0);
+        return Ok(epochs.map(|epochs| Epochs { credential, ..epochs }));
+    }
     match hold_person(tx, caller)? {
         Some(person) => Ok(epochs.map(|epochs| Epochs { person, ..epochs })),
         None => Ok(epochs),

@@ -7,7 +7,7 @@ use super::sign_in::SignInFacts;
 use crate::statements::networks as sql;
 use crate::{StoreError, Tx};
 use postern_access::AccountFacts;
-use postern_types::{AccountId, Address, Timestamp};
+use postern_types::{AccountId, Address, Network, Timestamp};
 
 /// Where an attempt to sign in comes from, and when one from there to that account succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct FromNetwork {
     pub network: String,
     /// When somebody signed in from there last, to within a day; never within memory.
     pub last: Option<Timestamp>,
+    /// What a provider is often given around it, and when somebody signed in from anywhere there.
+    around: (String, Option<Timestamp>),
 }
 
 impl FromNetwork {
@@ -25,6 +27,11 @@ impl FromNetwork {
     /// Did somebody sign in to that account from there within 30 days?
     pub fn is_known(&self, now: Timestamp) -> bool {
         self.last.is_some_and(|last| now <= last.plus_ms(Self::KNOWN_MS))
+    }
+
+    /// Did somebody from somewhere around it? Addresses change, and providers stay.
+    pub fn is_known_around(&self, now: Timestamp) -> bool {
+        self.around.1.is_some_and(|last| now <= last.plus_ms(Self::KNOWN_MS))
     }
 }
 
@@ -41,9 +48,16 @@ impl Tx<'_> {
     ) -> Result<Option<FromNetwork>, StoreError> {
         let Some(network) = network else { return Ok(None) };
         let account = account.map_or_else(Tx::no_account, |account| account.id);
-        let key = [account.get().into(), network.into()];
-        let last = self.one(&sql::KNOWN_NETWORK, &key, |row| Ok(Timestamp(row.int(0)?)))?;
-        Ok(Some(FromNetwork { network: network.to_owned(), last }))
+        let last = |network: &str| {
+            let key = [account.get().into(), network.into()];
+            self.one(&sql::KNOWN_NETWORK, &key, |row| Ok(Timestamp(row.int(0)?)))
+        };
+        let around = network.parse::<Network>().map_or_else(|_| network.to_owned(), |one| one.provider().to_string());
+        Ok(Some(FromNetwork {
+            network: network.to_owned(),
+            last: last(network)?,
+            around: (around.clone(), last(&around)?),
+        }))
     }
 
     /// [`Tx::sign_in_facts`] for an attempt from this network.
@@ -62,11 +76,12 @@ impl Tx<'_> {
     /// and a network.
     pub(super) fn remember_network(&self, account: AccountId, from: Option<&FromNetwork>) -> Result<(), StoreError> {
         let Some(from) = from else { return Ok(()) };
-        if from.last.is_some_and(|last| self.now() < last.plus_ms(DAY_MS)) {
-            return Ok(());
+        for (network, last) in [(&from.network, from.last), (&from.around.0, from.around.1)] {
+            if last.is_none_or(|last| self.now() >= last.plus_ms(DAY_MS)) {
+                let values = [account.get().into(), network.into(), self.now().0.into()];
+                self.execute(&sql::REMEMBER_NETWORK, &values)?;
+            }
         }
-        let values = [account.get().into(), (&from.network).into(), self.now().0.into()];
-        self.execute(&sql::REMEMBER_NETWORK, &values)?;
         Ok(())
     }
 }

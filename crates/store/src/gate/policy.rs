@@ -59,6 +59,14 @@ impl Tx<'_> {
         Ok(PolicyRow { set, holds: organisation.set.narrowed_by(set), live: self.live(Some(account))?, ..organisation })
     }
 
+    /// What holds on an account, for whoever issues there.
+    pub(super) fn policy_holding(&self, account: AccountId) -> Result<Policy, StoreError> {
+        let read = |row: &dyn crate::sql::Row| scope::policy(row.opt_text(0)?, row.opt_int(1)?, row.opt_text(2)?);
+        let organisation = self.one(&sql::POLICY, &[], read)?.unwrap_or_default();
+        let set = self.one(&sql::POLICY_OF, &[account.get().into()], read)?.unwrap_or_default();
+        Ok(organisation.narrowed_by(set))
+    }
+
     fn policy_of_all(&self) -> Result<PolicyRow, StoreError> {
         let found = self.one(&sql::POLICY, &[], |row| {
             Ok((scope::policy(row.opt_text(0)?, row.opt_int(1)?, row.opt_text(2)?)?, row.text(3)?.to_owned()))

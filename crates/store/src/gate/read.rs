@@ -308,6 +308,9 @@ impl<C: Reads> Access<'_, C> {
             .tx()
             .all(&sql::VANISHED_SINCE, &values, |row| Ok((Uid::from_i64(row.int(0)?)?, Uid::from_i64(row.int(1)?)?)))?;
         vanished.retain(|(first, _)| self.shows(*first));
+        if let Some(end) = self.end().and_then(Uid::new) {
+            vanished.iter_mut().for_each(|(_, last)| *last = (*last).min(end));
+        }
         let mut changed = match self.seer() {
             None => self.tx().all(&sql::CHANGED_SINCE, &values, entry)?,
             Some(person) => {

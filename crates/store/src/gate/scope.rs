@@ -75,15 +75,7 @@ pub(super) fn encode(scope: &CredentialScope) -> Result<Vec<u8>, StoreError> {
 fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope, StoreError> {
     let damaged = || StoreError::Damaged("the scope of a credential".into());
     let map: Value = ciborium::from_reader(bytes).map_err(|_| damaged())?;
-    let mut scope = CredentialScope {
-        protocols: Protocols::NONE,
-        reaches,
-        forgiving: false,
-        older_than_ms: None,
-        networks: Networks::Any,
-        hours: None,
-        connections: None,
-    };
+    let mut scope = CredentialScope { reaches, networks: Networks::Any, ..nothing() };
     let number = |value: &Value| value.as_integer().and_then(|number| i64::try_from(number).ok());
     for (key, value) in map.into_map().map_err(|_| damaged())? {
         match number(&key) {
@@ -110,6 +102,19 @@ fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope
         }
     }
     Ok(scope)
+}
+
+/// A scope that opens nothing.
+fn nothing() -> CredentialScope {
+    CredentialScope {
+        protocols: Protocols::NONE,
+        reaches: Vec::new(),
+        forgiving: false,
+        older_than_ms: None,
+        networks: Networks::Of(Vec::new()),
+        hours: None,
+        connections: None,
+    }
 }
 
 /// The credential with this number, if there is one. One that is not there takes the same
@@ -140,9 +145,13 @@ pub(super) fn known(tx: &Tx<'_>, id: i64) -> Result<Option<KnownCredential>, Sto
         let facts = CredentialFacts {
             id: CredentialId::new(id)?,
             account: AccountId::new(row.int(0)?)?,
-            purpose: Purpose::parse(row.opt_text(1)?.unwrap_or_default()).map_err(|_| damaged("the purpose"))?,
+            purpose: Purpose::parse(row.opt_text(1)?.unwrap_or_default()).unwrap_or(Purpose::Other),
             state: CredentialState::parse(row.text(2)?).ok_or_else(|| damaged("the state"))?,
-            scope: decode(row.opt_bytes(3)?.unwrap_or_default(), reaches.clone())?,
+            // What is not understood opens nothing, and can be taken back.
+            scope: decode(row.opt_bytes(3)?.unwrap_or_default(), reaches.clone()).unwrap_or_else(|error| {
+                tracing::error!(event = "credential.not-understood", credential = id, %error);
+                nothing()
+            }),
             issued: Timestamp(row.int(4)?),
             starts: row.opt_int(5)?.map(Timestamp),
             expires: Timestamp(row.int(6)?),

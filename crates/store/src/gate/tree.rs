@@ -10,7 +10,7 @@ use super::facts;
 use super::grants::{note_grant, put_grant, terms};
 use super::insert::{Growth, advance, log_change};
 use crate::sql::Statement;
-use crate::statements::{credentials as credentials_sql, mailbox as sql, people as people_sql};
+use crate::statements::{credentials as credentials_sql, mailbox as sql, message as message_sql, people as people_sql};
 use crate::{Notice, StoreError, Tx};
 use postern_access::{ByReach, Denied, GrantFact, Holding, Operation, Reach};
 use postern_types::{AccountId, Limits, MailboxId, MailboxName, PrincipalId, SpecialUse};
@@ -200,6 +200,9 @@ impl Access<'_, DeleteMailbox> {
         if !self.below(&name)?.is_empty() {
             return Err(Rule::HasChildren.into());
         }
+        if self.hides_some()? {
+            return Err(Rule::Cannot("There are messages in it that are too new for this credential").into());
+        }
         let key = [self.mailbox().get().into()];
         let (messages, bytes) =
             tx.one(&sql::ONLY_PLACED_HERE, &key, |row| Ok((row.int(0)?, row.int(1)?)))?.unwrap_or((0, 0));
@@ -313,6 +316,13 @@ impl Access<'_, DeleteMailbox> {
         raise_epoch(tx, self.account())?;
         tx.notify(Notice::List(self.account()));
         Ok(())
+    }
+
+    /// Is there a message in it that the scope's age does not show?
+    fn hides_some(&self) -> Result<bool, StoreError> {
+        let Some(end) = self.end() else { return Ok(false) };
+        let key = [self.mailbox().get().into(), i64::from(end).into()];
+        Ok(self.tx().one(&message_sql::HAS_AFTER, &key, |_| Ok(()))?.is_some())
     }
 
     fn rename_inbox(&self, target: &MailboxName, limits: &Limits) -> Result<MailboxId, GateError> {

@@ -44,8 +44,8 @@ statements! {
         INSERT INTO credential_reach (credential_id, account_id, reach, subtree, mailbox_id, letters)
         VALUES ($1, $2, $3, $4, $5, $6)";
 
-    /// Credentials of account `$1`, newest last; with ended ones where `$2` is 1. Index:
-    /// credential_by_account.
+    /// Credentials of account `$1`, newest last; with ended ones where `$2` is 1, and `$3` alone where
+    /// it is not 0. Index: credential_by_account.
     LIST = "
         SELECT c.id, c.public_id, c.name, c.purpose, c.state, c.reason, c.not_delegation, c.issuer, c.last_used_ms,
                c.ended_ms, c.end_reason, ow.address, ho.address, a.address
@@ -55,7 +55,14 @@ statements! {
           LEFT JOIN account ho ON ho.id = c.holder_id
          WHERE c.account_id = $1 AND c.kind = 'secret'
            AND (CAST($2 AS BIGINT) = 1 OR c.state IN ('issued', 'active', 'suspended'))
+           AND (CAST($3 AS BIGINT) = 0 OR c.id = CAST($3 AS BIGINT))
          ORDER BY c.id";
+    /// Credentials of account `$1` that person `$2` answers for or uses. Index: credential_by_account.
+    ANSWERED_FOR = "
+        SELECT public_id
+          FROM credential
+         WHERE account_id = $1 AND kind = 'secret' AND (owner_id = $2 OR holder_id = $2)
+         ORDER BY id";
     /// Accounts that have credentials, in order. Reads the live ones.
     ACCOUNTS_WITH = "
         SELECT DISTINCT account_id

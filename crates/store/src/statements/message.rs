@@ -42,6 +42,8 @@ statements! {
     /// The last message of mailbox `$1` that was saved at `$2` or before. Primary key, from its end.
     LAST_SAVED_BEFORE = "
         SELECT uid FROM placement WHERE mailbox_id = $1 AND saved_ms <= $2 ORDER BY uid DESC LIMIT 1";
+    /// Is there a message in mailbox `$1` after UID `$2`? Primary key.
+    HAS_AFTER = "SELECT uid FROM placement WHERE mailbox_id = $1 AND uid > $2 LIMIT 1";
     /// Messages of mailbox `$1` up to UID `$2` by their flags: how many, and their bytes. Primary key.
     COUNT_UP_TO = "
         SELECT flag_set_id, COUNT(*), CAST(SUM(size) AS BIGINT)

@@ -158,7 +158,7 @@ scenario! {
         let open = session(&house, &issued).await;
         house.app().convert_to_person(house.operator(), &address(SUPPORT)).await.expect("a person");
         is_over(open).await;
-        refused(&house, &issued, "the secret is of another mailbox; it is revoked").await;
+        refused(&house, &issued, "that is no credential of this mailbox").await;
         let more = house.app().issue_credential(house.operator(), &address(SUPPORT), wish(Purpose::Backup)).await;
         assert!(more.is_err(), "a person signs in as themselves");
         house.app().convert_from_person(house.operator(), &address(SUPPORT), &[]).await.expect("shared again");

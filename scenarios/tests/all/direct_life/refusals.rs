@@ -48,7 +48,7 @@ scenario! {
         damaged.truncate(good.len() - 1);
         damaged.push(if good.ends_with('x') { 'y' } else { 'x' });
         let attempts = [
-            (SUPPORT, secret(&other.expect("a credential")), "the secret is of another mailbox"),
+            (SUPPORT, secret(&other.expect("a credential")), "that is no credential of this mailbox"),
             (SUPPORT, secret(&suspended), "it is suspended"),
             (SUPPORT, secret(&revoked), "it is revoked"),
             (SUPPORT, secret(&away), "its scope does not have this network"),

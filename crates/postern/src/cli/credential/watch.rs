@@ -115,9 +115,16 @@ fn help(reason: &str, sign_in: &SignIn, credential: &Credential) -> Vec<String> 
     );
     say(
         has(SignInReason::NoSuchCredential),
-        "No credential has that secret: it was mistyped, or is of another house.".to_owned(),
+        format!("That secret is of another mailbox or house, or mistyped; as {username} it has to show this one's."),
     );
-    say(has(SignInReason::OtherAccount), format!("The program has to sign in as {username}."));
+    say(
+        has(SignInReason::KeyMissing),
+        "Its key is not in the keys folder: postern key show says which, and how to bring it back.".to_owned(),
+    );
+    say(
+        has(SignInReason::AccountSuspended) || has(SignInReason::AccountRemoved),
+        "The mailbox is not in use; a removed one comes back by: postern shared restore".to_owned(),
+    );
     say(
         has(SignInReason::NoDelegateThere),
         format!("A credential opens its own mailbox alone: the username is {username}, with nothing after it."),
@@ -243,7 +250,9 @@ mod tests {
             SignInReason::NoPasswordThere,
             SignInReason::SecretDiffers,
             SignInReason::NoSuchCredential,
-            SignInReason::OtherAccount,
+            SignInReason::KeyMissing,
+            SignInReason::AccountRemoved,
+            SignInReason::AccountSuspended,
             SignInReason::NoDelegateThere,
             SignInReason::NotEncrypted,
             SignInReason::NetworkOutside,
