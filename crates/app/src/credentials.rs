@@ -75,31 +75,6 @@ pub struct CredentialWish {
     pub wrap_for: Option<Address>,
 }
 
-impl CredentialWish {
-    /// One with nothing said but what has to be: the template of its purpose. From where it signs in
-    /// has to be said beside it, and for some purposes who uses it and why a grant does not do.
-    pub fn new(purpose: Purpose, owner: Address, reason: &str) -> Self {
-        Self {
-            purpose,
-            owner,
-            holder: None,
-            reason: reason.to_owned(),
-            not_delegation: None,
-            name: None,
-            protocols: None,
-            letters: None,
-            mailboxes: Vec::new(),
-            older_than_ms: None,
-            networks: None,
-            hours: None,
-            connections: None,
-            starts: None,
-            expires: None,
-            wrap_for: None,
-        }
-    }
-}
-
 /// A secret that waits for somebody.
 #[derive(Debug, Clone)]
 pub struct Wrapped {

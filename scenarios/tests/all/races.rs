@@ -1,9 +1,6 @@
 //! Two who act at once: whatever the order, what was taken away stays away.
 
-use crate::direct::{SUPPORT, at_work, issue, secret, wish};
-use postern_app::{
-    Attempt, DirectSignIn, GrantReach, GrantTerms, House as App, Peer, PolicyChange, Purpose, Refused, Rule, Session,
-};
+use postern_app::{Attempt, GrantReach, GrantTerms, House as App, Peer, Refused, Rule, Session};
 use postern_testkit::{PASSWORD, scenario};
 use postern_types::{Address, DisplayName, Domain, Rights, Secret, SendRights};
 use std::sync::Arc;
@@ -56,50 +53,6 @@ scenario! {
                 }
             }
             house.app().suspend_person(house.operator(), &address("alice@example.org"), false).await.expect("resumed");
-        }
-    }
-
-    /// The same of a credential: once a revoke has answered none is let in, and of those who were let
-    /// in before none goes on, whoever was first.
-    async fn a_revoke_and_direct_sign_ins_at_once(house: House) {
-        at_work(&house).await;
-        for _ in 0..ROUNDS {
-            let issued = issue(&house, wish(Purpose::Backup)).await;
-            let secret = secret(&issued);
-            let attempts: Vec<_> =
-                (0..4).map(|_| tokio::spawn(sign_in(house.app().clone(), SUPPORT, secret.clone()))).collect();
-            let (app, operator, which) = (house.app().clone(), house.operator().clone(), issued.row.public_id.clone());
-            let revoke = tokio::spawn(async move { app.revoke_credential(&operator, &which, false).await });
-            revoke.await.expect("no panic").expect("revoked");
-            assert!(sign_in(house.app().clone(), SUPPORT, secret.clone()).await.is_none());
-            for attempt in attempts {
-                if let Some(session) = attempt.await.expect("no panic") {
-                    assert!(house.app().check_session(&session).await.is_err(), "a session outlived its credential");
-                }
-            }
-        }
-    }
-
-    /// Nothing is issued beside a policy that ends what there is: whoever is first, no credential
-    /// that was issued before stands once it is allowed again.
-    async fn a_block_that_ends_and_an_issue_at_once(house: House) {
-        at_work(&house).await;
-        for _ in 0..ROUNDS {
-            let (app, operator) = (house.app().clone(), house.operator().clone());
-            let issue = tokio::spawn(async move {
-                app.issue_credential(&operator, &address(SUPPORT), wish(Purpose::Backup)).await.is_ok()
-            });
-            let block = PolicyChange {
-                direct_sign_in: Some(DirectSignIn::Blocked),
-                end_credentials: true,
-                ..PolicyChange::default()
-            };
-            house.app().set_policy(house.operator(), None, block).await.expect("blocked");
-            issue.await.expect("no panic");
-            let allow = PolicyChange { direct_sign_in: Some(DirectSignIn::Allowed), ..PolicyChange::default() };
-            house.app().set_policy(house.operator(), None, allow).await.expect("allowed");
-            let live = house.app().credentials(house.operator(), None, false).await.expect("the live ones");
-            assert!(live.is_empty(), "one was issued and outlived what ended all: {live:?}");
         }
     }
 

@@ -115,9 +115,22 @@ mod tests {
 
     fn wish(purpose: Purpose) -> CredentialWish {
         CredentialWish {
+            purpose,
+            owner: Address::parse("alice@example.org").unwrap(),
             holder: purpose.has_holder().then(|| Address::parse("bob@example.org").unwrap()),
+            reason: "needed".to_owned(),
+            not_delegation: None,
+            name: None,
+            protocols: None,
+            letters: None,
+            mailboxes: Vec::new(),
+            older_than_ms: None,
             networks: Some(Networks::Any),
-            ..CredentialWish::new(purpose, Address::parse("alice@example.org").unwrap(), "needed")
+            hours: None,
+            connections: None,
+            starts: None,
+            expires: None,
+            wrap_for: None,
         }
     }
 
