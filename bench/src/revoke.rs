@@ -5,12 +5,12 @@
 //! the sessions wait in IDLE and must hear BYE; the other half send a command then, which must
 //! fail. Nobody may be served after the answer.
 //!
-//! Then a person is suspended who has two hundred sessions: between commands, in IDLE, and in a
+//! Then a credential is revoked that has two hundred sessions: between commands, in IDLE, and in a
 //! FETCH that nobody reads. Each must see the end of its connection; what the sockets hold by
-//! then is read first.
+//! then is read first. And nobody may sign in with it after the answer.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,9 +32,9 @@ const SESSIONS: usize = 200;
 const SIGN_INS_AT_ONCE: usize = 2;
 const PASSWORD: &str = "correct horse battery staple";
 const TEAM: &str = "team@example.org";
-/// Who is suspended.
-const MARA: &str = "mara@example.org";
-/// Their mail, asked for so often in one go: more than sockets hold for a client that reads none.
+/// A credential that may add the mail that its sessions read.
+const NEW: &str = r#"{"purpose":"client","owner":"admin@example.org","holder":"admin@example.org","reason":"measured","not_delegation":"measured","any_network":true}"#;
+/// The mail, asked for so often in one go: more than sockets hold for a client that reads none.
 const LETTER_BYTES: usize = 1 << 20;
 const FETCHES: usize = 64;
 /// The floor: the slowest hundredth of the sessions has heard by then.
@@ -65,13 +65,14 @@ pub async fn run(tools: &Tools<'_>, folder: &Path, on_postgres: bool, rounds: u3
     let mut words = vec!["group", "add", TEAM];
     members.iter().for_each(|member| words.extend(["--member", member]));
     server.say(&words)?;
-    server.add_person(MARA, PASSWORD)?;
-    let mut mara = Imap::sign_in(server.listener("imap")?, MARA, PASSWORD).await?;
-    mara.append(
-        "INBOX",
-        &"A line of sixty-four bytes that fills a message, more or less.\r\n".repeat(LETTER_BYTES / 64),
-    )
-    .await?;
+    let (_, secret) = issue(&server.admin_socket()).await?;
+    let mut mailbox = Imap::sign_in(server.listener("imap")?, RECIPIENT, &secret).await?;
+    mailbox
+        .append(
+            "INBOX",
+            &"A line of sixty-four bytes that fills a message, more or less.\r\n".repeat(LETTER_BYTES / 64),
+        )
+        .await?;
     let mut waits = Waits::default();
     for _ in 0..rounds {
         round(&server, &members, &mut waits).await?;
@@ -95,13 +96,23 @@ async fn round(server: &Postern, members: &[String], waits: &mut Waits) -> Resul
     let (socket, address) = (server.admin_socket(), server.listener("imap")?);
     let grant = format!("/api/v1/shared/{RECIPIENT}/delegates/{TEAM}");
     rest(&socket, "PUT", &grant, "{}").await?;
-    let revoke = rest(&socket, "DELETE", &grant, "");
+    let revoke = async { rest(&socket, "DELETE", &grant, "").await.map(|_| ()) };
     cut(revoke, waits, |number, turn| delegate(address, members[number % members.len()].clone(), number, turn)).await?;
-    let person = format!("/api/v1/persons/{MARA}");
-    let suspend_path = format!("{person}/suspend");
-    let suspend = rest(&socket, "POST", &suspend_path, "");
-    cut(suspend, waits, |number, turn| suspended(address, number, turn)).await?;
-    rest(&socket, "POST", &format!("{person}/resume"), "").await
+    let (id, secret) = issue(&socket).await?;
+    let path = format!("/api/v1/credentials/{id}/revoke");
+    let revoke = async { rest(&socket, "POST", &path, "{}").await.map(|_| ()) };
+    cut(revoke, waits, |number, turn| direct(address, secret.clone(), number, turn)).await?;
+    match Imap::sign_in(address, RECIPIENT, &secret).await {
+        Ok(_) => bail!("a revoked credential signed in"),
+        Err(_) => Ok(()),
+    }
+}
+
+/// A credential of the shared mailbox: its id and its secret.
+async fn issue(socket: &Path) -> Result<(String, String)> {
+    let issued = rest(socket, "POST", &format!("/api/v1/shared/{RECIPIENT}/credentials"), NEW).await?;
+    let text = |name: &str| issued[name].as_str().map(str::to_owned).with_context(|| format!("no {name} in {issued}"));
+    Ok((text("id")?, text("secret")?))
 }
 
 /// When a session signs in, that it is open, and when what it rests on has been taken back.
@@ -113,9 +124,9 @@ struct Turn {
 }
 
 impl Turn {
-    async fn sign_in(&self, address: SocketAddr, name: &str) -> Result<Imap> {
+    async fn sign_in(&self, address: SocketAddr, name: &str, secret: &str) -> Result<Imap> {
         let _door = self.doors.acquire().await?;
-        Imap::sign_in(address, name, PASSWORD).await
+        Imap::sign_in(address, name, secret).await
     }
 
     async fn is_open(&self) -> Result<()> {
@@ -169,7 +180,7 @@ where
 /// A delegate's session from its sign-in to the notice; answers what it did, and how long after
 /// the revoke had answered it heard.
 async fn delegate(address: SocketAddr, member: String, number: usize, turn: Turn) -> Result<(usize, Duration)> {
-    let mut imap = turn.sign_in(address, &member).await?;
+    let mut imap = turn.sign_in(address, &member, PASSWORD).await?;
     imap.ok(&format!("SELECT Shared/{RECIPIENT}/INBOX")).await?;
     let doing = number % 2;
     if doing == 0 {
@@ -189,9 +200,9 @@ async fn delegate(address: SocketAddr, member: String, number: usize, turn: Turn
     Ok((doing, start.elapsed()))
 }
 
-/// A session of the person who is suspended, to the end of its connection.
-async fn suspended(address: SocketAddr, number: usize, turn: Turn) -> Result<(usize, Duration)> {
-    let mut imap = turn.sign_in(address, MARA).await?;
+/// A session of the credential that is revoked, to the end of its connection.
+async fn direct(address: SocketAddr, secret: String, number: usize, turn: Turn) -> Result<(usize, Duration)> {
+    let mut imap = turn.sign_in(address, RECIPIENT, &secret).await?;
     imap.ok("SELECT INBOX").await?;
     let doing = 2 + number % 3;
     match doing {
@@ -212,8 +223,8 @@ async fn suspended(address: SocketAddr, number: usize, turn: Turn) -> Result<(us
     Ok((doing, told.saturating_duration_since(start)))
 }
 
-/// One request to the operator's socket; it must succeed.
-async fn rest(socket: &PathBuf, method: &str, path: &str, body: &str) -> Result<()> {
+/// One request to the operator's socket; it must succeed. Answers the document.
+async fn rest(socket: &Path, method: &str, path: &str, body: &str) -> Result<Value> {
     let mut stream = UnixStream::connect(socket).await.context("no answer at the operator's socket")?;
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
@@ -223,8 +234,9 @@ async fn rest(socket: &PathBuf, method: &str, path: &str, body: &str) -> Result<
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    if !answer.starts_with("HTTP/1.1 200") {
+    if !answer.starts_with("HTTP/1.1 20") {
         bail!("{method} {path}: {answer}");
     }
-    Ok(())
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).with_context(|| format!("{method} {path}: no document"))
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
-use ring::digest;
+use postern_app::MachineSecret;
+use postern_types::Secret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -131,20 +132,9 @@ async fn attempts(server: &Postern) -> Result<Vec<Attempt>> {
 
 /// The same credential's id with another secret, whole in form: so it is looked at.
 fn with_other_secret(secret: &str) -> Result<String> {
-    const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let body = secret.strip_prefix("ptn1_").filter(|body| body.len() == 46).context("no secret of ours")?;
-    let other = format!("{}{}", &body[..8], "a".repeat(32));
-    if body.starts_with(&other) {
-        bail!("a secret of one letter");
-    }
-    let hash = digest::digest(&digest::SHA256, other.as_bytes());
-    let mut number = hash.as_ref()[..4].iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-    let mut text = format!("ptn1_{other}");
-    for _ in 0..6 {
-        text.push(char::from(BASE62[number % 62]));
-        number /= 62;
-    }
-    Ok(text)
+    let secret = MachineSecret::parse(&Secret::new(secret)).context("no secret of ours")?;
+    let other = secret.with_secret_of(&MachineSecret::from_random(&[0; MachineSecret::RANDOM_BYTES])).text();
+    Ok(other.expose_text().context("no text")?.to_owned())
 }
 
 /// Microseconds of each refusal, by kind. Each connection takes whichever kind is next.

@@ -86,54 +86,59 @@ pub struct CredentialFacts {
     pub offset_seconds: i32,
 }
 
-/// What speaks against a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Obstacle {
-    /// Its secret waits to be opened.
-    #[error("its secret is not opened yet by the person it was made for")]
-    NotOpened,
-    /// Suspended.
-    #[error("it is suspended")]
-    Suspended,
-    /// Its time is over.
-    #[error("it has expired")]
-    Expired,
-    /// Taken back.
-    #[error("it is revoked")]
-    Revoked,
-    /// Its time has not come.
-    #[error("it has not started yet")]
-    NotStarted,
-    /// Nobody has it checked out.
-    #[error("it is not checked out")]
-    Shut,
-    /// The hours are others.
-    #[error("it is outside its hours")]
-    OutsideHours,
-    /// Policy blocks direct sign-in.
-    #[error("policy blocks direct sign-in")]
-    PolicyBlocks,
-    /// Policy does not allow its purpose.
-    #[error("policy does not allow its purpose")]
-    PolicyPurpose,
-    /// It lasts longer than policy allows by now.
-    #[error("it is older than policy allows")]
-    PolicyLife,
-    /// Its owner is suspended.
-    #[error("its owner is suspended")]
-    OwnerSuspended,
-    /// Its owner is gone.
-    #[error("its owner is gone")]
-    OwnerGone,
-    /// Its holder is suspended.
-    #[error("its holder is suspended")]
-    HolderSuspended,
-    /// Its holder is gone.
-    #[error("its holder is gone")]
-    HolderGone,
-    /// The account it belongs to is suspended or removed.
-    #[error("its mailbox is not in use")]
-    AccountNotInUse,
+listed! {
+    /// What speaks against a credential.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+    pub enum Obstacle {
+        /// Its secret waits to be opened.
+        #[error("its secret is not opened yet by the person it was made for")]
+        NotOpened,
+        /// Suspended.
+        #[error("it is suspended")]
+        Suspended,
+        /// Its time is over.
+        #[error("it has expired")]
+        Expired,
+        /// Taken back.
+        #[error("it is revoked")]
+        Revoked,
+        /// Its time has not come.
+        #[error("it has not started yet")]
+        NotStarted,
+        /// Nobody has it checked out.
+        #[error("it is not checked out")]
+        Shut,
+        /// The hours are others.
+        #[error("it is outside its hours")]
+        OutsideHours,
+        /// Policy blocks direct sign-in.
+        #[error("policy blocks direct sign-in")]
+        PolicyBlocks,
+        /// Policy does not allow its purpose.
+        #[error("policy does not allow its purpose")]
+        PolicyPurpose,
+        /// It lasts longer than policy allows by now.
+        #[error("it is older than policy allows")]
+        PolicyLife,
+        /// Its owner is suspended.
+        #[error("its owner is suspended")]
+        OwnerSuspended,
+        /// Its owner is gone.
+        #[error("its owner is gone")]
+        OwnerGone,
+        /// Its holder is suspended.
+        #[error("its holder is suspended")]
+        HolderSuspended,
+        /// Its holder is gone.
+        #[error("its holder is gone")]
+        HolderGone,
+        /// The account it belongs to is suspended or removed.
+        #[error("its mailbox is not in use")]
+        AccountNotInUse,
+        /// The key that its secret is checked with is not in the keys folder.
+        #[error("the key that its secret is checked with is missing")]
+        KeyMissing,
+    }
 }
 
 /// Does a credential stand, and until when is that sure?

@@ -35,6 +35,9 @@ pub enum Denied {
         /// The duty that was asked for.
         duty: Duty,
     },
+    /// A token that was made makes policy stricter alone.
+    #[error("A token only makes policy stricter; sign in to loosen it")]
+    TokenLoosens,
     /// Nobody gives a letter they do not hold.
     #[error("You may not give the right to {}, for you do not hold it here", .letter.verb())]
     NotHeld {

@@ -23,6 +23,8 @@ pub enum Duty {
     ManageGrants,
     /// Issues, rotates and ends credentials of the account.
     ManageCredentials,
+    /// Checks out a credential that is shut otherwise; its holder may, too.
+    CheckOut,
     /// Takes rights away: ends grants, credentials, sessions. Wider than giving, so that
     /// it never fails for want of someone who may.
     Revoke,
@@ -78,12 +80,13 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 22] = [
+    pub const ALL: [Duty; 23] = [
         Duty::ReadAccount,
         Duty::ReadGrants,
         Duty::ManageSelf,
         Duty::ManageGrants,
         Duty::ManageCredentials,
+        Duty::CheckOut,
         Duty::Revoke,
         Duty::ManagePolicy,
         Duty::ReadAudit,
@@ -111,6 +114,7 @@ impl Duty {
             | Duty::ManageSelf
             | Duty::ManageGrants
             | Duty::ManageCredentials
+            | Duty::CheckOut
             | Duty::Export
             | Duty::Suspend
             | Duty::Resume
@@ -137,6 +141,7 @@ impl Duty {
             Duty::ManageSelf => "manage-self",
             Duty::ManageGrants => "manage-grants",
             Duty::ManageCredentials => "manage-credentials",
+            Duty::CheckOut => "check-out",
             Duty::Revoke => "revoke",
             Duty::ManagePolicy => "manage-policy",
             Duty::ReadAudit => "read-audit",
@@ -170,6 +175,7 @@ impl Duty {
             Duty::ManageSelf => "change the settings of someone else",
             Duty::ManageGrants => "manage the delegates of this mailbox",
             Duty::ManageCredentials => "manage the credentials of this mailbox",
+            Duty::CheckOut => "check out a credential of this mailbox",
             Duty::Revoke => "take rights away here",
             Duty::ManagePolicy => "change the policy",
             Duty::ReadAudit => "read the trail",
@@ -195,7 +201,7 @@ impl Duty {
         match self {
             Duty::ReadAccount => &[Ground::TakesPart, Ground::Administers],
             Duty::ManageSelf => &[Ground::IsTheirs],
-            Duty::ManageGrants | Duty::ManageCredentials => &[Ground::Owns, Ground::AdministersShared],
+            Duty::ManageGrants | Duty::ManageCredentials | Duty::CheckOut => &[Ground::Owns, Ground::AdministersShared],
             Duty::Revoke | Duty::ReadAudit | Duty::ReadGrants => &[Ground::Owns, Ground::Administers],
             Duty::Export => &[Ground::ReadsAll],
             Duty::ManagePolicy
@@ -223,6 +229,7 @@ impl Duty {
             | Duty::ReadGrants
             | Duty::ManageGrants
             | Duty::ManageCredentials
+            | Duty::CheckOut
             | Duty::Revoke
             | Duty::Export => "one of its owners",
             _ => "an administrator of the organisation",

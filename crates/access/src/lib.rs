@@ -3,12 +3,41 @@
 //! Who may see this message, and why? Every answer is made here, from facts that others
 //! have read (`facts`), for an actor (`actor`) who wants to do something to one mailbox
 //! (`operation`, `mailbox`), to an account or the organisation (`duty`), to sign in
-//! (`sign_in`), through a token (`token`), to send (`sending`) or to hand a right on (`giving`). Time is an argument.
+//! (`sign_in`), through a token (`token`), to send (`sending`), to hand a right
+//! on (`giving`) or to have a credential (`issuing`). Time is an argument.
 //! No I/O, no clock, no SQL, no protocol code; `matrix.txt` shows every answer at a glance
 //! and a test compares it with the code.
 //!
 //! Facts that contradict each other (a mailbox of another account, a person who is not the
 //! actor) give nothing: a mistake in reading facts must never open a door.
+
+/// An enum that knows all of its values, but for those that hold another one.
+macro_rules! listed {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$about:meta])* $value:ident,)* }) => {
+        $(#[$meta])*
+        pub enum $name {
+            $($(#[$about])* $value,)*
+        }
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [$name] = &[$($name::$value,)*];
+        }
+    };
+    ($(#[$meta:meta])* pub enum $name:ident {
+        $($(#[$about:meta])* $value:ident,)*
+    } and {
+        $(#[$with_about:meta])* $with:ident($held:ty),
+    }) => {
+        $(#[$meta])*
+        pub enum $name {
+            $($(#[$about])* $value,)*
+            $(#[$with_about])* $with($held),
+        }
+        impl $name {
+            const PLAIN: &'static [$name] = &[$($name::$value,)*];
+        }
+    };
+}
 
 mod actor;
 mod combine;
@@ -18,6 +47,7 @@ mod duty;
 mod explain;
 mod facts;
 mod giving;
+mod issuing;
 mod mailbox;
 mod operation;
 mod policy;
@@ -41,9 +71,10 @@ pub use facts::{
     is_automapped,
 };
 pub use giving::{Gift, Holding, deciding, gift_limit, gift_limit_at, mailbox_rights_of, may_change, may_give};
+pub use issuing::{Issue, IssueDenied};
 pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
 pub use operation::{Need, Operation};
-pub use policy::{DirectSignIn, DirectSignInError, IssueDenied, Policy};
+pub use policy::{DirectSignIn, DirectSignInError, Policy};
 pub use purpose::{Purpose, PurposeError, Purposes, Template};
 pub use question::{Manner, Question, QuestionError};
 pub use reason::Reason;

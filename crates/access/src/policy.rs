@@ -1,6 +1,6 @@
 //! What the organisation, or more narrowly one account, allows of direct sign-in.
 
-use crate::{Purpose, Purposes};
+use crate::Purposes;
 use std::fmt;
 
 /// May credentials sign in, and who may issue them? Greater is stricter.
@@ -82,52 +82,13 @@ impl Policy {
             purposes: self.purposes.within(account.purposes),
         }
     }
-
-    /// May a credential for this be issued now by whoever manages credentials?
-    pub fn may_issue(&self, purpose: Purpose) -> Result<(), IssueDenied> {
-        match self.direct_sign_in {
-            DirectSignIn::Blocked => Err(IssueDenied::Blocked),
-            DirectSignIn::ByApproval => Err(IssueDenied::ByApproval),
-            DirectSignIn::Allowed if !self.purposes.has(purpose) => {
-                Err(IssueDenied::Purpose { purpose, allowed: self.purposes })
-            }
-            DirectSignIn::Allowed => Ok(()),
-        }
-    }
-}
-
-/// Why policy lets no credential be issued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IssueDenied {
-    /// It is blocked.
-    #[error(
-        "Direct sign-in is blocked here by policy, so a credential would open nothing; make the people who need the \
-         mailbox its delegates, or ask an administrator to allow it"
-    )]
-    Blocked,
-    /// It needs an approval, and there are none yet.
-    #[error(
-        "Policy asks for an approval before a credential is issued here, and approvals are not built yet; make the \
-         people who need the mailbox its delegates, or ask an administrator to allow issuing"
-    )]
-    ByApproval,
-    /// Not for this.
-    #[error("Policy allows no credential for {purpose} here; it allows {}", named(*.allowed))]
-    Purpose {
-        /// What for.
-        purpose: Purpose,
-        /// What there may be one for.
-        allowed: Purposes,
-    },
-}
-
-fn named(purposes: Purposes) -> String {
-    if purposes.iter().next().is_none() { "none at all".to_owned() } else { purposes.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CredentialScope, Issue, Networks, Protocols, Purpose};
+    use postern_types::Timestamp;
 
     /// All of them against all: what holds is never wider than either.
     #[test]
@@ -140,6 +101,17 @@ mod tests {
                 }
             }
         }
+        let scope = CredentialScope {
+            protocols: Protocols::NONE,
+            reaches: Vec::new(),
+            forgiving: false,
+            older_than_ms: None,
+            networks: Networks::Any,
+            hours: None,
+            connections: None,
+        };
+        let (at, expires) = (Timestamp(0), Timestamp(2));
+        let backup = Issue { purpose: Purpose::Backup, scope: &scope, has_holder: false, at, starts: None, expires };
         for ours in &some {
             for theirs in &some {
                 let both = ours.narrowed_by(*theirs);
@@ -148,7 +120,7 @@ mod tests {
                     assert!(one.max_life_ms.is_none_or(|most| both.max_life_ms.is_some_and(|held| held <= most)));
                     assert!(both.purposes.iter().all(|purpose| one.purposes.has(purpose)));
                 }
-                let may = |policy: &Policy| policy.may_issue(Purpose::Backup).is_ok();
+                let may = |policy: &Policy| policy.may_issue(&backup).is_ok();
                 assert_eq!(may(&both), may(ours) && may(theirs));
             }
         }

@@ -46,10 +46,26 @@ pub enum SecretCheck {
     Differs,
     /// There is none to compare with.
     NotSet,
+    /// It begins as a credential's does, and none is meant: it is not compared with anything.
+    NoPassword,
     /// The key to compare with is missing.
     KeyMissing,
     /// It was not looked at: too many wrong ones came from that network.
     NotLookedAt,
+}
+
+impl SecretCheck {
+    /// Why a secret that was checked so lets nobody in.
+    pub fn against(self) -> Option<SignInReason> {
+        match self {
+            SecretCheck::Matches => None,
+            SecretCheck::Differs => Some(SignInReason::SecretDiffers),
+            SecretCheck::NotSet => Some(SignInReason::SecretNotSet),
+            SecretCheck::NoPassword => Some(SignInReason::NoPassword),
+            SecretCheck::KeyMissing => Some(SignInReason::Credential(Obstacle::KeyMissing)),
+            SecretCheck::NotLookedAt => Some(SignInReason::NetworkShut),
+        }
+    }
 }
 
 /// Where sign-in without TLS is allowed.
@@ -101,70 +117,86 @@ pub enum SignInDenied {
     Refused,
 }
 
-/// What made the verdict, for the trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum SignInReason {
-    /// The password is the person's.
-    #[error("the password matches")]
-    PasswordMatches,
-    /// Neither TLS nor an allowed exception.
-    #[error("the connection is not encrypted")]
-    NotEncrypted,
-    /// Nobody has this name.
-    #[error("the name is no person's")]
-    NoSuchPerson,
-    /// The secret is not the one.
-    #[error("the secret is wrong")]
-    SecretDiffers,
-    /// No secret was ever set.
-    #[error("no secret is set")]
-    SecretNotSet,
-    /// The key that the secret is checked with is not in the keys folder.
-    #[error("the key that its secret is checked with is missing")]
-    KeyMissing,
-    /// Its network is shut to whoever has not signed in from there lately.
-    #[error("too many wrong secrets came from that network, so this one was not looked at")]
-    NetworkShut,
-    /// The house was too busy to look at the secret.
-    #[error("too many others were signing in, so the secret was not looked at")]
-    TooBusy,
-    /// The person is suspended.
-    #[error("the person is suspended")]
-    PersonSuspended,
-    /// The account is suspended.
-    #[error("the account is suspended")]
-    AccountSuspended,
-    /// The account is removed.
-    #[error("the account is removed")]
-    AccountRemoved,
-    /// The person holds nothing on the account they named after their own.
-    #[error("the person is no delegate of the mailbox named after their own")]
-    NoDelegateThere,
-    /// The name is a shared mailbox's, and what was shown is no credential's secret.
-    #[error("the name is a shared mailbox's, and that is no secret of a credential")]
-    NoPasswordThere,
-    /// The secret is the credential's.
-    #[error("the secret matches")]
-    SecretMatches,
-    /// No credential of the account has the id in the secret: whoever owns one mailbox learns
-    /// nothing of another's.
-    #[error("that is no credential of this mailbox")]
-    NoSuchCredential,
-    /// Its scope does not have this protocol.
-    #[error("its scope does not have this protocol")]
-    ProtocolOutside,
-    /// Its scope does not have this network.
-    #[error("its scope does not have this network")]
-    NetworkOutside,
-    /// It has as many sessions as it may.
-    #[error("it has as many connections as it may")]
-    AllConnectionsTaken,
-    /// Something speaks against the credential.
-    #[error("{0}")]
-    Credential(Obstacle),
-    /// The facts contradict each other.
-    #[error("the facts disagree")]
-    FactsDisagree,
+listed! {
+    /// What made the verdict, for the trail.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+    pub enum SignInReason {
+        /// The password is the person's.
+        #[error("the password matches")]
+        PasswordMatches,
+        /// Neither TLS nor an allowed exception.
+        #[error("the connection is not encrypted")]
+        NotEncrypted,
+        /// Nobody has this name.
+        #[error("the name is no person's")]
+        NoSuchPerson,
+        /// The secret is not the one.
+        #[error("the secret is wrong")]
+        SecretDiffers,
+        /// No secret was ever set.
+        #[error("no secret is set")]
+        SecretNotSet,
+        /// The secret begins as a credential's does, and is not a whole one, or people alone sign in there.
+        #[error("it begins as the secret of a credential does, and is none that signs in there")]
+        NoPassword,
+        /// Its network is shut to whoever has not signed in from there lately.
+        #[error("too many wrong secrets came from that network, so this one was not looked at")]
+        NetworkShut,
+        /// The house was too busy to look at the secret.
+        #[error("too many others were signing in, so the secret was not looked at")]
+        TooBusy,
+        /// The person is suspended.
+        #[error("the person is suspended")]
+        PersonSuspended,
+        /// The account is suspended.
+        #[error("the account is suspended")]
+        AccountSuspended,
+        /// The account is removed.
+        #[error("the account is removed")]
+        AccountRemoved,
+        /// The person holds nothing on the account they named after their own.
+        #[error("the person is no delegate of the mailbox named after their own")]
+        NoDelegateThere,
+        /// The name is a shared mailbox's, and what was shown is no credential's secret.
+        #[error("the name is a shared mailbox's, and that is no secret of a credential")]
+        NoPasswordThere,
+        /// The secret is the credential's.
+        #[error("the secret matches")]
+        SecretMatches,
+        /// No credential of the account has the id in the secret: whoever owns one mailbox learns
+        /// nothing of another's.
+        #[error("that is no credential of this mailbox")]
+        NoSuchCredential,
+        /// Its scope does not have this protocol.
+        #[error("its scope does not have this protocol")]
+        ProtocolOutside,
+        /// Its scope does not have this network.
+        #[error("its scope does not have this network")]
+        NetworkOutside,
+        /// It has as many sessions as it may.
+        #[error("it has as many connections as it may")]
+        AllConnectionsTaken,
+        /// The facts contradict each other.
+        #[error("the facts disagree")]
+        FactsDisagree,
+    } and {
+        /// Something speaks against the credential.
+        #[error("{0}")]
+        Credential(Obstacle),
+    }
+}
+
+impl SignInReason {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = SignInReason> {
+        let stopped = Obstacle::ALL.iter().map(|obstacle| SignInReason::Credential(*obstacle));
+        SignInReason::PLAIN.iter().copied().chain(stopped)
+    }
+
+    /// From the words of the trail.
+    pub fn parse(text: &str) -> Option<SignInReason> {
+        SignInReason::all().find(|known| known.to_string() == text)
+    }
 }
 
 /// The answer to one attempt.
@@ -184,14 +216,9 @@ pub fn sign_in_verdict(facts: &SignInFacts<'_>) -> SignInVerdict {
     if !private {
         causes.push(SignInReason::NotEncrypted);
     }
-    match facts.secret {
-        SecretCheck::NotLookedAt => causes.push(SignInReason::NetworkShut),
-        // Of a credential that is not this account's nothing is told, the secret neither.
-        _ if is_of_another(facts) => {}
-        SecretCheck::Matches => {}
-        SecretCheck::KeyMissing => causes.push(SignInReason::KeyMissing),
-        SecretCheck::Differs => causes.push(SignInReason::SecretDiffers),
-        SecretCheck::NotSet => causes.push(SignInReason::SecretNotSet),
+    // Of a credential that is not this account's nothing is told, the secret neither.
+    if facts.secret == SecretCheck::NotLookedAt || !is_of_another(facts) {
+        causes.extend(facts.secret.against());
     }
     match facts.account.map(|account| account.state) {
         Some(AccountState::Suspended) => causes.push(SignInReason::AccountSuspended),

@@ -6,7 +6,7 @@
 //! hidden from the token too. No token opens a mailbox: it administers, and mail is read by
 //! signing in to a mail protocol (docs/decisions/0013-tokens.md).
 
-use crate::{AccountKind, Actor, Denied, Duty, DutyFacts, PersonFacts, duty_verdict};
+use crate::{AccountKind, Actor, Denied, Duty, DutyFacts, PersonFacts, Policy, duty_verdict};
 use std::fmt;
 
 /// How much a token lets through. Except for [`TokenRole::Login`] the person chooses it.
@@ -15,8 +15,8 @@ pub enum TokenRole {
     /// Got by the password just now: everything that its person may.
     Login,
     /// Everything but what would outlast it: it makes no further token, no credential and no
-    /// administrator, sets no password and lets nobody back, and, as every role that is chosen, it gives
-    /// nobody a way into a person's own account.
+    /// administrator, sets no password, lets nobody back and loosens no policy, and, as every role that
+    /// is chosen, it gives nobody a way into a person's own account.
     Admin,
     /// What a delegate may do on the accounts they own; that they administer the
     /// organisation does not count.
@@ -72,6 +72,7 @@ impl TokenRole {
                 Duty::ManageSelf
                     | Duty::ManageAdministrators
                     | Duty::ManageCredentials
+                    | Duty::CheckOut
                     | Duty::SetPasswords
                     | Duty::Resume
                     | Duty::OpenPrivate
@@ -84,6 +85,12 @@ impl TokenRole {
                 matches!(duty, Duty::ReadAccount | Duty::ReadGrants | Duty::ReadAudit | Duty::ReadOrganisation)
             }
         }
+    }
+
+    /// Does it let a policy become another one? A token that was made takes back and lets nobody in, so
+    /// by it a policy becomes stricter alone.
+    pub fn lets_policy_become(self, before: &Policy, after: &Policy) -> bool {
+        self == TokenRole::Login || self.lets_through(Duty::ManagePolicy) && before.narrowed_by(*after) == *after
     }
 
     /// Is it for a login alone, whatever role a person chooses?
@@ -127,12 +134,30 @@ pub fn duty_verdict_through(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DirectSignIn, Purpose, Purposes};
 
     #[test]
     fn a_login_is_no_role_to_choose() {
         assert_eq!(TokenRole::parse(" Owner "), Ok(TokenRole::Owner));
         assert!(TokenRole::parse("login").is_err() && TokenRole::parse("").is_err());
         assert_eq!(TokenRole::of_name("login"), Some(TokenRole::Login));
+    }
+
+    #[test]
+    fn a_made_token_makes_policy_stricter_alone() {
+        let open = Policy::default();
+        let blocked = Policy { direct_sign_in: DirectSignIn::Blocked, ..open };
+        let short = Policy { max_life_ms: Some(1), ..open };
+        let backups = Policy { purposes: Purposes::of([Purpose::Backup]), ..open };
+        for stricter in [blocked, short, backups] {
+            for (role, may) in [(TokenRole::Admin, true), (TokenRole::Owner, false), (TokenRole::Auditor, false)] {
+                assert_eq!(role.lets_policy_become(&open, &stricter), may, "{role}");
+                assert!(!role.lets_policy_become(&stricter, &open), "{role}");
+            }
+            assert!(TokenRole::Login.lets_policy_become(&stricter, &open));
+        }
+        assert!(!TokenRole::Admin.lets_policy_become(&short, &blocked), "one narrower, the other wider");
+        assert!(TokenRole::Admin.lets_policy_become(&short, &short));
     }
 
     /// Each role is within the one before it, but for what only the organisation's reader sees.

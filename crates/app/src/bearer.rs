@@ -162,7 +162,7 @@ impl Bearer {
     }
 }
 
-/// The secret of a credential, for whoever measures how fast one is checked.
+/// The secret of a credential, for whoever measures or tries how one is checked.
 pub struct MachineSecret(Bearer);
 
 impl MachineSecret {
@@ -182,6 +182,12 @@ impl MachineSecret {
     /// The whole text as its bearer keeps it.
     pub fn text(&self) -> Secret {
         self.0.text()
+    }
+
+    /// The same credential's id with the letters of another secret: whole in form, so it is looked at, and
+    /// wrong. For whoever tries what a wrong one is answered.
+    pub fn with_secret_of(&self, other: &MachineSecret) -> Self {
+        Self(Bearer { kind: Kind::Credential, id: self.0.id.clone(), secret: other.0.secret.clone() })
     }
 
     /// What a key signs of it.

@@ -3,15 +3,16 @@
 mod terms;
 mod wrap;
 
-use crate::admin::duty_at;
+use crate::admin::{allowed, duty_at};
 use crate::bearer::{Bearer, Kind, RANDOM_BYTES};
 use crate::{House, LiveSession, Refused};
-use postern_access::{Actor, GrantFact, Hours, Networks, Protocol, Protocols, Purpose, Role};
+use postern_access::{Actor, GrantFact, Hours, Networks, Obstacle, Protocol, Protocols, Purpose, Role};
 use postern_store::{
-    Authority, Caller, CredentialRow, GateError, GrantReach, ManageCredentials, ManageSelf, NewCredential, NewWrap,
-    ReadGrants, Revoke, Rule, Tx,
+    Authority, Caller, CheckOut, CredentialRow, GateError, GrantReach, ManageCredentials, ManageSelf, NewCredential,
+    NewWrap, ReadGrants, ReadOrganisation, Revoke, Rule, Tx,
 };
 use postern_types::{AccountId, Address, PersonId, Rights, Secret, Timestamp};
+use std::collections::HashSet;
 use std::sync::Arc;
 use wrap::{code_hash, seal, unseal};
 
@@ -73,6 +74,31 @@ pub struct CredentialWish {
     pub expires: Option<Timestamp>,
     /// Who alone opens the secret, once, within an hour; shown to who issues it where nobody is.
     pub wrap_for: Option<Address>,
+}
+
+impl CredentialWish {
+    /// One with nothing said but what has to be: the template of its purpose. From where it signs in
+    /// has to be said beside it, and for some purposes who uses it and why a grant does not do.
+    pub fn new(purpose: Purpose, owner: Address, reason: &str) -> Self {
+        Self {
+            purpose,
+            owner,
+            holder: None,
+            reason: reason.to_owned(),
+            not_delegation: None,
+            name: None,
+            protocols: None,
+            letters: None,
+            mailboxes: Vec::new(),
+            older_than_ms: None,
+            networks: None,
+            hours: None,
+            connections: None,
+            starts: None,
+            expires: None,
+            wrap_for: None,
+        }
+    }
 }
 
 /// A secret that waits for somebody.
@@ -202,7 +228,9 @@ impl House {
         let mut terms = wish.terms(now)?;
         let reason = check_text("why it is needed (--reason)", &wish.reason)?;
         let not_delegation = why_no_grant(&wish, shared, &delegates)?;
-        terms.expires = self.within_policy(caller, shared, &wish, terms.expires).await?;
+        if wish.expires.is_none() {
+            terms.expires = self.within_policy(caller, shared, terms.expires).await?;
+        }
         let newest = self.keys.newest().ok_or_else(|| {
             tracing::error!(event = "credential.no-key");
             let text =
@@ -279,32 +307,11 @@ impl House {
         .await
     }
 
-    /// The end of a credential, as policy allows it: one that was named is refused where it is too
-    /// late, one of the template is brought forward.
-    async fn within_policy(
-        &self,
-        caller: &Caller,
-        shared: &Address,
-        wish: &CredentialWish,
-        expires: Timestamp,
-    ) -> Result<Timestamp, Refused> {
+    /// The end of a credential that has none named: as its template says, or sooner by policy.
+    async fn within_policy(&self, caller: &Caller, shared: &Address, expires: Timestamp) -> Result<Timestamp, Refused> {
         let (policy, _) = self.policy(caller, Some(shared)).await?;
-        let Some(life) = policy.holds.max_life_ms else { return Ok(expires) };
-        let latest = self.now().plus_ms(life);
-        if wish.expires.is_some() && expires > latest {
-            let life = match life % DAY_MS {
-                0 => format!("{} days", life / DAY_MS),
-                _ => format!("{} hours", life / (3600 * 1000)),
-            };
-            return unusable(format!(
-                "Policy lets a credential last {life} from its issue at most here; give an earlier --expires"
-            ));
-        }
-        let expires = expires.min(latest);
-        if wish.starts.is_some_and(|starts| expires <= starts) {
-            return unusable("By policy it would end before it starts, for its life counts from now; issue it later");
-        }
-        Ok(expires)
+        let latest = policy.holds.max_life_ms.map(|life| self.now().plus_ms(life));
+        Ok(latest.map_or(expires, |latest| expires.min(latest)))
     }
 
     fn wrap(&self, secret: &Secret, recipient: &Address, now: Timestamp) -> Result<(NewWrap, Wrapped), Refused> {
@@ -324,28 +331,26 @@ impl House {
         ended_too: bool,
     ) -> Result<Vec<CredentialRow>, Refused> {
         let (caller, shared) = (caller.clone(), shared.cloned());
-        self.ask(move |tx| match &shared {
-            Some(address) => duty_at::<ReadGrants>(tx, &caller, address, "shared mailbox")?.1.credentials(ended_too),
-            None => {
-                let mut rows = Vec::new();
-                for account in tx.accounts_with_credentials(ended_too)? {
-                    match tx.authority_on::<ReadGrants>(&caller, account) {
-                        Ok(grants) => rows.extend(grants.credentials(ended_too)?),
-                        Err(GateError::Denied(_)) => rows.extend(answered_for(tx, &caller, account, ended_too)?),
-                        Err(error) => return Err(error),
-                    }
-                }
-                Ok(rows)
-            }
-        })
-        .await
+        let rows = self.ask(move |tx| match &shared {
+            Some(address) => credentials_at(tx, &caller, address, ended_too),
+            None => all_credentials(tx, &caller, ended_too),
+        });
+        Ok(rows.await?.into_iter().map(|row| self.with_key(row)).collect())
+    }
+
+    /// The row with what the database does not know: whether its secret can be checked.
+    fn with_key(&self, mut row: CredentialRow) -> CredentialRow {
+        if row.ended.is_none() && !self.keys.has(&row.key_id) {
+            row.obstacles.push(Obstacle::KeyMissing);
+        }
+        row
     }
 
     /// One credential, by its id or as `ADDRESS/NAME`, with its sessions on this node.
     pub async fn credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
         let row = self.ask(move |tx| tx.credential::<ReadGrants>(&caller, &which)?.row()).await?;
-        Ok(CredentialSeen { sessions: self.live.of(row.facts.id), row })
+        Ok(CredentialSeen { sessions: self.live.of(row.facts.id), row: self.with_key(row) })
     }
 
     /// Does what ends a credential's sessions. They are listed within the write: none is accepted
@@ -359,7 +364,8 @@ impl House {
             let row = work(tx)?;
             Ok(CredentialSeen { sessions: live.of(row.facts.id), row })
         });
-        cut.await
+        let CredentialSeen { row, sessions } = cut.await?;
+        Ok(CredentialSeen { row: self.with_key(row), sessions })
     }
 
     /// Takes a credential back for good: from now on it signs in nowhere, and its sessions end.
@@ -383,7 +389,8 @@ impl House {
     /// Lets one that was set aside sign in again.
     pub async fn resume_credential(&self, caller: &Caller, which: &str) -> Result<CredentialRow, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
-        self.change(move |tx| tx.credential::<ManageCredentials>(&caller, &which)?.resume()).await
+        let row = self.change(move |tx| tx.credential::<ManageCredentials>(&caller, &which)?.resume()).await?;
+        Ok(self.with_key(row))
     }
 
     /// Checks out one that is shut otherwise, for so many milliseconds.
@@ -398,7 +405,8 @@ impl House {
             return unusable("It is checked out for a day at most: --for 8h");
         }
         let (caller, which, until) = (caller.clone(), which.to_owned(), self.now().plus_ms(for_ms));
-        self.change(move |tx| tx.credential::<ManageCredentials>(&caller, &which)?.open(until)).await
+        let row = self.change(move |tx| tx.credential::<CheckOut>(&caller, &which)?.open(until)).await?;
+        Ok(self.with_key(row))
     }
 
     /// Shuts it again; its sessions end.
@@ -420,22 +428,62 @@ impl House {
         let (writer, account, hash) = (caller.clone(), person.account(), code_hash(code));
         let opened = self.change(move |tx| tx.authority_on::<ManageSelf>(&writer, account)?.unwrap(&hash)).await?;
         let secret = unseal(code, &opened.sealed)?;
-        Ok(Unwrapped { row: opened.row, secret })
+        Ok(Unwrapped { row: self.with_key(opened.row), secret })
     }
 }
 
-/// Those of an account that the caller answers for or uses, where its others are not theirs to see.
+/// Those of one shared mailbox, for whoever sees its grants; else those there that the caller answers
+/// for or uses, if there are any.
+fn credentials_at(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    address: &Address,
+    ended_too: bool,
+) -> Result<Vec<CredentialRow>, GateError> {
+    let denied = match duty_at::<ReadGrants>(tx, caller, address, "shared mailbox") {
+        Ok((_, grants)) => return grants.credentials(ended_too),
+        Err(error) => error,
+    };
+    let account = tx.account_at(address)?.unwrap_or_else(Tx::no_account);
+    let rows = answered_for(tx, caller, ended_too, |of| of == account)?;
+    if rows.is_empty() { Err(denied) } else { Ok(rows) }
+}
+
+/// Those of every mailbox whose grants the caller sees, with those that they answer for or use. Whoever
+/// does not see the organisation walks their own mailboxes alone: neither its cost nor its time tells
+/// how many others there are.
+fn all_credentials(tx: &Tx<'_>, caller: &Caller, ended_too: bool) -> Result<Vec<CredentialRow>, GateError> {
+    let accounts = match allowed(tx.authority::<ReadOrganisation>(caller))? {
+        Some(_) => tx.accounts_with_credentials(ended_too)?,
+        None => tx.accounts_of(caller)?,
+    };
+    let (mut rows, mut seen) = (Vec::new(), HashSet::new());
+    for account in accounts {
+        if let Some(grants) = allowed(tx.authority_on::<ReadGrants>(caller, account))? {
+            rows.extend(grants.credentials(ended_too)?);
+            seen.insert(account);
+        }
+    }
+    rows.extend(answered_for(tx, caller, ended_too, |of| !seen.contains(&of))?);
+    rows.sort_by_key(|row| (row.facts.account, row.facts.id));
+    Ok(rows)
+}
+
+/// Those that the caller answers for or uses in such accounts.
 fn answered_for(
     tx: &Tx<'_>,
     caller: &Caller,
-    account: AccountId,
     ended_too: bool,
+    is_meant: impl Fn(AccountId) -> bool,
 ) -> Result<Vec<CredentialRow>, GateError> {
     let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
     let mut rows = Vec::new();
-    for public_id in tx.credentials_answered_for(account, *person)? {
+    for (account, public_id) in tx.credentials_answered_for(*person)? {
+        if !is_meant(account) {
+            continue;
+        }
         match tx.credential::<ReadGrants>(caller, &public_id) {
-            Ok(key) => rows.push(key.row()?),
+            Ok(credential) => rows.push(credential.row()?),
             Err(GateError::Denied(_) | GateError::Rule(_)) => {}
             Err(error) => return Err(error),
         }

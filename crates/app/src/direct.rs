@@ -171,8 +171,8 @@ impl House {
 
 /// What an attempt was about, for the trail: its mailbox, and the credential that it named there.
 /// Of another mailbox's the owners of this one learn nothing.
-fn known_by(facts: &DirectFacts) -> (Option<AccountFacts>, Option<CredentialId>) {
+fn known_by(facts: &DirectFacts) -> (Option<AccountFacts>, Option<(CredentialId, String)>) {
     let here = facts.account.map(|account| account.id);
     let credential = facts.credential.as_ref().filter(|known| Some(known.facts.account) == here);
-    (facts.account, credential.map(|known| known.facts.id))
+    (facts.account, credential.map(|known| (known.facts.id, known.label())))
 }

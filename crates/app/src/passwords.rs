@@ -1,6 +1,7 @@
 //! People's passwords: Argon2id (RFC 9106) behind a bounded pool, so that a storm of
 //! sign-ins costs waiting and not memory, and costs strangers more of it.
 
+use crate::bearer::Kind;
 use crate::lanes::{Lane, Lanes};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -26,6 +27,9 @@ pub enum PasswordError {
     /// Signing in takes it as text.
     #[error("a password has no control characters")]
     ControlCharacter,
+    /// What begins so is a credential's, and looked at as one.
+    #[error("a password does not begin with ptn1_, as the secrets of credentials do")]
+    LikeASecret,
     /// Too many sign-ins at once.
     #[error("the server is busy; try again")]
     Busy,
@@ -42,6 +46,9 @@ pub fn check_password_rules(password: &Secret) -> Result<(), PasswordError> {
     }
     if text.chars().any(char::is_control) {
         return Err(PasswordError::ControlCharacter);
+    }
+    if Kind::Credential.begins(password) {
+        return Err(PasswordError::LikeASecret);
     }
     if text.chars().count() < 15 {
         return Err(PasswordError::TooShort);
@@ -160,6 +167,7 @@ mod tests {
             check_password_rules(&Secret::new("fifteen\u{7} letters long")),
             Err(PasswordError::ControlCharacter)
         );
+        assert_eq!(check_password_rules(&Secret::new("ptn1_and some words")), Err(PasswordError::LikeASecret));
         assert_eq!(check_password_rules(&Secret::new("fünfzehn Zeichen!")), Ok(()));
     }
 }

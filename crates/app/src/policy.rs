@@ -17,6 +17,8 @@ pub struct PolicySet {
     pub ended: usize,
     /// How many stood before and do not now, those among them.
     pub stopped: usize,
+    /// How many stand and end sooner than before.
+    pub shortened: usize,
     /// Sessions of this node that ended by that.
     pub cut: Vec<LiveSession>,
 }
@@ -57,7 +59,8 @@ impl House {
             let changed = policy.set_policy(&change)?;
             // Once this is committed they are on their way out.
             let cut = changed.stopped.iter().flat_map(|id| live.of(*id)).collect();
-            Ok(PolicySet { row: changed.row, ended: changed.ended.len(), stopped: changed.stopped.len(), cut })
+            let (ended, stopped) = (changed.ended.len(), changed.stopped.len());
+            Ok(PolicySet { row: changed.row, ended, stopped, shortened: changed.shortened, cut })
         });
         set.await
     }

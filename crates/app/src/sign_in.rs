@@ -140,13 +140,13 @@ impl House {
         };
         let verifier = facts.password.as_ref().map(|(_, verifier, _)| verifier.clone());
         let known = verifier.is_some();
-        // No person has such a password here: there is nothing to hash.
-        let is_no_password = !known && Kind::Credential.begins(&attempt.secret);
-        let fits = match is_no_password {
-            true => Ok(false),
-            false => self.passwords.verify(lane, attempt.secret.clone(), verifier).await,
-        };
-        let Ok(fits) = fits else {
+        // Nobody has such a password, so nothing is hashed: decided without a look at the name, for
+        // whoever shows it would else be told whose has one, by the time or by a queue that is full.
+        if Kind::Credential.begins(&attempt.secret) {
+            self.after_failure(attempt).await;
+            return Ok(SecretCheck::NoPassword);
+        }
+        let Ok(fits) = self.passwords.verify(lane, attempt.secret.clone(), verifier).await else {
             self.note_failure(attempt, (facts.account, None), &[SignInReason::TooBusy]).await;
             return Err(SignInRefused::Unavailable);
         };
@@ -199,7 +199,7 @@ impl House {
     pub(crate) async fn note_failure(
         &self,
         attempt: &Attempt,
-        (account, credential): (Option<AccountFacts>, Option<CredentialId>),
+        (account, named): (Option<AccountFacts>, Option<(CredentialId, String)>),
         reasons: &[SignInReason],
     ) {
         if !self.has_row(attempt) {
@@ -210,7 +210,9 @@ impl House {
         let account = account.map(|account| account.id);
         let how = postern_store::how(attempt.mechanism, split(&attempt.username).1.is_some());
         let username = without_secrets(&attempt.username);
-        let Ok(origin) = self.origin(attempt.protocol, attempt.peer.label(), String::new()) else { return };
+        let (credential, label) = named.unzip();
+        let origin = self.origin(attempt.protocol, attempt.peer.label(), label.unwrap_or_default());
+        let Ok(origin) = origin else { return };
         let noted = self.db.write(move |tx: &Tx<'_>| {
             let (how, reason, username) = (&how, &reason, &username);
             tx.record_failed_sign_in(&origin, &FailedSignIn { account, credential, how, reason, username })

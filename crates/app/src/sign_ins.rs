@@ -2,7 +2,10 @@
 
 use crate::admin::{allowed, duty_at};
 use crate::{House, Refused};
-use postern_store::{Authority, Caller, GateError, ReadAudit, Rule, SignInFilter, SignInRow, StoreError, Tx};
+use postern_store::{
+    Authority, Caller, CredentialAuthority, GateError, ReadAudit, ReadGrants, Rule, SignInFilter, SignInRow,
+    StoreError, Tx,
+};
 use postern_types::{AccountId, Address, AuditId, CredentialId, Timestamp};
 
 /// Which sign-ins are asked for.
@@ -26,17 +29,25 @@ pub struct SignInQuery {
     pub most: usize,
 }
 
+/// By what the caller sees sign-ins.
+enum Sees<'t> {
+    /// They read the trail, of an account or of the organisation.
+    Trail(Authority<'t, ReadAudit>),
+    /// They answer for a credential, or use it.
+    One(CredentialAuthority<'t, ReadGrants>),
+}
+
 /// The proof, and whose sign-ins it lets see of those that are asked for.
-type Allowed<'t> = (Authority<'t, ReadAudit>, Option<AccountId>, Option<CredentialId>);
+type Allowed<'t> = (Sees<'t>, Option<AccountId>, Option<CredentialId>);
 
 impl House {
     /// Sign-ins, newest first.
     pub async fn sign_ins(&self, caller: &Caller, query: SignInQuery) -> Result<Vec<SignInRow>, Refused> {
         let caller = caller.clone();
         self.ask(move |tx| {
-            let (authority, account, credential) = look_at(tx, &caller, &query)?;
+            let (sees, account, credential) = look_at(tx, &caller, &query)?;
             let row = |number: Option<i64>| number.map(AuditId::new).transpose().map_err(StoreError::from);
-            authority.sign_ins(&SignInFilter {
+            let filter = SignInFilter {
                 account,
                 credential,
                 failed: query.failed,
@@ -44,7 +55,11 @@ impl House {
                 before: row(query.before)?,
                 after: row(query.after.filter(|after| *after > 0))?,
                 most: query.most.clamp(1, 1000),
-            })
+            };
+            match sees {
+                Sees::Trail(trail) => trail.sign_ins(&filter),
+                Sees::One(credential) => credential.sign_ins(&filter),
+            }
         })
         .await
     }
@@ -66,30 +81,31 @@ fn look_at<'t>(tx: &'t Tx<'t>, caller: &'t Caller, query: &SignInQuery) -> Resul
             None => (tx.authority::<ReadAudit>(caller)?, None),
         },
     };
-    let Some(public_id) = &query.credential else { return Ok((authority, account, None)) };
+    let Some(public_id) = &query.credential else { return Ok((Sees::Trail(authority), account, None)) };
     match named(tx, public_id)? {
-        Some((owner, credential)) if Some(owner) == account => Ok((authority, account, Some(credential))),
+        Some((owner, credential)) if Some(owner) == account => Ok((Sees::Trail(authority), account, Some(credential))),
         _ => Err(absent(public_id)),
     }
 }
 
-/// Of a credential alone: one whose account's trail is not the caller's to read is told as absent,
-/// by the same statements (law 4).
-fn of_credential<'t>(tx: &'t Tx<'t>, caller: &'t Caller, public_id: &str) -> Result<Allowed<'t>, GateError> {
-    let found = named(tx, public_id)?;
+/// Of a credential alone, for whoever reads its mailbox's trail, answers for it or uses it; to others
+/// it is absent, by the same statements (law 4).
+fn of_credential<'t>(tx: &'t Tx<'t>, caller: &'t Caller, which: &str) -> Result<Allowed<'t>, GateError> {
+    let found = named(tx, which)?;
     let account = found.map_or_else(Tx::no_account, |(account, _)| account);
-    let proof = allowed(tx.authority_on::<ReadAudit>(caller, account))?;
-    match (found, proof) {
-        (Some((account, credential)), Some(authority)) => Ok((authority, Some(account), Some(credential))),
-        _ => Err(absent(public_id)),
-    }
+    let trail = allowed(tx.authority_on::<ReadAudit>(caller, account))?;
+    let one = match tx.credential::<ReadGrants>(caller, which) {
+        Ok(one) => Some(one),
+        Err(GateError::Denied(_) | GateError::Rule(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let (account, credential) = found.ok_or_else(|| absent(which))?;
+    let sees = trail.map(Sees::Trail).or(one.map(Sees::One)).ok_or_else(|| absent(which))?;
+    Ok((sees, Some(account), Some(credential)))
 }
 
 /// A credential by its id, or one of a mailbox as `support@example.org/nightly`.
 fn named(tx: &Tx<'_>, which: &str) -> Result<Option<(AccountId, CredentialId)>, StoreError> {
-    if !which.contains('/') {
-        return tx.credential_named(which);
-    }
     let (id, account) = tx.credential_called(which)?;
     Ok(CredentialId::new(id).ok().map(|id| (account, id)))
 }

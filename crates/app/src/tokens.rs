@@ -225,13 +225,7 @@ impl House {
         match (&facts.password, check) {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
             (_, check) => {
-                let reason = match check {
-                    SecretCheck::NotLookedAt => SignInReason::NetworkShut,
-                    SecretCheck::NotSet => SignInReason::SecretNotSet,
-                    SecretCheck::Matches | SecretCheck::Differs | SecretCheck::KeyMissing => {
-                        SignInReason::SecretDiffers
-                    }
-                };
+                let reason = check.against().unwrap_or(SignInReason::FactsDisagree);
                 self.note_failure(&attempt, (facts.account, None), &[reason]).await;
                 Err(OwnPasswordRefused::Differs)
             }

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
 use crate::{credentials, delegates};
-use postern_app::{AccountState, GrantRow, Question, Role, Someone, Target, Voice, WhyQuery};
+use postern_app::{AccountState, GrantRow, Obstacle, Question, Role, Someone, Target, Voice, WhyQuery};
 use postern_types::{Address, Rights};
 
 fn role(rights: Rights) -> Option<String> {
@@ -58,7 +58,9 @@ pub(crate) async fn report(ask: Ask) -> Result<Reply, Problem> {
     let report = ask.house.access_report(ask.caller()?, &shared, at).await?;
     let mut credentials = ask.house.credentials(ask.caller()?, Some(&shared), false).await?;
     for row in &mut credentials {
-        row.obstacles = row.facts.standing(report.at).obstacles;
+        // Of a key nobody knows when it comes back.
+        row.obstacles.retain(|obstacle| *obstacle == Obstacle::KeyMissing);
+        row.obstacles.extend(row.facts.standing(report.at).obstacles);
     }
     let people: Vec<PersonAccess> = report.people.iter().map(|person| shown(person, &report.grants)).collect();
     let reached =

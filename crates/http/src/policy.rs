@@ -33,10 +33,7 @@ fn life(seconds: i64) -> Result<Option<i64>, Problem> {
     }
 }
 
-fn change(document: PolicyChange, is_of_one: bool) -> Result<postern_app::PolicyChange, Problem> {
-    if is_of_one && document.time_zone.is_some() {
-        return Err(Problem::unusable("The time zone is the organisation's: set it without naming a mailbox"));
-    }
+fn change(document: PolicyChange) -> Result<postern_app::PolicyChange, Problem> {
     let sign_in = document.direct_sign_in.as_deref();
     let purposes = document.purposes.map(|words| {
         let parsed: Result<Vec<Purpose>, Problem> =
@@ -53,12 +50,13 @@ fn change(document: PolicyChange, is_of_one: bool) -> Result<postern_app::Policy
 }
 
 async fn set_of(ask: Ask, shared: Option<Address>) -> Result<Reply, Problem> {
-    let change = change(ask.document()?, shared.is_some())?;
+    let change = change(ask.document()?)?;
     let set = ask.house.set_policy(ask.caller()?, shared.as_ref(), change).await?;
     Reply::ok(&PolicySet {
         policy: shown(shared.as_ref(), &set.row, true),
         ended_credentials: set.ended as u64,
         stopped_credentials: set.stopped as u64,
+        shortened_credentials: set.shortened as u64,
         sessions: set.cut.into_iter().map(session).collect(),
     })
 }
@@ -90,26 +88,25 @@ pub(crate) async fn set_shared(ask: Ask) -> Result<Reply, Problem> {
 mod tests {
     use super::*;
 
-    fn read(json: &str, is_of_one: bool) -> Result<postern_app::PolicyChange, Problem> {
-        change(serde_json::from_str(json).unwrap(), is_of_one)
+    fn read(json: &str) -> Result<postern_app::PolicyChange, Problem> {
+        change(serde_json::from_str(json).unwrap())
     }
 
     #[test]
     fn what_is_left_out_stays() {
-        let nothing = read("{}", false).unwrap();
+        let nothing = read("{}").unwrap();
         assert!(nothing.direct_sign_in.is_none() && nothing.max_life_ms.is_none() && nothing.purposes.is_none());
-        let some = read(r#"{"max_life_seconds":86400,"purposes":["backup"],"time_zone":"UTC"}"#, false).unwrap();
+        let some = read(r#"{"max_life_seconds":86400,"purposes":["backup"],"time_zone":"UTC"}"#).unwrap();
         assert_eq!(some.max_life_ms, Some(Some(86_400_000)));
         assert_eq!(some.purposes, Some(Purposes::of([Purpose::Backup])));
-        assert_eq!(read(r#"{"max_life_seconds":0}"#, true).unwrap().max_life_ms, Some(None));
-        assert_eq!(read(r#"{"purposes":[]}"#, true).unwrap().purposes, Some(Purposes::of([])));
+        assert_eq!(read(r#"{"max_life_seconds":0}"#).unwrap().max_life_ms, Some(None));
+        assert_eq!(read(r#"{"purposes":[]}"#).unwrap().purposes, Some(Purposes::of([])));
     }
 
     #[test]
     fn what_can_not_be_meant_is_refused() {
         for json in [r#"{"direct_sign_in":"maybe"}"#, r#"{"max_life_seconds":-1}"#, r#"{"purposes":["fun"]}"#] {
-            assert!(read(json, false).is_err(), "{json}");
+            assert!(read(json).is_err(), "{json}");
         }
-        assert!(read(r#"{"time_zone":"UTC"}"#, true).is_err(), "a mailbox has no zone of its own");
     }
 }

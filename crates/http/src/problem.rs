@@ -172,7 +172,7 @@ fn kind_of(refused: &Refused) -> Kind {
         Refused::Denied(Denied::Hidden) => Kind::Absent,
         Refused::Denied(Denied::Missing { .. } | Denied::Protected { .. }) => Kind::MissingRight,
         Refused::Denied(Denied::NotYours { .. }) => Kind::NotYours,
-        Refused::Denied(Denied::TokenTooNarrow { .. }) => Kind::TokenTooNarrow,
+        Refused::Denied(Denied::TokenTooNarrow { .. } | Denied::TokenLoosens) => Kind::TokenTooNarrow,
         Refused::Denied(Denied::NotHeld { .. } | Denied::HeldForATime | Denied::WouldGive | Denied::SendNotHeld) => {
             Kind::RightNotHeld
         }

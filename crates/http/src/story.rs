@@ -100,6 +100,7 @@ fn deed(event: &AuditEvent) -> String {
         "credential.opened" => format!("checked out a credential of {account}: {}", dated(detail)),
         "credential.closed" => format!("shut a credential of {account} that was checked out: {detail}"),
         "credential.unwrapped" => format!("opened the secret of a credential of {account}: {detail}"),
+        "credential.rekeyed" => format!("moved a credential of {account} to a newer key: {detail}"),
         "credential.expired" => format!("wrote down that a credential of {account} had ended: {detail}"),
         "sign-in.accepted" => signed_in(detail, account),
         "sign-in.failed" => failed_to_sign_in(detail, subject),

@@ -33,6 +33,7 @@ const OPEN_PRIVATE: Who = Who::Has(Duty::OpenPrivate);
 const POLICY: Who = Who::Has(Duty::ManagePolicy);
 const GRANTS: Who = Who::Has(Duty::ManageGrants);
 const CREDENTIALS: Who = Who::Has(Duty::ManageCredentials);
+const CHECKS_OUT: Who = Who::Has(Duty::CheckOut);
 const SEES_GRANTS: Who = Who::Has(Duty::ReadGrants);
 const REVOKES: Who = Who::Has(Duty::Revoke);
 
@@ -318,7 +319,10 @@ pub static ROUTES: &[Route] = &[
         .refuses(&[RightNotHeld])
         .absent("There is no shared mailbox {address}"),
     route(Get, "/api/v1/credentials", "credentials.list", Who::SignedIn, to!(credentials::list))
-        .says("Credentials of one shared mailbox, or of all whose delegates whoever asks may see.")
+        .says(
+            "Credentials of one shared mailbox, or of all whose delegates whoever asks may see; and those that they answer \
+             for or use, wherever these are.",
+        )
         .at("/api/v1/credentials?shared=support@example.org")
         .query(&[
             ("shared", "Only those of the shared mailbox with this address."),
@@ -338,7 +342,7 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/credentials/support@example.org%2Fdesk")
         .gives::<CredentialWithSessions>(200)
         .absent("There is no credential {id}"),
-    route(Post, "/api/v1/credentials/{id}/open", "credentials.open", CREDENTIALS, to!(credentials::open))
+    route(Post, "/api/v1/credentials/{id}/open", "credentials.open", CHECKS_OUT, to!(credentials::open))
         .says("Checks a role out: it signs in for so long, and is shut again after that. For its holder and owner, too.")
         .at("/api/v1/credentials/support@example.org%2Fdesk/open")
         .takes::<CheckOut>(r#"{"seconds":3600}"#)
@@ -433,7 +437,8 @@ pub static ROUTES: &[Route] = &[
     route(Get, "/api/v1/signins", "signins.list", Who::Has(Duty::ReadAudit), to!(sign_ins::list))
         .says(
             "Sign-ins, accepted and failed, with the true reason of a failure, newest first. Of one account for its \
-             owners, of all for whoever reads the trail of the organisation.",
+             owners, of one credential for whoever answers for it or uses it, of all for whoever reads the trail of \
+             the organisation.",
         )
         .at("/api/v1/signins?limit=10&failed=true")
         .query(&[

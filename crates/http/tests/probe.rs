@@ -86,22 +86,12 @@ async fn own(house: &House, operator: &Caller, shared: &str, grantee: &str, lett
 async fn credential(house: &House, operator: &Caller, purpose: Purpose, wrap_for: Option<&str>) -> Issued {
     let is_role = purpose == Purpose::Role;
     let wish = CredentialWish {
-        purpose,
-        owner: address("admin@example.org"),
         holder: is_role.then(|| address("alice@example.org")),
-        reason: "the front desk".to_owned(),
         not_delegation: is_role.then(|| "its program knows one sign-in".to_owned()),
         name: is_role.then(|| "desk".to_owned()),
-        protocols: None,
-        letters: None,
-        mailboxes: Vec::new(),
-        older_than_ms: None,
         networks: Some(Networks::Any),
-        hours: None,
-        connections: None,
-        starts: None,
-        expires: None,
         wrap_for: wrap_for.map(address),
+        ..CredentialWish::new(purpose, address("admin@example.org"), "the front desk")
     };
     house.issue_credential(operator, &address("support@example.org"), wish).await.unwrap()
 }

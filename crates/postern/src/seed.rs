@@ -108,22 +108,9 @@ pub(crate) async fn fill(house: &House, uid: u32) -> anyhow::Result<Secret> {
 async fn credential(house: &House, operator: &Caller) -> anyhow::Result<Secret> {
     let network = |text: &str| text.parse::<Network>().map_err(anyhow::Error::msg);
     let wish = CredentialWish {
-        purpose: Purpose::Backup,
-        owner: parse(ADMIN.0)?,
-        holder: None,
-        reason: "a copy of the mail, every night".to_owned(),
-        not_delegation: None,
         name: Some(NIGHTLY.to_owned()),
-        protocols: None,
-        letters: None,
-        mailboxes: Vec::new(),
-        older_than_ms: None,
         networks: Some(Networks::Of(vec![network("127.0.0.0/8")?, network("::1/128")?])),
-        hours: None,
-        connections: None,
-        starts: None,
-        expires: None,
-        wrap_for: None,
+        ..CredentialWish::new(Purpose::Backup, parse(ADMIN.0)?, "a copy of the mail, every night")
     };
     let issued = house.issue_credential(operator, &parse(SUPPORT)?, wish).await?;
     issued.secret.context("a credential that is handed to nobody has its secret shown")

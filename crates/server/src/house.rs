@@ -127,6 +127,10 @@ fn blob_key(data_dir: &Path, disk: &dyn Disk) -> Result<[u8; 32], HouseError> {
     let failed = |reason: &str| HouseError::Key { path: path.clone(), reason: reason.to_owned() };
     let bytes = disk.read(&path).map_err(|error| failed(&error.to_string()))?;
     let Some(bytes) = bytes else {
+        // Of a house with mail, no new key finds what was named by the lost one.
+        if data_dir.join("postern.db").exists() || data_dir.join("bodies.db").exists() {
+            return Err(failed("it is not there, and without it no body of a message is found"));
+        }
         let reason = format!("{} is not there", path.display());
         return Err(HouseError::Absent { folder: data_dir.to_owned(), reason });
     };

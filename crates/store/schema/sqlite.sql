@@ -167,6 +167,8 @@ CREATE TABLE credential_wrap (
 CREATE INDEX credential_wrap_by_end ON credential_wrap (opens_before_ms);
 -- Which keys machine secrets rest on (docs/decisions/0025-keys-outside-the-database.md).
 CREATE INDEX credential_by_key ON credential (key_id, state) WHERE kind = 'secret';
+CREATE INDEX credential_by_owner ON credential (owner_id) WHERE kind = 'secret';
+CREATE INDEX credential_by_holder ON credential (holder_id) WHERE kind = 'secret';
 
 -- From where somebody signed in to an account lately: these networks keep working when others
 -- guess (docs/decisions/0024-throttle.md).

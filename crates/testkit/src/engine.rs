@@ -50,18 +50,6 @@ impl TestDatabase {
         Some(Self { url: DatabaseUrl::Postgres(text.clone()), text, drop: Some((server, name)) })
     }
 
-    /// Puts a machine secret on a shared account of the house in this folder, as a row alone.
-    pub async fn machine_secret(&self, data_dir: &Path, shared: &str, public_id: &str, key: &str) {
-        let text = |verifier: &str| {
-            format!(
-                "INSERT INTO credential (account_id, public_id, kind, name, verifier, key_id, state, epoch, created_ms)
-                 SELECT id, '{public_id}', 'secret', 'nightly', {verifier}, '{key}', 'active', 1, 0
-                   FROM account WHERE address = '{shared}'"
-            )
-        };
-        self.execute(data_dir, text("x'00'"), text("'\\x00'")).await;
-    }
-
     /// Executes statements beside the house, whose data is in this folder, on a connection of
     /// their own.
     pub(crate) async fn execute(&self, data_dir: &Path, sqlite: String, postgres: String) {

@@ -201,18 +201,6 @@ impl House {
         self.database.execute(self.data_dir(), sqlite, postgres).await;
     }
 
-    /// Puts a machine secret on a shared account, as a row alone: it rests on this key, and its name
-    /// is `nightly`.
-    pub async fn machine_secret(&self, shared: &str, public_id: &str, key: &str) {
-        self.database.machine_secret(self.data_dir(), shared, public_id, key).await;
-    }
-
-    /// Ends it.
-    pub async fn end_machine_secret(&self, public_id: &str) {
-        let text = format!("UPDATE credential SET state = 'revoked' WHERE public_id = '{public_id}'");
-        self.database.execute(self.data_dir(), text.clone(), text).await;
-    }
-
     /// Where this text is kept: files below its data folder, and tables of its database.
     pub async fn kept_in(&self, text: &str) -> Vec<String> {
         self.database.kept_in(self.data_dir(), text).await

@@ -28,4 +28,4 @@ pub use network::Network;
 pub use rights::{Letter, Rights, RightsError, SendRights};
 pub use secret::Secret;
 pub use seen::{Seen, SeenError};
-pub use time::Timestamp;
+pub use time::{Timestamp, length};

@@ -16,22 +16,10 @@ fn address(text: &str) -> Address {
 /// A credential of this purpose, from anywhere, that Alice answers for.
 pub fn wish(purpose: Purpose) -> CredentialWish {
     CredentialWish {
-        purpose,
-        owner: address("alice@example.org"),
         holder: purpose.has_holder().then(|| address("bob@example.org")),
-        reason: "a tool needs it".to_owned(),
         not_delegation: purpose.could_be_delegation().then(|| "the program knows one mailbox".to_owned()),
-        name: None,
-        protocols: None,
-        letters: None,
-        mailboxes: Vec::new(),
-        older_than_ms: None,
         networks: Some(Networks::Any),
-        hours: None,
-        connections: None,
-        starts: None,
-        expires: None,
-        wrap_for: None,
+        ..CredentialWish::new(purpose, address("alice@example.org"), "a tool needs it")
     }
 }
 

@@ -1,9 +1,10 @@
 //! The keys that machine secrets rest on: the first, the next, a lost one, and their way back.
 
+use crate::direct::{at_work, issue, secret, wish};
 use crate::people::address;
 use crate::process::{self, Serving, binary};
 use crate::rest_people::staffed;
-use postern_app::{KeyState, TokenRole, TokenWish};
+use postern_app::{AuditQuery, Issued, KeyState, Purpose, TokenRole, TokenWish};
 use postern_testkit::{Engine, House, RestAnswer, TestDatabase, scenario};
 use postern_types::DisplayName;
 use std::os::unix::fs::PermissionsExt;
@@ -41,6 +42,10 @@ fn told(keys: &[KeyState]) -> Vec<String> {
     keys.iter().map(told).collect()
 }
 
+async fn revoke(house: &House, issued: &Issued) {
+    house.app().revoke_credential(house.operator(), &issued.row.public_id, false).await.expect("revoked");
+}
+
 async fn keys(house: &House) -> Vec<String> {
     told(&house.app().keys(house.operator()).await.expect("the keys"))
 }
@@ -56,10 +61,10 @@ scenario! {
     /// A new key takes over; an older one goes when nothing rests on it any more, and its number
     /// does not come again.
     async fn a_new_key_takes_over(house: House) {
-        house.shared(SUPPORT).await;
+        at_work(&house).await;
         let mut admin = house.rest_as("admin@example.org").await;
         assert_eq!(names(&admin.get("/api/v1/keys").await), ["credential-1"]);
-        house.machine_secret(SUPPORT, "crd_nightly2", "credential-1").await;
+        let nightly = issue(&house, wish(Purpose::Backup)).await;
         assert_eq!(keys(&house).await, ["credential-1 1 newest usable"]);
 
         let turned = admin.ask("POST", "/api/v1/keys/rotate", None).await;
@@ -67,13 +72,14 @@ scenario! {
         assert_eq!((&turned.document()["newest"], &turned.document()["deleted"]), (&"credential-2".into(), &serde_json::json!([])));
         assert_eq!(keys(&house).await, ["credential-1 1 usable", "credential-2 0 newest usable"]);
 
-        house.end_machine_secret("crd_nightly2").await;
+        revoke(&house, &nightly).await;
         let turned = admin.ask("POST", "/api/v1/keys/rotate", None).await.document();
         assert_eq!(turned["deleted"], serde_json::json!(["credential-1", "credential-2"]));
         assert_eq!((keys(&house).await, files(house.data_dir())), (vec!["credential-3 0 newest usable".to_owned()], vec!["credential-3.key".to_owned()]));
 
-        let trail = admin.get("/api/v1/audit?limit=4").await.document();
-        let lines = trail["events"].as_array().expect("events").iter().map(|event| {
+        let trail = admin.get("/api/v1/audit?limit=5").await.document();
+        let of_keys = trail["events"].as_array().expect("events").iter().filter(|event| event["account"].is_null());
+        let lines = of_keys.map(|event| {
             postern_http::line(&serde_json::from_value(event.clone()).expect("an event"))[22..].to_owned()
         });
         assert_eq!(
@@ -94,6 +100,27 @@ scenario! {
         assert_eq!(newest, ["credential-4", "credential-5"]);
         let house = house.restart().await;
         assert_eq!(keys(&house).await, ["credential-5 0 newest usable"]);
+    }
+
+    /// What rests on an older key moves by its next sign-in, and the trail of its mailbox says so; the
+    /// session goes on, and so does the secret.
+    async fn a_credential_moves_to_the_newest_key_by_signing_in(house: House) {
+        at_work(&house).await;
+        let nightly = issue(&house, wish(Purpose::Backup)).await;
+        let mut before = house.imap("before").await;
+        before.login(SUPPORT, &secret(&nightly)).await;
+        house.app().rotate_key(house.operator()).await.expect("a new key");
+        assert_eq!(keys(&house).await, ["credential-1 1 usable", "credential-2 0 newest usable"]);
+        for name in ["moving", "moved"] {
+            house.imap(name).await.login(SUPPORT, &secret(&nightly)).await;
+            assert_eq!(keys(&house).await, ["credential-1 0 usable", "credential-2 1 newest usable"]);
+        }
+        before.ok("NOOP", "").await;
+        let query = AuditQuery { account: Some(address(SUPPORT)), most: 50, ..AuditQuery::default() };
+        let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+        let moved: Vec<_> = rows.iter().filter(|row| row.action == "credential.rekeyed").collect();
+        assert_eq!(moved.len(), 1);
+        assert_eq!(moved[0].detail, format!("{} credential-2", nightly.row.public_id));
     }
 
     /// Keys are for operators and administrators; who may not leaves no file behind.
@@ -130,9 +157,9 @@ scenario! {
     /// What was made with a key that has ended since is no reason to miss it, and its number is
     /// not given again.
     async fn a_key_of_ended_credentials_is_not_missed(house: House) {
-        house.shared(SUPPORT).await;
-        house.machine_secret(SUPPORT, "crd_nightly2", "credential-1").await;
-        house.end_machine_secret("crd_nightly2").await;
+        at_work(&house).await;
+        let nightly = issue(&house, wish(Purpose::Backup)).await;
+        revoke(&house, &nightly).await;
         remove(house.data_dir(), "credential-1.key");
         let house = house.restart().await;
         assert_eq!(keys(&house).await, ["credential-2 0 newest usable"]);
@@ -141,8 +168,8 @@ scenario! {
     /// A lost key: the house opens and no new one hides the loss. It is told while the server has
     /// the key in memory, when it is lost, when its file has come back, and when it is read again.
     async fn a_lost_key_is_told_until_it_is_back(house: House) {
-        house.shared(SUPPORT).await;
-        house.machine_secret(SUPPORT, "crd_nightly2", "credential-1").await;
+        at_work(&house).await;
+        issue(&house, wish(Purpose::Backup)).await;
         let file = house.data_dir().join("keys/credential-1.key");
         let key = std::fs::read(&file).expect("a key");
         remove(house.data_dir(), "credential-1.key");
@@ -184,7 +211,11 @@ async fn exported_lost_and_brought_back(engine: Engine) {
 
     let server = Serving::start(&folder, &[]).await;
     said(&config, &["shared", "add", SUPPORT]);
-    database.machine_secret(&folder, SUPPORT, "crd_nightly2", "credential-1").await;
+    let (owner, reason) = ("admin@example.org", "a copy every night");
+    said(
+        &config,
+        &["credential", "issue", SUPPORT, "--purpose", "backup", "--owner", owner, "--reason", reason, "--any-network"],
+    );
     let turned = said(&config, &["key", "rotate"]);
     let expected = "Secrets are made with credential-2 from now on.\n1 credential rests on credential-1; it moves to the new \
                     one by signing in.\nNext: the copies that you have lack the new key: postern --config";

@@ -9,7 +9,7 @@
 //! those without a wire among them.
 //!
 //! Left out, with the reason:
-//! - `post`, `manage-credentials`, `manage-policy`, `export`: nothing in the house does them yet.
+//! - `post`, `export`: nothing in the house does them yet.
 //! - Tables of accounts that are suspended: nothing sets that yet.
 //!
 //! Asked of the gate alone: credentials, whose wire `scope_model` has; and what has no wire:

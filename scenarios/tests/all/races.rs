@@ -1,7 +1,11 @@
 //! Two who act at once: whatever the order, what was taken away stays away.
 
-use postern_app::{Attempt, GrantReach, GrantTerms, House as App, Peer, Refused, Rule, Session};
-use postern_testkit::{PASSWORD, scenario};
+use crate::direct::{SUPPORT, at_work, issue, secret, wish};
+use postern_app::{
+    Attempt, CredentialState, CredentialWish, DirectSignIn, GrantReach, GrantTerms, House as App, Peer, PolicyChange,
+    Purpose, Refused, Rule, Session,
+};
+use postern_testkit::{House, ImapClient, PASSWORD, scenario};
 use postern_types::{Address, DisplayName, Domain, Rights, Secret, SendRights};
 use std::sync::Arc;
 
@@ -33,6 +37,50 @@ fn reader() -> GrantTerms {
     }
 }
 
+/// Writes one letter after the other until that is refused; answers how many were accepted.
+async fn writes(mut client: ImapClient, mailbox: &str) -> u64 {
+    for accepted in 0.. {
+        client.send(format!("w{accepted} APPEND {mailbox} {{17+}}\r\nSubject: x\r\n\r\ny\r\n\r\n").as_bytes()).await;
+        let ok = format!("w{accepted} OK");
+        loop {
+            match client.try_response().await {
+                Some(line) if line.starts_with(ok.as_bytes()) => break,
+                Some(line) if !line.starts_with(b"w") => {}
+                _ => return accepted,
+            }
+        }
+    }
+    0
+}
+
+/// While all of them write, something ends that they may: once it has answered nothing is written.
+async fn nothing_is_written_after(
+    house: &House,
+    clients: Vec<ImapClient>,
+    mailbox: &str,
+    ended: impl Future<Output = ()>,
+) {
+    let before = house.messages(SUPPORT).await;
+    let writing: Vec<_> = clients
+        .into_iter()
+        .map(|client| {
+            let mailbox = mailbox.to_owned();
+            tokio::spawn(async move { writes(client, &mailbox).await })
+        })
+        .collect();
+    while house.messages(SUPPORT).await == before {
+        tokio::task::yield_now().await;
+    }
+    ended.await;
+    let after = house.messages(SUPPORT).await;
+    let mut accepted = 0;
+    for one in writing {
+        accepted += one.await.expect("no panic");
+    }
+    assert_eq!(house.messages(SUPPORT).await, after, "written after it was taken back");
+    assert!(accepted <= after - before, "what is acknowledged is there");
+}
+
 scenario! {
     /// docs/design.md section 4: a sign-in is accepted by the write that records it. After a
     /// suspension has returned none is accepted, and none that was accepted before goes on.
@@ -53,6 +101,50 @@ scenario! {
                 }
             }
             house.app().suspend_person(house.operator(), &address("alice@example.org"), false).await.expect("resumed");
+        }
+    }
+
+    /// The same of a credential: once a revoke has answered none is let in, and of those who were let
+    /// in before none goes on, whoever was first.
+    async fn a_revoke_and_direct_sign_ins_at_once(house: House) {
+        at_work(&house).await;
+        for _ in 0..ROUNDS {
+            let issued = issue(&house, wish(Purpose::Backup)).await;
+            let secret = secret(&issued);
+            let attempts: Vec<_> =
+                (0..4).map(|_| tokio::spawn(sign_in(house.app().clone(), SUPPORT, secret.clone()))).collect();
+            let (app, operator, which) = (house.app().clone(), house.operator().clone(), issued.row.public_id.clone());
+            let revoke = tokio::spawn(async move { app.revoke_credential(&operator, &which, false).await });
+            revoke.await.expect("no panic").expect("revoked");
+            assert!(sign_in(house.app().clone(), SUPPORT, secret.clone()).await.is_none());
+            for attempt in attempts {
+                if let Some(session) = attempt.await.expect("no panic") {
+                    assert!(house.app().check_session(&session).await.is_err(), "a session outlived its credential");
+                }
+            }
+        }
+    }
+
+    /// Nothing is issued beside a policy that ends what there is: whoever is first, no credential
+    /// that was issued before stands once it is allowed again.
+    async fn a_block_that_ends_and_an_issue_at_once(house: House) {
+        at_work(&house).await;
+        for _ in 0..ROUNDS {
+            let (app, operator) = (house.app().clone(), house.operator().clone());
+            let issue = tokio::spawn(async move {
+                app.issue_credential(&operator, &address(SUPPORT), wish(Purpose::Backup)).await.is_ok()
+            });
+            let block = PolicyChange {
+                direct_sign_in: Some(DirectSignIn::Blocked),
+                end_credentials: true,
+                ..PolicyChange::default()
+            };
+            house.app().set_policy(house.operator(), None, block).await.expect("blocked");
+            issue.await.expect("no panic");
+            let allow = PolicyChange { direct_sign_in: Some(DirectSignIn::Allowed), ..PolicyChange::default() };
+            house.app().set_policy(house.operator(), None, allow).await.expect("allowed");
+            let live = house.app().credentials(house.operator(), None, false).await.expect("the live ones");
+            assert!(live.is_empty(), "one was issued and outlived what ended all: {live:?}");
         }
     }
 
@@ -125,26 +217,77 @@ scenario! {
         house.shared("support@example.org").await;
         for _ in 0..ROUNDS {
             house.grant("support@example.org", "alice@example.org", "lrswite").await;
-            let mut alice = house.imap_as("alice@example.org").await;
-            let before = house.messages("support@example.org").await;
-            let writes = tokio::spawn(async move {
-                let mut accepted = 0;
-                loop {
-                    let answer = alice.append("Shared/support@example.org/INBOX", "", b"Subject: x\r\n\r\ny\r\n").await;
-                    match answer.status.starts_with("OK") {
-                        true => accepted += 1,
-                        false => return accepted,
-                    }
-                }
-            });
-            while house.messages("support@example.org").await == before {
+            let alice = house.imap_as("alice@example.org").await;
+            let revoked = house.revoke(SUPPORT, "alice@example.org");
+            nothing_is_written_after(&house, vec![alice], "Shared/support@example.org/INBOX", revoked).await;
+        }
+    }
+
+    /// The same of credentials, three of which write at once and so wait for each other: a policy that
+    /// blocks, and the suspension of who answers for them.
+    async fn what_ends_a_credential_and_its_writes_at_once(house: House) {
+        at_work(&house).await;
+        let set = async |direct_sign_in| {
+            let change = PolicyChange { direct_sign_in: Some(direct_sign_in), ..PolicyChange::default() };
+            house.app().set_policy(house.operator(), None, change).await.expect("a policy");
+        };
+        let suspend = async |ends| {
+            house.app().suspend_person(house.operator(), &address("alice@example.org"), ends).await.expect("done");
+        };
+        let issued = issue(&house, wish(Purpose::Migration)).await;
+        let writers = async || {
+            let mut clients = Vec::new();
+            for name in ["one", "two", "three"] {
+                let mut client = house.imap(name).await;
+                client.login(SUPPORT, &secret(&issued)).await;
+                clients.push(client);
+            }
+            clients
+        };
+        for _ in 0..ROUNDS {
+            nothing_is_written_after(&house, writers().await, "INBOX", set(DirectSignIn::Blocked)).await;
+            set(DirectSignIn::Allowed).await;
+            nothing_is_written_after(&house, writers().await, "INBOX", suspend(true)).await;
+            suspend(false).await;
+        }
+    }
+
+    /// Two who change the organisation's policy at once each change what they named: a block is not
+    /// undone by somebody who shortens lives.
+    async fn two_changes_of_policy_at_once(house: House) {
+        at_work(&house).await;
+        for round in 1..=ROUNDS as i64 {
+            let (app, operator) = (house.app().clone(), house.operator().clone());
+            let life = PolicyChange { max_life_ms: Some(Some(round * 60_000)), ..PolicyChange::default() };
+            let shortens = tokio::spawn(async move { app.set_policy(&operator, None, life).await });
+            let block = PolicyChange { direct_sign_in: Some(DirectSignIn::Blocked), ..PolicyChange::default() };
+            house.app().set_policy(house.operator(), None, block).await.expect("blocked");
+            shortens.await.expect("no panic").expect("shortened");
+            let (now, _) = house.app().policy(house.operator(), None).await.expect("the policy");
+            assert_eq!((now.set.direct_sign_in, now.set.max_life_ms), (DirectSignIn::Blocked, Some(round * 60_000)));
+            let allow = PolicyChange { direct_sign_in: Some(DirectSignIn::Allowed), ..PolicyChange::default() };
+            house.app().set_policy(house.operator(), None, allow).await.expect("allowed");
+        }
+    }
+
+    /// A wrapped secret is opened while its credential is taken back: whoever is first, it is over.
+    async fn a_revoke_and_the_opening_of_its_secret_at_once(house: House) {
+        at_work(&house).await;
+        let bob = house.acting_as("bob@example.org").await;
+        for round in 0..ROUNDS {
+            let wrap_for = Some(address("bob@example.org"));
+            let issued = issue(&house, CredentialWish { wrap_for, ..wish(Purpose::Backup) }).await;
+            let code = issued.wrapped.expect("a code").code;
+            let (app, caller) = (house.app().clone(), bob.clone());
+            let opening = tokio::spawn(async move { app.unwrap_credential(&caller, &code).await });
+            for _ in 0..round {
                 tokio::task::yield_now().await;
             }
-            house.revoke("support@example.org", "alice@example.org").await;
-            let after = house.messages("support@example.org").await;
-            let accepted: u64 = writes.await.expect("no panic");
-            assert_eq!(house.messages("support@example.org").await, after, "written after it was taken back");
-            assert_eq!(accepted, after - before, "what is acknowledged is there, and what is there was acknowledged");
+            let which = &issued.row.public_id;
+            house.app().revoke_credential(house.operator(), which, false).await.expect("revoked");
+            let _ = opening.await.expect("no panic");
+            let seen = house.app().credential(house.operator(), which).await.expect("it is there");
+            assert_eq!(seen.row.facts.state, CredentialState::Revoked, "round {round}");
         }
     }
 

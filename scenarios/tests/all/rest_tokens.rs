@@ -50,6 +50,36 @@ scenario! {
         assert_eq!(added.status, 201, "{}", added.text);
     }
 
+    /// What was blocked stays so: a token that was found takes back, and lets nobody in again.
+    async fn a_token_makes_policy_stricter_alone(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let mut script = program(&house, &mut admin, "admin").await;
+        for policy in ["/api/v1/policy", "/api/v1/shared/support@example.org/policy"] {
+            for stricter in [r#"{"max_life_seconds":86400}"#, r#"{"purposes":["backup"]}"#, r#"{"direct_sign_in":"blocked"}"#] {
+                let set = script.ask("PATCH", policy, Some(stricter)).await;
+                assert_eq!(set.status, 200, "{stricter}: {}", set.text);
+            }
+            for looser in [
+                r#"{"max_life_seconds":0}"#,
+                r#"{"max_life_seconds":90000}"#,
+                r#"{"purposes":["backup","role"]}"#,
+                r#"{"direct_sign_in":"allowed"}"#,
+                r#"{"direct_sign_in":"by-approval","max_life_seconds":60}"#,
+            ] {
+                let refused = script.ask("PATCH", policy, Some(looser)).await;
+                assert_eq!(kind(&refused), is(403, "token-too-narrow"), "{looser}");
+                assert_eq!(refused.detail(), "A token only makes policy stricter; sign in to loosen it");
+            }
+            let ended = script.ask("PATCH", policy, Some(r#"{"end_credentials":true}"#)).await;
+            assert_eq!(ended.status, 200, "{}", ended.text);
+        }
+        let zone = script.ask("PATCH", "/api/v1/policy", Some(r#"{"time_zone":"Europe/Berlin"}"#)).await;
+        assert_eq!(kind(&zone), is(403, "token-too-narrow"), "hours are told in it");
+        let allowed = admin.ask("PATCH", "/api/v1/policy", Some(r#"{"direct_sign_in":"allowed"}"#)).await;
+        assert_eq!(allowed.status, 200, "{}", allowed.text);
+    }
+
     /// A token for shared mailboxes opens the private one of its person to nobody.
     async fn a_token_opens_no_private_mailbox_to_others(house: House) {
         staffed(&house).await;

@@ -1,14 +1,14 @@
 //! `signins list`: every sign-in with its true reason, for whoever reads the trail there.
 
+use crate::direct::{issue, wish};
 use crate::rest_people::staffed;
-use postern_access::Actor;
-use postern_store::{Caller, Detail, Event, FailedSignIn, GateError, Origin, StoreError, Tx};
+use base64::Engine as _;
+use postern_app::{CredentialWish, MachineSecret, Purpose};
 use postern_testkit::{House, PASSWORD, RestClient, scenario};
-use postern_types::{AccountId, CredentialId};
+use postern_types::Address;
 use serde_json::Value;
 
 const SUPPORT: &str = "support@example.org";
-const NIGHTLY: &str = "crd_nightly2";
 const LABEL: &str = "support@example.org/nightly";
 
 async fn list(client: &mut RestClient, query: &str) -> Vec<Value> {
@@ -35,29 +35,21 @@ async fn refused(house: &House, username: &str, password: &str) {
     client.no(&format!("LOGIN {username} {password:?}"), "[AUTHENTICATIONFAILED]").await;
 }
 
-fn origin(label: &str) -> Origin {
-    Origin::new(0, "imap", "192.0.2.7".into(), label.into(), [7; 32])
-}
-
-async fn nightly(house: &House) -> (AccountId, CredentialId) {
-    house.machine_secret(SUPPORT, NIGHTLY, "credential-1").await;
-    let named = house.app().db().read(|tx: &Tx<'_>| -> Result<_, StoreError> { tx.credential_named(NIGHTLY) });
-    named.await.expect("a read").expect("a credential")
-}
-
-/// The credential signs in once, and once somebody names it with another secret.
-async fn use_nightly(house: &House) {
-    let (account, id) = nightly(house).await;
-    let write = move |tx: &Tx<'_>| -> Result<(), GateError> {
-        let detail = Detail { public: "PLAIN", personal: "" };
-        let account_of = Some(account);
-        let event = Event { class: "A", action: "sign-in.accepted", account: account_of, mailbox: None, detail };
-        tx.record(&Caller::new(Actor::Credential { id, account }, origin(LABEL)), &event)?;
-        let (how, reason, username) = ("PLAIN", "the secret is wrong", SUPPORT);
-        let failed = FailedSignIn { account: Some(account), credential: Some(id), how, reason, username };
-        Ok(tx.record_failed_sign_in(&origin(LABEL), &failed)?)
-    };
-    house.app().db().write(write).await.expect("written");
+/// The credential signs in once, and once somebody names it with another secret. Answers its id.
+async fn use_nightly(house: &House, owner: &str) -> String {
+    let name = Some("nightly".to_owned());
+    let owner = Address::parse(owner).expect("an address");
+    let issued = issue(house, CredentialWish { name, owner, ..wish(Purpose::Backup) }).await;
+    let secret = MachineSecret::parse(issued.secret.as_ref().expect("a secret")).expect("whole");
+    let other = secret.with_secret_of(&MachineSecret::from_random(&[0; MachineSecret::RANDOM_BYTES]));
+    for (secret, ok) in [(secret, true), (other, false)] {
+        let mut client = house.imap("nightly").await;
+        let response = format!("\0{SUPPORT}\0{}", secret.text().expose_text().expect("letters"));
+        let response = base64::engine::general_purpose::STANDARD.encode(response);
+        let said = client.command(&format!("AUTHENTICATE PLAIN {response}")).await.status;
+        assert_eq!(said.starts_with("OK"), ok, "{said}");
+    }
+    issued.row.public_id
 }
 
 scenario! {
@@ -122,19 +114,19 @@ scenario! {
             house.rest_as("sam@example.org").await,
             house.rest_as("admin@example.org").await,
         ];
-        use_nightly(&house).await;
+        let nightly = use_nightly(&house, "oona@example.org").await;
         let expected = [
             format!("{LABEL} | {SUPPORT} | PLAIN | the secret is wrong"),
             format!("{LABEL} | {SUPPORT} | PLAIN | accepted"),
         ];
         for query in
-            [format!("account={SUPPORT}"), format!("credential={NIGHTLY}"), format!("account={SUPPORT}&credential={NIGHTLY}")]
+            [format!("account={SUPPORT}"), format!("credential={nightly}"), format!("account={SUPPORT}&credential={nightly}")]
         {
             for client in [&mut oona, &mut admin] {
                 let found = list(client, &query).await;
                 assert_eq!(found.iter().map(told).collect::<Vec<_>>(), expected, "{query}");
                 assert_eq!((&found[0]["actor_kind"], &found[1]["actor_kind"]), (&"stranger".into(), &"credential".into()));
-                assert!(found.iter().all(|one| text(one, "credential") == NIGHTLY), "{found:?}");
+                assert!(found.iter().all(|one| text(one, "credential") == nightly), "{found:?}");
                 assert_eq!(found[0]["username"], SUPPORT);
                 assert_eq!(list(client, &format!("{query}&failed=true")).await, found[..1]);
             }
@@ -142,26 +134,47 @@ scenario! {
         assert_eq!(list(&mut sam, "account=sam@example.org").await.len(), 1, "one's own login");
 
         for (there, absent) in [
-            (format!("credential={NIGHTLY}"), "credential=crd_nothing2".to_owned()),
-            (format!("account={SUPPORT}&credential={NIGHTLY}"), "account=no@example.org&credential=x".to_owned()),
+            (format!("credential={nightly}"), "credential=crd_nothing2".to_owned()),
+            (format!("account={SUPPORT}&credential={nightly}"), "account=no@example.org&credential=x".to_owned()),
         ] {
             let (there, absent) = (format!("/api/v1/signins?{there}"), format!("/api/v1/signins?{absent}"));
             let (hidden, absent) = (sam.get(&there).await, sam.get(&absent).await);
             assert_eq!((hidden.status, &hidden.text), (404, &absent.text));
         }
         let (hidden, absent) = (
-            dora.get(&format!("/api/v1/signins?credential={NIGHTLY}")).await,
+            dora.get(&format!("/api/v1/signins?credential={nightly}")).await,
             dora.get("/api/v1/signins?credential=crd_nothing2").await,
         );
         assert_eq!((hidden.status, &hidden.text), (404, &absent.text), "a delegate reads no trail");
         assert_eq!(dora.get(&format!("/api/v1/signins?account={SUPPORT}")).await.status, 403);
         assert_eq!(dora.get("/api/v1/signins").await.status, 403);
         // Of one account, and of another: nothing of the one is told under the other.
-        let of_another = admin.get(&format!("/api/v1/signins?account=billing@example.org&credential={NIGHTLY}")).await;
+        let of_another = admin.get(&format!("/api/v1/signins?account=billing@example.org&credential={nightly}")).await;
         assert_eq!(of_another.status, 404, "{}", of_another.text);
         for unusable in ["limit=0", "before=evt_0", "after=x", "account=nobody", "failed=perhaps"] {
             let status = admin.get(&format!("/api/v1/signins?{unusable}")).await.status;
             assert!(matches!(status, 400 | 422), "{unusable}: {status}");
         }
+    }
+
+    /// Whoever answers for a credential sees what becomes of it, wherever it is, and nothing else of its
+    /// mailbox.
+    async fn sign_ins_of_a_credential_are_for_whoever_answers_for_it(house: House) {
+        staffed(&house).await;
+        house.person("carol@example.org").await;
+        let nightly = use_nightly(&house, "carol@example.org").await;
+        refused(&house, SUPPORT, PASSWORD).await;
+        let mut carol = house.rest_as("carol@example.org").await;
+        for which in [nightly.as_str(), "support@example.org%2Fnightly"] {
+            let found = list(&mut carol, &format!("credential={which}")).await;
+            let expected =
+                ["the secret is wrong", "accepted"].map(|outcome| format!("{LABEL} | {SUPPORT} | PLAIN | {outcome}"));
+            assert_eq!(found.iter().map(told).collect::<Vec<_>>(), expected);
+            assert_eq!(list(&mut carol, &format!("credential={which}&failed=true")).await, found[..1]);
+        }
+        let hidden = carol.get(&format!("/api/v1/signins?account={SUPPORT}")).await;
+        let absent = carol.get("/api/v1/signins?account=nobody@example.org").await;
+        assert_eq!((hidden.status, hidden.text.replace(SUPPORT, "nobody@example.org")), (404, absent.text));
+        assert_eq!(carol.get(&format!("/api/v1/signins?account={SUPPORT}&credential={nightly}")).await.status, 404);
     }
 }

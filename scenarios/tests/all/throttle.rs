@@ -1,8 +1,8 @@
 //! Failed sign-ins are counted, and good ones keep working (docs/decisions/0024-throttle.md). Every
 //! address in 127.0.0.0/8 is a stranger here.
 
-use crate::people::address;
-use postern_app::{AuditQuery, AuditRow, CredentialWish, Networks, Purpose, how_and_reason};
+use crate::direct::{issue, wish};
+use postern_app::{AuditQuery, AuditRow, Purpose, how_and_reason};
 use postern_testkit::{Engine, House, ImapClient, PASSWORD};
 use postern_types::Secret;
 
@@ -69,28 +69,6 @@ async fn guess(house: &House, sources: &[String], distinct: bool) -> Vec<String>
         });
     }
     tasks.join_all().await.into_iter().flatten().collect()
-}
-
-/// A backup's credential, that Alice answers for.
-fn backup() -> CredentialWish {
-    CredentialWish {
-        purpose: Purpose::Backup,
-        owner: address("alice@example.org"),
-        holder: None,
-        reason: "a tool needs it".to_owned(),
-        not_delegation: None,
-        name: None,
-        protocols: None,
-        letters: None,
-        mailboxes: Vec::new(),
-        older_than_ms: None,
-        networks: Some(Networks::Any),
-        hours: None,
-        connections: None,
-        starts: None,
-        expires: None,
-        wrap_for: None,
-    }
 }
 
 /// The same address so many times.
@@ -214,15 +192,28 @@ async fn strangers_leave_room_for_those_who_are_known(house: House) {
             assert!(signs_in(&house, "127.40.0.1", "bob@example.org").await);
         }
     };
-    tokio::join!(guesses, good);
+    // A secret that no person has waits nowhere, whoever is named: a queue that is full tells nothing
+    // of a name.
+    let asked = async {
+        for number in 0..10 {
+            for name in ["bob@example.org", "nobody@example.org", SUPPORT] {
+                let secret = format!("ptn1_{}", number % 3);
+                assert_eq!(
+                    attempt(&house, &format!("127.41.{}.1", 8 * number), name, &secret).await,
+                    REFUSED,
+                    "{name}"
+                );
+            }
+        }
+    };
+    tokio::join!(guesses, good, asked);
     assert!(rows(&house, "sign-in.network-shut").await.is_empty());
 }
 
 async fn a_tool_s_network_keeps_working(house: House) {
     house.person("alice@example.org").await;
     house.shared(SUPPORT).await;
-    let issue =
-        async || house.app().issue_credential(house.operator(), &address(SUPPORT), backup()).await.expect("issued");
+    let issue = async || issue(&house, wish(Purpose::Backup)).await;
     let text = |secret: &Secret| secret.expose_text().expect("letters").to_owned();
     let (kept, ended) = (issue().await, issue().await);
     let [kept_secret, ended_secret] = [&kept, &ended].map(|issued| text(issued.secret.as_ref().expect("a secret")));

@@ -24,6 +24,7 @@ fn an_owner_manages_delegates_without_being_an_administrator() {
             Duty::ReadGrants,
             Duty::ManageGrants,
             Duty::ManageCredentials,
+            Duty::CheckOut,
             Duty::Revoke,
             Duty::ReadAudit,
             Duty::Export

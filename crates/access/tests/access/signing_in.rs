@@ -41,6 +41,7 @@ fn whoever_fails_is_told_one_thing() {
     let cases = [
         (SignInFacts { secret: SecretCheck::Differs, ..attempt() }, SignInReason::SecretDiffers),
         (SignInFacts { secret: SecretCheck::NotSet, ..attempt() }, SignInReason::SecretNotSet),
+        (SignInFacts { secret: SecretCheck::NoPassword, ..attempt() }, SignInReason::NoPassword),
         (SignInFacts { secret: SecretCheck::NotLookedAt, ..attempt() }, SignInReason::NetworkShut),
         (
             SignInFacts { means: SignInMeans::Password { person: None }, account: Some(support()), ..attempt() },
@@ -182,7 +183,7 @@ fn whatever_speaks_against_a_credential_is_told_as_one_thing() {
     let nobodys = SignInFacts { means: SignInMeans::Credential(None), secret: SecretCheck::Differs, ..shown(&nightly) };
     assert_eq!(sign_in_verdict(&nobodys).reasons, [SignInReason::NoSuchCredential]);
     let keyless = SignInFacts { secret: SecretCheck::KeyMissing, ..shown(&nightly) };
-    assert_eq!(sign_in_verdict(&keyless).reasons, [SignInReason::KeyMissing]);
+    assert_eq!(sign_in_verdict(&keyless).reasons, [SignInReason::Credential(Obstacle::KeyMissing)]);
     let wrong = SignInFacts { secret: SecretCheck::Differs, ..shown(&nightly) };
     assert_eq!(sign_in_verdict(&wrong).reasons, [SignInReason::SecretDiffers]);
     for account in [None, Some(own_account(alice()))] {

@@ -338,6 +338,8 @@ pub struct PolicySet {
     pub ended_credentials: u64,
     /// Credentials that stood before and do not now, the ended ones among them.
     pub stopped_credentials: u64,
+    /// Credentials that stand and end sooner than before.
+    pub shortened_credentials: u64,
     /// Sessions on this node that ended by that.
     pub sessions: Vec<CredentialSession>,
 }

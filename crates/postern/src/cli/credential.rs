@@ -21,6 +21,7 @@ use clap::{Args, Subcommand};
 use postern_http::model::{
     CheckOut, Credential, CredentialOpened, CredentialWithSessions, Credentials, Revocation, SecretText, Unwrap,
 };
+use postern_types::length;
 use postern_types::{Address, Secret};
 use secret_file::SecretFile;
 use std::path::PathBuf;
@@ -149,7 +150,7 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             let seen: CredentialWithSessions = act(client, &id, "suspend").await?;
             let text = format!(
                 "{} is suspended: it signs in nowhere until it is resumed.\n{}Next: to let it back: postern credential \
-                 resume {}; for good: postern credential revoke {}\n",
+                 resume {} (whoever manages the mailbox); for good: postern credential revoke {}\n",
                 label(&seen.credential),
                 told::cut(&seen.sessions),
                 seen.credential.id,
@@ -210,7 +211,7 @@ fn none(list: &List) -> String {
         None => ("any shared mailbox".to_owned(), "SHARED".to_owned()),
     };
     match list.expiring {
-        Some(seconds) => format!("No credential ends within {}.\n", dates::length(seconds)),
+        Some(seconds) => format!("No credential ends within {}.\n", length(seconds)),
         None if list.shared.is_none() => format!(
             "There is no {}credential that you may see. People work in a shared mailbox as delegates: postern delegate add \
              {shared} PERSON\n",
@@ -278,7 +279,8 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
     let seen: Result<CredentialWithSessions, Failure> = client.send("POST", &target, &Revocation { compromised }).await;
     let seen = seen.map_err(|failure| failure.if_absent(WHICH))?;
     let credential = &seen.credential;
-    let mut text = format!("{} is taken back for good: it signs in nowhere any more.\n", label(credential));
+    let mut text =
+        format!("{} ({}) is taken back for good: it signs in nowhere any more.\n", label(credential), credential.id);
     text.push_str(&told::cut(&seen.sessions));
     text.push_str(&match compromised {
         true => format!(

@@ -39,6 +39,10 @@ impl Failure {
     pub fn if_not_theirs(self, next: &str) -> Self {
         if self.is_not_theirs { self.next(next) } else { self }
     }
+    /// Is it somebody else's, or not there for them?
+    pub fn is_of_rights(&self) -> bool {
+        self.is_not_theirs || self.is_absence
+    }
     /// With a next step, if it has none.
     pub fn or_next(self, next: impl Into<String>) -> Self {
         if self.next.is_none() { self.next(next) } else { self }

@@ -1,6 +1,6 @@
 //! `postern policy`: what is allowed of direct sign-in, and what that means in words.
 
-use super::dates::{self, length};
+use super::dates;
 use super::failure::Failure;
 use super::output::{Said, facts, plain};
 use super::shared;
@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use postern_access::{DirectSignIn, Purpose};
 use postern_http::model::{PolicyChange, PolicySet, PolicyShown};
 use postern_types::Address;
+use postern_types::length;
 
 /// What to do with policy.
 #[derive(Debug, Clone, Subcommand)]
@@ -179,6 +180,12 @@ fn stopped(set: &Set, changed: &PolicySet) -> String {
             count => format!("{count} credentials are taken back for good.\n"),
         });
     }
+    if changed.shortened_credentials > 0 {
+        text.push_str(&match changed.shortened_credentials {
+            1 => "1 credential ends sooner by it.\n".to_owned(),
+            count => format!("{count} credentials end sooner by it.\n"),
+        });
+    }
     let stopped = changed.stopped_credentials.saturating_sub(changed.ended_credentials);
     if stopped > 0 {
         let what = if stopped == 1 { "1 credential stops".to_owned() } else { format!("{stopped} credentials stop") };
@@ -187,15 +194,14 @@ fn stopped(set: &Set, changed: &PolicySet) -> String {
             1 => "1 open session ends".to_owned(),
             count => format!("{count} open sessions end"),
         };
-        text.push_str(&format!(
-            "{what} while this stands; {sessions}. Nothing is ended, and all come back with the policy.\n"
-        ));
-    }
-    if set.direct_sign_in == Some(DirectSignIn::Blocked) && !set.end_credentials && stopped > 0 {
+        text.push_str(&format!("{what} while this stands; {sessions}. Nothing is ended.\n"));
         let whose = set.shared.as_ref().map(|shared| format!("{shared} ")).unwrap_or_default();
-        text.push_str(&format!(
-            "Next: to end them for good: postern policy set {whose}--direct-sign-in blocked --end-credentials\n"
-        ));
+        if set.direct_sign_in == Some(DirectSignIn::Blocked) {
+            text.push_str(&format!(
+                "Next: to let them sign in again: postern policy set {whose}--direct-sign-in allowed; to end them for good: \
+                 postern policy set {whose}--direct-sign-in blocked --end-credentials\n"
+            ));
+        }
     }
     text
 }

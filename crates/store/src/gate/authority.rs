@@ -54,6 +54,8 @@ duties! {
     ManageGrants;
     /// Credentials of one shared account.
     ManageCredentials;
+    /// Checking out a credential that is shut otherwise.
+    CheckOut;
     /// Who may do what in one account.
     ReadGrants;
     /// The account's own settings, addresses and name; not its mail.
@@ -115,6 +117,10 @@ impl Tx<'_> {
         caller: &'t Caller,
         account: AccountId,
     ) -> Result<Authority<'t, D>, GateError> {
+        // What is issued rests on policy, whose row comes before the account's.
+        if D::DUTY == Duty::ManageCredentials {
+            self.hold_policy()?;
+        }
         facts::epochs(self, caller, account)?;
         self.prove_duty(caller, Some(account))
     }

@@ -14,7 +14,7 @@ use super::grants::grants_changed;
 use super::people::is_of_a_role;
 use super::tree::raise_epoch;
 use crate::StoreError;
-use crate::statements::{people as people_sql, shared as sql};
+use crate::statements::{credentials as credentials_sql, people as people_sql, shared as sql};
 use postern_access::Actor;
 use postern_types::{AccountId, Address, GroupId, PersonId};
 
@@ -81,6 +81,7 @@ impl Authority<'_, ManageShared> {
             self.refuse_last_admin(row.id)?;
         }
         let ended_credentials = self.end_credentials(row.id)?;
+        tx.execute(&credentials_sql::RAISE_ANSWERED_FOR, &[row.id.get().into()])?;
         // Sessions hear of it by their person's epoch, and find nobody. It holds the person, so
         // nothing is given to them from here on.
         people.raise_person(row.id)?;
@@ -115,6 +116,7 @@ impl Authority<'_, ManageShared> {
     }
 
     fn end_credentials(&self, account: AccountId) -> Result<u64, StoreError> {
+        self.tx().execute(&credentials_sql::REMOVE_WRAPS_OF, &[account.get().into()])?;
         self.tx().execute(&sql::END_CREDENTIALS, &[account.get().into(), self.tx().now().0.into()])
     }
 

@@ -88,9 +88,8 @@ impl Tx<'_> {
         moves_to: Option<(&str, &Secret)>,
     ) -> Result<bool, GateError> {
         let (Some(account), Some(known)) = (&checked.account, &checked.credential) else { return Ok(false) };
-        // The account's row first, as everywhere.
+        // It holds all that this rests on.
         facts::epochs(self, caller, account.id)?;
-        self.hold_credential(known)?;
         if !checked.still_holds(&self.direct_facts_again(checked)?) {
             return Ok(false);
         }
@@ -99,6 +98,8 @@ impl Tx<'_> {
         self.remember_network(account.id, checked.network.as_ref())?;
         if let Some((key_id, verifier)) = moves_to {
             self.execute(&sql::MOVE_TO_KEY, &[id.into(), key_id.into(), verifier.expose().into()])?;
+            let detail = format!("{} {key_id}", known.public_id);
+            credentials::note(self, caller, "credential.rekeyed", account.id, &detail, &known.name)?;
         }
         let detail = format!("{mechanism} {} {}", known.public_id, known.facts.purpose);
         let event = Event {
@@ -127,21 +128,24 @@ impl Authority<'_, ManageSelf> {
         let tx = self.tx();
         let absent =
             || Rule::Absent("such code for you: it was opened, its time is over, or it is somebody else's".into());
-        let found = tx.one(&sql::WRAP, &[code_hash.into()], |row| {
-            let sealed = Secret::new(row.bytes(2)?);
-            Ok((row.int(0)?, AccountId::new(row.int(1)?)?, sealed, row.int(3)?, row.int(4)?, row.text(5)?.to_owned()))
-        })?;
         let me = self.account().map(PersonId::of);
-        let (id, account, sealed, recipient, before, state) = found.ok_or_else(absent)?;
-        let is_mine = me.is_some_and(|me| me.get() == recipient);
-        if !is_mine || tx.now().0 >= before || CredentialState::parse(&state) != Some(CredentialState::Issued) {
+        let waiting = || {
+            let found = tx.one(&sql::WRAP, &[code_hash.into()], |row| {
+                let ends = (row.int(3)?, Timestamp(row.int(4)?));
+                Ok((row.int(0)?, AccountId::new(row.int(1)?)?, Secret::new(row.bytes(2)?), ends))
+            })?;
+            let is_mine = |recipient, before| me.is_some_and(|me| me.get() == recipient) && tx.now() < before;
+            Ok::<_, StoreError>(found.filter(|(.., (recipient, before))| is_mine(*recipient, *before)))
+        };
+        // Whoever ends it and this take turns, and of two who open it the second finds nothing.
+        let (_, account, ..) = waiting()?.ok_or_else(absent)?;
+        facts::lock_account(tx, account)?;
+        let (id, account, sealed, _) = waiting()?.ok_or_else(absent)?;
+        let states = [CredentialState::Active, CredentialState::Issued].map(CredentialState::name);
+        if tx.execute(&sql::SET_STATE, &[id.into(), states[0].into(), states[1].into()])? == 0 {
             return Err(absent().into());
         }
-        // Two who open it at once take turns: the second finds nothing to remove.
-        if tx.execute(&sql::REMOVE_WRAP, &[id.into()])? == 0 {
-            return Err(absent().into());
-        }
-        tx.execute(&sql::SET_STATE, &[id.into(), CredentialState::Active.name().into()])?;
+        tx.execute(&sql::REMOVE_WRAP, &[id.into()])?;
         let known = scope::known(tx, id)?.ok_or_else(|| StoreError::Damaged("a wrap of no credential".into()))?;
         credentials::note(tx, self.caller(), "credential.unwrapped", account, &known.public_id, &known.name)?;
         let row = credentials::row(tx, id, account)?;

@@ -3,7 +3,7 @@
 use super::caller::{Caller, Epochs, Judged, Narrow};
 use super::scope::{self, KnownCredential};
 use crate::sql::Row;
-use crate::statements::{credentials as credentials_sql, facts as sql};
+use crate::statements::facts as sql;
 use crate::{StoreError, Tx};
 use postern_access::{
     AccountFacts, AccountKind, AccountState, Actor, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
@@ -19,31 +19,42 @@ pub(super) fn no_mailbox(account: AccountId) -> Result<MailboxId, IdError> {
     MailboxId::pack(account, (1 << 36) - 1)
 }
 
-/// The epochs that decide about `caller` in `account`; `None` when there is no such account.
+/// The epochs that decide about `caller` in `account`; `None` when there is no such account. In a
+/// write they are held until the commit, in one order: the organisation's, the account's, the
+/// credential's, those of people.
 pub(super) fn epochs(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<Option<Epochs>, StoreError> {
+    if tx.writable() {
+        return epochs_for_write(tx, caller, account);
+    }
     let (person, credential) = match caller.actor() {
         Actor::Person(person) => (person.get(), 0),
         Actor::Credential { id, .. } => (0, id.get()),
         Actor::Operator { .. } | Actor::Job(_) => (0, 0),
     };
-    let statement = if tx.writable() { &sql::EPOCHS_FOR_WRITE } else { &sql::EPOCHS };
-    let epochs = tx.one(statement, &[account.get().into(), person.into(), credential.into()], |row| {
+    tx.one(&sql::EPOCHS, &[account.get().into(), person.into(), credential.into()], |row| {
         Ok(Epochs {
             account: row.int(0)?,
             person: row.opt_int(1)?.unwrap_or(0),
             organisation: row.opt_int(2)?.unwrap_or(0),
             credential: row.opt_int(3)?.unwrap_or(0),
         })
+    })
+}
+
+fn epochs_for_write(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<Option<Epochs>, StoreError> {
+    let policy = match caller.actor() {
+        Actor::Credential { .. } => Some(tx.hold_policy()?),
+        _ => None,
+    };
+    let found = tx.one(&sql::EPOCHS_FOR_WRITE, &[account.get().into()], |row| {
+        let organisation = policy.map_or_else(|| row.opt_int(1), |held| Ok(Some(held)))?;
+        Ok(Epochs { account: row.int(0)?, organisation: organisation.unwrap_or(0), ..Epochs::default() })
     })?;
-    // After the account's row, as everywhere: what was read beside it may be of before the wait.
-    if let (Actor::Credential { id, .. }, true) = (caller.actor(), tx.writable()) {
-        let credential = tx.one(&credentials_sql::HOLD, &[id.get().into()], |row| row.int(0))?.unwrap_or(0);
-        return Ok(epochs.map(|epochs| Epochs { credential, ..epochs }));
-    }
-    match hold_person(tx, caller)? {
-        Some(person) => Ok(epochs.map(|epochs| Epochs { person, ..epochs })),
-        None => Ok(epochs),
-    }
+    let (credential, person) = match caller.actor() {
+        Actor::Credential { id, .. } => tx.hold_credential(id.get())?,
+        _ => (0, hold_person(tx, caller)?.unwrap_or(0)),
+    };
+    Ok(found.map(|epochs| Epochs { person, credential, ..epochs }))
 }
 
 /// In a write by a person, holds their row until the commit, so that a suspension and the
@@ -56,6 +67,11 @@ pub(super) fn hold_person(tx: &Tx<'_>, caller: &Caller) -> Result<Option<i64>, S
         }
         _ => Ok(None),
     }
+}
+
+/// Takes the row of an account, before rows that belong to it.
+pub(super) fn lock_account(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
+    tx.query(&sql::LOCK_ACCOUNT, &[account.get().into()], |_| Ok(()))
 }
 
 /// Takes the rows of two accounts in id order.

@@ -93,7 +93,7 @@ pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Event};
 pub use authority::{
-    Authority, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
+    Authority, CheckOut, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
     ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageSelf, ManageShared, OpenPrivate, ReadAccount,
     ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, SetPasswords, Suspend,
 };
@@ -103,7 +103,7 @@ pub use class::{
 };
 pub use conversion::{ConvertedFromPerson, ConvertedToPerson};
 pub use copy::{Copied, FileBody};
-pub use credentials::{CredentialRow, Key, NewCredential, NewWrap};
+pub use credentials::{CredentialAuthority, CredentialRow, NewCredential, NewWrap};
 pub use deliver::{DeliveryKey, DeliveryNote};
 pub use direct::{DirectFacts, Opened};
 pub use error::{GateError, Rule};

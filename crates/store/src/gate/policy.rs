@@ -1,13 +1,13 @@
 //! Policy on direct sign-in: the organisation's, and the narrower one of an account.
 
 use super::authority::{Authority, DutyClass, ManagePolicy, ReadAccount, ReadGrants, ReadOrganisation};
-use super::error::GateError;
+use super::error::{GateError, Rule};
 use super::scope;
 use super::tree::raise_epoch;
 use crate::statements::credentials as sql;
 use crate::{Notice, StoreError, Tx};
-use postern_access::{DirectSignIn, Policy, Purposes};
-use postern_types::{AccountId, CredentialId};
+use postern_access::{Denied, DirectSignIn, Policy, Purposes};
+use postern_types::{AccountId, CredentialId, Timestamp, length};
 
 /// The policy of the organisation or of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct PolicyChanged {
     pub ended: Vec<CredentialId>,
     /// Those that stood before and do not now, the ones that were taken back among them.
     pub stopped: Vec<CredentialId>,
+    /// How many stand and end sooner than before.
+    pub shortened: usize,
 }
 
 impl Tx<'_> {
@@ -57,14 +59,6 @@ impl Tx<'_> {
             self.one(&sql::POLICY_OF, &key, |row| scope::policy(row.opt_text(0)?, row.opt_int(1)?, row.opt_text(2)?))?;
         let set = set.unwrap_or_default();
         Ok(PolicyRow { set, holds: organisation.set.narrowed_by(set), live: self.live(Some(account))?, ..organisation })
-    }
-
-    /// What holds on an account, for whoever issues there.
-    pub(super) fn policy_holding(&self, account: AccountId) -> Result<Policy, StoreError> {
-        let read = |row: &dyn crate::sql::Row| scope::policy(row.opt_text(0)?, row.opt_int(1)?, row.opt_text(2)?);
-        let organisation = self.one(&sql::POLICY, &[], read)?.unwrap_or_default();
-        let set = self.one(&sql::POLICY_OF, &[account.get().into()], read)?.unwrap_or_default();
-        Ok(organisation.narrowed_by(set))
     }
 
     fn policy_of_all(&self) -> Result<PolicyRow, StoreError> {
@@ -82,35 +76,55 @@ impl Tx<'_> {
 }
 
 impl<D: DutyClass> Authority<'_, D> {
-    fn policy_row(&self) -> Result<PolicyRow, StoreError> {
-        self.account().map_or_else(|| self.tx().policy_of_all(), |account| self.tx().policy_on(account))
+    fn policy_row(&self) -> Result<PolicyRow, GateError> {
+        let Some(account) = self.account() else { return Ok(self.tx().policy_of_all()?) };
+        self.refuse_private(account)?;
+        Ok(self.tx().policy_on(account)?)
+    }
+
+    /// What is of direct sign-in is of shared mailboxes alone.
+    pub(super) fn refuse_private(&self, account: AccountId) -> Result<(), GateError> {
+        if !self.tx().is_person(account)? {
+            return Ok(());
+        }
+        let text = "This is a person's own mailbox: they sign in as themselves. Direct sign-in is for shared mailboxes";
+        Err(Rule::Unusable(text.into()).into())
     }
 }
 
 impl Authority<'_, ReadOrganisation> {
     /// The organisation's policy.
     pub fn policy(&self) -> Result<PolicyRow, GateError> {
-        Ok(self.policy_row()?)
+        self.policy_row()
     }
 }
 
 impl Authority<'_, ReadAccount> {
     /// The account's policy. How many credentials there are is for those who see its grants.
     pub fn policy(&self) -> Result<PolicyRow, GateError> {
-        Ok(self.policy_row()?)
+        self.policy_row()
     }
 }
 
 impl Authority<'_, ReadGrants> {
     /// The account's policy.
     pub fn policy(&self) -> Result<PolicyRow, GateError> {
-        Ok(self.policy_row()?)
+        self.policy_row()
     }
 }
 
 impl Authority<'_, ManagePolicy> {
     /// Changes the policy. Sessions that it does not allow any more end.
     pub fn set_policy(&self, change: &PolicyChange) -> Result<PolicyChanged, GateError> {
+        match self.account() {
+            // Its row is held by the proof.
+            Some(account) => self.refuse_private(account)?,
+            None => drop(self.tx().one(&sql::ORGANISATION_FOR_WRITE, &[], |row| row.int(0))?),
+        }
+        if self.account().is_some() && change.time_zone.is_some() {
+            let text = "The time zone is the organisation's: set it without naming a mailbox";
+            return Err(Rule::Unusable(text.into()).into());
+        }
         let before = self.policy_row()?;
         let set = Policy {
             direct_sign_in: change.direct_sign_in.unwrap_or(before.set.direct_sign_in),
@@ -121,6 +135,13 @@ impl Authority<'_, ManagePolicy> {
         let stood = self.standing(&accounts)?;
         let time_zone = change.time_zone.clone().unwrap_or_else(|| before.time_zone.clone());
         scope::check_zone(&time_zone)?;
+        let keeps_zone = time_zone == before.time_zone;
+        match self.caller().token() {
+            Some(token) if !(keeps_zone && token.role.lets_policy_become(&before.set, &set)) => {
+                return Err(Denied::TokenLoosens.into());
+            }
+            _ => {}
+        }
         if set != before.set || time_zone != before.time_zone {
             self.write(&set, &time_zone)?;
             self.note("policy.set", self.account(), &told(&set, &before.set, &time_zone, &before.time_zone), "")?;
@@ -132,23 +153,24 @@ impl Authority<'_, ManagePolicy> {
             }
         }
         let stands = self.standing(&accounts)?;
-        let stopped = stood.into_iter().filter(|id| !stands.contains(id)).collect();
-        Ok(PolicyChanged { row: self.policy_row()?, ended, stopped })
+        let ends_now = |id: &CredentialId| stands.iter().find(|(standing, _)| standing == id).map(|(_, end)| *end);
+        let shortened = stood.iter().filter(|(id, end)| ends_now(id).is_some_and(|now| now < *end)).count();
+        let stopped = stood.iter().map(|(id, _)| *id).filter(|id| ends_now(id).is_none()).collect();
+        Ok(PolicyChanged { row: self.policy_row()?, ended, stopped, shortened })
     }
 
     fn accounts_concerned(&self) -> Result<Vec<AccountId>, StoreError> {
         self.account().map_or_else(|| self.tx().accounts_with_credentials(false), |account| Ok(vec![account]))
     }
 
-    /// The credentials of these accounts that stand now.
-    fn standing(&self, accounts: &[AccountId]) -> Result<Vec<CredentialId>, StoreError> {
+    /// The credentials of these accounts that stand now, and when each ends.
+    fn standing(&self, accounts: &[AccountId]) -> Result<Vec<(CredentialId, Timestamp)>, StoreError> {
         let mut found = Vec::new();
         for account in accounts {
             for id in self.tx().all(&sql::LIVE, &[account.get().into()], |row| row.int(0))? {
-                let known = scope::known(self.tx(), id)?;
-                found.extend(
-                    known.filter(|known| known.facts.standing(self.tx().now()).stands()).map(|known| known.facts.id),
-                );
+                let facts = scope::known(self.tx(), id)?.map(|known| known.facts);
+                let facts = facts.filter(|facts| facts.standing(self.tx().now()).stands());
+                found.extend(facts.map(|facts| (facts.id, facts.ends())));
             }
         }
         Ok(found)
@@ -180,7 +202,9 @@ fn told(now: &Policy, before: &Policy, zone: &str, zone_before: &str) -> String 
         text.push(format!("direct-sign-in {}", now.direct_sign_in));
     }
     if now.max_life_ms != before.max_life_ms {
-        text.push(now.max_life_ms.map_or("max-life none".to_owned(), |life| format!("max-life {}s", life / 1000)));
+        text.push(
+            now.max_life_ms.map_or("max-life none".to_owned(), |life| format!("max-life {}", length(life / 1000))),
+        );
     }
     if now.purposes != before.purposes {
         text.push(format!(

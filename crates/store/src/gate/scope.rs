@@ -43,6 +43,11 @@ impl KnownCredential {
     pub fn label(&self) -> String {
         format!("{}/{}", self.address, self.name)
     }
+
+    /// Does this person answer for it, or use it?
+    pub fn is_answered_by(&self, person: PersonId) -> bool {
+        self.owner == Some(person) || self.holder == Some(person)
+    }
 }
 
 /// The scope but for its reaches.
@@ -76,11 +81,15 @@ fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope
     let damaged = || StoreError::Damaged("the scope of a credential".into());
     let map: Value = ciborium::from_reader(bytes).map_err(|_| damaged())?;
     let mut scope = CredentialScope { reaches, networks: Networks::Any, ..nothing() };
+    let (mut has_version, mut has_protocols) = (false, false);
     let number = |value: &Value| value.as_integer().and_then(|number| i64::try_from(number).ok());
     for (key, value) in map.into_map().map_err(|_| damaged())? {
         match number(&key) {
-            Some(0) if number(&value) == Some(1) => {}
-            Some(1) => scope.protocols = value.as_text().and_then(|text| text.parse().ok()).ok_or_else(damaged)?,
+            Some(0) if number(&value) == Some(1) => has_version = true,
+            Some(1) => {
+                scope.protocols = value.as_text().and_then(|text| text.parse().ok()).ok_or_else(damaged)?;
+                has_protocols = true;
+            }
             Some(2) => scope.forgiving = value.as_bool().ok_or_else(damaged)?,
             Some(3) => scope.older_than_ms = Some(number(&value).ok_or_else(damaged)?),
             Some(4) => {
@@ -101,7 +110,7 @@ fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope
             _ => return Err(damaged()),
         }
     }
-    Ok(scope)
+    if has_version && has_protocols { Ok(scope) } else { Err(damaged()) }
 }
 
 /// A scope that opens nothing.
@@ -140,15 +149,27 @@ pub(super) fn known(tx: &Tx<'_>, id: i64) -> Result<Option<KnownCredential>, Sto
             Some(0) => Answerable::Suspended,
             Some(_) => Answerable::InUse,
         };
+        // What is not understood opens nothing, and can be taken back.
+        let purpose = Purpose::parse(row.opt_text(1)?.unwrap_or_default());
+        let scope = match &purpose {
+            Ok(_) => decode(row.opt_bytes(3)?.unwrap_or_default(), reaches.clone()),
+            Err(error) => Err(StoreError::Damaged(error.to_string())),
+        };
+        let offset = offset_seconds(row.text(21)?, now);
+        // Hours of no zone are none; what has none needs no zone.
+        let scope = match &offset {
+            Err(error) if scope.as_ref().is_ok_and(|scope| scope.hours.is_some()) => Err(error.clone()),
+            _ => scope,
+        };
+        let offset = offset.unwrap_or(0);
         let organisation = policy(Some(row.text(18)?), row.opt_int(19)?, row.opt_text(20)?)?;
         let account = policy(row.opt_text(22)?, row.opt_int(23)?, row.opt_text(24)?)?;
         let facts = CredentialFacts {
             id: CredentialId::new(id)?,
             account: AccountId::new(row.int(0)?)?,
-            purpose: Purpose::parse(row.opt_text(1)?.unwrap_or_default()).unwrap_or(Purpose::Other),
+            purpose: purpose.unwrap_or(Purpose::Other),
             state: CredentialState::parse(row.text(2)?).ok_or_else(|| damaged("the state"))?,
-            // What is not understood opens nothing, and can be taken back.
-            scope: decode(row.opt_bytes(3)?.unwrap_or_default(), reaches.clone()).unwrap_or_else(|error| {
+            scope: scope.unwrap_or_else(|error| {
                 tracing::error!(event = "credential.not-understood", credential = id, %error);
                 nothing()
             }),
@@ -162,7 +183,7 @@ pub(super) fn known(tx: &Tx<'_>, id: i64) -> Result<Option<KnownCredential>, Sto
                 Some(_) => Some(answerable(row.opt_int(11)?)),
             },
             policy: organisation.narrowed_by(account),
-            offset_seconds: offset_seconds(row.text(21)?, now)?,
+            offset_seconds: offset,
         };
         Ok(KnownCredential {
             facts,
@@ -253,6 +274,12 @@ mod tests {
         let later = Value::Map(vec![(Value::from(0), Value::from(2))]);
         ciborium::into_writer(&later, &mut bytes).unwrap();
         assert!(decode(&bytes, Vec::new()).is_err(), "a later version");
+        for keys in [vec![0], vec![1], vec![]] {
+            let of = |key| (Value::from(key), if key == 0 { Value::from(1) } else { Value::from("imap") });
+            let mut bytes = Vec::new();
+            ciborium::into_writer(&Value::Map(keys.iter().map(|key| of(*key)).collect()), &mut bytes).unwrap();
+            assert!(decode(&bytes, Vec::new()).is_err(), "{keys:?} alone");
+        }
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! with ` rooted` after it where another account was to be at the top.
 
 use super::audit::{decode_leaf, decode_personal};
-use super::authority::{Authority, ReadAudit};
+use super::authority::{Authority, ReadAudit, ReadGrants};
+use super::credentials::CredentialAuthority;
 use super::error::GateError;
 use crate::sql::Row;
-use crate::statements::{audit as sql, keys};
+use crate::statements::audit as sql;
 use crate::{StoreError, Tx};
 use postern_types::{AccountId, AuditId, CredentialId, Timestamp};
 
@@ -60,36 +61,39 @@ pub struct SignInRow {
     pub is_rooted: bool,
 }
 
-impl Tx<'_> {
-    /// Whose the credential with this public id is, dead or alive, and its number; nothing where
-    /// there is none. It opens nothing.
-    pub fn credential_named(&self, public_id: &str) -> Result<Option<(AccountId, CredentialId)>, StoreError> {
-        self.one(&keys::CREDENTIAL, &[public_id.into()], |row| {
-            Ok((AccountId::new(row.int(1)?)?, CredentialId::new(row.int(0)?)?))
-        })
-    }
-}
-
 impl Authority<'_, ReadAudit> {
     /// Sign-ins, newest first.
     pub fn sign_ins(&self, filter: &SignInFilter) -> Result<Vec<SignInRow>, GateError> {
-        let SignInFilter { account, credential, failed, since, before, after, most } = filter;
-        let values = [
-            before.map_or(i64::MAX, AuditId::get).into(),
-            after.map_or(0, AuditId::get).into(),
-            since.unwrap_or_default().0.into(),
-            (*failed).into(),
-            (*most as i64).into(),
-            credential.map(CredentialId::get).or(account.map(AccountId::get)).into(),
-            account.map(AccountId::get).into(),
-        ];
-        let (statement, count) = match (credential, account) {
-            (Some(_), _) => (&sql::SIGN_INS_BY_CREDENTIAL, 7),
-            (None, Some(_)) => (&sql::SIGN_INS_OF_ACCOUNT, 6),
-            (None, None) => (&sql::SIGN_INS, 5),
-        };
-        Ok(self.tx().all(statement, &values[..count], sign_in)?)
+        Ok(sign_ins(self.tx(), filter)?)
     }
+}
+
+impl CredentialAuthority<'_, ReadGrants> {
+    /// Those by this credential and those that named it in vain, newest first: whoever answers for it
+    /// sees what becomes of it, and nothing else of its mailbox.
+    pub fn sign_ins(&self, filter: &SignInFilter) -> Result<Vec<SignInRow>, GateError> {
+        let (account, credential) = (Some(self.account()), Some(self.id()));
+        Ok(sign_ins(self.tx(), &SignInFilter { account, credential, ..filter.clone() })?)
+    }
+}
+
+fn sign_ins(tx: &Tx<'_>, filter: &SignInFilter) -> Result<Vec<SignInRow>, StoreError> {
+    let SignInFilter { account, credential, failed, since, before, after, most } = filter;
+    let values = [
+        before.map_or(i64::MAX, AuditId::get).into(),
+        after.map_or(0, AuditId::get).into(),
+        since.unwrap_or_default().0.into(),
+        (*failed).into(),
+        (*most as i64).into(),
+        credential.map(CredentialId::get).or(account.map(AccountId::get)).into(),
+        account.map(AccountId::get).into(),
+    ];
+    let (statement, count) = match (credential, account) {
+        (Some(_), _) => (&sql::SIGN_INS_BY_CREDENTIAL, 7),
+        (None, Some(_)) => (&sql::SIGN_INS_OF_ACCOUNT, 6),
+        (None, None) => (&sql::SIGN_INS, 5),
+    };
+    tx.all(statement, &values[..count], sign_in)
 }
 
 fn sign_in(row: &dyn Row) -> Result<SignInRow, StoreError> {
@@ -103,7 +107,9 @@ fn sign_in(row: &dyn Row) -> Result<SignInRow, StoreError> {
         }
         _ => (detail.as_str(), None),
     };
-    let mechanism = how.strip_suffix(" rooted");
+    // What signed in directly stands after how.
+    let mut words = how.split(' ');
+    let mechanism = words.next().unwrap_or_default().to_owned();
     Ok(SignInRow {
         id: AuditId::new(row.int(0)?)?,
         at: Timestamp(row.int(1)?),
@@ -115,8 +121,8 @@ fn sign_in(row: &dyn Row) -> Result<SignInRow, StoreError> {
         credential: row.opt_text(7)?.map(str::to_owned),
         account: row.opt_text(6)?.map(str::to_owned),
         protocol,
-        mechanism: mechanism.unwrap_or(how).to_owned(),
-        is_rooted: mechanism.is_some(),
+        mechanism,
+        is_rooted: words.next() == Some("rooted"),
     })
 }
 

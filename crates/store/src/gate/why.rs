@@ -11,7 +11,7 @@ use super::grants::grant_rows;
 use crate::statements::mailbox as mailbox_sql;
 use crate::{StoreError, Tx};
 use postern_access::{
-    Actor, Explanation, Names, Operation, Question, Scope, Voice, account_verdict, explain, explain_duty,
+    Actor, Explanation, Names, Operation, Question, Scope, Verdict, Voice, account_verdict, explain, explain_duty,
     explain_sending, voice,
 };
 use postern_types::{AccountId, GroupId, MailboxId, MailboxName, Rights, Timestamp};
@@ -102,10 +102,34 @@ fn on_mailbox<D: DutyClass>(
 ) -> Result<Answer, GateError> {
     let (tx, at) = (authority.tx(), moment(authority.tx(), asked.at)?);
     let verdict = facts::judge_at(tx, &asked.actor, mailbox, at)?;
+    let verdict = Verdict { valid_until: changes_at(tx, &asked.actor, mailbox, &verdict)?, ..verdict };
     let names = Known::of(tx, asked, Some(mailbox.account()))?;
     let explanation = explain(&asked.actor, operation, &verdict, &names);
     let voice = with_duty_facts_at(tx, &asked.actor, Some(mailbox.account()), at, |facts| voice(&asked.actor, facts))?;
     Ok(Answer { explanation, rights: verdict.rights, voice, at })
+}
+
+/// How often a verdict is looked at again: two days of quarter hours, and some more.
+const LOOKS: usize = 200;
+
+/// When what is held changes by itself. A verdict says by when to look again, which for hours is more
+/// often than they change, and for what is taken back is when it would have ended.
+fn changes_at(
+    tx: &Tx<'_>,
+    actor: &Actor,
+    mailbox: MailboxId,
+    verdict: &Verdict,
+) -> Result<Option<Timestamp>, StoreError> {
+    let mut look = verdict.valid_until;
+    for _ in 0..LOOKS {
+        let Some(at) = look else { break };
+        let then = facts::judge_at(tx, actor, mailbox, at)?;
+        if (then.rights, then.send) != (verdict.rights, verdict.send) {
+            return Ok(Some(at));
+        }
+        look = then.valid_until;
+    }
+    Ok(None)
 }
 
 fn on_account<D: DutyClass>(authority: &Authority<'_, D>, asked: &Asked<'_>) -> Result<Answer, GateError> {

@@ -29,8 +29,12 @@ statements! {
         SELECT reach, subtree, mailbox_id, letters FROM credential_reach WHERE credential_id = $1 ORDER BY id";
     /// Holds credential `$1` until the commit. Primary key.
     HOLD = "SELECT epoch FROM credential WHERE id = $1 /*SHARE*/";
-    /// Holds the organisation's policy until the commit.
+    /// Holds the organisation's policy until the commit. Before an account's row, as everywhere.
     HOLD_ORGANISATION = "SELECT epoch FROM organisation WHERE id = 1 /*SHARE*/";
+    /// Its epoch, where nobody need be held off.
+    ORGANISATION_EPOCH = "SELECT epoch FROM organisation WHERE id = 1";
+    /// The same for whoever changes it.
+    ORGANISATION_FOR_WRITE = "SELECT epoch FROM organisation WHERE id = 1 /*LOCK*/";
 
     /// Keeps a credential. No row where the public id is in use, which random ones never are.
     ADD = "
@@ -47,22 +51,25 @@ statements! {
     /// Credentials of account `$1`, newest last; with ended ones where `$2` is 1, and `$3` alone where
     /// it is not 0. Index: credential_by_account.
     LIST = "
-        SELECT c.id, c.public_id, c.name, c.purpose, c.state, c.reason, c.not_delegation, c.issuer, c.last_used_ms,
-               c.ended_ms, c.end_reason, ow.address, ho.address, a.address
+        SELECT c.id, c.reason, c.not_delegation, c.issuer, c.last_used_ms, c.ended_ms, c.end_reason, ow.address, ho.address
           FROM credential c
-          JOIN account a ON a.id = c.account_id
           LEFT JOIN account ow ON ow.id = c.owner_id
           LEFT JOIN account ho ON ho.id = c.holder_id
          WHERE c.account_id = $1 AND c.kind = 'secret'
            AND (CAST($2 AS BIGINT) = 1 OR c.state IN ('issued', 'active', 'suspended'))
            AND (CAST($3 AS BIGINT) = 0 OR c.id = CAST($3 AS BIGINT))
          ORDER BY c.id";
-    /// Credentials of account `$1` that person `$2` answers for or uses. Index: credential_by_account.
+    /// Credentials that person `$1` answers for or uses, by account. Indexes: credential_by_owner,
+    /// credential_by_holder.
     ANSWERED_FOR = "
-        SELECT public_id
+        SELECT account_id, public_id
           FROM credential
-         WHERE account_id = $1 AND kind = 'secret' AND (owner_id = $2 OR holder_id = $2)
-         ORDER BY id";
+         WHERE kind = 'secret' AND (owner_id = $1 OR holder_id = $1)
+         ORDER BY account_id, id";
+    /// What person `$1` answered for is asked about anew, since there is no such person any more.
+    /// Indexes: credential_by_owner, credential_by_holder.
+    RAISE_ANSWERED_FOR = "
+        UPDATE credential SET epoch = epoch + 1 WHERE kind = 'secret' AND (owner_id = $1 OR holder_id = $1)";
     /// Accounts that have credentials, in order. Reads the live ones.
     ACCOUNTS_WITH = "
         SELECT DISTINCT account_id
@@ -76,8 +83,9 @@ statements! {
          WHERE account_id = $1 AND kind = 'secret' AND state IN ('issued', 'active', 'suspended')
          ORDER BY id";
 
-    /// Credential `$1` is in state `$2` from now on. Its epoch rises, so its sessions end.
-    SET_STATE = "UPDATE credential SET state = $2, epoch = epoch + 1 WHERE id = $1";
+    /// Credential `$1`, which was in state `$3`, is in state `$2` from now on. Its epoch rises, so its
+    /// sessions end. No row where it is in another state meanwhile.
+    SET_STATE = "UPDATE credential SET state = $2, epoch = epoch + 1 WHERE id = $1 AND state = $3";
     /// Credential `$1` has ended at `$3`, as state `$2`, for the reason `$4`.
     END = "
         UPDATE credential SET state = $2, ended_ms = $3, end_reason = $4, epoch = epoch + 1
@@ -104,11 +112,14 @@ statements! {
         VALUES ($1, $2, $3, $4, $5)";
     /// What the code with hash `$1` opens. Index: the unique code_hash.
     WRAP = "
-        SELECT w.credential_id, c.account_id, w.sealed, w.recipient_id, w.opens_before_ms, c.state
+        SELECT w.credential_id, c.account_id, w.sealed, w.recipient_id, w.opens_before_ms
           FROM credential_wrap w JOIN credential c ON c.id = w.credential_id
          WHERE w.code_hash = $1";
     /// The wrapped secret of credential `$1` is gone: opened, or its credential has ended.
     REMOVE_WRAP = "DELETE FROM credential_wrap WHERE credential_id = $1";
+    /// The wrapped secrets of account `$1` are gone.
+    REMOVE_WRAPS_OF = "
+        DELETE FROM credential_wrap WHERE credential_id IN (SELECT id FROM credential WHERE account_id = $1)";
     /// Up to `$2` credentials whose secrets nobody opened before `$1`. Index: credential_wrap_by_end.
     UNOPENED = "
         SELECT w.credential_id, c.account_id, c.public_id

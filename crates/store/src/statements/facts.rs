@@ -4,8 +4,7 @@ use crate::sql::statements;
 
 statements! {
     /// The epochs that a cached verdict depends on: account `$1`, person `$2` (0 for none),
-    /// the organisation, credential `$3` (0 for none), whose people count as its person. Primary keys. The lock makes a
-    /// change of rights and a write of mail take turns.
+    /// the organisation, credential `$3` (0 for none), whose people count as its person. Primary keys.
     EPOCHS = "
         SELECT epoch,
                COALESCE((SELECT epoch FROM person WHERE id = $2),
@@ -17,20 +16,26 @@ statements! {
           FROM account
          WHERE id = $1";
 
-    /// The same under a lock, in account order, before a write.
+    /// Those of account `$1` and the organisation before a write: the lock makes a change of rights and
+    /// a write of mail take turns. What else is read beside it would be of before the wait, the
+    /// organisation's too: where it decides, it is held before. Primary keys.
     EPOCHS_FOR_WRITE = "
-        SELECT epoch,
-               COALESCE((SELECT epoch FROM person WHERE id = $2),
-                        (SELECT CAST(SUM(p.epoch) AS BIGINT)
-                           FROM credential c JOIN person p ON p.id IN (c.owner_id, c.holder_id)
-                          WHERE c.id = $3)),
-               (SELECT epoch FROM organisation WHERE id = 1),
-               (SELECT epoch FROM credential WHERE id = $3)
-          FROM account
-         WHERE id = $1 /*LOCK*/";
+        SELECT epoch, (SELECT epoch FROM organisation WHERE id = 1) FROM account WHERE id = $1 /*LOCK*/";
 
     /// The epoch of person `$1`, which nobody may raise until this write ends. Primary key.
     PERSON_EPOCH_FOR_WRITE = "SELECT epoch FROM person WHERE id = $1 /*SHARE*/";
+
+    /// Epochs of whoever answers for credential `$1` or uses it, which nobody may raise until this write
+    /// ends. Primary keys.
+    HOLD_ANSWERING = "
+        SELECT epoch
+          FROM person
+         WHERE id IN (SELECT owner_id FROM credential WHERE id = $1 UNION ALL
+                      SELECT holder_id FROM credential WHERE id = $1)
+         ORDER BY id /*SHARE*/";
+
+    /// Takes the row of account `$1`.
+    LOCK_ACCOUNT = "SELECT id FROM account WHERE id = $1 /*LOCK*/";
 
     /// Takes the rows of accounts `$1` and `$2` in id order, so that writes that touch two
     /// accounts can not wait for each other.

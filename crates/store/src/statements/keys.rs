@@ -1,11 +1,8 @@
-//! The keys that machine secrets rest on, and whose a credential of any kind is.
+//! The keys that machine secrets rest on.
 
 use crate::sql::statements;
 
 statements! {
-    /// Whose credential has public id `$1`, and its number. Index: the unique public_id.
-    CREDENTIAL = "SELECT id, account_id FROM credential WHERE public_id = $1";
-
     /// Each key that a machine secret was made with, and how many live ones rest on it. Index:
     /// credential_by_key, which holds nothing else.
     KEYS_USED = "

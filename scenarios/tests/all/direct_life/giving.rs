@@ -110,6 +110,59 @@ scenario! {
         assert_eq!(issuing(&house, wish(Purpose::Device)).await, None);
     }
 
+    /// An owner asks about an address by naming it: suspended, a mailbox and nobody's are one answer, but
+    /// to those who see who works here.
+    async fn who_works_here_is_not_told_by_issuing(house: House) {
+        at_work(&house).await;
+        give(&house, terms("lrswipkxtea")).await;
+        house.app().suspend_person(house.operator(), &address("bob@example.org"), true).await.expect("suspended");
+        let owned_by = |owner: &str| CredentialWish { owner: address(owner), ..wish(Purpose::Backup) };
+        for owner in ["bob@example.org", SUPPORT, "nobody@example.org", "nobody@example.net"] {
+            let said = refusal(&house, owned_by(owner)).await.expect("it is refused").to_string();
+            assert_eq!(said, format!("The owner is a person of the house who can sign in, and {owner} is none"));
+        }
+        let said = house.app().issue_credential(house.operator(), &address(SUPPORT), owned_by("bob@example.org")).await;
+        assert!(said.expect_err("it is refused").to_string().contains("bob@example.org is suspended"));
+        // A name that is taken is told before anybody is looked for, so it asks about nobody.
+        assert_eq!(refusal(&house, CredentialWish { name: Some("one".to_owned()), ..owned_by(ALICE) }).await.map(|e| e.to_string()), None);
+        let taken = refusal(&house, CredentialWish { name: Some("one".to_owned()), ..owned_by("bob@example.org") }).await;
+        assert!(taken.is_some_and(|error| error.to_string().contains("called one is in use")));
+    }
+
+    /// What is listed is what one manages, and beside it what one answers for or uses.
+    async fn a_list_shows_ones_own(house: House) {
+        at_work(&house).await;
+        house.shared("billing@example.org").await;
+        give(&house, terms("lrswipkxtea")).await;
+        let app = house.app();
+        let billing = address("billing@example.org");
+        for purpose in [Purpose::Backup, Purpose::Client] {
+            app.issue_credential(house.operator(), &address(SUPPORT), wish(purpose)).await.expect("issued");
+        }
+        let ended = app.issue_credential(house.operator(), &billing, wish(Purpose::Role)).await.expect("issued");
+        app.revoke_credential(house.operator(), &ended.row.public_id, false).await.expect("revoked");
+        app.issue_credential(house.operator(), &billing, wish(Purpose::Archive)).await.expect("issued");
+        let carol = "carol@example.org";
+        house.person(carol).await;
+        let listed = async |who: &str, shared: Option<&str>, ended_too| {
+            let caller = if who == "operator" { house.operator().clone() } else { house.acting_as(who).await };
+            let rows = app.credentials(&caller, shared.map(address).as_ref(), ended_too).await;
+            rows.map(|rows| rows.into_iter().map(|row| row.name).collect::<Vec<_>>().join(" ")).map_err(|error| error.to_string())
+        };
+        let is = |text: &str| Ok::<_, String>(text.to_owned());
+        for (who, all, with_ended, support, of_billing) in [
+            ("operator", "backup client archive", "backup client role archive", is("backup client"), is("archive")),
+            (ALICE, "backup client archive", "backup client role archive", is("backup client"), is("archive")),
+            ("bob@example.org", "client", "client role", is("client"), Err("No such mailbox".to_owned())),
+            (carol, "", "", Err("No such mailbox".to_owned()), Err("No such mailbox".to_owned())),
+        ] {
+            assert_eq!(listed(who, None, false).await, is(all), "{who}");
+            assert_eq!(listed(who, None, true).await, is(with_ended), "{who}");
+            assert_eq!(listed(who, Some(SUPPORT), false).await, support, "{who}");
+            assert_eq!(listed(who, Some("billing@example.org"), false).await, of_billing, "{who}");
+        }
+    }
+
     /// Without `a` nobody issues, whatever else they hold, and a stranger learns nothing.
     async fn only_those_who_manage_it_issue(house: House) {
         at_work(&house).await;

@@ -46,26 +46,19 @@ fn wish(house: &House, label: &Label<'_>, owner: Address, holder: Address) -> Cr
     let minute = |from_now: i64| (now.0 / 60_000 + from_now).rem_euclid(24 * 60);
     let drafts = || GrantReach::Mailbox(MailboxName::parse("Drafts").expect("a name"));
     CredentialWish {
-        purpose,
-        owner,
         wrap_for: (label.what == "not opened yet").then(|| holder.clone()),
         holder: purpose.has_holder().then_some(holder),
-        reason: "the matrix".to_owned(),
         not_delegation: purpose.could_be_delegation().then(|| "it is tried".to_owned()),
-        name: None,
-        protocols: None,
         letters,
         mailboxes: if label.what == "of another mailbox alone" { vec![drafts()] } else { Vec::new() },
-        older_than_ms: None,
         networks: Some(Networks::Any),
         hours: (label.what == "outside its hours").then(|| Hours::of_minutes(minute(120), minute(240))).flatten(),
-        connections: None,
-        starts: None,
         expires: match (label.what, purpose) {
             ("expired", _) => Some(now.plus_ms(10 * 60 * 1000)),
             (_, Purpose::Task) => Some(now.plus_ms(DAY_MS)),
             _ => None,
         },
+        ..CredentialWish::new(purpose, owner, "the matrix")
     }
 }
 

@@ -4,21 +4,23 @@
 use super::cells::{Cell, Word};
 use super::rows::Place;
 use crate::people::address;
-use postern_app::{AuditQuery, Caller, Refused};
+use postern_app::{AuditQuery, Caller, CredentialWish, Networks, PolicyChange, Purpose, Refused};
 use postern_store::{
-    Access, Administer, Authority, ChangeFlags, Class, Collect, CreateChild, DeleteMailbox, DutyClass, Expire,
-    GateError, Insert, Lookup, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople,
-    ManageSelf, ManageShared, MoveOut, OpenPrivate, OwnRights, Read, ReadAccount, ReadAudit, ReadGrants,
-    ReadOrganisation, Remove, Resume, Revoke, Rule, SetPasswords, Suspend, Tx,
+    Access, Administer, Authority, ChangeFlags, CheckOut, Class, Collect, CreateChild, DeleteMailbox, DutyClass,
+    Expire, GateError, Insert, Lookup, ManageAdministrators, ManageCredentials, ManageDomains, ManageGrants,
+    ManageGroups, ManagePeople, ManagePolicy, ManageSelf, ManageShared, MoveOut, OpenPrivate, OwnRights, Read,
+    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Resume, Revoke, Rule, SetPasswords, Suspend, Tx,
 };
 use postern_testkit::House;
 use postern_types::{Address, DisplayName, MailboxName, Rights};
 
 /// Duties that a use case asks for.
-pub const USE_CASES: [&str; 11] = [
+pub const USE_CASES: [&str; 13] = [
     "read-grants",
     "read-organisation",
     "manage-grants",
+    "manage-credentials",
+    "manage-policy",
     "revoke",
     "read-audit",
     "suspend",
@@ -37,6 +39,14 @@ fn word<T>(outcome: Result<T, Refused>, nothing_to_do: Option<Rule>) -> Word {
         Err(Refused::Rule(rule)) if Some(&rule) == nothing_to_do.as_ref() => Word::Yes,
         Err(Refused::Denied(denied)) => Word::of(denied),
         Err(other) => panic!("no word of the matrix: {other}"),
+    }
+}
+
+/// The same where only whoever may hears of a rule.
+fn word_or_rule<T>(outcome: Result<T, Refused>) -> Word {
+    match outcome {
+        Err(Refused::Rule(Rule::Unusable(_))) => Word::Yes,
+        outcome => word(outcome, None),
     }
 }
 
@@ -65,6 +75,15 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
             app.take_back(caller, account, &nobody, None).await,
             absent(&format!("grant to zoe@example.org in {account}")),
         ),
+        // Issued for nobody, so it is not; a policy of which nothing is changed.
+        ("manage-credentials", Some(account)) => {
+            let wish =
+                CredentialWish { networks: Some(Networks::Any), ..CredentialWish::new(Purpose::Backup, nobody, "x") };
+            word_or_rule(app.issue_credential(caller, account, wish).await)
+        }
+        ("manage-policy", account) => {
+            word_or_rule(app.set_policy(caller, account.as_ref(), PolicyChange::default()).await)
+        }
         ("suspend", Some(account)) => word(app.suspend_person(caller, account, true).await, absent("such person")),
         ("resume", Some(account)) => word(app.suspend_person(caller, account, false).await, absent("such person")),
         ("read-audit", account) => {
@@ -146,6 +165,9 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
         "manage-self" => with::<ManageSelf>(tx, caller, cell),
         "expire" => with::<Expire>(tx, caller, cell),
         "manage-grants" => with::<ManageGrants>(tx, caller, cell),
+        "manage-credentials" => with::<ManageCredentials>(tx, caller, cell),
+        "check-out" => with::<CheckOut>(tx, caller, cell),
+        "manage-policy" => with::<ManagePolicy>(tx, caller, cell),
         "revoke" => with::<Revoke>(tx, caller, cell),
         "read-audit" => with::<ReadAudit>(tx, caller, cell),
         "suspend" => with::<Suspend>(tx, caller, cell),

@@ -76,22 +76,15 @@ impl Plan {
             ]),
         };
         let mut wish = CredentialWish {
-            purpose,
-            owner: address(OWNER),
             holder: purpose.has_holder().then(|| address(HOLDER)),
-            reason: "a program needs it".to_owned(),
             not_delegation: purpose.could_be_delegation().then(|| "the program knows one mailbox".to_owned()),
-            name: None,
-            protocols: None,
-            letters: None,
-            mailboxes: Vec::new(),
             older_than_ms: random.percent(25).then_some(AGE_MS),
             networks: Some(network(random, against)),
             hours: hours(random, against, now),
             connections: random.percent(20).then(|| random.between(1, 2) as u32),
             starts: (against == Against::NotStarted).then(|| now.plus_ms(30 * DAY_MS)),
             expires: (purpose == Purpose::Task).then(|| now.plus_ms(60 * DAY_MS)),
-            wrap_for: None,
+            ..CredentialWish::new(purpose, address(OWNER), "a program needs it")
         };
         if against == Against::OtherProtocol {
             wish.protocols = Some("pop3".parse::<Protocols>().expect("a protocol"));

@@ -1,9 +1,10 @@
 //! Credentials in words: what they may, from where, until when, and how to sign in with them.
 
 use crate::cli::clock;
-use crate::cli::dates::{self, length, seconds};
+use crate::cli::dates::{self, seconds};
 use crate::cli::output::{facts, plain};
 use postern_http::model::{Credential, CredentialPlace, CredentialSession, CredentialWithSessions, Setting};
+use postern_types::length;
 use postern_types::{Letter, Rights, Secret};
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -12,6 +12,7 @@ use crate::cli::signins::{LOOK, PAGE, Seen, all_after, print};
 use crate::cli::transport::{Client, segment};
 use postern_access::{Obstacle, SignInReason};
 use postern_http::model::{Credential, CredentialWithSessions, SignIn, SignInPage};
+use postern_http::parse_date;
 
 /// How many of those that came before are told.
 const KNOWN: usize = 10;
@@ -33,14 +34,11 @@ pub(super) async fn run(client: &mut Client, id: &str) -> Result<Said, Failure> 
 async fn follow(client: &mut Client, id: &str) -> Result<(), Failure> {
     let seen: Result<CredentialWithSessions, Failure> = client.get(&path(id)).await;
     let credential = seen.map_err(|failure| failure.if_absent(WHICH))?.credential;
-    let target = format!("/api/v1/signins?account={}&limit={PAGE}", segment(&credential.username));
-    let page: Result<SignInPage, Failure> = client.get(&target).await;
-    let page = page.map_err(|failure| {
-        failure.if_not_theirs("sign-ins are for whoever answers for the mailbox: ask one of its owners to watch")
-    })?;
-    let mut seen = Seen::from(page.sign_ins.first().map_or_else(|| "evt_0".to_owned(), |newest| newest.id.clone()));
+    let (target, newest_first) = sign_ins(client, &credential).await?;
+    let newest = newest_first.first().map_or_else(|| "evt_0".to_owned(), |newest| newest.id.clone());
+    let mut seen = Seen::from(newest);
     let as_json = client.wants_json();
-    if !print(&beginning(&credential, &page.sign_ins, as_json)) {
+    if !print(&beginning(&credential, &newest_first, as_json)) {
         return Ok(());
     }
     let mut look = tokio::time::interval(LOOK);
@@ -52,6 +50,23 @@ async fn follow(client: &mut Client, id: &str) -> Result<(), Failure> {
         if !print(&told.collect::<String>()) {
             return Ok(());
         }
+    }
+}
+
+/// Where its sign-ins are asked for, and those that there are, newest first: with failed ones that named
+/// no credential, for whoever reads the mailbox's trail; by it alone, for whoever answers for it.
+async fn sign_ins(client: &mut Client, credential: &Credential) -> Result<(String, Vec<SignIn>), Failure> {
+    let of = |what: &str, which: &str| format!("/api/v1/signins?{what}={}&limit={PAGE}", segment(which));
+    let target = of("account", &credential.username);
+    let page: Result<SignInPage, Failure> = client.get(&target).await;
+    match page {
+        Ok(page) => Ok((target, page.sign_ins)),
+        Err(failure) if failure.is_of_rights() => {
+            let target = of("credential", &credential.id);
+            let page: SignInPage = client.get(&target).await?;
+            Ok((target, page.sign_ins))
+        }
+        Err(failure) => Err(failure),
     }
 }
 
@@ -71,11 +86,11 @@ fn beginning(credential: &Credential, newest_first: &[SignIn], as_json: bool) ->
     format!("{} ({}) {state}.\n{none}{lines}Waiting… (Ctrl-C ends this)\n", label(credential), credential.id)
 }
 
-/// By this credential, or one that failed at its mailbox and named no other.
+/// By this credential, or one that failed at its mailbox since it was issued and named no other.
 fn concerns(sign_in: &SignIn, credential: &Credential) -> bool {
     match &sign_in.credential {
         Some(named) => *named == credential.id,
-        None => !sign_in.accepted,
+        None => !sign_in.accepted && parse_date(&credential.issued_at).ok() <= parse_date(&sign_in.at).ok(),
     }
 }
 
@@ -85,7 +100,10 @@ fn told(sign_in: &SignIn, credential: &Credential, as_json: bool) -> String {
         return serde_json::to_string(sign_in).unwrap_or_default() + "\n";
     }
     let from = sign_in.peer.as_deref().map(|peer| format!(" from {}", plain(peer))).unwrap_or_default();
-    let line = format!("{}  {}{from}", seconds(&sign_in.at), plain(&sign_in.protocol));
+    // The name tells where somebody mistyped it, or means another way in.
+    let named = sign_in.username.as_deref().filter(|name| *name != credential.username);
+    let named = named.map(|name| format!(" as {}", plain(name))).unwrap_or_default();
+    let line = format!("{}  {}{from}{named}", seconds(&sign_in.at), plain(&sign_in.protocol));
     match &sign_in.reason {
         None => format!("{line}: signed in\n"),
         Some(reason) => {
@@ -97,85 +115,90 @@ fn told(sign_in: &SignIn, credential: &Credential, as_json: bool) -> String {
 
 /// What to do about each cause.
 fn help(reason: &str, sign_in: &SignIn, credential: &Credential) -> Vec<String> {
-    let causes: Vec<&str> = reason.split("; ").collect();
-    let has = |cause: SignInReason| causes.contains(&cause.to_string().as_str());
-    let stopped = |obstacle: Obstacle| has(SignInReason::Credential(obstacle));
+    let causes = reason.split("; ").filter_map(SignInReason::parse);
+    causes.filter_map(|cause| helps(cause, sign_in, credential)).collect()
+}
+
+/// What to do about a cause; nothing where another one says it all, or it lets nobody in who was meant.
+fn helps(cause: SignInReason, sign_in: &SignIn, credential: &Credential) -> Option<String> {
     let (id, username) = (&credential.id, &credential.username);
-    let mut found = Vec::new();
-    let mut say = |is_so: bool, text: String| found.extend(is_so.then_some(text));
-    say(
-        has(SignInReason::NoPasswordThere),
-        "A password was tried, or a secret with a slip in it: a credential's begins with ptn1_. Enter the whole of it."
-            .to_owned(),
-    );
-    say(
-        has(SignInReason::SecretDiffers),
-        "The secret was mistyped, or is an older one: enter it as it was shown, with nothing before or after."
-            .to_owned(),
-    );
-    say(
-        has(SignInReason::NoSuchCredential),
-        format!("That secret is of another mailbox or house, or mistyped; as {username} it has to show this one's."),
-    );
-    say(
-        has(SignInReason::KeyMissing),
-        "Its key is not in the keys folder: postern key show says which, and how to bring it back.".to_owned(),
-    );
-    say(
-        has(SignInReason::AccountSuspended) || has(SignInReason::AccountRemoved),
-        "The mailbox is not in use; a removed one comes back by: postern shared restore".to_owned(),
-    );
-    say(
-        has(SignInReason::NoDelegateThere),
-        format!("A credential opens its own mailbox alone: the username is {username}, with nothing after it."),
-    );
-    say(has(SignInReason::NotEncrypted), "The program has to use TLS: its settings say how.".to_owned());
     let peer = plain(sign_in.peer.as_deref().unwrap_or("a local socket"));
-    let networks = credential.networks.as_deref().unwrap_or_default().join(", ");
-    say(
-        has(SignInReason::NetworkOutside),
-        format!("{peer} is not in {networks}. If that is the machine, issue another with --network for it."),
-    );
-    say(
-        has(SignInReason::ProtocolOutside),
-        format!("Its scope has {} alone. Issue another with --protocols.", credential.protocols.join(", ")),
-    );
-    say(
-        has(SignInReason::NetworkShut),
-        "Guessing came from that network: it is looked at again in a while, and from elsewhere at once.".to_owned(),
-    );
-    say(has(SignInReason::TooBusy), "The house was busy: the program may try again.".to_owned());
-    say(
-        has(SignInReason::SecretNotSet) && sign_in.credential.is_some(),
-        "The key that its secret is checked with is gone: postern key show".to_owned(),
-    );
-    say(
-        has(SignInReason::AllConnectionsTaken),
-        format!("Which those are: postern credential show {id}; more at once: issue another with --max-connections."),
-    );
-    say(
-        stopped(Obstacle::OutsideHours),
-        format!("Its hours are {}, in the organisation's time zone: postern policy show", hours(credential)),
-    );
-    say(stopped(Obstacle::Suspended), format!("To let it back: postern credential resume {id}"));
-    say(stopped(Obstacle::Shut), format!("To check it out: postern credential open {id}"));
-    say(
-        stopped(Obstacle::NotOpened),
-        "The person it was handed to opens the secret first: postern credential unwrap CODE".to_owned(),
-    );
-    say(
-        stopped(Obstacle::NotStarted),
-        format!("It begins at {}.", credential.starts_at.as_deref().map(seconds).unwrap_or_default()),
-    );
-    say(
-        stopped(Obstacle::Expired) || stopped(Obstacle::Revoked),
-        format!("It does not come back; the program needs another: postern credential issue {username}"),
-    );
-    let by_policy = [Obstacle::PolicyBlocks, Obstacle::PolicyPurpose, Obstacle::PolicyLife];
-    say(by_policy.into_iter().any(stopped), format!("What policy allows: postern policy show {username}"));
-    let by_people = [Obstacle::OwnerSuspended, Obstacle::OwnerGone, Obstacle::HolderSuspended, Obstacle::HolderGone];
-    say(by_people.into_iter().any(stopped), format!("Whose it is: postern credential show {id}"));
-    found
+    Some(match cause {
+        SignInReason::NoPasswordThere => {
+            "A credential's secret begins with ptn1_ and has 51 letters. Enter the whole of it, and nothing else."
+                .to_owned()
+        }
+        SignInReason::NoPassword => "It was not copied whole, or has a slip in it.".to_owned(),
+        SignInReason::SecretDiffers => {
+            "The secret was mistyped, or is an older one: enter it as it was shown, with nothing before or after."
+                .to_owned()
+        }
+        SignInReason::NoSuchCredential => {
+            format!("That secret is of another mailbox or house, or mistyped; as {username} it has to show this one's.")
+        }
+        SignInReason::AccountSuspended | SignInReason::AccountRemoved => {
+            "The mailbox is not in use; a removed one comes back by: postern shared restore".to_owned()
+        }
+        SignInReason::NoDelegateThere => {
+            format!("A credential opens its own mailbox alone: the username is {username}, with nothing after it.")
+        }
+        SignInReason::NotEncrypted => "The program has to use TLS: its settings say how.".to_owned(),
+        SignInReason::NetworkOutside => {
+            let networks = credential.networks.as_deref().unwrap_or_default().join(", ");
+            format!("{peer} is not in {networks}. If that is the machine, issue another with --network for it.")
+        }
+        SignInReason::ProtocolOutside => {
+            format!("Its scope has {} alone. Issue another with --protocols.", credential.protocols.join(", "))
+        }
+        SignInReason::NetworkShut => {
+            "Guessing came from that network: it is looked at again in a while, and from elsewhere at once.".to_owned()
+        }
+        SignInReason::TooBusy => "The house was busy: the program may try again.".to_owned(),
+        SignInReason::AllConnectionsTaken => {
+            format!(
+                "Which those are: postern credential show {id}; more at once: issue another with --max-connections."
+            )
+        }
+        SignInReason::Credential(obstacle) => stopped(obstacle, credential),
+        SignInReason::SecretNotSet
+        | SignInReason::NoSuchPerson
+        | SignInReason::PersonSuspended
+        | SignInReason::PasswordMatches
+        | SignInReason::SecretMatches
+        | SignInReason::FactsDisagree => return None,
+    })
+}
+
+fn stopped(obstacle: Obstacle, credential: &Credential) -> String {
+    let (id, username) = (&credential.id, &credential.username);
+    match obstacle {
+        Obstacle::NotOpened => {
+            "The person it was handed to opens the secret first: postern credential unwrap CODE".to_owned()
+        }
+        Obstacle::Suspended => format!("To let it back, one of its owners: postern credential resume {id}"),
+        Obstacle::Expired | Obstacle::Revoked => {
+            format!("It does not come back; the program needs another: postern credential issue {username}")
+        }
+        Obstacle::NotStarted => {
+            format!("It begins at {}.", credential.starts_at.as_deref().map(seconds).unwrap_or_default())
+        }
+        Obstacle::Shut => format!("To check it out: postern credential open {id}"),
+        Obstacle::OutsideHours => {
+            format!("Its hours are {}, in the organisation's time zone: postern policy show", hours(credential))
+        }
+        Obstacle::PolicyBlocks | Obstacle::PolicyPurpose | Obstacle::PolicyLife => {
+            format!("What policy allows: postern policy show {username}")
+        }
+        Obstacle::OwnerSuspended | Obstacle::OwnerGone | Obstacle::HolderSuspended | Obstacle::HolderGone => {
+            format!("Whose it is: postern credential show {id}")
+        }
+        Obstacle::AccountNotInUse => {
+            "The mailbox is not in use; a removed one comes back by: postern shared restore".to_owned()
+        }
+        Obstacle::KeyMissing => {
+            "Its key is not in the keys folder: postern key show says which, and how to bring it back.".to_owned()
+        }
+    }
 }
 
 fn hours(credential: &Credential) -> &str {
@@ -230,40 +253,18 @@ mod tests {
             "2026-11-22T21:00:03Z  imap from 198.51.100.7: refused, its scope does not have this network\n    198.51.100.7 is \
              not in 192.0.2.0/24. If that is the machine, issue another with --network for it.\n"
         );
-        let obstacles = [
-            Obstacle::NotOpened,
-            Obstacle::Suspended,
-            Obstacle::Expired,
-            Obstacle::Revoked,
-            Obstacle::NotStarted,
-            Obstacle::Shut,
-            Obstacle::OutsideHours,
-            Obstacle::PolicyBlocks,
-            Obstacle::PolicyPurpose,
-            Obstacle::PolicyLife,
-            Obstacle::OwnerSuspended,
-            Obstacle::OwnerGone,
-            Obstacle::HolderSuspended,
-            Obstacle::HolderGone,
+        let unsaid = [
+            SignInReason::SecretNotSet,
+            SignInReason::NoSuchPerson,
+            SignInReason::PersonSuspended,
+            SignInReason::PasswordMatches,
+            SignInReason::SecretMatches,
+            SignInReason::FactsDisagree,
         ];
-        let causes = [
-            SignInReason::NoPasswordThere,
-            SignInReason::SecretDiffers,
-            SignInReason::NoSuchCredential,
-            SignInReason::KeyMissing,
-            SignInReason::AccountRemoved,
-            SignInReason::AccountSuspended,
-            SignInReason::NoDelegateThere,
-            SignInReason::NotEncrypted,
-            SignInReason::NetworkOutside,
-            SignInReason::ProtocolOutside,
-            SignInReason::AllConnectionsTaken,
-            SignInReason::NetworkShut,
-            SignInReason::TooBusy,
-        ];
-        for cause in causes.into_iter().chain(obstacles.map(SignInReason::Credential)) {
+        for cause in SignInReason::all() {
             let sign_in = refused(&cause.to_string());
-            assert_eq!(help(&cause.to_string(), &sign_in, &credential).len(), 1, "{cause}");
+            let said = help(&cause.to_string(), &sign_in, &credential).len();
+            assert_eq!(said, usize::from(!unsaid.contains(&cause)), "{cause}");
         }
         let both = format!("{}; {}", SignInReason::SecretDiffers, SignInReason::NetworkOutside);
         assert_eq!(help(&both, &refused(&both), &credential).len(), 2);
