@@ -23,6 +23,8 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
             None => configured.first().map(ToString::to_string),
         };
         let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
+        // Without TLS this machine alone signs in, so elsewhere it is no place to be sent to.
+        let address = address.filter(|address| tls != ServiceTls::None || address.ip().is_loopback());
         // What listens on this machine alone is found by that address; its certificate has it.
         let host = |address: SocketAddr| match address.ip().is_loopback() {
             true => address.ip().to_string(),
