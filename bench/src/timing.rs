@@ -1,9 +1,9 @@
 //! The workload "timing": whether the time of a refusal tells why.
 //!
-//! A name that nobody has, a wrong secret, a revoked and an expired credential are refused over
-//! many connections in turn, with the deadline at 50 ms so that the house has little time to hide
-//! behind. Welch's t tells whether two of them differ at all, the difference of their means by how
-//! much: the floor asks that one of both is small.
+//! A name that nobody has, a wrong secret, a revoked and an expired credential, and what begins as a
+//! secret and is none, are refused over many connections in turn, with the deadline at 50 ms so that
+//! the house has little time to hide behind. Welch's t tells whether two of them differ at all, the
+//! difference of their means by how much: the floor asks that one of both is small.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -93,7 +93,8 @@ pub async fn run(tools: &Tools<'_>, folder: &Path, on_postgres: bool) -> Result<
     Ok((document, met))
 }
 
-/// Four kinds of refusal that somebody who guesses would like to tell apart.
+/// Kinds of refusal that somebody who guesses would like to tell apart. The last two show no whole
+/// secret, of a name that has a password and of one that nobody has.
 async fn attempts(server: &Postern) -> Result<Vec<Attempt>> {
     let issue = |name: &str, expires: &str| -> Result<String> {
         let said = server.say(&[
@@ -127,6 +128,8 @@ async fn attempts(server: &Postern) -> Result<Vec<Attempt>> {
         attempt("wrong", RECIPIENT, with_other_secret(&live)?),
         attempt("revoked", RECIPIENT, revoked),
         attempt("expired", RECIPIENT, expired),
+        attempt("slip", "admin@example.org", "ptn1_nothing".to_owned()),
+        attempt("nobody's", "nobody@example.org", "ptn1_nothing".to_owned()),
     ])
 }
 
@@ -137,15 +140,27 @@ fn with_other_secret(secret: &str) -> Result<String> {
     Ok(other.expose_text().context("no text")?.to_owned())
 }
 
+/// Every other connection comes from a network of its own, whose failures each have a row on the trail;
+/// the others come from one, whose failures are counted.
+fn source(number: usize) -> Ipv4Addr {
+    if number.is_multiple_of(2) {
+        return Ipv4Addr::LOCALHOST;
+    }
+    // A /26 each, in 127.0.0.0/8.
+    let network = u32::try_from(number / 2 + 1).unwrap_or(1) % (1 << 17);
+    Ipv4Addr::from_bits((127 << 24) + (network << 6) + 1)
+}
+
 /// Microseconds of each refusal, by kind. Each connection takes whichever kind is next.
 async fn sample(address: SocketAddr, attempts: &Arc<Vec<Attempt>>) -> Result<Vec<Vec<f64>>> {
-    let next = Arc::new(AtomicUsize::new(0));
+    let (next, sources) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let mut tasks = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        let (attempts, next) = (Arc::clone(attempts), Arc::clone(&next));
+        let (attempts, next, sources) = (Arc::clone(attempts), Arc::clone(&next), Arc::clone(&sources));
         tasks.spawn(async move {
             let mut samples = Vec::new();
-            let mut connection = (Imap::connect(address, Ipv4Addr::LOCALHOST).await?, 0);
+            let source = || source(sources.fetch_add(1, Ordering::Relaxed));
+            let mut connection = (Imap::connect(address, source()).await?, 0);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= SAMPLES_OF_EACH * attempts.len() {
@@ -162,7 +177,7 @@ async fn sample(address: SocketAddr, attempts: &Arc<Vec<Attempt>>) -> Result<Vec
                 }
                 connection.1 += 1;
                 if connection.1 == ATTEMPTS - 1 {
-                    connection = (Imap::connect(address, Ipv4Addr::LOCALHOST).await?, 0);
+                    connection = (Imap::connect(address, source()).await?, 0);
                 }
             }
         });

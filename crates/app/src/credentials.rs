@@ -270,8 +270,12 @@ impl House {
             wrap,
         };
         let (writer, address) = (caller.clone(), shared.clone());
-        let row = self.change(move |tx| managing(tx, &writer, &address)?.1.issue(&new)).await?;
-        drop(newest);
+        let row = self.change(move |tx| {
+            // Held until this is committed, whoever waits for it.
+            let _held = &newest;
+            managing(tx, &writer, &address)?.1.issue(&new)
+        });
+        let row = row.await?;
         let widened = wish.purpose.widened_by(terms.protocols, terms.rights);
         let secret = if wrapped.is_some() { None } else { Some(secret.text()) };
         Ok(Issued { row, secret, wrapped, widened, delegates })

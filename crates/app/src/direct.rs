@@ -11,7 +11,8 @@ use crate::session::{Basis, end_of_direct};
 use crate::sign_in::unavailable;
 use crate::{Attempt, House, Refused, Session, SignInRefused};
 use postern_access::{
-    AccountFacts, CredentialSignIn, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason, sign_in_verdict,
+    AccountFacts, CredentialSignIn, DutyFacts, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason,
+    sign_in_verdict,
 };
 use postern_store::{Caller, DirectFacts, GateError, KnownCredential, StoreError, Tx};
 use postern_types::{Address, CredentialId, Secret};
@@ -40,10 +41,7 @@ impl House {
         if check == SecretCheck::Differs {
             self.after_failure(&attempt).await;
         }
-        let mut reasons = self.reasons_against(&attempt, &facts, check);
-        if is_rooted {
-            reasons.push(SignInReason::NoDelegateThere);
-        }
+        let reasons = self.reasons_against(&attempt, is_rooted, &facts, check);
         match (&facts.credential, reasons.is_empty()) {
             (Some(known), true) => {
                 let known = known.clone();
@@ -76,7 +74,13 @@ impl House {
     }
 
     /// Everything that speaks against an attempt; nothing where it may become a session.
-    fn reasons_against(&self, attempt: &Attempt, facts: &DirectFacts, secret: SecretCheck) -> Vec<SignInReason> {
+    fn reasons_against(
+        &self,
+        attempt: &Attempt,
+        is_rooted: bool,
+        facts: &DirectFacts,
+        secret: SecretCheck,
+    ) -> Vec<SignInReason> {
         let protocol = Protocol::parse(attempt.protocol).ok();
         let shown = facts.credential.as_ref().map(|known| CredentialSignIn {
             facts: &known.facts,
@@ -89,7 +93,7 @@ impl House {
             secret,
             transport: self.transport(&attempt.peer),
             account: facts.account,
-            root: None,
+            root: is_rooted.then_some(DutyFacts { account: None, person: None, grants: &[], now: facts.at }),
         });
         if verdict.outcome.is_ok() { Vec::new() } else { verdict.reasons }
     }
@@ -116,16 +120,17 @@ impl House {
         let answering = known.owner.iter().chain(&known.holder).map(|person| person.account());
         let watch = self.hub.sign_in([account].into_iter().chain(answering));
         let newest = self.keys.newest().filter(|key| key.name() != known.key_id);
-        let moves_to = newest
-            .as_ref()
-            .map(|key| (key.name().to_owned(), Secret::new(key.sign(secret.message().expose()).as_ref())));
+        let moves_to = newest.map(|key| {
+            let verifier = Secret::new(key.sign(secret.message().expose()).as_ref());
+            (key, verifier)
+        });
         let (writer, checked, mechanism) = (caller.clone(), facts.clone(), attempt.mechanism);
         let write = move |tx: &Tx<'_>| -> Result<bool, GateError> {
-            let moves_to = moves_to.as_ref().map(|(name, verifier)| (name.as_str(), verifier));
+            // The key is held until this is committed, whoever waits for it.
+            let moves_to = moves_to.as_ref().map(|(key, verifier)| (key.name(), verifier));
             tx.accept_direct(&writer, &checked, mechanism, moves_to)
         };
         let accepted = self.db.write(write).await;
-        drop(newest);
         match accepted {
             Ok(true) => {
                 let view = View { account, rooted: true };
@@ -148,7 +153,8 @@ impl House {
     async fn reasons_by_now(&self, attempt: &Attempt, before: &DirectFacts) -> Vec<SignInReason> {
         let again = before.clone();
         let now = self.db.read(move |tx: &Tx<'_>| tx.direct_facts_again(&again)).await;
-        let reasons = now.map(|now| self.reasons_against(attempt, &now, SecretCheck::Matches)).unwrap_or_default();
+        let reasons =
+            now.map(|now| self.reasons_against(attempt, false, &now, SecretCheck::Matches)).unwrap_or_default();
         if reasons.is_empty() { vec![SignInReason::FactsDisagree] } else { reasons }
     }
 

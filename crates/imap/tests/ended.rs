@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Client, MAIL, PASSWORD, Scene, address};
-use postern_app::{GrantReach, GrantTerms};
+use postern_app::{CredentialWish, GrantReach, GrantTerms, Networks, Purpose};
 use postern_types::{MailboxName, Rights, Secret, SendRights};
 
 const ENDED: &str = "* BYE Your sign-in has ended";
@@ -12,9 +12,12 @@ const ENDED: &str = "* BYE Your sign-in has ended";
 /// What may leave after a sign-in was taken back.
 const MOST_BYTES: usize = 64 << 10;
 
-/// Carol with this many messages of a MiB each in her INBOX, selected.
+/// Carol with this many messages of a MiB each in her INBOX.
 async fn carol_with_mail(scene: &Scene, messages: usize) {
-    let mut carol = scene.client("carol").await;
+    fill(scene.client("carol").await, messages).await;
+}
+
+async fn fill(mut carol: Client, messages: usize) {
     let mail =
         format!("{MAIL}{}", "A line of sixty-four bytes that fills a message, more or less.\r\n".repeat(1 << 14));
     assert!(carol.append("Drafts", "", &mail).await.starts_with("OK"));
@@ -27,7 +30,10 @@ async fn carol_with_mail(scene: &Scene, messages: usize) {
 
 /// A client that does not read what it asked for, once some of it is there.
 async fn stalled(scene: &Scene, command: &str) -> Client {
-    let mut carol = scene.client_by("carol", 1000).await;
+    stalls(scene.client_by("carol", 1000).await, command).await
+}
+
+async fn stalls(mut carol: Client, command: &str) -> Client {
     carol.ok("SELECT INBOX").await;
     let before = carol.taken_bytes();
     carol.send(&format!("f {command}\r\n")).await;
@@ -94,22 +100,55 @@ async fn a_reply_that_nobody_reads_is_given_up() {
 async fn a_reply_that_is_read_stops() {
     let scene = Scene::new().await;
     carol_with_mail(&scene, 32).await;
-    let mut carol = stalled(&scene, "FETCH 1:* BODY.PEEK[]").await;
-    let suspended = async {
-        scene.suspend("carol").await;
-    };
-    tokio::pin!(suspended);
+    let carol = stalled(&scene, "FETCH 1:* BODY.PEEK[]").await;
+    stops(carol, scene.suspend("carol")).await;
+}
+
+/// Reads on while something ends its sign-in, and after that.
+async fn stops(mut client: Client, ended: impl Future<Output = ()>) {
+    tokio::pin!(ended);
     loop {
         tokio::select! {
             biased;
-            () = &mut suspended => break,
-            read = carol.more() => assert!(read.is_some() || carol.read_bytes() < 32 << 20, "it came to its end"),
+            () = &mut ended => break,
+            read = client.more() => assert!(read.is_some() || client.read_bytes() < 32 << 20, "it came to its end"),
         }
     }
-    let before = carol.taken_bytes();
-    while carol.more().await.is_some() {}
-    let more = carol.taken_bytes() - before;
+    let before = client.taken_bytes();
+    while client.more().await.is_some() {}
+    let more = client.taken_bytes() - before;
     assert!(more <= MOST_BYTES, "{more} bytes more");
+}
+
+/// The same of a credential that is taken back, between two reads and where nobody reads.
+#[tokio::test]
+async fn a_reply_to_a_credential_stops() {
+    let scene = Scene::new().await;
+    let support = address("support@example.org");
+    let wish = CredentialWish {
+        holder: Some(address("bob@example.org")),
+        not_delegation: Some("the program knows one mailbox".to_owned()),
+        networks: Some(Networks::Any),
+        ..CredentialWish::new(Purpose::Client, address("alice@example.org"), "a program needs it")
+    };
+    let issued = scene.house.issue_credential(&scene.operator, &support, wish).await.unwrap();
+    let secret = issued.secret.as_ref().unwrap().expose_text().unwrap();
+    let client = async || {
+        let mut client = scene.connect_by(1000).await;
+        client.ok(&format!("LOGIN support@example.org {secret}")).await;
+        client
+    };
+    fill(client().await, 32).await;
+    let fetch = "FETCH 1:* BODY.PEEK[]";
+    let (reads, mut waits) = (stalls(client().await, fetch).await, stalls(client().await, fetch).await);
+    let before = waits.taken_bytes();
+    let revoked = async {
+        let cut = scene.house.revoke_credential(&scene.operator, &issued.row.public_id, false).await.unwrap();
+        assert_eq!(cut.sessions.len(), 2);
+    };
+    stops(reads, revoked).await;
+    waits.ended().await;
+    assert!(waits.taken_bytes() - before <= MOST_BYTES, "{} bytes", waits.taken_bytes() - before);
 }
 
 /// What does not end the sign-in is no matter: neither to who waits nor to who is slow.

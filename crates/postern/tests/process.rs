@@ -165,10 +165,8 @@ fn serve_is_ready_reloads_answers_and_ends() {
     assert!(!folder.path().join("ready.json").exists());
 }
 
-/// An owner of a shared mailbox signs in over the network, gives a colleague a part in it, and
-/// signs out; without the socket, and without being an administrator.
-#[test]
-fn an_owner_signs_in_and_manages_their_delegates() {
+/// A new house that is served, and the port of its https.
+fn served() -> (tempfile::TempDir, Server, String) {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(init(folder.path()).0, 0);
     let mut serving = postern(folder.path());
@@ -177,6 +175,14 @@ fn an_owner_signs_in_and_manages_their_delegates() {
     let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
     let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
     let port = ready["listeners"]["https"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    (folder, server, port)
+}
+
+/// An owner of a shared mailbox signs in over the network, gives a colleague a part in it, and
+/// signs out; without the socket, and without being an administrator.
+#[test]
+fn an_owner_signs_in_and_manages_their_delegates() {
+    let (folder, server, port) = served();
     let url = format!("https://localhost:{port}");
     let does = |line: &str| {
         let (code, said, error) = run(postern(folder.path()).args(line.split(' ')));
@@ -385,7 +391,12 @@ fn keys_are_exported_into_one_private_file_and_tar_brings_them_back() {
     let (code, _, error) = export(&format!("empty.tar {here}"));
     assert!(code == 1 && error.contains("house/keys holds no keys\nNext step:"), "{error}");
     let (code, _, error) = run(postern(folder.path()).args(["person", "list", "--offline"]).args(here.split(' ')));
-    assert!(code == 1 && error.contains("blob.key: it is not there") && error.contains("Next step: bring the keys folder back"), "{error}");
+    assert!(
+        code == 1
+            && error.contains("blob.key: it is not there")
+            && error.contains("Next step: bring the keys folder back"),
+        "{error}"
+    );
 
     let back = said.lines().last().unwrap().split("with the server stopped: ").nth(1).unwrap();
     let (code, _, error) = run(Command::new("sh").args(["-c", back]));
@@ -404,14 +415,7 @@ fn keys_are_exported_into_one_private_file_and_tar_brings_them_back() {
 /// `signins list --follow` prints each as it comes, and ends well by Ctrl-C.
 #[test]
 fn who_follows_sign_ins_sees_them_come() {
-    let folder = tempfile::tempdir().unwrap();
-    assert_eq!(init(folder.path()).0, 0);
-    let mut serving = postern(folder.path());
-    serving.args(["serve", "--config", "house/postern.toml", "--ready-file", "ready.json"]);
-    let (server, _) = Server::start(serving.env("POSTERN_LOG__FORMAT", "json"), "server.ready");
-    let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
-    let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
-    let port = ready["listeners"]["https"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let (folder, server, port) = served();
     let fails = |name: &str| {
         let login = format!("login {name} --password-stdin --url https://localhost:{port} --cacert house/tls/ca.pem");
         assert_eq!(told(postern(folder.path()).args(login.split(' ')), "not the one").0, 1);
@@ -452,14 +456,7 @@ fn who_follows_sign_ins_sees_them_come() {
 /// well by Ctrl-C.
 #[test]
 fn who_watches_a_credential_sees_what_is_wrong() {
-    let folder = tempfile::tempdir().unwrap();
-    assert_eq!(init(folder.path()).0, 0);
-    let mut serving = postern(folder.path());
-    serving.args(["serve", "--config", "house/postern.toml", "--ready-file", "ready.json"]);
-    let (server, _) = Server::start(serving.env("POSTERN_LOG__FORMAT", "json"), "server.ready");
-    let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
-    let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
-    let port = ready["listeners"]["https"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let (folder, server, port) = served();
     let here = "--config house/postern.toml";
     let does = |line: &str| {
         let (code, said, error) = run(postern(folder.path()).args(line.split(' ')).args(here.split(' ')));

@@ -282,7 +282,12 @@ async fn a_folder_without_a_house_says_how_to_make_one() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = new_house(folder.path()).make().await.unwrap();
     std::fs::remove_dir_all(config.data_dir.join("keys")).unwrap();
-    let absent = Server::start(StartOptions::new(config.clone())).await.err().expect("no key").to_string();
+    let lost = Server::start(StartOptions::new(config.clone())).await.err().expect("no key").to_string();
+    assert!(lost.contains("no body of a message is found") && lost.contains("back from a backup"), "{lost}");
+    for database in ["postern.db", "bodies.db"] {
+        std::fs::remove_file(config.data_dir.join(database)).unwrap();
+    }
+    let absent = Server::start(StartOptions::new(config.clone())).await.err().expect("no house").to_string();
     assert!(absent.contains("holds no house") && absent.contains("Next step: postern init"), "{absent}");
     config.tls.key = "nowhere.pem".into();
     let absent = Server::start(StartOptions::new(config)).await.err().expect("no certificate").to_string();

@@ -23,6 +23,15 @@ impl MovedClock {
     }
 }
 
+/// A clock that stands still: time passes where a test lets it, and nowhere else.
+pub(crate) struct StandingClock(pub(crate) Timestamp);
+
+impl Clock for StandingClock {
+    fn wall(&self) -> Timestamp {
+        self.0
+    }
+}
+
 impl Clock for MovedClock {
     fn wall(&self) -> Timestamp {
         self.base.wall().plus_ms(self.ahead_ms.load(Ordering::SeqCst))

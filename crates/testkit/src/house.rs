@@ -1,6 +1,6 @@
 //! A whole server in the test's process, on ports that the system chooses, with people.
 
-use crate::clock::MovedClock;
+use crate::clock::{MovedClock, StandingClock};
 use crate::{Engine, ImapClient, LmtpClient, RestClient, TestDatabase};
 use postern_access::Actor;
 use postern_app::{Caller, GrantReach, GrantTerms, SharedChange};
@@ -70,6 +70,14 @@ impl HouseBuilder {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Time passes by [`House::pass_days`] and [`House::pass_minutes`] alone. It stands a day ahead, so
+    /// that what the house has seen of the time is over.
+    #[must_use]
+    pub fn standing_still(mut self) -> Self {
+        self.clock = Arc::new(StandingClock(self.clock.wall().plus_ms(24 * 60 * 60 * 1000)));
         self
     }
 

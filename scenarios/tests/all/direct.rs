@@ -137,6 +137,8 @@ scenario! {
         tool.no("EXPUNGE", "").await;
         tool.no("CREATE Cases", "").await;
         tool.no("COPY 1 Archive", "").await;
+        let added = tool.append("INBOX", "", LETTER.as_bytes()).await;
+        assert!(added.status.starts_with("NO [NOPERM]"), "{}", added.status);
         tool.no("SUBSCRIBE INBOX", "").await;
         tool.no("SELECT Shared/support@example.org/INBOX", "").await;
         let which = issued.row.public_id.clone();

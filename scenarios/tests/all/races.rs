@@ -223,7 +223,7 @@ scenario! {
         }
     }
 
-    /// The same of credentials, three of which write at once and so wait for each other: a policy that
+    /// The same of credentials, eight sessions of which write at once and so wait for each other: a policy that
     /// blocks, and the suspension of who answers for them.
     async fn what_ends_a_credential_and_its_writes_at_once(house: House) {
         at_work(&house).await;
@@ -237,7 +237,7 @@ scenario! {
         let issued = issue(&house, wish(Purpose::Migration)).await;
         let writers = async || {
             let mut clients = Vec::new();
-            for name in ["one", "two", "three"] {
+            for name in ["one", "two", "three", "four", "five", "six", "seven", "eight"] {
                 let mut client = house.imap(name).await;
                 client.login(SUPPORT, &secret(&issued)).await;
                 clients.push(client);

@@ -3,8 +3,11 @@
 //! server nothing has changed.
 
 use crate::foreign::{maildir_messages, program, run, text, with_lf, without_sync_header, write};
+use crate::people::address;
 use crate::process::binary;
+use postern_store::{Counters, GateError, Read, Tx};
 use postern_testkit::{House, scenario};
+use postern_types::MailboxName;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +54,19 @@ async fn at_server(house: &House) -> Vec<String> {
     lines.extend(alice.ok("FETCH 1:* (UID FLAGS)", "FLAGS").await.lines());
     // The tags of commands count on.
     lines.retain(|line| line.starts_with('*'));
+    lines.push(format!("{:?}", counters(house).await));
     lines
+}
+
+/// What is counted of its INBOX, the highest modseq and `\Recent` among that.
+async fn counters(house: &House) -> Counters {
+    let caller = house.acting_as("alice@example.org").await;
+    let read = house.app().db().read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+        let account = tx.account_at(&address(SUPPORT))?.expect("it is there");
+        let inbox = MailboxName::parse("INBOX").expect("a name");
+        Ok(tx.open_named::<Read>(&caller, account, &inbox)?.counters()?)
+    });
+    read.await.expect("a delegate reads it")
 }
 
 fn copied(folder: &Path) -> Vec<String> {

@@ -16,7 +16,7 @@ mod model;
 mod story;
 mod wire;
 
-use crate::seeds;
+use crate::seeds::{self, Stories, shares};
 use model::Lie;
 use postern_testkit::{Engine, House};
 use std::collections::BTreeMap;
@@ -25,67 +25,7 @@ use story::{PEOPLE, Story, person};
 /// Seeds in continuous integration.
 const USUAL: u64 = 100;
 
-/// Runs a story in a house with the five people; nothing where tests were told to leave the
-/// engine out.
-fn in_house<T>(engine: Engine, story: impl AsyncFnOnce(&House) -> T) -> Option<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let house = House::builder(engine).start().await?;
-        for who in 0..PEOPLE.len() {
-            house.person(&person(who)).await;
-        }
-        Some(story(&house).await)
-    })
-}
-
-/// Names the seed when a client gives up waiting, too.
-struct Told(u64);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            report(&format!("at seed {}; again: {}", self.0, again(self.0)));
-        }
-    }
-}
-
-fn again(seed: u64) -> String {
-    format!("POSTERN_SEED={seed} cargo nextest run --package postern-scenarios rights_model")
-}
-
-#[expect(clippy::print_stderr, reason = "a random test says what it tried")]
-fn report(text: &str) {
-    eprintln!("{text}");
-}
-
-async fn run_all(house: &House, seeds: impl Iterator<Item = u64>) {
-    for seed in seeds {
-        let told = Told(seed);
-        if let Err(error) = Story::run(house, seed, Lie::None).await {
-            panic!("{error}");
-        }
-        drop(told);
-    }
-}
-
-/// A test's share of so many seeds, so that several run beside each other; or the one seed that
-/// is to be run again.
-fn share(engine: Engine, count: u64, share: u64, shares: u64) {
-    let seeds = match seeds::one() {
-        Some(seed) => seed..seed + 1,
-        None => 0..count,
-    };
-    in_house(engine, async |house| run_all(house, seeds.filter(|seed| seed % shares == share)).await);
-}
-
-macro_rules! shares {
-    ($engine:expr, $count:expr, $shares:expr; $($number:literal $name:ident)+) => { $(
-        #[test]
-        fn $name() {
-            share($engine, $count, $number, $shares);
-        }
-    )+ };
-}
+const STORIES: Stories = Stories { module: "rights_model", people: || (0..PEOPLE.len()).map(person).collect() };
 
 shares! { Engine::Sqlite, seeds::count(USUAL), 8;
     0 server_and_model_agree_share_1
@@ -111,22 +51,8 @@ shares! { Engine::Postgres, count_on_postgres(), 4;
     3 server_and_model_agree_on_postgres_share_4
 }
 
-/// The control: a model that lies in one thing has to be found out. If it were not, agreement
-/// would prove nothing about that thing.
 fn is_noticed(lie: Lie) {
-    const SEEDS: u64 = 20;
-    let noticed = in_house(Engine::Sqlite, async |house| {
-        for seed in 0..SEEDS {
-            if let Err(error) = Story::run(house, seed, lie).await {
-                return Some((seed, error.lines().next().unwrap_or_default().to_owned()));
-            }
-        }
-        None
-    });
-    match noticed.flatten() {
-        Some((seed, error)) => report(&format!("{lie:?}: noticed at seed {seed}: {error}")),
-        None => panic!("{lie:?}: {SEEDS} seeds noticed nothing"),
-    }
+    STORIES.notice(lie, 20, async |house: &House, seed| Story::run(house, seed, lie).await);
 }
 
 #[test]
@@ -167,7 +93,7 @@ fn a_model_in_which_all_have_seen_what_one_has_is_noticed() {
 /// Stories are about something: every act is done.
 #[test]
 fn stories_are_full() {
-    let done = in_house(Engine::Sqlite, async |house| {
+    let done = STORIES.in_house(Engine::Sqlite, async |house| {
         let mut done: BTreeMap<&str, usize> = BTreeMap::new();
         for seed in 0..12 {
             let counts =
@@ -177,7 +103,7 @@ fn stories_are_full() {
         done
     });
     let done = done.expect("SQLite is always there");
-    report(&format!("{done:?}"));
+    seeds::report(&format!("{done:?}"));
     for act in [
         "grant",
         "revoke",

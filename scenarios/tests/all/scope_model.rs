@@ -19,7 +19,7 @@ mod story;
 mod tree;
 mod wire;
 
-use crate::seeds;
+use crate::seeds::{self, Stories, shares};
 use account::Lie;
 use postern_imap_wire::COMMANDS;
 use postern_testkit::{Engine, House};
@@ -29,61 +29,10 @@ use story::Story;
 /// Seeds in continuous integration.
 const USUAL: u64 = 48;
 
-/// Runs a story in a house with its people; nothing where tests were told to leave the engine out.
-fn in_house<T>(engine: Engine, story: impl AsyncFnOnce(&House) -> T) -> Option<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let house = House::builder(engine).start().await?;
-        for person in ["alice", "bob", "carol"] {
-            house.person(&format!("{person}@example.org")).await;
-        }
-        Some(story(&house).await)
-    })
-}
-
-/// Names the seed when a client gives up waiting, too.
-struct Told(u64);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let again = "cargo nextest run --package postern-scenarios scope_model";
-            report(&format!("at seed {}; again: POSTERN_SEED={} {again}", self.0, self.0));
-        }
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "a random test says what it tried")]
-fn report(text: &str) {
-    eprintln!("{text}");
-}
-
-/// A test's share of so many seeds, so that several run beside each other; or the one seed that is
-/// to be run again.
-fn share(engine: Engine, count: u64, share: u64, shares: u64) {
-    let seeds = match seeds::one() {
-        Some(seed) => seed..seed + 1,
-        None => 0..count,
-    };
-    in_house(engine, async |house| {
-        for seed in seeds.filter(|seed| seed % shares == share) {
-            let told = Told(seed);
-            if let Err(error) = Story::run(house, seed, Lie::None).await {
-                panic!("{error}");
-            }
-            drop(told);
-        }
-    });
-}
-
-macro_rules! shares {
-    ($engine:expr, $count:expr, $shares:expr; $($number:literal $name:ident)+) => { $(
-        #[test]
-        fn $name() {
-            share($engine, $count, $number, $shares);
-        }
-    )+ };
-}
+const STORIES: Stories = Stories {
+    module: "scope_model",
+    people: || ["alice", "bob", "carol"].map(|person| format!("{person}@example.org")).to_vec(),
+};
 
 shares! { Engine::Sqlite, seeds::count(USUAL), 4;
     0 every_command_is_within_the_scope_share_1
@@ -103,22 +52,8 @@ shares! { Engine::Postgres, count_on_postgres(), 2;
     1 every_command_is_within_the_scope_on_postgres_share_2
 }
 
-/// The control: a model that lies in one thing has to be found out. If it were not, agreement
-/// would prove nothing about that thing.
 fn is_noticed(lie: Lie) {
-    const SEEDS: u64 = 40;
-    let noticed = in_house(Engine::Sqlite, async |house| {
-        for seed in 0..SEEDS {
-            if let Err(error) = Story::run(house, seed, lie).await {
-                return Some((seed, error.lines().next().unwrap_or_default().to_owned()));
-            }
-        }
-        None
-    });
-    match noticed.flatten() {
-        Some((seed, error)) => report(&format!("{lie:?}: noticed at seed {seed}: {error}")),
-        None => panic!("{lie:?}: {SEEDS} seeds noticed nothing"),
-    }
+    STORIES.notice(lie, 40, async |house: &House, seed| Story::run(house, seed, lie).await);
 }
 
 #[test]
@@ -145,7 +80,7 @@ fn a_model_in_which_nothing_stands_against_a_sign_in_is_noticed() {
 /// have, and there are sign-ins of each kind.
 #[test]
 fn every_command_of_the_table_is_tried() {
-    let done = in_house(Engine::Sqlite, async |house| {
+    let done = STORIES.in_house(Engine::Sqlite, async |house| {
         let mut done: BTreeMap<String, usize> = BTreeMap::new();
         for seed in 0..32 {
             let counts = Story::run(house, seed, Lie::None).await;
@@ -155,7 +90,7 @@ fn every_command_of_the_table_is_tried() {
         done
     });
     let done = done.expect("SQLite is always there");
-    report(&format!("{done:?}"));
+    seeds::report(&format!("{done:?}"));
     for spec in COMMANDS {
         assert!(done.contains_key(&format!("{} Ok", spec.name)) || is_refused_always(spec.name), "{}", spec.name);
         if spec.names_mailbox() && !["LIST", "LSUB"].contains(&spec.name) {

@@ -12,7 +12,8 @@ const SUPPORT: &str = "support@example.org";
 const TRIES: usize = 3;
 const REFUSED: &str = "NO [AUTHENTICATIONFAILED] The name or the password is wrong";
 
-/// Runs each story on both engines, in a house that exempts nobody.
+/// Runs each story on both engines, in a house that exempts nobody and whose minutes are as long as
+/// a story wants.
 macro_rules! stories {
     ($($(#[$doc:meta])* $name:ident;)+) => { $(
         $(#[$doc])*
@@ -22,7 +23,7 @@ macro_rules! stories {
             fn run(engine: Engine) {
                 let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
                 runtime.expect("a runtime").block_on(async {
-                    if let Some(house) = House::builder(engine).without_exemption().start().await {
+                    if let Some(house) = House::builder(engine).without_exemption().standing_still().start().await {
                         super::$name(house).await;
                     }
                 });

@@ -19,6 +19,9 @@ pub(super) struct Terms {
 impl CredentialWish {
     pub(super) fn terms(&self, now: Timestamp) -> Result<Terms, Refused> {
         let template = self.purpose.template();
+        if let Some(name) = &self.name {
+            super::check_credential_name(name).or_else(unusable)?;
+        }
         let (rights, on_archive, forgiving) = match self.letters {
             None => (template.rights, template.on_archive, false),
             Some(Letters::Rights(rights)) => (rights, Rights::NONE, false),

@@ -84,7 +84,7 @@ impl Scene {
         let house = House::open(HouseOptions {
             db,
             blobs,
-            keys: KeyRing::new(Arc::new(NoVault), Vec::new()),
+            keys: KeyRing::new(Arc::new(NoVault), vec![("credential-1".to_owned(), Secret::new([7; 32]))]),
             limits,
             hostname: "mail.example.org".into(),
             plaintext_sign_in: PlaintextSignIn::Never,

@@ -297,11 +297,15 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
 }
 
 fn resumed(credential: &Credential) -> String {
-    let stops = match credential.stands {
+    format!("{} may sign in again, with the secret it had.\n{}", label(credential), stops(credential))
+}
+
+/// What speaks against it all the same.
+fn stops(credential: &Credential) -> String {
+    match credential.stands {
         true => String::new(),
         false => format!("It opens nothing all the same: {}.\n", plain(&credential.because.join("; "))),
-    };
-    format!("{} may sign in again, with the secret it had.\n{stops}", label(credential))
+    }
 }
 
 async fn open(client: &mut Client, id: &str, seconds: i64) -> Result<Said, Failure> {
@@ -309,10 +313,7 @@ async fn open(client: &mut Client, id: &str, seconds: i64) -> Result<Said, Failu
     let opened: Result<Credential, Failure> = client.send("POST", &format!("{}/open", path(id)), &document).await;
     let opened = opened.map_err(|failure| failure.if_absent(WHICH))?;
     let until = opened.opened_until.as_deref().map(dates::seconds).unwrap_or_default();
-    let stops = match opened.stands {
-        true => String::new(),
-        false => format!("It opens nothing all the same: {}.\n", plain(&opened.because.join("; "))),
-    };
+    let stops = stops(&opened);
     let text = format!(
         "{} is checked out until {until}.\n{stops}Next: to shut it before: postern credential close {}\n",
         label(&opened),
@@ -345,6 +346,7 @@ async fn unwrap(client: &mut Client, opening: &Opening) -> Result<Said, Failure>
         None => None,
     };
     let mut text = format!("{} is yours to use now.\n", label(&opened.credential));
+    text.push_str(&stops(&opened.credential));
     text.push_str(&told::to_sign_in(&opened.credential, Some(&opened.secret.0), kept.as_deref()));
     text.push_str(&format!("Next: settings for a program: postern credential show {} --recipe mbsync\n", opened.id));
     Ok(Said { document: told::without_secret(&opened, kept.as_deref()), ..Said::new(text, &()) })

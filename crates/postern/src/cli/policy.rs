@@ -173,11 +173,16 @@ async fn change(set: &Set, client: &mut Client) -> Result<Said, Failure> {
 /// What a change did to the credentials that there are.
 fn stopped(set: &Set, changed: &PolicySet) -> String {
     let mut text = String::new();
+    let sessions = match changed.sessions.len() {
+        0 => "no session of theirs was open".to_owned(),
+        1 => "1 open session ends".to_owned(),
+        count => format!("{count} open sessions end"),
+    };
     if set.end_credentials {
         text.push_str(&match changed.ended_credentials {
             0 => "No credential was live, so none was ended.\n".to_owned(),
-            1 => "1 credential is taken back for good.\n".to_owned(),
-            count => format!("{count} credentials are taken back for good.\n"),
+            1 => format!("1 credential is taken back for good; {sessions}.\n"),
+            count => format!("{count} credentials are taken back for good; {sessions}.\n"),
         });
     }
     if changed.shortened_credentials > 0 {
@@ -189,11 +194,6 @@ fn stopped(set: &Set, changed: &PolicySet) -> String {
     let stopped = changed.stopped_credentials.saturating_sub(changed.ended_credentials);
     if stopped > 0 {
         let what = if stopped == 1 { "1 credential stops".to_owned() } else { format!("{stopped} credentials stop") };
-        let sessions = match changed.sessions.len() {
-            0 => "no session of theirs was open".to_owned(),
-            1 => "1 open session ends".to_owned(),
-            count => format!("{count} open sessions end"),
-        };
         text.push_str(&format!("{what} while this stands; {sessions}. Nothing is ended.\n"));
         let whose = set.shared.as_ref().map(|shared| format!("{shared} ")).unwrap_or_default();
         if set.direct_sign_in == Some(DirectSignIn::Blocked) {
@@ -217,10 +217,12 @@ fn how(name: &str) -> &'static str {
 /// Why it is so.
 fn why(shown: &PolicyShown) -> &'static str {
     let (set, holds) = (shown.set.direct_sign_in.as_str(), shown.holds.direct_sign_in.as_str());
+    let by_both = set == holds && shown.organisation.direct_sign_in == holds;
     match (&shown.shared, holds) {
         (None, "allowed") => " (the default)",
         (None, _) => " by the organisation",
         (Some(_), "allowed") => ", here as in the organisation (the default)",
+        (Some(_), _) if by_both => ", set for this mailbox, and by the organisation",
         (Some(_), _) if set == holds => ", set for this mailbox",
         (Some(_), _) => " by the organisation, and no mailbox is wider",
     }

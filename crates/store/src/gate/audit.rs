@@ -89,6 +89,19 @@ pub struct AuditFilter {
     pub most: usize,
 }
 
+/// An act of class A on an account: what of it is public, and what is of a person.
+pub(super) fn note(
+    tx: &Tx<'_>,
+    caller: &Caller,
+    action: &'static str,
+    account: AccountId,
+    public: &str,
+    personal: &str,
+) -> Result<(), StoreError> {
+    let detail = Detail { public, personal };
+    tx.record(caller, &Event { class: "A", action, account: Some(account), mailbox: None, detail })
+}
+
 impl Tx<'_> {
     /// Adds an event to the trail, in this transaction: it is there if the act is (law 2).
     pub fn record(&self, caller: &Caller, event: &Event<'_>) -> Result<(), StoreError> {

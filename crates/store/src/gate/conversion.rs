@@ -115,9 +115,12 @@ impl Authority<'_, ManageShared> {
         Ok(())
     }
 
-    fn end_credentials(&self, account: AccountId) -> Result<u64, StoreError> {
-        self.tx().execute(&credentials_sql::REMOVE_WRAPS_OF, &[account.get().into()])?;
-        self.tx().execute(&sql::END_CREDENTIALS, &[account.get().into(), self.tx().now().0.into()])
+    /// Secrets of a shared mailbox end with a row each, as when they are taken back; passwords and tokens
+    /// with their person.
+    fn end_credentials(&self, account: AccountId) -> Result<u64, GateError> {
+        let secrets = self.end_secrets(account, "its mailbox was converted")?.len() as u64;
+        let others = self.tx().execute(&sql::END_CREDENTIALS, &[account.get().into(), self.tx().now().0.into()])?;
+        Ok(secrets + others)
     }
 
     /// Ends what a person holds in other accounts, each on that account's trail.

@@ -8,7 +8,6 @@ mod change;
 mod issue;
 mod list;
 
-use super::audit::{Detail, Event};
 use super::authority::DutyClass;
 use super::caller::Caller;
 use super::error::{GateError, Rule};
@@ -130,16 +129,4 @@ fn denied_to_token(duty: Duty, denied: Denied) -> GateError {
 fn answers_for(caller: &Caller, known: &KnownCredential, duty: Duty) -> bool {
     let Actor::Person(person) = caller.actor() else { return false };
     matches!(duty, Duty::ReadGrants | Duty::Revoke | Duty::CheckOut) && known.is_answered_by(*person)
-}
-
-pub(super) fn note(
-    tx: &Tx<'_>,
-    caller: &Caller,
-    action: &'static str,
-    account: AccountId,
-    public: &str,
-    personal: &str,
-) -> Result<(), StoreError> {
-    let detail = Detail { public, personal };
-    tx.record(caller, &Event { class: "A", action, account: Some(account), mailbox: None, detail })
 }

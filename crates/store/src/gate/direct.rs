@@ -1,7 +1,7 @@
 //! Signing in directly: what the secret of a credential is checked against, and the write that
 //! accepts. And the way of a wrapped secret to the person it was made for.
 
-use super::audit::{Detail, Event};
+use super::audit::{Detail, Event, note};
 use super::authority::{Authority, ManageSelf};
 use super::caller::{Caller, HeldCredential};
 use super::credentials::{self, CredentialRow};
@@ -36,7 +36,9 @@ impl DirectFacts {
     /// Does a session that began with `self` still hold by what is known `now`?
     pub fn still_holds(&self, now: &DirectFacts) -> bool {
         let (Some(then), Some(known)) = (&self.credential, &now.credential) else { return false };
-        self.account == now.account && then.epoch == known.epoch && known.facts.standing(now.at).stands()
+        // How its mailboxes are protected is asked at each command.
+        let door = |facts: &DirectFacts| facts.account.map(|account| (account.id, account.kind, account.state));
+        door(self) == door(now) && then.epoch == known.epoch && known.facts.standing(now.at).stands()
     }
 }
 
@@ -97,9 +99,12 @@ impl Tx<'_> {
         self.execute(&sql::USED, &[id.into(), self.now().0.into()])?;
         self.remember_network(account.id, checked.network.as_ref())?;
         if let Some((key_id, verifier)) = moves_to {
-            self.execute(&sql::MOVE_TO_KEY, &[id.into(), key_id.into(), verifier.expose().into()])?;
-            let detail = format!("{} {key_id}", known.public_id);
-            credentials::note(self, caller, "credential.rekeyed", account.id, &detail, &known.name)?;
+            let values = [id.into(), key_id.into(), verifier.expose().into(), (&known.key_id).into()];
+            // Whoever signed in beside this may have moved it already.
+            if self.execute(&sql::MOVE_TO_KEY, &values)? > 0 {
+                let detail = format!("{} {key_id}", known.public_id);
+                note(self, caller, "credential.rekeyed", account.id, &detail, &known.name)?;
+            }
         }
         let detail = format!("{mechanism} {} {}", known.public_id, known.facts.purpose);
         let event = Event {
@@ -147,7 +152,7 @@ impl Authority<'_, ManageSelf> {
         }
         tx.execute(&sql::REMOVE_WRAP, &[id.into()])?;
         let known = scope::known(tx, id)?.ok_or_else(|| StoreError::Damaged("a wrap of no credential".into()))?;
-        credentials::note(tx, self.caller(), "credential.unwrapped", account, &known.public_id, &known.name)?;
+        note(tx, self.caller(), "credential.unwrapped", account, &known.public_id, &known.name)?;
         let row = credentials::row(tx, id, account)?;
         let row = row.ok_or_else(|| StoreError::Damaged("a credential is there and not in its list".into()))?;
         Ok(Opened { row, sealed })

@@ -8,12 +8,15 @@ use crate::statements::credentials as sql;
 use crate::{Notice, StoreError, Tx};
 use postern_access::{Denied, DirectSignIn, Policy, Purposes};
 use postern_types::{AccountId, CredentialId, Timestamp, length};
+use std::collections::HashMap;
 
 /// The policy of the organisation or of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyRow {
     /// What is set here. Of an account, what is not set narrows nothing.
     pub set: Policy,
+    /// What the organisation has set.
+    pub organisation: Policy,
     /// What holds: of an account, with the organisation's.
     pub holds: Policy,
     /// The organisation's time zone, in which hours are told.
@@ -66,11 +69,11 @@ impl Tx<'_> {
             Ok((scope::policy(row.opt_text(0)?, row.opt_int(1)?, row.opt_text(2)?)?, row.text(3)?.to_owned()))
         })?;
         let (set, time_zone) = found.ok_or_else(|| StoreError::Damaged("there is no organisation".into()))?;
-        Ok(PolicyRow { set, holds: set, time_zone, live: self.live(None)? })
+        Ok(PolicyRow { set, organisation: set, holds: set, time_zone, live: self.live(None)? })
     }
 
     fn live(&self, account: Option<AccountId>) -> Result<u64, StoreError> {
-        let key = [account.map_or(0, AccountId::get).into()];
+        let key = [account.map_or(0, AccountId::get).into(), self.now().0.into()];
         Ok(self.one(&sql::COUNT_LIVE, &key, |row| super::read::count(row.int(0)?))?.unwrap_or(0))
     }
 }
@@ -131,8 +134,7 @@ impl Authority<'_, ManagePolicy> {
             max_life_ms: change.max_life_ms.unwrap_or(before.set.max_life_ms),
             purposes: change.purposes.unwrap_or(before.set.purposes),
         };
-        let accounts = self.accounts_concerned()?;
-        let stood = self.standing(&accounts)?;
+        let stood = self.standing()?;
         let time_zone = change.time_zone.clone().unwrap_or_else(|| before.time_zone.clone());
         scope::check_zone(&time_zone)?;
         let keeps_zone = time_zone == before.time_zone;
@@ -148,14 +150,13 @@ impl Authority<'_, ManagePolicy> {
         }
         let mut ended = Vec::new();
         if change.end_credentials {
-            for account in &accounts {
-                ended.extend(self.end_secrets(*account, "by policy")?);
+            for account in self.accounts_concerned()? {
+                ended.extend(self.end_secrets(account, "by policy")?);
             }
         }
-        let stands = self.standing(&accounts)?;
-        let ends_now = |id: &CredentialId| stands.iter().find(|(standing, _)| standing == id).map(|(_, end)| *end);
-        let shortened = stood.iter().filter(|(id, end)| ends_now(id).is_some_and(|now| now < *end)).count();
-        let stopped = stood.iter().map(|(id, _)| *id).filter(|id| ends_now(id).is_none()).collect();
+        let stands = self.standing()?;
+        let shortened = stood.iter().filter(|(id, end)| stands.get(id).is_some_and(|now| now < *end)).count();
+        let stopped = stood.into_keys().filter(|id| !stands.contains_key(id)).collect();
         Ok(PolicyChanged { row: self.policy_row()?, ended, stopped, shortened })
     }
 
@@ -163,17 +164,11 @@ impl Authority<'_, ManagePolicy> {
         self.account().map_or_else(|| self.tx().accounts_with_credentials(false), |account| Ok(vec![account]))
     }
 
-    /// The credentials of these accounts that stand now, and when each ends.
-    fn standing(&self, accounts: &[AccountId]) -> Result<Vec<(CredentialId, Timestamp)>, StoreError> {
-        let mut found = Vec::new();
-        for account in accounts {
-            for id in self.tx().all(&sql::LIVE, &[account.get().into()], |row| row.int(0))? {
-                let facts = scope::known(self.tx(), id)?.map(|known| known.facts);
-                let facts = facts.filter(|facts| facts.standing(self.tx().now()).stands());
-                found.extend(facts.map(|facts| (facts.id, facts.ends())));
-            }
-        }
-        Ok(found)
+    /// The credentials that it concerns and that stand now, and when each ends.
+    fn standing(&self) -> Result<HashMap<CredentialId, Timestamp>, StoreError> {
+        let now = self.tx().now();
+        let live = scope::live(self.tx(), self.account())?.into_iter();
+        Ok(live.filter(|facts| facts.standing(now).stands()).map(|facts| (facts.id, facts.ends())).collect())
     }
 
     fn write(&self, set: &Policy, time_zone: &str) -> Result<(), GateError> {

@@ -6,12 +6,13 @@
 
 use super::error::GateError;
 use super::facts;
+use crate::sql::Row;
 use crate::statements::credentials as sql;
 use crate::{StoreError, Tx};
 use ciborium::Value;
 use postern_access::{
     Answerable, CredentialFacts, CredentialScope, CredentialState, DirectSignIn, Hours, Networks, Policy, Protocols,
-    Purpose, Purposes, Reach,
+    Purpose, PurposeError, Purposes, Reach,
 };
 use postern_types::{AccountId, CredentialId, MailboxId, Network, PersonId, Rights, Secret, Timestamp};
 
@@ -138,65 +139,85 @@ pub(super) fn known(tx: &Tx<'_>, id: i64) -> Result<Option<KnownCredential>, Sto
         };
         Ok((reach, Rights::from_bits(row.int(3)?)))
     })?;
-    let now = tx.now();
-    tx.one(&sql::FACTS, &[id.into()], |row| {
-        let damaged = |what: &str| StoreError::Damaged(format!("{what} of credential {id}"));
-        let person =
-            |column| Ok::<_, StoreError>(row.opt_int(column)?.map(AccountId::new).transpose()?.map(PersonId::of));
-        let (owner, holder) = (person(8)?, person(10)?);
-        let answerable = |in_use| match in_use {
-            None => Answerable::Gone,
-            Some(0) => Answerable::Suspended,
-            Some(_) => Answerable::InUse,
-        };
-        // What is not understood opens nothing, and can be taken back.
-        let purpose = Purpose::parse(row.opt_text(1)?.unwrap_or_default());
-        let scope = match &purpose {
-            Ok(_) => decode(row.opt_bytes(3)?.unwrap_or_default(), reaches.clone()),
-            Err(error) => Err(StoreError::Damaged(error.to_string())),
-        };
-        let offset = offset_seconds(row.text(21)?, now);
-        // Hours of no zone are none; what has none needs no zone.
-        let scope = match &offset {
-            Err(error) if scope.as_ref().is_ok_and(|scope| scope.hours.is_some()) => Err(error.clone()),
-            _ => scope,
-        };
-        let offset = offset.unwrap_or(0);
-        let organisation = policy(Some(row.text(18)?), row.opt_int(19)?, row.opt_text(20)?)?;
-        let account = policy(row.opt_text(22)?, row.opt_int(23)?, row.opt_text(24)?)?;
-        let facts = CredentialFacts {
-            id: CredentialId::new(id)?,
-            account: AccountId::new(row.int(0)?)?,
-            purpose: purpose.unwrap_or(Purpose::Other),
-            state: CredentialState::parse(row.text(2)?).ok_or_else(|| damaged("the state"))?,
-            scope: scope.unwrap_or_else(|error| {
-                tracing::error!(event = "credential.not-understood", credential = id, %error);
-                nothing()
-            }),
-            issued: Timestamp(row.int(4)?),
-            starts: row.opt_int(5)?.map(Timestamp),
-            expires: Timestamp(row.int(6)?),
-            opened_until: row.opt_int(7)?.map(Timestamp),
-            owner: answerable(row.opt_int(9)?),
-            holder: match holder {
-                None => None,
-                Some(_) => Some(answerable(row.opt_int(11)?)),
-            },
-            policy: organisation.narrowed_by(account),
-            offset_seconds: offset,
-        };
-        Ok(KnownCredential {
-            facts,
-            epoch: row.int(12)?,
-            verifier: Secret::new(row.bytes(13)?),
-            key_id: row.opt_text(14)?.unwrap_or_default().to_owned(),
-            public_id: row.text(15)?.to_owned(),
-            name: row.text(16)?.to_owned(),
-            address: row.text(17)?.to_owned(),
-            owner,
-            holder,
-        })
+    tx.one(&sql::FACTS, &[id.into()], |row| read(row, reaches.clone(), tx.now()))
+}
+
+/// Credentials that have not ended, of one account or of all, without what they open: enough to say
+/// whether each stands.
+pub(super) fn live(tx: &Tx<'_>, account: Option<AccountId>) -> Result<Vec<CredentialFacts>, StoreError> {
+    let key = [account.map_or(0, AccountId::get).into()];
+    tx.all(&sql::FACTS_OF_LIVE, &key, |row| Ok(read(row, Vec::new(), tx.now())?.facts))
+}
+
+fn read(row: &dyn Row, reaches: Vec<(Reach, Rights)>, now: Timestamp) -> Result<KnownCredential, StoreError> {
+    let person = |column| Ok::<_, StoreError>(row.opt_int(column)?.map(AccountId::new).transpose()?.map(PersonId::of));
+    let facts = read_facts(row, reaches, now)?;
+    Ok(KnownCredential {
+        facts,
+        epoch: row.int(13)?,
+        verifier: Secret::new(row.bytes(14)?),
+        key_id: row.opt_text(15)?.unwrap_or_default().to_owned(),
+        public_id: row.text(16)?.to_owned(),
+        name: row.text(17)?.to_owned(),
+        address: row.text(18)?.to_owned(),
+        owner: person(9)?,
+        holder: person(11)?,
     })
+}
+
+fn read_facts(row: &dyn Row, reaches: Vec<(Reach, Rights)>, now: Timestamp) -> Result<CredentialFacts, StoreError> {
+    let id = row.int(0)?;
+    let answerable = |in_use| match in_use {
+        None => Answerable::Gone,
+        Some(0) => Answerable::Suspended,
+        Some(_) => Answerable::InUse,
+    };
+    let organisation = policy(Some(row.text(19)?), row.opt_int(20)?, row.opt_text(21)?)?;
+    let account = policy(row.opt_text(23)?, row.opt_int(24)?, row.opt_text(25)?)?;
+    let offset = offset_seconds(row.text(22)?, now);
+    let purpose = Purpose::parse(row.opt_text(2)?.unwrap_or_default());
+    // What is not understood opens nothing, and can be taken back.
+    let understood = understood(row.opt_bytes(4)?.unwrap_or_default(), reaches, &purpose, &offset);
+    let scope = understood.unwrap_or_else(|error| {
+        tracing::error!(event = "credential.not-understood", credential = id, %error);
+        nothing()
+    });
+    let state = CredentialState::parse(row.text(3)?);
+    Ok(CredentialFacts {
+        id: CredentialId::new(id)?,
+        account: AccountId::new(row.int(1)?)?,
+        purpose: purpose.unwrap_or(Purpose::Other),
+        state: state.ok_or_else(|| StoreError::Damaged(format!("the state of credential {id}")))?,
+        scope,
+        issued: Timestamp(row.int(5)?),
+        starts: row.opt_int(6)?.map(Timestamp),
+        expires: Timestamp(row.int(7)?),
+        opened_until: row.opt_int(8)?.map(Timestamp),
+        owner: answerable(row.opt_int(10)?),
+        holder: match row.opt_int(11)? {
+            None => None,
+            Some(_) => Some(answerable(row.opt_int(12)?)),
+        },
+        policy: organisation.narrowed_by(account),
+        offset_seconds: offset.unwrap_or(0),
+    })
+}
+
+/// The scope, where all of it is understood: a purpose that is none, and hours of no zone, are not.
+fn understood(
+    bytes: &[u8],
+    reaches: Vec<(Reach, Rights)>,
+    purpose: &Result<Purpose, PurposeError>,
+    offset: &Result<i32, StoreError>,
+) -> Result<CredentialScope, StoreError> {
+    if let Err(error) = purpose {
+        return Err(StoreError::Damaged(error.to_string()));
+    }
+    let scope = decode(bytes, reaches)?;
+    match offset {
+        Err(error) if scope.hours.is_some() => Err(error.clone()),
+        _ => Ok(scope),
+    }
 }
 
 /// A policy as a row has it; what is not set narrows nothing.

@@ -1,7 +1,7 @@
 //! Bearer tokens: made at a sign-in or by their person, read again in each transaction, and
 //! ended by whoever may take rights away.
 
-use super::audit::{Detail, Event};
+use super::audit::note;
 use super::authority::{Authority, DutyClass, Expire, ManageSelf, ReadGrants, Revoke};
 use super::caller::{Caller, HeldToken};
 use super::error::{GateError, Rule};
@@ -101,19 +101,7 @@ fn add_token(tx: &Tx<'_>, caller: &Caller, account: AccountId, new: &NewToken) -
     ];
     let id = tx.one(&sql::ADD_TOKEN, &values, |row| row.int(0))?;
     id.ok_or_else(|| StoreError::Conflict("a random token id came twice".into()))?;
-    note(tx, caller, "token.created", account, &format!("{} {}", new.public_id, new.role), &new.name)
-}
-
-fn note(
-    tx: &Tx<'_>,
-    caller: &Caller,
-    action: &'static str,
-    account: AccountId,
-    public: &str,
-    personal: &str,
-) -> Result<(), GateError> {
-    let detail = Detail { public, personal };
-    Ok(tx.record(caller, &Event { class: "A", action, account: Some(account), mailbox: None, detail })?)
+    Ok(note(tx, caller, "token.created", account, &format!("{} {}", new.public_id, new.role), &new.name)?)
 }
 
 impl Tx<'_> {
@@ -165,7 +153,7 @@ impl Tx<'_> {
         facts::epochs(self, caller, person.account())?;
         hold_token(self, caller)?;
         self.execute(&sql::END_TOKEN, &[token.id.get().into(), self.now().0.into()])?;
-        note(self, caller, "token.revoked", person.account(), token.role.name(), "")
+        Ok(note(self, caller, "token.revoked", person.account(), token.role.name(), "")?)
     }
 
     /// Whose a token with this public id is, dead or alive; nobody's where there is none. It

@@ -5,12 +5,15 @@
 //! - SQLite has one writer and needs no row locks. A statement says `/*LOCK*/` where
 //!   PostgreSQL needs FOR UPDATE, `/*SHARE*/` where it needs FOR SHARE: a row that was
 //!   read to decide and must not change before the commit.
+//! - Whoever shares a row on PostgreSQL goes past those who wait for it alone, so many who share it
+//!   one after the other keep them waiting for ever. `/*SHARE IN TURN*/` and `/*LOCK IN TURN*/` wait
+//!   in one line before the row, behind whoever came first; they stand after a WHERE.
 
 /// The text as SQLite runs it.
 pub(crate) fn for_sqlite(text: &str) -> String {
     rewrite(text, |marker, out| match marker {
         Marker::Placeholder => out.push('?'),
-        Marker::Lock | Marker::Share => {}
+        Marker::Lock | Marker::Share | Marker::LockInTurn | Marker::ShareInTurn => {}
     })
 }
 
@@ -20,9 +23,15 @@ pub(crate) fn for_postgres(text: &str) -> String {
         Marker::Placeholder => out.push('$'),
         Marker::Lock => out.push_str("FOR UPDATE"),
         Marker::Share => out.push_str("FOR SHARE"),
+        Marker::LockInTurn => out.push_str(&format!("AND pg_advisory_xact_lock({LINE}) IS NOT NULL FOR UPDATE")),
+        Marker::ShareInTurn => out.push_str(&format!("AND pg_advisory_xact_lock_shared({LINE}) IS NOT NULL FOR SHARE")),
     })
 }
 
+/// The line in which turns are waited for: a number that is this program's alone.
+const LINE: i64 = 0x706f_7374_6572_6e31;
+
+#[derive(Clone, Copy)]
 enum Marker {
     /// The `$` of `$n`.
     Placeholder,
@@ -30,7 +39,18 @@ enum Marker {
     Lock,
     /// `/*SHARE*/`.
     Share,
+    /// `/*LOCK IN TURN*/`.
+    LockInTurn,
+    /// `/*SHARE IN TURN*/`.
+    ShareInTurn,
 }
+
+const MARKERS: [(&str, Marker); 4] = [
+    ("/*LOCK*/", Marker::Lock),
+    ("/*SHARE*/", Marker::Share),
+    ("/*LOCK IN TURN*/", Marker::LockInTurn),
+    ("/*SHARE IN TURN*/", Marker::ShareInTurn),
+];
 
 /// Copies the text, asking for the replacement of each marker outside of literals, quoted
 /// names and comments.
@@ -38,11 +58,9 @@ fn rewrite(text: &str, mut replace: impl FnMut(Marker, &mut String)) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if let Some(after) = rest.strip_prefix("/*LOCK*/") {
-            replace(Marker::Lock, &mut out);
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix("/*SHARE*/") {
-            replace(Marker::Share, &mut out);
+        let marked = MARKERS.iter().find_map(|(text, marker)| Some((rest.strip_prefix(text)?, *marker)));
+        if let Some((after, marker)) = marked {
+            replace(marker, &mut out);
             rest = after;
         } else if first == '$' && rest[1..].starts_with(|next: char| next.is_ascii_digit()) {
             replace(Marker::Placeholder, &mut out);
@@ -83,6 +101,9 @@ mod tests {
         assert_eq!(for_sqlite(text), "SELECT 1 FROM account WHERE id = ?1 ORDER BY id ");
         assert_eq!(for_postgres(text), "SELECT 1 FROM account WHERE id = $1 ORDER BY id FOR UPDATE");
         assert_eq!(for_postgres("SELECT 1 /*SHARE*/"), "SELECT 1 FOR SHARE");
+        assert_eq!(for_sqlite("SELECT 1 WHERE 1 = 1 /*LOCK IN TURN*/"), "SELECT 1 WHERE 1 = 1 ");
+        assert!(for_postgres("WHERE 1 = 1 /*SHARE IN TURN*/").ends_with("IS NOT NULL FOR SHARE"));
+        assert!(for_postgres("WHERE 1 = 1 /*LOCK IN TURN*/").ends_with("IS NOT NULL FOR UPDATE"));
     }
 
     #[test]

@@ -2,6 +2,27 @@
 
 use crate::sql::statements;
 
+/// Facts of the credentials that a condition chooses, with what they rest on.
+macro_rules! credential_facts {
+    ($which:literal) => {
+        concat!(
+            "
+        SELECT c.id, c.account_id, c.purpose, c.state, c.scope, c.created_ms, c.starts_ms, c.expires_ms, c.opened_until_ms,
+               c.owner_id,
+               (SELECT CASE WHEN p.suspended_ms IS NULL AND pa.state = 'active' THEN 1 ELSE 0 END
+                  FROM person p JOIN account pa ON pa.id = p.id WHERE p.id = c.owner_id),
+               c.holder_id,
+               (SELECT CASE WHEN p.suspended_ms IS NULL AND pa.state = 'active' THEN 1 ELSE 0 END
+                  FROM person p JOIN account pa ON pa.id = p.id WHERE p.id = c.holder_id),
+               c.epoch, c.verifier, c.key_id, c.public_id, c.name, a.address,
+               o.direct_sign_in, o.max_life_ms, o.purposes, o.time_zone, a.direct_sign_in, a.max_life_ms, a.purposes
+          FROM credential c JOIN account a ON a.id = c.account_id JOIN organisation o ON o.id = 1
+         WHERE c.kind = 'secret' AND ",
+            $which
+        )
+    };
+}
+
 statements! {
     /// The credential with public id `$1`. Index: the unique public_id.
     ID_OF = "SELECT id, account_id FROM credential WHERE public_id = $1 AND kind = 'secret'";
@@ -12,29 +33,24 @@ statements! {
          WHERE account_id = $1 AND name = $2 AND kind = 'secret' AND state IN ('issued', 'active', 'suspended')";
 
     /// What decides whether credential `$1` stands. Primary keys.
-    FACTS = "
-        SELECT c.account_id, c.purpose, c.state, c.scope, c.created_ms, c.starts_ms, c.expires_ms, c.opened_until_ms,
-               c.owner_id,
-               (SELECT CASE WHEN p.suspended_ms IS NULL AND pa.state = 'active' THEN 1 ELSE 0 END
-                  FROM person p JOIN account pa ON pa.id = p.id WHERE p.id = c.owner_id),
-               c.holder_id,
-               (SELECT CASE WHEN p.suspended_ms IS NULL AND pa.state = 'active' THEN 1 ELSE 0 END
-                  FROM person p JOIN account pa ON pa.id = p.id WHERE p.id = c.holder_id),
-               c.epoch, c.verifier, c.key_id, c.public_id, c.name, a.address,
-               o.direct_sign_in, o.max_life_ms, o.purposes, o.time_zone, a.direct_sign_in, a.max_life_ms, a.purposes
-          FROM credential c JOIN account a ON a.id = c.account_id JOIN organisation o ON o.id = 1
-         WHERE c.id = $1 AND c.kind = 'secret'";
+    FACTS = credential_facts!("c.id = $1");
+    /// The same of those that have not ended: of account `$1`, or of all (0). Index:
+    /// credential_by_account; of all it reads the live ones.
+    FACTS_OF_LIVE = credential_facts!(
+        "c.state IN ('issued', 'active', 'suspended')
+           AND (CAST($1 AS BIGINT) = 0 OR c.account_id = CAST($1 AS BIGINT))"
+    );
     /// What credential `$1` opens. Index: credential_reach_by_credential.
     REACHES = "
         SELECT reach, subtree, mailbox_id, letters FROM credential_reach WHERE credential_id = $1 ORDER BY id";
     /// Holds credential `$1` until the commit. Primary key.
     HOLD = "SELECT epoch FROM credential WHERE id = $1 /*SHARE*/";
     /// Holds the organisation's policy until the commit. Before an account's row, as everywhere.
-    HOLD_ORGANISATION = "SELECT epoch FROM organisation WHERE id = 1 /*SHARE*/";
+    HOLD_ORGANISATION = "SELECT epoch FROM organisation WHERE id = 1 /*SHARE IN TURN*/";
     /// Its epoch, where nobody need be held off.
     ORGANISATION_EPOCH = "SELECT epoch FROM organisation WHERE id = 1";
     /// The same for whoever changes it.
-    ORGANISATION_FOR_WRITE = "SELECT epoch FROM organisation WHERE id = 1 /*LOCK*/";
+    ORGANISATION_FOR_WRITE = "SELECT epoch FROM organisation WHERE id = 1 /*LOCK IN TURN*/";
 
     /// Keeps a credential. No row where the public id is in use, which random ones never are.
     ADD = "
@@ -90,14 +106,16 @@ statements! {
     END = "
         UPDATE credential SET state = $2, ended_ms = $3, end_reason = $4, epoch = epoch + 1
          WHERE id = $1 AND state IN ('issued', 'active', 'suspended')";
+    /// Credential `$1`, which has ended, ended for the reason `$2` as well.
+    ENDED_FOR = "UPDATE credential SET end_reason = $2 WHERE id = $1 AND state IN ('expired', 'revoked')";
     /// Credential `$1` is checked out until `$2`. Who is in it stays.
     OPEN = "UPDATE credential SET opened_until_ms = $2 WHERE id = $1";
     /// Credential `$1` is shut. Its epoch rises, so its sessions end.
     CLOSE = "UPDATE credential SET opened_until_ms = NULL, epoch = epoch + 1 WHERE id = $1";
     /// Credential `$1` was used at `$2`.
     USED = "UPDATE credential SET last_used_ms = $2 WHERE id = $1";
-    /// Credential `$1` is checked with key `$2` from now on; its sessions stay.
-    MOVE_TO_KEY = "UPDATE credential SET key_id = $2, verifier = $3 WHERE id = $1";
+    /// Credential `$1` is checked with key `$2` from now on, and not with `$4`; its sessions stay.
+    MOVE_TO_KEY = "UPDATE credential SET key_id = $2, verifier = $3 WHERE id = $1 AND key_id = $4";
     /// Up to `$2` credentials whose end had come at `$1`. Index: credential_secret_by_end.
     AT_END = "
         SELECT id, account_id, public_id
@@ -117,9 +135,6 @@ statements! {
          WHERE w.code_hash = $1";
     /// The wrapped secret of credential `$1` is gone: opened, or its credential has ended.
     REMOVE_WRAP = "DELETE FROM credential_wrap WHERE credential_id = $1";
-    /// The wrapped secrets of account `$1` are gone.
-    REMOVE_WRAPS_OF = "
-        DELETE FROM credential_wrap WHERE credential_id IN (SELECT id FROM credential WHERE account_id = $1)";
     /// Up to `$2` credentials whose secrets nobody opened before `$1`. Index: credential_wrap_by_end.
     UNOPENED = "
         SELECT w.credential_id, c.account_id, c.public_id
@@ -164,10 +179,10 @@ statements! {
         RETURNING epoch";
     /// The policy of account `$1` is this from now on.
     SET_POLICY_OF = "UPDATE account SET direct_sign_in = $2, max_life_ms = $3, purposes = $4 WHERE id = $1";
-    /// How many credentials have not ended: of account `$1`, or of all (0).
+    /// How many credentials have not ended at `$2`: of account `$1`, or of all (0).
     COUNT_LIVE = "
         SELECT COUNT(*)
           FROM credential
-         WHERE kind = 'secret' AND state IN ('issued', 'active', 'suspended')
+         WHERE kind = 'secret' AND state IN ('issued', 'active', 'suspended') AND CAST($2 AS BIGINT) < expires_ms
            AND (CAST($1 AS BIGINT) = 0 OR account_id = CAST($1 AS BIGINT))";
 }

@@ -2,9 +2,9 @@
 //! again.
 
 use super::{is_over, refused, session};
-use crate::direct::{SUPPORT, at_work, issue, secret, wish};
+use crate::direct::{LETTER, SUPPORT, at_work, issue, secret, wish};
 use crate::people::address;
-use postern_app::{CredentialWish, GrantReach, Issued, Purpose};
+use postern_app::{AuditQuery, CredentialWish, GrantReach, Issued, Purpose};
 use postern_testkit::{House, ImapClient, scenario};
 use postern_types::MailboxName;
 
@@ -163,5 +163,59 @@ scenario! {
         assert!(more.is_err(), "a person signs in as themselves");
         house.app().convert_from_person(house.operator(), &address(SUPPORT), &[]).await.expect("shared again");
         refused(&house, &issued, "it is revoked").await;
+    }
+
+    /// How its mailboxes are protected is asked at each command, and ends nobody's session.
+    async fn delete_protection_ends_no_session(house: House) {
+        at_work(&house).await;
+        let issued = issue(&house, wish(Purpose::Client)).await;
+        let (mut works, mut waits) = (session(&house, &issued).await, session(&house, &issued).await);
+        waits.idle().await;
+        house.set_delete_protection(SUPPORT, true).await;
+        works.no("EXPUNGE", "[NOPERM]").await;
+        house.set_delete_protection(SUPPORT, false).await;
+        works.ok("EXPUNGE", "").await;
+        house.deliver(SUPPORT, LETTER).await;
+        waits.until("* 3 EXISTS").await;
+    }
+
+    /// The trail of each credential has its end, whatever ended it; and a leak that is found later.
+    async fn each_end_is_on_the_trail(house: House) {
+        at_work(&house).await;
+        let ends = async || {
+            let query = AuditQuery { most: 200, ..AuditQuery::default() };
+            let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+            rows.into_iter().filter(|row| row.action == "credential.revoked").map(|row| row.detail).collect::<Vec<_>>()
+        };
+        let (first, second) = (issue(&house, wish(Purpose::Backup)).await, issue(&house, wish(Purpose::Backup)).await);
+        let [one, other] = [&first, &second].map(|issued| issued.row.public_id.clone());
+        let revoke = async |compromised| {
+            house.app().revoke_credential(house.operator(), &one, compromised).await.expect("revoked").row
+        };
+        revoke(false).await;
+        revoke(false).await;
+        assert_eq!(ends().await, [one.clone()], "what has ended is not ended again");
+        let row = revoke(true).await;
+        assert_eq!(row.ended.map(|(_, why)| why).as_deref(), Some("compromised"));
+        assert_eq!(ends().await, [format!("{one} compromised"), one.clone()]);
+        house.app().convert_to_person(house.operator(), &address(SUPPORT)).await.expect("a person");
+        assert_eq!(ends().await[0], format!("{other} its mailbox was converted"));
+    }
+
+    /// What is over is over when its time is, and not when the hourly job has written it down.
+    async fn what_is_over_is_not_live(house: House) {
+        at_work(&house).await;
+        let nightly = || CredentialWish { name: Some("nightly".to_owned()), ..wish(Purpose::Migration) };
+        let first = issue(&house, nightly()).await;
+        let taken = house.app().issue_credential(house.operator(), &address(SUPPORT), nightly()).await;
+        assert!(taken.is_err_and(|error| error.to_string().contains("is in use here")));
+        house.pass_days(1);
+        let (policy, _) = house.app().policy(house.operator(), Some(&address(SUPPORT))).await.expect("a policy");
+        assert_eq!(policy.live, 0);
+        let second = issue(&house, nightly()).await;
+        assert_eq!(second.row.name, "nightly");
+        let first = house.app().credential(house.operator(), &first.row.public_id).await.expect("it is kept").row;
+        assert_eq!(first.ended.map(|(_, why)| why).as_deref(), Some("expired"));
+        session(&house, &second).await;
     }
 }

@@ -280,7 +280,12 @@ async fn policy_says_what_holds_and_why() {
     let text = scene.text("policy set support@example.org --max-life none --purposes all").await;
     assert_eq!((row(&text, "Longest life").starts_with("as its purpose"), row(&text, "Purposes")), (true, "all"));
     let text = scene.text("policy set --direct-sign-in blocked --end-credentials --time-zone Europe/Berlin").await;
-    assert!(text.starts_with("2 credentials are taken back for good.\nDirect sign-in is blocked by the"), "{text}");
+    assert!(
+        text.starts_with(
+            "2 credentials are taken back for good; no session of theirs was open.\nDirect sign-in is blocked by the"
+        ),
+        "{text}"
+    );
     assert_eq!(row(&text, "Time zone"), "Europe/Berlin");
     let text = scene.text("policy show support@example.org").await;
     assert!(text.contains("blocked by the organisation, and no mailbox is wider. No credential is live"), "{text}");

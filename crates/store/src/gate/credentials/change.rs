@@ -1,10 +1,12 @@
 //! Credentials set aside, checked out, shut and taken back.
 
+use super::super::audit::note;
 use super::super::authority::{Authority, CheckOut, DutyClass, Expire, ManageCredentials, Revoke};
 use super::super::error::{GateError, Rule};
 use super::super::facts;
+use super::super::scope;
 use super::super::tree::raise_epoch;
-use super::{CredentialAuthority, CredentialRow, note};
+use super::{CredentialAuthority, CredentialRow};
 use crate::sql::Statement;
 use crate::statements::credentials as sql;
 use crate::{StoreError, Tx};
@@ -34,10 +36,15 @@ impl<D: DutyClass> CredentialAuthority<'_, D> {
 impl CredentialAuthority<'_, Revoke> {
     /// Takes the credential back for good. Taking back what has ended is no error.
     pub fn revoke(&self, reason: &str) -> Result<CredentialRow, GateError> {
-        match self.tx.end(self.known.facts.id.get(), CredentialState::Revoked, reason)? {
-            true => self.change("credential.revoked", reason),
-            false => self.row(),
+        let id = self.known.facts.id.get();
+        if self.tx.end(id, CredentialState::Revoked, reason)? {
+            return self.change("credential.revoked", reason);
         }
+        // It had ended; that somebody may know its secret is news all the same.
+        if !reason.is_empty() && self.tx.execute(&sql::ENDED_FOR, &[id.into(), reason.into()])? > 0 {
+            return self.change("credential.revoked", reason);
+        }
+        self.row()
     }
 
     /// Sets it aside. It can come back.
@@ -74,8 +81,11 @@ impl CredentialAuthority<'_, Revoke> {
 impl<D: DutyClass> CredentialAuthority<'_, D> {
     fn set_state(&self, state: CredentialState, action: &'static str) -> Result<CredentialRow, GateError> {
         let values = [self.known.facts.id.get().into(), state.name().into(), self.known.facts.state.name().into()];
-        self.tx.execute(&sql::SET_STATE, &values)?;
-        self.change(action, "")
+        // The hourly job may have written down its end meanwhile.
+        match self.tx.execute(&sql::SET_STATE, &values)? {
+            0 => self.row(),
+            _ => self.change(action, ""),
+        }
     }
 }
 
@@ -154,14 +164,31 @@ impl Authority<'_, Expire> {
 
     fn expire_found(&self, statement: &'static Statement, reason: &str, most: usize) -> Result<usize, GateError> {
         let tx = self.tx();
-        let found = tx.all(statement, &[tx.now().0.into(), (most as i64).into()], |row| {
-            Ok((row.int(0)?, AccountId::new(row.int(1)?)?, row.text(2)?.to_owned()))
+        let mut found = tx.all(statement, &[tx.now().0.into(), (most as i64).into()], |row| {
+            Ok((AccountId::new(row.int(1)?)?, row.int(0)?, row.text(2)?.to_owned()))
         })?;
-        for (id, account, public_id) in &found {
-            if tx.end(*id, CredentialState::Expired, reason)? {
-                note(tx, self.caller(), "credential.expired", *account, &format!("{public_id} {reason}"), "")?;
-            }
+        // Accounts in order, as everywhere.
+        found.sort();
+        for (account, id, public_id) in &found {
+            facts::lock_account(tx, *account)?;
+            self.expire(*account, *id, public_id, reason)?;
         }
         Ok(found.len())
+    }
+}
+
+impl<D: DutyClass> Authority<'_, D> {
+    /// Writes down that a credential has ended by its time, if it still has not been, or waited for
+    /// somebody too long.
+    pub(super) fn expire(&self, account: AccountId, id: i64, public_id: &str, reason: &str) -> Result<(), GateError> {
+        let tx = self.tx();
+        let has_ended = scope::known(tx, id)?
+            .is_some_and(|known| known.facts.state == CredentialState::Issued || known.facts.expires <= tx.now());
+        if has_ended && tx.end(id, CredentialState::Expired, reason)? {
+            note(tx, self.caller(), "credential.expired", account, &format!("{public_id} {reason}"), "")?;
+        }
+        // A secret that waited too long is gone, whatever has become of its credential.
+        tx.execute(&sql::REMOVE_WRAP, &[id.into()])?;
+        Ok(())
     }
 }

@@ -1,14 +1,15 @@
 //! Issuing a credential.
 
+use super::super::audit::note;
 use super::super::authority::{Authority, ManageCredentials, ReadOrganisation};
 use super::super::error::{GateError, Rule};
 use super::super::facts;
 use super::super::grants::GrantReach;
 use super::super::scope;
 use super::super::tree::raise_epoch;
-use super::{CredentialRow, note, row};
-use crate::StoreError;
+use super::{CredentialRow, row};
 use crate::statements::{credentials as sql, facts as facts_sql, mailbox as mailbox_sql};
+use crate::{StoreError, Tx};
 use postern_access::{CredentialScope, CredentialState, GrantFact, Hours, Issue, Networks, Protocols, Purpose, Reach};
 use postern_types::{AccountId, Address, MailboxId, PersonId, Rights, Secret, SpecialUse, Timestamp, length};
 
@@ -77,81 +78,83 @@ impl Authority<'_, ManageCredentials> {
     pub fn issue(&self, new: &NewCredential) -> Result<CredentialRow, GateError> {
         let (tx, account) = (self.tx(), self.shared_account()?);
         let name = self.free_name(new)?;
-        let reaches = self.reaches(new)?;
-        let scope = CredentialScope {
+        let scope = self.scope(new)?;
+        self.is_allowed(account, new, &scope)?;
+        let people = People {
+            owner: self.person_called(&new.owner, "owner")?,
+            holder: new.holder.as_ref().map(|holder| self.person_called(holder, "holder")).transpose()?,
+            recipient: new.wrap.as_ref().map(|wrap| self.person_called(&wrap.recipient, "recipient")).transpose()?,
+        };
+        let id = self.add(account, new, (&name, &scope, &people))?;
+        add_reaches(tx, (id, account), &scope)?;
+        if let (Some(wrap), Some(recipient)) = (&new.wrap, people.recipient) {
+            let (hash, sealed) = (wrap.code_hash.as_slice(), wrap.sealed.as_slice());
+            let values = [id.into(), hash.into(), sealed.into(), recipient.get().into(), wrap.opens_before.0.into()];
+            tx.execute(&sql::ADD_WRAP, &values)?;
+        }
+        let subject = format!("{name}: {}{}", new.reason, from_where(&scope.networks));
+        note(tx, self.caller(), "credential.issued", account, &told(new, &scope), &subject)?;
+        raise_epoch(tx, account)?;
+        row(tx, id, account)?
+            .ok_or_else(|| StoreError::Damaged("a credential was issued and is not there".into()).into())
+    }
+
+    fn scope(&self, new: &NewCredential) -> Result<CredentialScope, GateError> {
+        Ok(CredentialScope {
             protocols: new.protocols,
-            reaches: reaches.clone(),
+            reaches: self.reaches(new)?,
             forgiving: new.forgiving,
             older_than_ms: new.older_than_ms,
             networks: new.networks.clone(),
             hours: new.hours,
             connections: new.connections,
-        };
+        })
+    }
+
+    /// Refuses what policy, its purpose or whoever issues it does not allow.
+    fn is_allowed(&self, account: AccountId, new: &NewCredential, scope: &CredentialScope) -> Result<(), GateError> {
         let issue = Issue {
             purpose: new.purpose,
-            scope: &scope,
+            scope,
             has_holder: new.holder.is_some(),
-            at: tx.now(),
+            at: self.tx().now(),
             starts: new.starts,
             expires: new.expires,
         };
         // Held since before the proof: whoever changes it and this take turns.
-        let policy = tx.policy_on(account)?.holds;
+        let policy = self.tx().policy_on(account)?.holds;
         policy.may_issue(&issue).map_err(|denied| Rule::Unusable(denied.to_string()))?;
-        self.may_change(&[], &scope.as_grants(Some(new.expires)))?;
-        let owner = self.person_called(&new.owner, "owner")?;
-        let holder = new.holder.as_ref().map(|holder| self.person_called(holder, "holder")).transpose()?;
-        let wrapped_for = new.wrap.as_ref().map(|wrap| self.person_called(&wrap.recipient, "recipient")).transpose()?;
-        let encoded = scope::encode(&scope)?;
-        let issuer = self.caller().origin().label.clone();
+        self.may_change(&[], &scope.as_grants(Some(new.expires)))
+    }
+
+    fn add(
+        &self,
+        account: AccountId,
+        new: &NewCredential,
+        (name, scope, people): (&str, &CredentialScope, &People),
+    ) -> Result<i64, GateError> {
+        let encoded = scope::encode(scope)?;
         let state = if new.wrap.is_some() { CredentialState::Issued } else { CredentialState::Active };
         let values = [
             account.get().into(),
             (&new.public_id).into(),
-            (&name).into(),
+            name.into(),
             new.purpose.name().into(),
-            owner.get().into(),
-            holder.map(PersonId::get).into(),
+            people.owner.get().into(),
+            people.holder.map(PersonId::get).into(),
             (&new.reason).into(),
             new.not_delegation.as_ref().into(),
-            (&issuer).into(),
+            (&self.caller().origin().label).into(),
             new.verifier.expose().into(),
             (&new.key_id).into(),
             encoded.as_slice().into(),
             state.name().into(),
             new.starts.map(|start| start.0).into(),
             new.expires.0.into(),
-            tx.now().0.into(),
+            self.tx().now().0.into(),
         ];
-        let id = tx.one(&sql::ADD, &values, |row| row.int(0))?;
-        let id = id.ok_or_else(|| StoreError::Conflict("a random credential id came twice".into()))?;
-        for (reach, rights) in &reaches {
-            let (kind, subtree, mailbox) = match reach {
-                Reach::Account => ("account", None, None),
-                Reach::Subtree(name) => ("subtree", Some(name.as_str()), None),
-                Reach::Mailbox(mailbox) => ("mailbox", None, Some(mailbox.get())),
-            };
-            let values =
-                [id.into(), account.get().into(), kind.into(), subtree.into(), mailbox.into(), rights.bits().into()];
-            tx.execute(&sql::ADD_REACH, &values)?;
-        }
-        if let (Some(wrap), Some(recipient)) = (&new.wrap, wrapped_for) {
-            let (hash, sealed) = (wrap.code_hash.as_slice(), wrap.sealed.as_slice());
-            let values = [id.into(), hash.into(), sealed.into(), recipient.get().into(), wrap.opens_before.0.into()];
-            tx.execute(&sql::ADD_WRAP, &values)?;
-        }
-        let from = match &scope.networks {
-            Networks::Any => String::new(),
-            // Where somebody works from is personal, as the peer of a sign-in is.
-            Networks::Of(networks) => {
-                format!(" (from {})", networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-            }
-        };
-        let subject = format!("{name}: {}{from}", new.reason);
-        note(tx, self.caller(), "credential.issued", account, &told(new, &scope), &subject)?;
-        raise_epoch(tx, account)?;
-        row(tx, id, account)?
-            .ok_or_else(|| StoreError::Damaged("a credential was issued and is not there".into()).into())
+        let id = self.tx().one(&sql::ADD, &values, |row| row.int(0))?;
+        id.ok_or_else(|| StoreError::Conflict("a random credential id came twice".into()).into())
     }
 
     fn shared_account(&self) -> Result<AccountId, GateError> {
@@ -219,9 +222,7 @@ impl Authority<'_, ManageCredentials> {
     /// The name it is given, or its purpose, with a number where that is in use.
     fn free_name(&self, new: &NewCredential) -> Result<String, GateError> {
         let account = self.shared_account()?;
-        let is_taken = |name: &str| -> Result<bool, StoreError> {
-            Ok(self.tx().one(&sql::ID_OF_NAME, &[account.get().into(), name.into()], |_| Ok(()))?.is_some())
-        };
+        let is_taken = |name: &str| self.is_taken(account, name);
         if let Some(name) = &new.name {
             if is_taken(name)? {
                 let text =
@@ -239,12 +240,56 @@ impl Authority<'_, ManageCredentials> {
         Ok(name)
     }
 
+    /// Is a credential of this name in use? One whose time is over, and whose end the hourly job has not
+    /// written down yet, makes way.
+    fn is_taken(&self, account: AccountId, name: &str) -> Result<bool, GateError> {
+        let tx = self.tx();
+        let id = tx.one(&sql::ID_OF_NAME, &[account.get().into(), name.into()], |row| row.int(0))?;
+        let Some(known) = id.map(|id| scope::known(tx, id)).transpose()?.flatten() else { return Ok(false) };
+        if tx.now() < known.facts.expires {
+            return Ok(true);
+        }
+        self.expire(account, known.facts.id.get(), &known.public_id, "expired")?;
+        Ok(false)
+    }
+
     /// Grants that a person holds on the account, to say that they could sign in as themselves.
     pub fn grants_of_person(&self, person: PersonId) -> Result<Vec<GrantFact>, GateError> {
         let account = self.shared_account()?;
         let mut grants = facts::grants_for(self.tx(), account, person)?;
         grants.retain(|grant| grant.is_live(self.tx().now()));
         Ok(grants)
+    }
+}
+
+/// Whom a credential concerns.
+struct People {
+    owner: PersonId,
+    holder: Option<PersonId>,
+    recipient: Option<PersonId>,
+}
+
+fn add_reaches(tx: &Tx<'_>, (id, account): (i64, AccountId), scope: &CredentialScope) -> Result<(), StoreError> {
+    for (reach, rights) in &scope.reaches {
+        let (kind, subtree, mailbox) = match reach {
+            Reach::Account => ("account", None, None),
+            Reach::Subtree(name) => ("subtree", Some(name.as_str()), None),
+            Reach::Mailbox(mailbox) => ("mailbox", None, Some(mailbox.get())),
+        };
+        let values =
+            [id.into(), account.get().into(), kind.into(), subtree.into(), mailbox.into(), rights.bits().into()];
+        tx.execute(&sql::ADD_REACH, &values)?;
+    }
+    Ok(())
+}
+
+/// Where somebody works from is personal, as the peer of a sign-in is.
+fn from_where(networks: &Networks) -> String {
+    match networks {
+        Networks::Any => String::new(),
+        Networks::Of(networks) => {
+            format!(" (from {})", networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
