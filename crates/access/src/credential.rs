@@ -175,6 +175,12 @@ impl CredentialFacts {
         obstacles
     }
 
+    /// Would policy let it be issued now, and last as long as it has?
+    pub fn is_within_policy(&self, now: Timestamp) -> bool {
+        let outlives = self.policy.max_life_ms.is_some_and(|life| self.issued.plus_ms(life) <= now);
+        self.policy.direct_sign_in == DirectSignIn::Allowed && self.policy.purposes.has(self.purpose) && !outlives
+    }
+
     /// When it is over, policy heeded.
     pub fn ends(&self) -> Timestamp {
         let by_policy = self.policy.max_life_ms.map_or(Timestamp(i64::MAX), |life| self.issued.plus_ms(life));

@@ -177,7 +177,7 @@ impl Duty {
             Duty::ManageCredentials => "manage the credentials of this mailbox",
             Duty::CheckOut => "check out a credential of this mailbox",
             Duty::Revoke => "take rights away here",
-            Duty::ManagePolicy => "change the policy",
+            Duty::ManagePolicy => "change the policy on direct sign-in, or see the keys that it rests on",
             Duty::ReadAudit => "read the trail",
             Duty::Export => "export this mailbox",
             Duty::Suspend => "suspend people",

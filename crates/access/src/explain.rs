@@ -3,8 +3,8 @@
 //! The verdict is the data; names come from whoever knows them, dates in the words and the
 //! time zone of whoever reads.
 
-use crate::{Actor, Denied, Operation, Reach, Reason, Role, Verdict};
-use postern_types::{GrantId, GroupId, MailboxId, Rights, SendRights, Timestamp};
+use crate::{Actor, CredentialScope, Denied, Networks, Obstacle, Operation, Reach, Reason, Role, Verdict};
+use postern_types::{GrantId, GroupId, MailboxId, Rights, SendRights, Timestamp, length};
 use std::fmt;
 
 /// Gives names to what a verdict knows by number.
@@ -67,6 +67,10 @@ pub fn explain(actor: &Actor, operation: Operation, verdict: &Verdict, names: &d
     let outcome = verdict.allows(operation);
     let answer = match outcome {
         Ok(_) => format!("{who} may {verb} here."),
+        // A credential that is stopped signs in nowhere.
+        Err(_) if verdict.reasons.iter().any(|reason| matches!(reason, Reason::CredentialStopped(_))) => {
+            format!("{who} may not {verb} here.")
+        }
         Err(Denied::Hidden) => format!("{who} may not {verb} here, and is told that there is no such mailbox."),
         Err(_) => format!("{who} may not {verb} here: that needs {}.", operation.needs()),
     };
@@ -74,6 +78,17 @@ pub fn explain(actor: &Actor, operation: Operation, verdict: &Verdict, names: &d
 }
 
 impl Explanation {
+    /// The same, where something that the facts do not have speaks against the credential.
+    pub fn stopped_by(mut self, who: &str, obstacle: Obstacle) -> Self {
+        let who = capitalised(who);
+        if self.allowed {
+            self.answer = format!("{who} may not do that now.");
+        }
+        self.allowed = false;
+        self.because.insert(0, format!("{who} opens nothing: {obstacle}."));
+        self
+    }
+
     /// Puts the reasons into words, and the moment at which they change.
     pub(crate) fn of(
         answer: String,
@@ -87,6 +102,23 @@ impl Explanation {
         because.extend(valid_until.map(|end| format!("This changes at {}.", names.time(end))));
         Explanation { answer, because, allowed, valid_until }
     }
+}
+
+/// What a scope has beside letters, in words.
+pub fn explain_scope(who: &str, scope: &CredentialScope) -> Vec<String> {
+    let who = capitalised(who);
+    let mut told = Vec::new();
+    if let Networks::Of(networks) = &scope.networks {
+        let networks: Vec<String> = networks.iter().map(ToString::to_string).collect();
+        told.push(format!("{who} signs in from {} alone.", networks.join(", ")));
+    }
+    if let Some(hours) = scope.hours {
+        told.push(format!("{who} signs in within {hours} alone, by the organisation's time zone."));
+    }
+    if let Some(age) = scope.older_than_ms {
+        told.push(format!("{who} sees messages alone that came {} ago or before.", length(age / 1000)));
+    }
+    told
 }
 
 fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {

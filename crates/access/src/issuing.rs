@@ -54,6 +54,9 @@ impl Policy {
         if by_policy.is_some_and(|latest| latest <= starts) {
             return Err(IssueDenied::StartsTooLate);
         }
+        if issue.expires <= issue.at {
+            return Err(IssueDenied::HasPassed);
+        }
         if issue.expires <= starts {
             return Err(IssueDenied::EndsBefore);
         }
@@ -100,6 +103,9 @@ pub enum IssueDenied {
     /// It would give access to others.
     #[error("No credential has the letter a: who may do what is managed by people, signed in as themselves")]
     Administers,
+    /// Its end is not to come.
+    #[error("Its end has passed; give it a later one")]
+    HasPassed,
     /// Nothing of its life is left.
     #[error("It would end before it starts; give it a later end")]
     EndsBefore,
@@ -164,7 +170,7 @@ mod tests {
         assert_eq!(open.may_issue(&of(Purpose::Client, false)), Err(IssueDenied::NoHolder(Purpose::Client)));
         assert_eq!(open.may_issue(&of(Purpose::Backup, true)), Err(IssueDenied::HasHolder(Purpose::Backup)));
         assert_eq!(open.may_issue(&Issue { scope: &manages, ..good }), Err(IssueDenied::Administers));
-        assert_eq!(open.may_issue(&Issue { expires: NOW, ..good }), Err(IssueDenied::EndsBefore));
+        assert_eq!(open.may_issue(&Issue { expires: NOW, ..good }), Err(IssueDenied::HasPassed));
         let late = Issue { expires: NOW.plus_ms(15 * DAY_MS), ..of(Purpose::Migration, false) };
         assert_eq!(open.may_issue(&late), Err(IssueDenied::TooLong { purpose: Purpose::Migration, days: 14 }));
         for (direct_sign_in, denied) in

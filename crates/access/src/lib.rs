@@ -65,7 +65,7 @@ pub use actor::{Actor, Job};
 pub use credential::{Answerable, CredentialFacts, CredentialState, Obstacle, Standing};
 pub use denied::Denied;
 pub use duty::{Duty, Scope, duty_verdict, takes_part};
-pub use explain::{Explanation, Names, PlainNames, explain};
+pub use explain::{Explanation, Names, PlainNames, explain, explain_scope};
 pub use facts::{
     AccountFacts, AccountKind, AccountState, ByReach, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach,
     is_automapped,

@@ -135,9 +135,13 @@ impl Purpose {
         self == Purpose::Role
     }
 
-    /// Protocols and letters that are not in the template: wider than the purpose needs.
+    /// Protocols and letters that are not in the template: wider than the purpose needs. Where all is
+    /// named there is nothing to be wider than.
     pub fn widened_by(self, protocols: Protocols, rights: Rights) -> (Protocols, Rights) {
         let template = self.template();
+        if self == Purpose::Other {
+            return (Protocols::NONE, Rights::NONE);
+        }
         (protocols - template.protocols, rights - (template.rights | template.on_archive))
     }
 }

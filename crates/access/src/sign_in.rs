@@ -137,7 +137,7 @@ listed! {
         #[error("no secret is set")]
         SecretNotSet,
         /// The secret begins as a credential's does, and is not a whole one, or people alone sign in there.
-        #[error("it begins as the secret of a credential does, and is none that signs in there")]
+        #[error("it is no whole secret of a credential, or people alone sign in there")]
         NoPassword,
         /// Its network is shut to whoever has not signed in from there lately.
         #[error("too many wrong secrets came from that network, so this one was not looked at")]
@@ -158,7 +158,7 @@ listed! {
         #[error("the person is no delegate of the mailbox named after their own")]
         NoDelegateThere,
         /// The name is a shared mailbox's, and what was shown is no credential's secret.
-        #[error("the name is a shared mailbox's, and that is no secret of a credential")]
+        #[error("the name is a shared mailbox's, which has no password")]
         NoPasswordThere,
         /// The secret is the credential's.
         #[error("the secret matches")]
@@ -167,6 +167,9 @@ listed! {
         /// nothing of another's.
         #[error("that is no credential of this mailbox")]
         NoSuchCredential,
+        /// The secret is right, and the name is not that of its mailbox.
+        #[error("the name is not that of its mailbox")]
+        NameDiffers,
         /// Its scope does not have this protocol.
         #[error("its scope does not have this protocol")]
         ProtocolOutside,

@@ -6,13 +6,13 @@ use crate::shared::{manage_grants, number_of};
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
-    AccountRow, AuditFilter, AuditRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow,
-    GroupRow, ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow,
-    NewGrant, Principal, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords,
-    StoreError, Suspend, TakenBack, Tx,
+    AccountRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow, GroupRow,
+    ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant,
+    Principal, ReadAccount, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords, StoreError, Suspend,
+    TakenBack, Tx,
 };
 use postern_types::{
-    AccountId, Address, AuditId, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
+    AccountId, Address, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
 };
 
 /// What a new house starts with.
@@ -93,24 +93,6 @@ impl Named {
             send_on_behalf: self.send_on_behalf.unwrap_or(held.send_on_behalf),
         }
     }
-}
-
-/// Which rows of the trail are asked for.
-#[derive(Debug, Clone, Default)]
-pub struct AuditQuery {
-    /// Only this account.
-    pub account: Option<Address>,
-    /// Only the account of this number, also one whose address is gone: for those who read the
-    /// trail of the organisation. Instead of `account`.
-    pub number: Option<AccountId>,
-    /// Only this person.
-    pub actor: Option<Address>,
-    /// From this time on.
-    pub since: Option<Timestamp>,
-    /// Older than this row.
-    pub before: Option<i64>,
-    /// At most this many.
-    pub most: usize,
 }
 
 impl From<PasswordError> for Refused {
@@ -525,36 +507,6 @@ impl House {
     pub async fn sees_organisation(&self, caller: &Caller) -> Result<bool, Refused> {
         let caller = caller.clone();
         self.ask(move |tx| Ok(allowed(tx.authority::<ReadOrganisation>(&caller))?.is_some())).await
-    }
-
-    /// Rows of the trail, newest first.
-    pub async fn audit(&self, caller: &Caller, query: AuditQuery) -> Result<Vec<AuditRow>, Refused> {
-        let caller = caller.clone();
-        self.ask(move |tx| {
-            // Whose account it is before anything else, so that who asks in vain learns nothing.
-            let (account, authority) = match (&query.account, query.number) {
-                (Some(_), Some(_)) => {
-                    return Err(Rule::Unusable("Name the account by its address or its number, not both".into()).into());
-                }
-                (Some(address), None) => {
-                    let (account, authority) = duty_at::<ReadAudit>(tx, &caller, address, "account")?;
-                    (Some(account), authority)
-                }
-                (None, number) => (number, tx.authority::<ReadAudit>(&caller)?),
-            };
-            // Who sees one account learns of nobody else: someone unknown did nothing in it.
-            let actor = match &query.actor {
-                Some(address) if query.account.is_some() => {
-                    Some(tx.account_at(address)?.unwrap_or_else(Tx::no_account))
-                }
-                Some(address) => Some(account_of(tx, address, "person")?),
-                None => None,
-            };
-            let before = query.before.map(AuditId::new).transpose().map_err(StoreError::from)?;
-            let filter = AuditFilter { account, actor, since: query.since, before, most: query.most.clamp(1, 1000) };
-            authority.list_events(&filter)
-        })
-        .await
     }
 }
 

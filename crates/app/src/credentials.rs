@@ -206,6 +206,12 @@ pub fn check_credential_name(name: &str) -> Result<String, String> {
     ))
 }
 
+/// Is this how a credential is called?
+pub(crate) fn is_credential(text: &str) -> bool {
+    let is_named = |(address, name)| Address::parse(address).is_ok() && check_credential_name(name).is_ok();
+    text.starts_with(Kind::Credential.id_prefix()) && !text.contains('@') || text.split_once('/').is_some_and(is_named)
+}
+
 fn check_text(what: &str, text: &str) -> Result<String, Refused> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > TEXT_MOST || text.chars().any(char::is_control) {

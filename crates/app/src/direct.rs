@@ -8,14 +8,13 @@ use crate::bearer::Bearer;
 use crate::directory::View;
 use crate::live::{LiveSession, Seat};
 use crate::session::{Basis, end_of_direct};
-use crate::sign_in::unavailable;
+use crate::sign_in::{About, unavailable};
 use crate::{Attempt, House, Refused, Session, SignInRefused};
 use postern_access::{
-    AccountFacts, CredentialSignIn, DutyFacts, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason,
-    sign_in_verdict,
+    CredentialSignIn, DutyFacts, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason, sign_in_verdict,
 };
 use postern_store::{Caller, DirectFacts, GateError, KnownCredential, StoreError, Tx};
-use postern_types::{Address, CredentialId, Secret};
+use postern_types::{Address, Secret};
 
 impl House {
     /// Signs a credential in. `is_rooted` where a second name came with it, which none may have.
@@ -48,7 +47,11 @@ impl House {
                 self.accept_direct(attempt, address, known, facts, &secret).await
             }
             _ => {
-                self.note_failure(&attempt, known_by(&facts), &reasons).await;
+                // Whoever shows a right secret by another name means its mailbox: its owners hear of it.
+                match misnamed(&facts, check) {
+                    Some(about) => self.note_failure(&attempt, about, &[SignInReason::NameDiffers]).await,
+                    None => self.note_failure(&attempt, known_by(&facts), &reasons).await,
+                }
                 let is_private = self.may_sign_in(&attempt.peer);
                 Err(if is_private { SignInDenied::Refused } else { SignInDenied::NeedsTls }.into())
             }
@@ -177,8 +180,15 @@ impl House {
 
 /// What an attempt was about, for the trail: its mailbox, and the credential that it named there.
 /// Of another mailbox's the owners of this one learn nothing.
-fn known_by(facts: &DirectFacts) -> (Option<AccountFacts>, Option<(CredentialId, String)>) {
+fn known_by(facts: &DirectFacts) -> About {
     let here = facts.account.map(|account| account.id);
     let credential = facts.credential.as_ref().filter(|known| Some(known.facts.account) == here);
-    (facts.account, credential.map(|known| (known.facts.id, known.label())))
+    (here, credential.map(|known| (known.facts.id, known.label())))
+}
+
+/// The credential that a right secret is of, where it was shown by another name than its mailbox's.
+fn misnamed(facts: &DirectFacts, check: SecretCheck) -> Option<About> {
+    let known = facts.credential.as_ref().filter(|_| check == SecretCheck::Matches)?;
+    let is_named = facts.account.is_some_and(|account| account.id == known.facts.account);
+    (!is_named).then(|| (Some(known.facts.account), Some((known.facts.id, known.label()))))
 }

@@ -10,9 +10,8 @@
 //! by whoever may see it; to others it is as one that is not there.
 
 use crate::admin::allowed;
-use crate::bearer::Kind;
 use crate::{House, Refused};
-use postern_access::{Actor, Denied, Job, Question};
+use postern_access::{Actor, Denied, Job, Obstacle, Question};
 use postern_store::{
     AccessReport, Answer, Asked, Authority, Caller, GateError, Principal, ReadAccount, ReadAudit, ReadGrants,
     ReadOrganisation, Rule, Tx,
@@ -39,7 +38,7 @@ impl Someone {
         match (text, job) {
             ("operator", _) => Ok(Someone::Operator),
             (_, Some(job)) => Ok(Someone::Job(job)),
-            _ if is_credential(text) => Ok(Someone::Credential(text.to_owned())),
+            _ if crate::credentials::is_credential(text) => Ok(Someone::Credential(text.to_owned())),
             _ => Address::parse(text).map(Someone::Person).map_err(|error| {
                 format!(
                     "{error}; or name a credential (crd_abcd2345 or support@example.org/nightly), operator, or a job: {}",
@@ -48,13 +47,6 @@ impl Someone {
             }),
         }
     }
-}
-
-/// Is this how a credential is called?
-fn is_credential(text: &str) -> bool {
-    let is_named =
-        |(address, name)| Address::parse(address).is_ok() && crate::credentials::check_credential_name(name).is_ok();
-    text.starts_with(Kind::Credential.id_prefix()) && !text.contains('@') || text.split_once('/').is_some_and(is_named)
 }
 
 /// What would be acted on.
@@ -104,8 +96,19 @@ pub struct WhyQuery {
 impl House {
     /// May this actor do this, and why or why not?
     pub async fn explain(&self, caller: &Caller, query: WhyQuery) -> Result<Answer, Refused> {
-        let caller = caller.clone();
-        Ok(self.db.read(move |tx: &Tx<'_>| explained(tx, &caller, &query)).await?)
+        let who = match &query.actor {
+            Someone::Credential(which) => Some(which.clone()),
+            _ => None,
+        };
+        let asks = caller.clone();
+        let answer = self.db.read(move |tx: &Tx<'_>| explained(tx, &asks, &query)).await?;
+        // Whether its secret can be checked the database does not know.
+        let Some(who) = who else { return Ok(answer) };
+        let seen = self.credential(caller, &who).await?;
+        Ok(match seen.row.obstacles.contains(&Obstacle::KeyMissing) {
+            true => Answer { explanation: answer.explanation.stopped_by(&who, Obstacle::KeyMissing), ..answer },
+            false => answer,
+        })
     }
 
     /// Who can do what in an account, by every path.

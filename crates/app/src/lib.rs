@@ -7,6 +7,7 @@
 
 mod acl;
 mod admin;
+mod audit;
 mod bearer;
 mod content;
 mod credentials;
@@ -42,7 +43,8 @@ mod tokens;
 pub mod wire;
 
 pub use acl::ListedRights;
-pub use admin::{AuditQuery, Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
+pub use admin::{Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
+pub use audit::{AuditActor, AuditQuery};
 pub use bearer::MachineSecret;
 pub use content::{Content, Unreadable};
 pub use credentials::{

@@ -5,11 +5,9 @@ use crate::bearer::{Bearer, Kind, without_secrets};
 use crate::directory::View;
 use crate::session::{Basis, end_of_person};
 use crate::{House, Refused, Session};
-use postern_access::{
-    AccountFacts, Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport,
-};
+use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
 use postern_store::{Caller, FailedSignIn, GateError, NewToken, SignInFacts, StoreError, Tx};
-use postern_types::{Address, CredentialId, PersonId, Secret, Timestamp};
+use postern_types::{AccountId, Address, CredentialId, PersonId, Secret, Timestamp};
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,6 +47,10 @@ pub struct Attempt {
     /// `LOGIN`, `PLAIN` ...
     pub mechanism: &'static str,
 }
+
+/// What a failed attempt was about, as far as it is known: the account, and the credential that was
+/// named there with what people call it.
+pub(crate) type About = (Option<AccountId>, Option<(CredentialId, String)>);
 
 /// Why a sign-in was refused; the texts are all a client hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -119,7 +121,7 @@ impl House {
             Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts, token).await,
             Ok(_) => Err(SignInDenied::Refused.into()),
             Err(denied) => {
-                self.note_failure(&attempt, (facts.account, None), &verdict.reasons).await;
+                self.note_failure(&attempt, (facts.account.map(|account| account.id), None), &verdict.reasons).await;
                 Err(denied.into())
             }
         }
@@ -147,7 +149,7 @@ impl House {
             return Ok(SecretCheck::NoPassword);
         }
         let Ok(fits) = self.passwords.verify(lane, attempt.secret.clone(), verifier).await else {
-            self.note_failure(attempt, (facts.account, None), &[SignInReason::TooBusy]).await;
+            self.note_failure(attempt, (facts.account.map(|account| account.id), None), &[SignInReason::TooBusy]).await;
             return Err(SignInRefused::Unavailable);
         };
         if fits {
@@ -184,7 +186,12 @@ impl House {
         match accepted {
             Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(Box::new(facts)), watch)),
             Ok(false) => {
-                self.note_failure(&attempt, (facts.account, None), &[SignInReason::FactsDisagree]).await;
+                self.note_failure(
+                    &attempt,
+                    (facts.account.map(|account| account.id), None),
+                    &[SignInReason::FactsDisagree],
+                )
+                .await;
                 Err(SignInDenied::Refused.into())
             }
             Err(error) => {
@@ -196,18 +203,12 @@ impl House {
 
     /// The true reason goes to the trail; a trail that can not be written does not make a
     /// refusal into anything else. Of a storm most are counted there and have no row of their own.
-    pub(crate) async fn note_failure(
-        &self,
-        attempt: &Attempt,
-        (account, named): (Option<AccountFacts>, Option<(CredentialId, String)>),
-        reasons: &[SignInReason],
-    ) {
+    pub(crate) async fn note_failure(&self, attempt: &Attempt, (account, named): About, reasons: &[SignInReason]) {
         if !self.has_row(attempt) {
             return;
         }
         let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         let reason = reasons.join("; ");
-        let account = account.map(|account| account.id);
         let how = postern_store::how(attempt.mechanism, split(&attempt.username).1.is_some());
         let username = without_secrets(&attempt.username);
         let (credential, label) = named.unzip();

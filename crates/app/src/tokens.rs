@@ -226,7 +226,7 @@ impl House {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
             (_, check) => {
                 let reason = check.against().unwrap_or(SignInReason::FactsDisagree);
-                self.note_failure(&attempt, (facts.account, None), &[reason]).await;
+                self.note_failure(&attempt, (facts.account.map(|account| account.id), None), &[reason]).await;
                 Err(OwnPasswordRefused::Differs)
             }
         }

@@ -4,7 +4,7 @@ use crate::model::{AuditEvent, AuditPage, AuditParameters};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
-use postern_app::{AuditQuery, AuditRow};
+use postern_app::{AuditActor, AuditQuery, AuditRow};
 use postern_types::{AccountId, Address};
 
 /// Events of a page, where the query does not say.
@@ -58,8 +58,6 @@ pub(crate) fn page_size(limit: Option<usize>) -> Result<usize, Problem> {
 pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
     let asked: AuditParameters = ask.query()?;
     let limit = page_size(asked.limit)?;
-    let address =
-        |name, text: &Option<String>| text.as_deref().map(|text| field(name, text, Address::parse)).transpose();
     let (account, number) = match asked.account.as_deref() {
         Some(text) => field("account", text, account)?,
         None => (None, None),
@@ -67,7 +65,7 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
     let query = AuditQuery {
         account,
         number,
-        actor: address("actor", &asked.actor)?,
+        actor: asked.actor.as_deref().map(|actor| field("actor", actor, AuditActor::parse)).transpose()?,
         since: asked.since.as_deref().map(|since| field("since", since, parse_date)).transpose()?,
         before: asked.before.as_deref().map(|before| field("before", before, event_number)).transpose()?,
         // One more than shown tells whether there is a next page.

@@ -426,7 +426,7 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/audit?limit=10&actor=alice@example.org")
         .query(&[
             ("account", "Only what happened in the account with this address or, for those who read the trail of the organisation, of this number, as `acc_42`: it finds a deleted one, too."),
-            ("actor", "Only what the person with this address did."),
+            ("actor", "Only what the person with this address did, or this credential, by its id or as `ADDRESS/NAME`."),
             ("since", "Only from this time on (RFC 3339)."),
             ("before", "Only events older than this one: `next_before` of the page before."),
             ("limit", "At most this many, 1 to 500; 50 when left out."),

@@ -50,6 +50,21 @@ impl Network {
         Self::around(self.address, 21, 32)
     }
 
+    /// Refuses an address with the length of a network around it, which is a slip: which of both was
+    /// meant?
+    pub fn check_bits(&self) -> Result<(), String> {
+        let whole = Self::around(self.address, self.prefix_bits, self.prefix_bits);
+        match whole == *self {
+            true => Ok(()),
+            false => {
+                let address = self.address;
+                Err(format!(
+                    "{self} has bits beyond its length: write {whole} for the network, or {address} for the one"
+                ))
+            }
+        }
+    }
+
     /// Is it everything that there is?
     pub fn is_everything(&self) -> bool {
         self.prefix_bits == 0
@@ -124,5 +139,16 @@ mod tests {
             assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
         }
         assert_eq!("192.0.2.7/32".parse::<Network>().unwrap().to_string(), "192.0.2.7");
+    }
+
+    #[test]
+    fn bits_beyond_the_length_are_a_slip() {
+        let check = |text: &str| text.parse::<Network>().unwrap().check_bits();
+        for text in ["10.0.0.0/8", "10.0.0.5", "2001:db8::/32", "0.0.0.0/0", "::1"] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+        let slip = check("10.0.0.5/8").unwrap_err();
+        assert!(slip.contains("10.0.0.0/8 for the network, or 10.0.0.5"), "{slip}");
+        assert!(check("2001:db8::1/32").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use postern_app::{AuditQuery, GrantReach, GrantTerms, Named};
+use postern_app::{AuditActor, AuditQuery, GrantReach, GrantTerms, Named};
 use postern_testkit::{House, ImapClient, PASSWORD, scenario};
 use postern_types::{Address, MailboxName, Rights, SendRights};
 
@@ -259,7 +259,7 @@ scenario! {
         assert_eq!(rooted.closed().await, ["* BYE Your sign-in has ended"]);
         let query = AuditQuery {
             account: Some(address("support@example.org")),
-            actor: Some(address("alice@example.org")),
+            actor: Some(AuditActor::Person(address("alice@example.org"))),
             most: 50,
             ..AuditQuery::default()
         };

@@ -118,7 +118,7 @@ scenario! {
             rows.iter().rev().filter(|row| row.action == "sign-in.failed").map(|row| how_and_reason(&row.detail).1).collect();
         assert_eq!(reasons[0], "its scope does not have this network");
         assert_eq!(reasons[1], "its scope does not have this protocol");
-        assert!(reasons[2].contains("no secret of a credential") && reasons.len() == 4, "{reasons:?}");
+        assert!(reasons[2].contains("no whole secret of a credential") && reasons.len() == 4, "{reasons:?}");
     }
 
     /// A backup reads everything, changes nothing, and is gone when it is taken back.

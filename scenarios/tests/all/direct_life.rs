@@ -174,6 +174,32 @@ scenario! {
         refused(&house, &issued, "it has expired").await;
     }
 
+    /// With a policy goes what it would not let be issued, and nothing else.
+    async fn a_policy_ends_what_is_beyond_it(house: House) {
+        at_work(&house).await;
+        let live = async || {
+            let rows = house.app().credentials(house.operator(), None, false).await.expect("the live ones");
+            rows.into_iter().map(|row| row.name).collect::<Vec<_>>().join(" ")
+        };
+        let ends = PolicyChange { end_credentials: true, ..PolicyChange::default() };
+        for purpose in [Purpose::Backup, Purpose::Archive, Purpose::Migration] {
+            issue(&house, wish(purpose)).await;
+        }
+        set(&house, None, ends.clone()).await;
+        assert_eq!(live().await, "backup archive migration", "nothing is beyond what is allowed");
+        let archives = Some(Purposes::of([Purpose::Archive, Purpose::Migration]));
+        set(&house, Some(SUPPORT), PolicyChange { purposes: archives, ..ends.clone() }).await;
+        assert_eq!(live().await, "archive migration");
+        house.pass_minutes(60);
+        issue(&house, wish(Purpose::Archive)).await;
+        set(&house, None, PolicyChange { max_life_ms: Some(Some(30 * 60 * 1000)), ..ends.clone() }).await;
+        assert_eq!(live().await, "archive-2", "the others are older than that");
+        set(&house, None, PolicyChange { max_life_ms: Some(None), ..ends.clone() }).await;
+        assert_eq!(live().await, "archive-2");
+        set(&house, None, PolicyChange { direct_sign_in: Some(DirectSignIn::ByApproval), ..ends }).await;
+        assert_eq!(live().await, "", "none of them was approved");
+    }
+
     /// Whoever answers for it, and whoever uses it, is in the house and in use.
     async fn people_answer_for_it(house: House) {
         at_work(&house).await;

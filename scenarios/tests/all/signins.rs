@@ -1,6 +1,6 @@
 //! `signins list`: every sign-in with its true reason, for whoever reads the trail there.
 
-use crate::direct::{issue, wish};
+use crate::direct::{issue, secret, wish};
 use crate::rest_people::staffed;
 use base64::Engine as _;
 use postern_app::{CredentialWish, MachineSecret, Purpose};
@@ -69,8 +69,8 @@ scenario! {
         assert_eq!(
             all.iter().map(told).collect::<Vec<_>>(),
             [
-                "support@example.org | support@example.org | LOGIN | no secret is set; the name is a shared mailbox's, and that is no \
-                 secret of a credential",
+                "support@example.org | support@example.org | LOGIN | no secret is set; the name is a shared mailbox's, which has \
+                 no password",
                 "sam@example.org/support@example.org | sam@example.org | LOGIN rooted | the person is no delegate of \
                  the mailbox named after their own",
                 "oona@example.org | support@example.org | LOGIN rooted | accepted",
@@ -155,6 +155,27 @@ scenario! {
             let status = admin.get(&format!("/api/v1/signins?{unusable}")).await.status;
             assert!(matches!(status, 400 | 422), "{unusable}: {status}");
         }
+    }
+
+    /// The likeliest mistake: a right secret with another name. Whoever answers for the credential hears of
+    /// it, with the name that was tried; those whose name it was learn nothing of another's credential.
+    async fn a_right_secret_by_another_name_is_told_to_its_owner(house: House) {
+        staffed(&house).await;
+        house.person("carol@example.org").await;
+        let owner = Address::parse("carol@example.org").expect("an address");
+        let issued = issue(&house, CredentialWish { owner, ..wish(Purpose::Backup) }).await;
+        let secret = secret(&issued);
+        for name in ["support", "nobody@example.org", "oona@example.org", "sam@example.org/support@example.org"] {
+            refused(&house, name, &secret).await;
+        }
+        let mut carol = house.rest_as("carol@example.org").await;
+        let found = list(&mut carol, &format!("credential={}", issued.row.public_id)).await;
+        let names: Vec<&str> = found.iter().map(|one| text(one, "username")).collect();
+        assert_eq!(names, ["sam@example.org/support@example.org", "oona@example.org", "nobody@example.org", "support"]);
+        assert!(found.iter().all(|one| one["reason"] == "the name is not that of its mailbox"), "{found:?}");
+        let mut oona = house.rest_as("oona@example.org").await;
+        let own = list(&mut oona, "account=oona@example.org&failed=true").await;
+        assert!(own.is_empty(), "{own:?}");
     }
 
     /// Whoever answers for a credential sees what becomes of it, wherever it is, and nothing else of its

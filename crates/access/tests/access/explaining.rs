@@ -268,7 +268,7 @@ fn a_credential_that_does_not_stand() {
     assert_eq!(
         told_of_credential(support(), Operation::Read, Some(&stopped)),
         format!(
-            "{who} may not read messages here, and is told that there is no such mailbox.\n  \
+            "{who} may not read messages here.\n  \
              {who} opens nothing: it is suspended.\n  \
              {who} opens nothing: it is outside its hours.\n  \
              {who} opens nothing: policy blocks direct sign-in.\n  \

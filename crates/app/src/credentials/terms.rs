@@ -5,7 +5,7 @@
 use super::{CredentialWish, DAY_MS, Letters, unusable};
 use crate::Refused;
 use postern_access::{Networks, Protocol, Protocols, Template};
-use postern_types::{Rights, Timestamp};
+use postern_types::{Network, Rights, Timestamp};
 
 /// What a wish comes to: the template where nothing is said, and every rule held.
 pub(super) struct Terms {
@@ -37,6 +37,9 @@ impl CredentialWish {
                 "Say from where it signs in: --network 192.0.2.0/24 for the machine that uses it (as often as there are \
                  networks), or --any-network where that can not be known",
             );
+        }
+        if let Some(Networks::Of(networks)) = &self.networks {
+            networks.iter().try_for_each(Network::check_bits).or_else(unusable)?;
         }
         let expires = self.ends(template, now)?;
         Ok(Terms { protocols, rights, on_archive, forgiving, expires })

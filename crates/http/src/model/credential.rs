@@ -326,7 +326,8 @@ pub struct PolicyChange {
     /// The organisation's time zone, such as `Europe/Berlin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
-    /// Takes back, for good, every credential that this policy concerns.
+    /// Takes back, for good, every credential that the policy, as it is then, would not let be issued: all
+    /// of them, but where it is `allowed`.
     #[serde(default)]
     pub end_credentials: bool,
 }

@@ -33,9 +33,9 @@ pub struct List {
     /// deleted one is in the line that deletes it
     #[arg(long, value_name = "EMAIL", value_parser = account)]
     account: Option<String>,
-    /// Only what this person did
-    #[arg(long, value_name = "EMAIL", value_parser = Address::parse)]
-    actor: Option<Address>,
+    /// Only what this person did, or this credential (crd_… or support@example.org/nightly)
+    #[arg(long, value_name = "WHO")]
+    actor: Option<String>,
     /// Only from then on: a date (2026-11-22T21:00:00Z) or a span back from now (8h, 90d)
     #[arg(long, value_name = "DATE", value_parser = dates::parse)]
     since: Option<When>,
@@ -82,7 +82,7 @@ impl List {
             }
         };
         add("account", self.account.clone());
-        add("actor", self.actor.as_ref().map(Address::to_string));
+        add("actor", self.actor.clone());
         add("since", self.since.map(|since| since.before(clock::now())));
         add("before", self.before.clone());
         target

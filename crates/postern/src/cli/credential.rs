@@ -130,10 +130,13 @@ pub struct Opening {
     /// Write the secret into a new file for you alone, and print it nowhere
     #[arg(long, value_name = "PATH")]
     secret_file: Option<PathBuf>,
+    /// Print a configuration for this program, and all else on standard error
+    #[arg(long, value_enum, value_name = "PROGRAM", hide_possible_values = true)]
+    recipe: Option<Program>,
 }
 
 const CREDENTIALS: &str = "/api/v1/credentials";
-const WHICH: &str = "see which there are: postern credential list";
+const WHICH: &str = "see which there are and were: postern credential list --ended";
 
 pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
     match verb {
@@ -234,7 +237,10 @@ fn rows(credentials: &[Credential]) -> String {
             told::state(credential),
             credential.owner.clone().unwrap_or_else(|| "-".to_owned()),
             credential.last_used_at.as_deref().map_or_else(|| "never".to_owned(), seconds),
-            dates::end(&credential.expires_at, clock::now()),
+            match &credential.ended_at {
+                Some(ended) => format!("ended {}", seconds(ended)),
+                None => dates::end(&credential.expires_at, clock::now()),
+            },
         ]
     });
     table(&["ID", "CREDENTIAL", "PURPOSE", "STATE", "OWNER", "USED", "UNTIL"], rows.collect(), "")
@@ -284,8 +290,9 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
     text.push_str(&told::cut(&seen.sessions));
     text.push_str(&match compromised {
         true => format!(
-            "It is on the trail as compromised.\nNext: what it did: postern audit list --account {}\n",
-            credential.username
+            "It is on the trail as compromised.\nNext: what it did: postern audit list --actor {}; from where: postern \
+             signins list --credential {}\n",
+            credential.id, credential.id
         ),
         false => format!(
             "Next: which are live still: postern credential list {}; people work there as delegates: postern delegate list \
@@ -328,6 +335,10 @@ async fn unwrap(client: &mut Client, opening: &Opening) -> Result<Said, Failure>
             .map_err(|reason| Failure::usage(reason.replace("password", "code")))?,
         code => Secret::new(code),
     };
+    if opening.recipe.is_some() {
+        refuse_json(client)?;
+    }
+    let authority = if opening.recipe.is_some() { client.authority()? } else { None };
     // Before the code is used up: it opens once.
     let file = opening.secret_file.as_deref().map(SecretFile::make).transpose()?;
     let opened: Result<CredentialOpened, Failure> =
@@ -347,9 +358,24 @@ async fn unwrap(client: &mut Client, opening: &Opening) -> Result<Said, Failure>
     };
     let mut text = format!("{} is yours to use now.\n", label(&opened.credential));
     text.push_str(&stops(&opened.credential));
-    text.push_str(&told::to_sign_in(&opened.credential, Some(&opened.secret.0), kept.as_deref()));
-    text.push_str(&format!("Next: settings for a program: postern credential show {} --recipe mbsync\n", opened.id));
-    Ok(Said { document: told::without_secret(&opened, kept.as_deref()), ..Said::new(text, &()) })
+    let document = told::without_secret(&opened, kept.as_deref());
+    let Some(program) = opening.recipe else {
+        text.push_str(&told::to_sign_in(&opened.credential, Some(&opened.secret.0), kept.as_deref()));
+        return Ok(Said { document, ..Said::new(text, &()) });
+    };
+    let key = kept.as_deref().map_or(Key::Written(&opened.secret.0), Key::File);
+    let made_of = Ingredients { credential: &opened.credential, key, authority: authority.as_deref() };
+    match program.write(&made_of) {
+        Ok(recipe) => {
+            text.push_str(&told::to_sign_in(&opened.credential, None, kept.as_deref()));
+            Ok(Said { document, ..Said::new(recipe, &()).beside(text) })
+        }
+        // The code is used up: what it opened is shown all the same.
+        Err(refused) => {
+            text.push_str(&told::to_sign_in(&opened.credential, Some(&opened.secret.0), kept.as_deref()));
+            Ok(Said { document, ..Said::new(text, &()).beside(format!("{refused}\n")) })
+        }
+    }
 }
 
 /// A secret that could not be kept is lost: whoever issued it hears what to do.

@@ -108,7 +108,9 @@ impl Failure {
             }
             "not-yours" => Self { is_not_theirs: true, ..failure },
             "sign-in-needed" => failure.next("sign in: postern login EMAIL"),
-            "token-too-narrow" => failure.next("postern login EMAIL, or a token of a wider role: postern token create"),
+            "token-too-narrow" => failure.next(
+                "sign in: postern login EMAIL; what a token of each role lets through: postern token create --help",
+            ),
             "unavailable" => failure.next("try again; if it stays, the server's log has the cause"),
             _ => failure,
         }

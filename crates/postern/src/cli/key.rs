@@ -50,7 +50,10 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             let rotated: KeyRotated = client.act("POST", "/api/v1/keys/rotate").await?;
             Ok(Said::new(turned(&rotated), &rotated))
         }
-        Verb::Export { file } => export(&file, client.globals()),
+        Verb::Export { file } => {
+            let exported = export(&file, client.globals())?;
+            Ok(exported.beside(lacking(client).await))
+        }
     }
 }
 
@@ -65,7 +68,10 @@ fn shown(keys: &[Key]) -> String {
     let leaving = keys.iter().any(|key| key.missing && key.usable);
     let unread = keys.iter().any(|key| !key.missing && !key.usable);
     if lost {
-        text.push_str("Next: bring the missing file back from a backup into DIR/keys and restart the server\n");
+        text.push_str(
+            "Next: bring the missing file back from a backup into DIR/keys and restart the server; without one: postern key \
+             rotate, and issue again what rests on it\n",
+        );
     }
     if leaving {
         text.push_str(
@@ -107,6 +113,29 @@ fn turned(rotated: &KeyRotated) -> String {
     }
     text.push_str("Next: the copies that you have lack the new key: postern key export FILE\n");
     text
+}
+
+/// What the copy lacks, where a server runs and tells it: a key that is missing is not in it.
+async fn lacking(client: &mut Client) -> String {
+    let keys: Result<Keys, Failure> = client.get("/api/v1/keys").await;
+    let Ok(keys) = keys else {
+        return "Whether a key in use is missing was not looked at, for no server answers: postern key show\n"
+            .to_owned();
+    };
+    let missing = keys.keys.iter().filter(|key| key.missing && key.credentials > 0);
+    missing
+        .map(|key| {
+            format!(
+                "It lacks {}, which is missing, and {} rest on it: keep the copies that you have.\n",
+                key.id,
+                if key.credentials == 1 {
+                    "1 credential".to_owned()
+                } else {
+                    format!("{} credentials", key.credentials)
+                }
+            )
+        })
+        .collect()
 }
 
 /// No flag that leads to a server, or says who acts there, means anything here.
@@ -181,7 +210,7 @@ mod tests {
             text.contains("credential-1  -           2            missing: what rests on it can not sign in\n"),
             "{text}"
         );
-        assert!(text.ends_with("from a backup into DIR/keys and restart the server\n"), "{text}");
+        assert!(text.ends_with("and issue again what rests on it\n"), "{text}");
         let leaving = shown(&[Key { since: None, missing: true, newest: true, ..key(1) }]);
         assert!(leaving.contains("before the server ends; without a backup: postern key rotate"), "{leaving}");
         let unread = shown(&[Key { usable: false, ..key(1) }, Key { newest: true, ..key(2) }]);

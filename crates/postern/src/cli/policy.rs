@@ -22,7 +22,8 @@ pub enum Verb {
     Diff(unbuilt::Unbuilt),
     /// Change it; sessions that it does not allow any more end
     ///
-    /// A shared mailbox may be narrower than the organisation, never wider. What no flag names stays.
+    /// A shared mailbox may be narrower than the organisation, never wider. What no flag names stays. For
+    /// administrators; owners of a mailbox see its policy: postern policy show SHARED
     Set(Set),
     /// Let direct sign-in begin again after a restore (not built yet)
     #[command(hide = true)]
@@ -51,7 +52,8 @@ pub struct Set {
     /// credential signs in while it stands, and none is ended by it.
     #[arg(long, value_name = "HOW", value_parser = DirectSignIn::parse)]
     direct_sign_in: Option<DirectSignIn>,
-    /// Take back for good every credential that this policy is about
+    /// Take back for good what the policy would not let be issued: with blocked and by-approval every
+    /// credential there, else those beyond --purposes and --max-life
     #[arg(long)]
     end_credentials: bool,
     /// How long a credential lasts at most, such as 90d; none for no more than its purpose says
@@ -180,7 +182,7 @@ fn stopped(set: &Set, changed: &PolicySet) -> String {
     };
     if set.end_credentials {
         text.push_str(&match changed.ended_credentials {
-            0 => "No credential was live, so none was ended.\n".to_owned(),
+            0 => "No credential was beyond it, so none was ended.\n".to_owned(),
             1 => format!("1 credential is taken back for good; {sessions}.\n"),
             count => format!("{count} credentials are taken back for good; {sessions}.\n"),
         });
@@ -196,6 +198,11 @@ fn stopped(set: &Set, changed: &PolicySet) -> String {
         let what = if stopped == 1 { "1 credential stops".to_owned() } else { format!("{stopped} credentials stop") };
         text.push_str(&format!("{what} while this stands; {sessions}. Nothing is ended.\n"));
         let whose = set.shared.as_ref().map(|shared| format!("{shared} ")).unwrap_or_default();
+        let widest = [("--purposes all", set.purposes.is_some()), ("--max-life none", set.max_life.is_some())];
+        let back: Vec<&str> = widest.iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| *flag).collect();
+        if set.direct_sign_in != Some(DirectSignIn::Blocked) && !back.is_empty() {
+            text.push_str(&format!("Next: to let them sign in again: postern policy set {whose}{}\n", back.join(" ")));
+        }
         if set.direct_sign_in == Some(DirectSignIn::Blocked) {
             text.push_str(&format!(
                 "Next: to let them sign in again: postern policy set {whose}--direct-sign-in allowed; to end them for good: \
@@ -258,7 +265,9 @@ fn or_none(text: &str) -> String {
 fn life_told(shown: &PolicyShown) -> String {
     match shown.holds.max_life_seconds {
         Some(seconds) => format!("{} from when a credential is issued", length(seconds)),
-        None => "as its purpose says: 90 days where nothing is named".to_owned(),
+        None => {
+            "as its purpose says: 90 days where nothing is named (migration: 24 hours), and a year at most".to_owned()
+        }
     }
 }
 

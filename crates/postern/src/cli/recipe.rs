@@ -261,9 +261,23 @@ impl Kitchen<'_> {
             + &format!(
                 "IMAPAccount postern\nHost {host}\nPort {port}\nUser {username}\n{pass}\nAuthMechs LOGIN\nSSLType {tls}\n\
                  {authority}\nIMAPStore far\nAccount postern\n\nMaildirStore near\nPath {folder}/\nInbox {folder}/INBOX\n\
-                 SubFolders Verbatim\n\nChannel pull\nFar :far:\nNear :near:\nPatterns * INBOX\nSync PullNew PullFlags\n\
-                 Create Near\nRemove None\nExpunge None\nCopyArrivalDate yes\nSyncState *\n"
+                 SubFolders Verbatim\n\nChannel pull\nFar :far:\nNear :near:\nPatterns {}\nSync PullNew PullFlags\n\
+                 Create Near\nRemove None\nExpunge None\nCopyArrivalDate yes\nSyncState *\n",
+                self.patterns()
             )
+    }
+
+    /// The mailboxes of its scope: the program takes it for an error that one it names is not there.
+    fn patterns(&self) -> String {
+        let places = self.credential.places.iter().filter_map(|place| place.mailbox.as_deref().zip(Some(place)));
+        if self.credential.places.iter().any(|place| place.reach == "account") {
+            return "* INBOX".to_owned();
+        }
+        let named = places.flat_map(|(name, place)| {
+            let below = (place.reach == "subtree").then(|| in_quotes(&format!("{name}/*")));
+            [Some(in_quotes(name)), below].into_iter().flatten()
+        });
+        named.collect::<Vec<_>>().join(" ")
     }
 
     fn getmail(&self) -> String {

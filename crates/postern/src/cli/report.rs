@@ -147,12 +147,13 @@ fn directly(report: &AccessReport) -> String {
             format!("{} ({})", credential.name, credential.id),
             credential.purpose.clone(),
             credential.owner.clone().unwrap_or_else(|| "nobody".to_owned()),
+            credential.holder.clone().unwrap_or_else(|| "a program".to_owned()),
             places.collect::<Vec<_>>().join(", "),
             seconds(&credential.expires_at),
             if credential.stands { "yes".to_owned() } else { format!("no: {}", credential.because.join(", ")) },
         ]
     });
-    let headings = ["CREDENTIAL", "FOR", "OWNER", "RIGHTS", "UNTIL", "SIGNS IN"];
+    let headings = ["CREDENTIAL", "FOR", "OWNER", "USED BY", "RIGHTS", "UNTIL", "SIGNS IN"];
     format!("\nSigned in to directly\n{}", table(&headings, rows.collect(), ""))
 }
 

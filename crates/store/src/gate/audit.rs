@@ -74,13 +74,32 @@ pub struct AuditRow {
     pub personal: Option<String>,
 }
 
+/// Whose acts are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doer {
+    /// A person's, by the number of their account.
+    Person(AccountId),
+    /// A credential's; nothing where there is none.
+    Credential(Option<CredentialId>),
+}
+
+impl Doer {
+    /// Number and kind, as rows have them.
+    fn key(self) -> (i64, &'static str) {
+        match self {
+            Doer::Person(account) => (account.get(), "person"),
+            Doer::Credential(id) => (id.map_or(-1, CredentialId::get), "credential"),
+        }
+    }
+}
+
 /// Which rows of the trail to list.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     /// Only this account.
     pub account: Option<AccountId>,
-    /// Only this person, by the number of their account.
-    pub actor: Option<AccountId>,
+    /// Only what they did.
+    pub actor: Option<Doer>,
     /// From this time on.
     pub since: Option<Timestamp>,
     /// Older than this row, for the next page.
@@ -239,14 +258,16 @@ pub(super) fn decode_leaf(bytes: &[u8]) -> Result<(String, String), StoreError> 
 impl Authority<'_, super::authority::ReadAudit> {
     /// Rows of the trail, newest first.
     pub fn list_events(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, GateError> {
+        let (actor, kind) = filter.actor.map_or((0, ""), Doer::key);
         let rows = self.tx().all(
             &sql::LIST,
             &[
                 filter.before.map_or(i64::MAX, AuditId::get).into(),
                 filter.account.map_or(0, AccountId::get).into(),
-                filter.actor.map_or(0, AccountId::get).into(),
+                actor.into(),
                 filter.since.unwrap_or_default().0.into(),
                 (filter.most as i64).into(),
+                kind.into(),
             ],
             |row| {
                 let (protocol, detail) =

@@ -118,7 +118,7 @@ impl Authority<'_, ManageShared> {
     /// Secrets of a shared mailbox end with a row each, as when they are taken back; passwords and tokens
     /// with their person.
     fn end_credentials(&self, account: AccountId) -> Result<u64, GateError> {
-        let secrets = self.end_secrets(account, "its mailbox was converted")?.len() as u64;
+        let secrets = self.end_secrets(account, "its mailbox was converted", |_| true)?.len() as u64;
         let others = self.tx().execute(&sql::END_CREDENTIALS, &[account.get().into(), self.tx().now().0.into()])?;
         Ok(secrets + others)
     }

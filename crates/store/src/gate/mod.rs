@@ -91,7 +91,7 @@ mod why;
 
 pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
-pub use audit::{AuditFilter, AuditRow, Detail, Event};
+pub use audit::{AuditFilter, AuditRow, Detail, Doer, Event};
 pub use authority::{
     Authority, CheckOut, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
     ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageSelf, ManageShared, OpenPrivate, ReadAccount,

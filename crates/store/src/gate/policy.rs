@@ -8,7 +8,7 @@ use crate::statements::credentials as sql;
 use crate::{Notice, StoreError, Tx};
 use postern_access::{Denied, DirectSignIn, Policy, Purposes};
 use postern_types::{AccountId, CredentialId, Timestamp, length};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The policy of the organisation or of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,8 @@ pub struct PolicyChange {
     pub purposes: Option<Purposes>,
     /// In which time zone hours are told: the organisation's alone.
     pub time_zone: Option<String>,
-    /// Takes back every credential that this concerns, for good.
+    /// Takes back for good every credential that policy, as it is then, would not let be issued: all,
+    /// but where it is allowed.
     pub end_credentials: bool,
 }
 
@@ -148,20 +149,27 @@ impl Authority<'_, ManagePolicy> {
             self.write(&set, &time_zone)?;
             self.note("policy.set", self.account(), &told(&set, &before.set, &time_zone, &before.time_zone), "")?;
         }
-        let mut ended = Vec::new();
-        if change.end_credentials {
-            for account in self.accounts_concerned()? {
-                ended.extend(self.end_secrets(account, "by policy")?);
-            }
-        }
+        let ended = if change.end_credentials { self.end_what_is_beyond()? } else { Vec::new() };
         let stands = self.standing()?;
         let shortened = stood.iter().filter(|(id, end)| stands.get(id).is_some_and(|now| now < *end)).count();
         let stopped = stood.into_keys().filter(|id| !stands.contains_key(id)).collect();
         Ok(PolicyChanged { row: self.policy_row()?, ended, stopped, shortened })
     }
 
-    fn accounts_concerned(&self) -> Result<Vec<AccountId>, StoreError> {
-        self.account().map_or_else(|| self.tx().accounts_with_credentials(false), |account| Ok(vec![account]))
+    /// Takes back what policy would not let be issued now, each account after the other.
+    fn end_what_is_beyond(&self) -> Result<Vec<CredentialId>, GateError> {
+        let now = self.tx().now();
+        let mut beyond: BTreeMap<AccountId, HashSet<CredentialId>> = BTreeMap::new();
+        for facts in scope::live(self.tx(), self.account())? {
+            if !facts.is_within_policy(now) {
+                beyond.entry(facts.account).or_default().insert(facts.id);
+            }
+        }
+        let mut ended = Vec::new();
+        for (account, those) in beyond {
+            ended.extend(self.end_secrets(account, "by policy", |id| those.contains(&id))?);
+        }
+        Ok(ended)
     }
 
     /// The credentials that it concerns and that stand now, and when each ends.

@@ -8,11 +8,12 @@ use super::authority::{Authority, DutyClass, ReadAccount, ReadAudit, with_duty_f
 use super::error::{GateError, Rule};
 use super::facts;
 use super::grants::grant_rows;
+use super::scope;
 use crate::statements::mailbox as mailbox_sql;
 use crate::{StoreError, Tx};
 use postern_access::{
     Actor, Explanation, Names, Operation, Question, Scope, Verdict, Voice, account_verdict, explain, explain_duty,
-    explain_sending, voice,
+    explain_scope, explain_sending, voice,
 };
 use postern_types::{AccountId, GroupId, MailboxId, MailboxName, Rights, Timestamp};
 use std::collections::BTreeMap;
@@ -104,7 +105,12 @@ fn on_mailbox<D: DutyClass>(
     let verdict = facts::judge_at(tx, &asked.actor, mailbox, at)?;
     let verdict = Verdict { valid_until: changes_at(tx, &asked.actor, mailbox, &verdict)?, ..verdict };
     let names = Known::of(tx, asked, Some(mailbox.account()))?;
-    let explanation = explain(&asked.actor, operation, &verdict, &names);
+    let mut explanation = explain(&asked.actor, operation, &verdict, &names);
+    if let Actor::Credential { id, .. } = &asked.actor
+        && let Some(known) = scope::known(tx, id.get())?
+    {
+        explanation.because.extend(explain_scope(&asked.label, &known.facts.scope));
+    }
     let voice = with_duty_facts_at(tx, &asked.actor, Some(mailbox.account()), at, |facts| voice(&asked.actor, facts))?;
     Ok(Answer { explanation, rights: verdict.rights, voice, at })
 }

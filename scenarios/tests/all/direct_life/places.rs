@@ -4,7 +4,7 @@
 use super::{is_over, refused, session};
 use crate::direct::{LETTER, SUPPORT, at_work, issue, secret, wish};
 use crate::people::address;
-use postern_app::{AuditQuery, CredentialWish, GrantReach, Issued, Purpose};
+use postern_app::{AuditActor, AuditQuery, CredentialWish, GrantReach, Issued, Purpose};
 use postern_testkit::{House, ImapClient, scenario};
 use postern_types::MailboxName;
 
@@ -217,5 +217,25 @@ scenario! {
         let first = house.app().credential(house.operator(), &first.row.public_id).await.expect("it is kept").row;
         assert_eq!(first.ended.map(|(_, why)| why).as_deref(), Some("expired"));
         session(&house, &second).await;
+    }
+
+    /// What a credential did is asked for by it, of its mailbox and of the organisation.
+    async fn the_trail_of_a_credential_is_found(house: House) {
+        at_work(&house).await;
+        let (client, other) = (issue(&house, wish(Purpose::Client)).await, issue(&house, wish(Purpose::Client)).await);
+        let mut open = session(&house, &client).await;
+        open.ok("STORE 1 +FLAGS (\\Flagged)", "").await;
+        session(&house, &other).await;
+        let label = format!("{SUPPORT}/{}", client.row.name);
+        for account in [None, Some(address(SUPPORT))] {
+            for which in [&client.row.public_id, &label] {
+                let actor = Some(AuditActor::parse(which).expect("a credential"));
+                let query = AuditQuery { account: account.clone(), actor, most: 50, ..AuditQuery::default() };
+                let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+                let actions: Vec<&str> = rows.iter().map(|row| row.action.as_str()).collect();
+                assert_eq!(actions, ["flags.changed", "mailbox.opened", "sign-in.accepted"]);
+                assert!(rows.iter().all(|row| row.actor.as_deref() == Some(label.as_str())));
+            }
+        }
     }
 }

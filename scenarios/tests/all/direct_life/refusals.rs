@@ -48,15 +48,15 @@ scenario! {
         damaged.truncate(good.len() - 1);
         damaged.push(if good.ends_with('x') { 'y' } else { 'x' });
         let attempts = [
-            (SUPPORT, secret(&other.expect("a credential")), "that is no credential of this mailbox"),
+            (SUPPORT, secret(&other.expect("a credential")), ""),
             (SUPPORT, secret(&suspended), "it is suspended"),
             (SUPPORT, secret(&revoked), "it is revoked"),
             (SUPPORT, secret(&away), "its scope does not have this network"),
             (SUPPORT, secret(&other_protocol), "its scope does not have this protocol"),
             (SUPPORT, secret(&role), "it is not checked out"),
-            (SUPPORT, damaged.clone(), "it begins as the secret of a credential does, and is none that signs in there; the name is a shared mailbox's, and that is no secret of a credential"),
+            (SUPPORT, damaged.clone(), "it is no whole secret of a credential, or people alone sign in there; the name is a shared mailbox's, which has no password"),
             ("alice@example.org", damaged, ""),
-            (SUPPORT, PASSWORD.to_owned(), "no secret is set; the name is a shared mailbox's, and that is no secret of a credential"),
+            (SUPPORT, PASSWORD.to_owned(), "no secret is set; the name is a shared mailbox's, which has no password"),
             ("nobody@example.org", good.clone(), ""),
             ("alice@example.org", good.clone(), ""),
             ("billing@example.org", good.clone(), ""),

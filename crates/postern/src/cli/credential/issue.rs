@@ -301,7 +301,9 @@ fn text(issued: &CredentialIssued, issue: &Issue, kept: Option<&Path>, is_shown:
     if issue.purpose.is_checked_out() {
         text.push_str(&format!("Next: it is shut until somebody checks it out: postern credential open {id}\n"));
     }
-    text.push_str(&format!("Next: see it sign in for the first time: postern credential watch {id}\n"));
+    if !credential.settings.is_empty() {
+        text.push_str(&format!("Next: see it sign in for the first time: postern credential watch {id}\n"));
+    }
     text.push_str(&format!("Next: to take it back: postern credential revoke {id}\n"));
     text
 }
@@ -323,7 +325,7 @@ fn handed_over(issued: &CredentialIssued, issue: &Issue) -> String {
     let before = issued.opens_before.as_deref().map(seconds).unwrap_or_default();
     format!(
         "Code        {}\n{person} alone opens it, once, before {before}; nobody is shown the secret otherwise. Tell them:\n  \
-         postern login {person}\n  postern credential unwrap -     (and type the code)\n",
+         postern login {person}\n  postern credential unwrap -     (and type the code; --secret-file FILE and --recipe PROGRAM as here)\n",
         code.0.expose_text().unwrap_or_default()
     )
 }

@@ -3,6 +3,7 @@
 use crate::cli::clock;
 use crate::cli::dates::{self, seconds};
 use crate::cli::output::{facts, plain};
+use postern_access::Obstacle;
 use postern_http::model::{Credential, CredentialPlace, CredentialSession, CredentialWithSessions, Setting};
 use postern_types::length;
 use postern_types::{Letter, Rights, Secret};
@@ -99,7 +100,14 @@ fn scope(credential: &Credential) -> Vec<(&'static str, String)> {
         ("Only", older.unwrap_or_default()),
         ("By", credential.protocols.join(", ")),
         ("From", networks),
-        ("Hours", credential.hours.clone().unwrap_or_default()),
+        (
+            "Hours",
+            credential
+                .hours
+                .as_deref()
+                .map(|hours| format!("{hours}, by the organisation's time zone"))
+                .unwrap_or_default(),
+        ),
         ("Connections", most.unwrap_or_default()),
         ("Starts", credential.starts_at.as_deref().map(seconds).unwrap_or_default()),
         ("Ends", dates::end(&credential.expires_at, clock::now())),
@@ -155,7 +163,7 @@ fn not_served(credential: &Credential) -> String {
 pub(super) fn state(credential: &Credential) -> String {
     match (credential.state.as_str(), credential.stands) {
         ("issued", _) => "waits to be opened".to_owned(),
-        ("active", false) => format!("active, and stopped: {}", plain(&credential.because.join("; "))),
+        ("active", false) => format!("stopped: {}", plain(&credential.because.join("; "))),
         (state, _) => state.to_owned(),
     }
 }
@@ -198,6 +206,12 @@ pub(super) fn all(seen: &CredentialWithSessions) -> String {
     let mut text = facts(&rows);
     text.push_str(&not_served(credential));
     if credential.ended_at.is_none() {
+        let is_shut = credential.because.contains(&Obstacle::Shut.to_string());
+        if credential.state == "suspended" {
+            text.push_str(&format!("Next: to let it back: postern credential resume {}\n", credential.id));
+        } else if is_shut {
+            text.push_str(&format!("Next: to check it out: postern credential open {}\n", credential.id));
+        }
         text.push_str(&format!("Next: to take it back: postern credential revoke {}\n", credential.id));
     }
     text

@@ -267,7 +267,7 @@ async fn policy_says_what_holds_and_why() {
         text.contains("Nothing is ended") && text.contains("blocked, set for this mailbox. 2 credentials"),
         "{text}"
     );
-    assert!(scene.text("credential list").await.contains("active, and stopped: policy blocks direct sign-in"));
+    assert!(scene.text("credential list").await.contains("stopped: policy blocks direct sign-in"));
     assert!(scene.failure(&format!("{BACKUP} --any-network")).await.0.contains("blocked here by policy"));
     let text =
         scene.text("policy set support@example.org --direct-sign-in allowed --max-life 30d --purposes backup").await;

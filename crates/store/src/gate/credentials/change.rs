@@ -132,20 +132,24 @@ impl Tx<'_> {
 }
 
 impl<D: DutyClass> Authority<'_, D> {
-    /// Takes back every credential of an account. Answers their numbers.
+    /// Takes back those credentials of an account that are meant. Answers their numbers.
     pub(in super::super) fn end_secrets(
         &self,
         account: AccountId,
         reason: &str,
+        is_meant: impl Fn(CredentialId) -> bool,
     ) -> Result<Vec<CredentialId>, GateError> {
         let tx = self.tx();
         facts::lock_account(tx, account)?;
-        let live = tx.all(&sql::LIVE, &[account.get().into()], |row| Ok((row.int(0)?, row.text(1)?.to_owned())))?;
+        let mut live = tx.all(&sql::LIVE, &[account.get().into()], |row| {
+            Ok((CredentialId::new(row.int(0)?)?, row.text(1)?.to_owned()))
+        })?;
+        live.retain(|(id, _)| is_meant(*id));
         let mut ended = Vec::with_capacity(live.len());
         for (id, public_id) in live {
-            tx.end(id, CredentialState::Revoked, reason)?;
+            tx.end(id.get(), CredentialState::Revoked, reason)?;
             note(tx, self.caller(), "credential.revoked", account, &format!("{public_id} {reason}"), "")?;
-            ended.push(CredentialId::new(id).map_err(StoreError::from)?);
+            ended.push(id);
         }
         if !ended.is_empty() {
             raise_epoch(tx, account)?;

@@ -92,7 +92,7 @@ impl Authority<'_, ManageCredentials> {
             let values = [id.into(), hash.into(), sealed.into(), recipient.get().into(), wrap.opens_before.0.into()];
             tx.execute(&sql::ADD_WRAP, &values)?;
         }
-        let subject = format!("{name}: {}{}", new.reason, from_where(&scope.networks));
+        let subject = format!("{name}, {}: {}", personal(new, &scope), new.reason);
         note(tx, self.caller(), "credential.issued", account, &told(new, &scope), &subject)?;
         raise_epoch(tx, account)?;
         row(tx, id, account)?
@@ -283,14 +283,15 @@ fn add_reaches(tx: &Tx<'_>, (id, account): (i64, AccountId), scope: &CredentialS
     Ok(())
 }
 
-/// Where somebody works from is personal, as the peer of a sign-in is.
-fn from_where(networks: &Networks) -> String {
-    match networks {
-        Networks::Any => String::new(),
-        Networks::Of(networks) => {
-            format!(" (from {})", networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-        }
+/// What of it is personal: whom it concerns, and where somebody works from, as the peer of a sign-in is.
+fn personal(new: &NewCredential, scope: &CredentialScope) -> String {
+    let mut parts = vec![format!("owner {}", new.owner)];
+    parts.extend(new.holder.as_ref().map(|holder| format!("holder {holder}")));
+    parts.extend(new.wrap.as_ref().map(|wrap| format!("handed to {}", wrap.recipient)));
+    if let Networks::Of(networks) = &scope.networks {
+        parts.push(format!("from {}", networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
     }
+    parts.join(", ")
 }
 
 /// What a credential opens, as the trail keeps it: no name of anybody.
