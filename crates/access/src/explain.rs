@@ -153,6 +153,8 @@ fn sentence(who: &str, reason: &Reason, names: &dyn Names) -> String {
         Reason::CredentialScope { rights } if rights.is_empty() => format!("The scope of {who} has nothing here."),
         Reason::CredentialScope { rights } => format!("{who} has a scope with the letters {rights} here."),
         Reason::CredentialStopped(obstacle) => format!("{who} opens nothing: {obstacle}."),
+        Reason::CredentialSubmits { submits: true } => format!("The scope of {who} has submission."),
+        Reason::CredentialSubmits { submits: false } => format!("The scope of {who} has no submission."),
         Reason::CredentialWithoutDuty => format!("{who} opens mailboxes and administers nothing."),
         Reason::Administers => format!("{who} administers the organisation."),
         Reason::Operates => "Operators administer the organisation, from the machine itself.".to_owned(),

@@ -80,10 +80,10 @@ pub use question::{Manner, Question, QuestionError};
 pub use reason::Reason;
 pub use role::{Role, RoleError};
 pub use scope::{CredentialScope, Hours, Networks, Protocol, Protocols, ScopeError};
-pub use sending::{Accepted, SendDenied, Submission, Usable, Voice, may_submit, voice};
+pub use sending::{Accepted, SendDenied, Submission, Usable, Voice, credential_voice, may_submit, voice};
 pub use sign_in::{
     CredentialSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason,
     SignInVerdict, Transport, sign_in_verdict,
 };
 pub use token::{TokenRole, TokenRoleError, duty_verdict_through};
-pub use why::{explain_duty, explain_sending};
+pub use why::{explain_credential_sending, explain_duty, explain_sending};

@@ -72,6 +72,11 @@ pub enum Reason {
     },
     /// Something speaks against the credential.
     CredentialStopped(Obstacle),
+    /// The scope of a credential has submission, or has not.
+    CredentialSubmits {
+        /// It has.
+        submits: bool,
+    },
     /// A credential opens mailboxes and does nothing beside that.
     CredentialWithoutDuty,
     /// The person administers the organisation, which is what the duty asks about.
@@ -141,6 +146,8 @@ impl fmt::Display for Reason {
             Reason::CredentialElsewhere => f.write_str("credential of another account"),
             Reason::CredentialScope { rights } => write!(f, "the scope gives {rights}"),
             Reason::CredentialStopped(obstacle) => write!(f, "credential: {obstacle}"),
+            Reason::CredentialSubmits { submits: true } => f.write_str("the scope has submission"),
+            Reason::CredentialSubmits { submits: false } => f.write_str("the scope has no submission"),
             Reason::CredentialWithoutDuty => f.write_str("credential, which opens mailboxes alone"),
             Reason::Administers => f.write_str("administrator"),
             Reason::Operates => f.write_str("operator"),

@@ -6,8 +6,8 @@
 //! are held. Every address is checked, not any one of them.
 
 use crate::mailbox::is_own;
-use crate::{Actor, DutyFacts, account_verdict};
-use postern_types::Address;
+use crate::{AccountFacts, AccountKind, AccountState, Actor, CredentialFacts, DutyFacts, Protocol, account_verdict};
+use postern_types::{Address, Timestamp};
 
 /// How an actor may use an account's addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +30,14 @@ pub fn voice(actor: &Actor, facts: &DutyFacts<'_>) -> Option<Voice> {
         (false, true) => Some(Voice::OnBehalf),
         (false, false) => None,
     }
+}
+
+/// The same of a credential: it sends as its own account, while it stands and its scope submits.
+pub fn credential_voice(credential: &CredentialFacts, account: AccountFacts, now: Timestamp) -> Option<Voice> {
+    let is_its = credential.account == account.id && account.kind == AccountKind::Shared;
+    let submits = credential.scope.protocols.has(Protocol::Submission);
+    let is_open = account.state == AccountState::Active && credential.standing(now).stands();
+    (is_its && submits && is_open).then_some(Voice::As)
 }
 
 /// An address of a message, with how its sender may use it. An address that is not ours, or

@@ -5,8 +5,8 @@
 use crate::explain::capitalised;
 use crate::mailbox::{is_own, obstacles};
 use crate::{
-    Actor, Denied, Duty, DutyFacts, Explanation, GrantFact, Manner, Names, Reason, Scope, account_verdict,
-    duty_verdict, voice,
+    AccountFacts, Actor, CredentialFacts, Denied, Duty, DutyFacts, Explanation, GrantFact, Manner, Names, Protocol,
+    Reason, Scope, account_verdict, credential_voice, duty_verdict, voice,
 };
 use postern_types::{SendRights, Timestamp};
 
@@ -39,6 +39,29 @@ pub fn explain_sending(actor: &Actor, manner: Manner, facts: &DutyFacts<'_>, nam
     let answer = if allowed { format!("{who} may {verb}.") } else { format!("{who} may not {verb}.") };
     let until = changes_at(facts, |facts| manner.is_within(voice(actor, facts)));
     Explanation::of(answer, allowed, &who, &sending_reasons(actor, facts), until, names)
+}
+
+/// The same of a credential, which sends as its own account where its scope submits.
+pub fn explain_credential_sending(
+    manner: Manner,
+    (credential, account): (&CredentialFacts, AccountFacts),
+    now: Timestamp,
+    names: &dyn Names,
+) -> Explanation {
+    let actor = Actor::Credential { id: credential.id, account: credential.account };
+    let who = capitalised(&names.actor(&actor));
+    let verb = manner.verb();
+    let allowed = manner.is_within(credential_voice(credential, account, now));
+    let answer = if allowed { format!("{who} may {verb}.") } else { format!("{who} may not {verb}.") };
+    let mut reasons: Vec<Reason> = match credential.account == account.id {
+        true => credential.standing(now).obstacles.into_iter().map(Reason::CredentialStopped).collect(),
+        false => vec![Reason::CredentialElsewhere],
+    };
+    reasons.extend(Reason::of_state(account));
+    if reasons.is_empty() {
+        reasons.push(Reason::CredentialSubmits { submits: credential.scope.protocols.has(Protocol::Submission) });
+    }
+    Explanation::of(answer, allowed, &who, &reasons, None, names)
 }
 
 /// A duty as it reads after "may", of whoever is spoken about.

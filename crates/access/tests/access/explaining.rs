@@ -3,8 +3,9 @@
 use crate::house::*;
 use postern_access::{
     AccountFacts, AccountState, Actor, Answerable, CredentialFacts, CredentialState, DirectSignIn, Duty, DutyFacts,
-    GrantFact, Job, MailboxFacts, Manner, Names, Operation, PersonFacts, PlainNames, Purpose, Purposes, Reach,
-    duty_verdict, explain, explain_duty, explain_sending, mailbox_verdict, voice,
+    GrantFact, Job, MailboxFacts, Manner, Names, Operation, PersonFacts, PlainNames, Purpose, Purposes, Reach, Voice,
+    credential_voice, duty_verdict, explain, explain_credential_sending, explain_duty, explain_sending,
+    mailbox_verdict, voice,
 };
 use postern_types::{GroupId, MailboxId, Rights, SendRights, Timestamp};
 
@@ -253,6 +254,29 @@ fn a_protected_mailbox_and_a_credential_that_removes() {
          Delete protection withholds xe from everyone who may not administer.\n  \
          This changes at 2026-12-31 18:00."
     );
+}
+
+/// A credential sends as its own mailbox, where its scope submits and nothing stops it.
+#[test]
+fn a_credential_that_sends() {
+    let told = |facts: &CredentialFacts, account| {
+        let told = explain_credential_sending(Manner::As, (facts, account), NOW, &Organisation);
+        assert_eq!(told.allowed, credential_voice(facts, account, NOW) == Some(Voice::As));
+        told.to_string()
+    };
+    let mut sends = backup();
+    assert_eq!(
+        told(&sends, support()),
+        "support@example.org/nightly may not send as this mailbox.\n  The scope of support@example.org/nightly has no submission."
+    );
+    sends.scope.protocols = "submission".parse().unwrap();
+    assert_eq!(
+        told(&sends, support()),
+        "support@example.org/nightly may send as this mailbox.\n  The scope of support@example.org/nightly has submission."
+    );
+    assert!(told(&sends, own_account(alice())).contains("signs in to another mailbox"));
+    sends.state = CredentialState::Suspended;
+    assert!(told(&sends, support()).ends_with("opens nothing: it is suspended."));
 }
 
 /// Everything that speaks against one is told to whoever administers, and not the first alone.

@@ -12,8 +12,8 @@ use super::scope;
 use crate::statements::mailbox as mailbox_sql;
 use crate::{StoreError, Tx};
 use postern_access::{
-    Actor, Explanation, Names, Operation, Question, Scope, Verdict, Voice, account_verdict, explain, explain_duty,
-    explain_scope, explain_sending, voice,
+    Actor, Explanation, Names, Operation, Question, Scope, Verdict, Voice, account_verdict, credential_voice, explain,
+    explain_credential_sending, explain_duty, explain_scope, explain_sending, voice,
 };
 use postern_types::{AccountId, GroupId, MailboxId, MailboxName, Rights, Timestamp};
 use std::collections::BTreeMap;
@@ -143,7 +143,19 @@ fn on_account<D: DutyClass>(authority: &Authority<'_, D>, asked: &Asked<'_>) -> 
     fits(asked, account)?;
     let at = moment(tx, asked.at)?;
     let names = Known::of(tx, asked, account)?;
+    let credential = match actor {
+        Actor::Credential { id, .. } => scope::known(tx, id.get())?.map(|known| known.facts),
+        _ => None,
+    };
     with_duty_facts_at(tx, actor, account, at, |facts| {
+        if let (Question::Sending(manner), Some(credential), Some(account)) =
+            (asked.question, &credential, facts.account)
+        {
+            let explanation = explain_credential_sending(manner, (credential, account), at, &names);
+            let voice = credential_voice(credential, account, at);
+            let rights = credential.scope.letters();
+            return Ok(Answer { explanation, rights, voice, at });
+        }
         let explanation = match asked.question {
             Question::Duty(duty) => explain_duty(actor, duty, facts, &names),
             Question::Sending(manner) => explain_sending(actor, manner, facts, &names),
