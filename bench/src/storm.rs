@@ -20,8 +20,9 @@ use crate::servers::{Postern, RECIPIENT, Tools};
 use crate::spread::share;
 
 const CONNECTIONS: u32 = 200;
-/// Good sign-ins of each kind, for each figure of a round.
-const SIGN_INS: usize = 200;
+/// How long good sign-ins follow each other, for each figure of a round: twice the time after which a
+/// bad one is answered, for then all of them come again at once.
+const FOR: Duration = Duration::from_secs(4);
 /// Attempts on one connection before the server closes it.
 const TRIES: u32 = 3;
 /// The floor: p99 in a storm is at most so many times p99 without, and so many milliseconds more.
@@ -98,10 +99,10 @@ pub async fn run(tools: &Tools<'_>, folder: &Path, on_postgres: bool, rounds: u3
     );
     for good in &good(&server)? {
         // From here on this network is known to the account.
-        sign_ins(address, good, 5).await?;
+        sign_ins(address, good, Duration::from_millis(100)).await?;
         let mut took = Took::default();
         for _ in 0..rounds {
-            took.alone.extend(sign_ins(address, good, SIGN_INS).await?);
+            took.alone.extend(sign_ins(address, good, FOR).await?);
             for (storm, took) in Storm::ALL.into_iter().zip(&mut took.in_storm) {
                 took.extend(in_storm(address, good, storm).await?);
             }
@@ -141,10 +142,10 @@ fn judge(good: &Good, took: &mut Took) -> (Value, bool) {
     (json!({ "who": good.what, "alone_ms": alone, "floor_ms": floor, "storms": storms }), met)
 }
 
-/// So many good sign-ins, one after the other, each over a connection of its own.
-async fn sign_ins(address: SocketAddr, good: &Good, times: usize) -> Result<Vec<Duration>> {
-    let mut took = Vec::with_capacity(times);
-    for _ in 0..times {
+/// Good sign-ins for so long, one after the other, each over a connection of its own.
+async fn sign_ins(address: SocketAddr, good: &Good, time: Duration) -> Result<Vec<Duration>> {
+    let (start, mut took) = (Instant::now(), Vec::new());
+    while start.elapsed() < time {
         let began = Instant::now();
         Imap::sign_in(address, good.username, &good.secret).await?;
         took.push(began.elapsed());
@@ -166,7 +167,7 @@ async fn in_storm(address: SocketAddr, good: &Good, storm: Storm) -> Result<Vec<
     while begun < CONNECTIONS && readies.recv().await.is_some() {
         begun += 1;
     }
-    let took = if begun == CONNECTIONS { Some(sign_ins(address, good, SIGN_INS).await) } else { None };
+    let took = if begun == CONNECTIONS { Some(sign_ins(address, good, FOR).await) } else { None };
     over.send_replace(true);
     while let Some(done) = bad.join_next().await {
         done.context("a connection's task failed")??;

@@ -168,6 +168,22 @@ impl CredentialFacts {
         found
     }
 
+    /// The next moment at which it stands where it does not, or the other way round, by time alone.
+    pub fn turns_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let stands = self.standing(now).stands();
+        let mut moments = vec![now, self.expires, self.ends()];
+        moments.extend(self.starts.iter().chain(&self.opened_until));
+        if let Some(hours) = self.scope.hours {
+            // Hours begin and end within a day of whatever else changes.
+            let edges = moments.iter().flat_map(|moment| hours.edges_after(*moment, self.offset_seconds));
+            let edges: Vec<Timestamp> = edges.collect();
+            moments.extend(edges);
+        }
+        moments.retain(|moment| *moment > now);
+        moments.sort_unstable();
+        moments.into_iter().find(|moment| self.standing(*moment).stands() != stands)
+    }
+
     /// What speaks against it at `now`, its account among that.
     pub fn obstacles(&self, now: Timestamp, account_in_use: bool) -> Vec<Obstacle> {
         let mut obstacles = self.standing(now).obstacles;

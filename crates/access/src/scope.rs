@@ -159,6 +159,18 @@ impl Hours {
         (self.from.into(), self.to.into())
     }
 
+    /// The next two moments at which they begin or end, where the zone is so many seconds ahead of UTC.
+    pub fn edges_after(self, now: Timestamp, offset_seconds: i32) -> [Timestamp; 2] {
+        let local = now.0 + i64::from(offset_seconds) * 1000;
+        let day_ms = i64::from(DAY_MINUTES) * MINUTE_MS;
+        let passed = local.rem_euclid(day_ms);
+        let (from, to) = self.minutes();
+        [from, to].map(|minute| {
+            let wait = (minute * MINUTE_MS - passed).rem_euclid(day_ms);
+            now.plus_ms(if wait == 0 { day_ms } else { wait })
+        })
+    }
+
     /// Are they now, where the zone is so many seconds ahead of UTC? And until when is that
     /// sure: the next end or beginning, and never more than a quarter of an hour, for zones
     /// change.

@@ -157,7 +157,7 @@ listed! {
         /// The person holds nothing on the account they named after their own.
         #[error("the person is no delegate of the mailbox named after their own")]
         NoDelegateThere,
-        /// The name is a shared mailbox's, and what was shown is no credential's secret.
+        /// The name is a shared mailbox's, where no password signs in.
         #[error("the name is a shared mailbox's, which has no password")]
         NoPasswordThere,
         /// The secret is the credential's.

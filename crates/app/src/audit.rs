@@ -4,7 +4,7 @@ use crate::admin::{account_of, duty_at};
 use crate::credentials::is_credential;
 use crate::{House, Refused};
 use postern_store::{AuditFilter, AuditRow, Caller, Doer, GateError, ReadAudit, Rule, StoreError, Tx};
-use postern_types::{AccountId, Address, AddressError, AuditId, CredentialId, Timestamp};
+use postern_types::{AccountId, Address, AddressError, AuditId, Timestamp};
 
 /// Which rows of the trail are asked for.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +49,17 @@ impl AuditActor {
             }
             AuditActor::Person(address) => Ok(Doer::Person(account_of(tx, address, "person")?)),
             AuditActor::Credential(which) => {
-                let (id, of) = tx.credential_called(which)?;
-                let id = CredentialId::new(id).ok().filter(|_| account.is_none_or(|account| account == of));
-                match id {
-                    None if !is_of_one => Err(Rule::Absent(format!("credential {which}")).into()),
-                    id => Ok(Doer::Credential(id)),
+                let (of, found) = tx.credentials_ever_called(which)?;
+                let is_asked = account.is_none_or(|account| account == of);
+                match found.as_slice() {
+                    [(id, _)] if is_asked => Ok(Doer::Credential(Some(*id))),
+                    [_, _, ..] if is_asked => {
+                        let ids: Vec<&str> = found.iter().map(|(_, public_id)| public_id.as_str()).collect();
+                        let text = format!("Several were called {which}; name one by its id: {}", ids.join(", "));
+                        Err(Rule::Unusable(text).into())
+                    }
+                    _ if is_of_one => Ok(Doer::Credential(None)),
+                    _ => Err(Rule::Absent(format!("credential {which}")).into()),
                 }
             }
         }

@@ -452,7 +452,8 @@ fn credentials_at(
 ) -> Result<Vec<CredentialRow>, GateError> {
     let denied = match duty_at::<ReadGrants>(tx, caller, address, "shared mailbox") {
         Ok((_, grants)) => return grants.credentials(ended_too),
-        Err(error) => error,
+        Err(denied @ (GateError::Denied(_) | GateError::Rule(_))) => denied,
+        Err(error) => return Err(error),
     };
     let account = tx.account_at(address)?.unwrap_or_else(Tx::no_account);
     let rows = answered_for(tx, caller, ended_too, |of| of == account)?;

@@ -13,7 +13,7 @@ use crate::{Attempt, House, Refused, Session, SignInRefused};
 use postern_access::{
     CredentialSignIn, DutyFacts, Protocol, SecretCheck, SignInDenied, SignInMeans, SignInReason, sign_in_verdict,
 };
-use postern_store::{Caller, DirectFacts, GateError, KnownCredential, StoreError, Tx};
+use postern_store::{Caller, DirectFacts, GateError, KnownCredential, Tx};
 use postern_types::{Address, Secret};
 
 impl House {
@@ -26,10 +26,7 @@ impl House {
         secret: Bearer,
     ) -> Result<Session, SignInRefused> {
         let (wanted, public_id) = (address.clone(), secret.public_id());
-        let network = self.network_of(&attempt.peer);
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
-            tx.direct_facts(&wanted, &public_id, network.as_deref())
-        });
+        let read = self.read_attempt(&attempt.peer, move |tx, network| tx.direct_facts(&wanted, &public_id, network));
         let facts = read.await.map_err(unavailable)?;
         let check = match self.before(&attempt, facts.account, facts.network.as_ref()) {
             // It takes a microsecond, so nobody waits for it in any lane.
@@ -49,7 +46,10 @@ impl House {
             _ => {
                 // Whoever shows a right secret by another name means its mailbox: its owners hear of it.
                 match misnamed(&facts, check) {
-                    Some(about) => self.note_failure(&attempt, about, &[SignInReason::NameDiffers]).await,
+                    Some(about) => {
+                        let reasons = self.reasons_at_home(&attempt, &facts).await;
+                        self.note_failure(&attempt, about, &reasons).await;
+                    }
                     None => self.note_failure(&attempt, known_by(&facts), &reasons).await,
                 }
                 let is_private = self.may_sign_in(&attempt.peer);
@@ -159,6 +159,15 @@ impl House {
         let reasons =
             now.map(|now| self.reasons_against(attempt, false, &now, SecretCheck::Matches)).unwrap_or_default();
         if reasons.is_empty() { vec![SignInReason::FactsDisagree] } else { reasons }
+    }
+
+    /// What speaks against a right secret that was shown by another name: that, and all that would by the
+    /// right one.
+    async fn reasons_at_home(&self, attempt: &Attempt, facts: &DirectFacts) -> Vec<SignInReason> {
+        let shown = facts.clone();
+        let there = self.db.read(move |tx: &Tx<'_>| tx.direct_facts_at_home(&shown)).await;
+        let more = there.map(|there| self.reasons_against(attempt, false, &there, SecretCheck::Matches));
+        std::iter::once(SignInReason::NameDiffers).chain(more.unwrap_or_default()).collect()
     }
 
     fn seat(&self, attempt: &Attempt, known: &KnownCredential, number: u64) -> Option<Seat> {

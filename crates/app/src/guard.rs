@@ -28,9 +28,15 @@ impl House {
         peer.address.filter(|_| !exempt)
     }
 
-    /// The network that a peer's sign-ins are remembered by, where they are.
-    pub(crate) fn network_of(&self, peer: &Peer) -> Option<String> {
-        self.counted(peer).map(|address| around(address, Width::Narrow).to_string())
+    /// Reads what decides on an attempt: by what it shows, and by the network that it comes from.
+    pub(crate) async fn read_attempt<T: Send + 'static>(
+        &self,
+        peer: &Peer,
+        work: impl Fn(&Tx<'_>, Option<&str>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let address = self.counted(peer);
+        let network = address.map(|address| around(address, Width::Narrow).to_string());
+        self.db.read(move |tx: &Tx<'_>| work(tx, network.as_deref())).await
     }
 
     /// Where the check of an attempt's secret waits; nothing where it is refused without a look

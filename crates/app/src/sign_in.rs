@@ -52,6 +52,11 @@ pub struct Attempt {
 /// named there with what people call it.
 pub(crate) type About = (Option<AccountId>, Option<(CredentialId, String)>);
 
+/// A person's, which has no credential.
+pub(crate) fn named(facts: &SignInFacts) -> About {
+    (facts.account.map(|account| account.id), None)
+}
+
 /// Why a sign-in was refused; the texts are all a client hears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignInRefused {
@@ -100,13 +105,13 @@ impl House {
             return self.try_direct(attempt.clone(), address, root.is_some(), secret).await;
         }
         let root = root.map(address_or_nobody).transpose()?;
-        let (wanted, network) = (address.clone(), self.network_of(&attempt.peer));
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
+        let wanted = address.clone();
+        let read = self.read_attempt(&attempt.peer, move |tx, network| {
             let root = match &root {
                 Some(root) => Some(tx.account_at(root)?.unwrap_or_else(Tx::no_account)),
                 None => None,
             };
-            tx.sign_in_facts_from(&wanted, root, network.as_deref())
+            tx.sign_in_facts_from(&wanted, root, network)
         });
         let facts = read.await.map_err(unavailable)?;
         let secret = self.check_secret(&attempt, &facts).await?;
@@ -121,7 +126,7 @@ impl House {
             Ok(Actor::Person(person)) => self.accept(attempt, address, person, facts, token).await,
             Ok(_) => Err(SignInDenied::Refused.into()),
             Err(denied) => {
-                self.note_failure(&attempt, (facts.account.map(|account| account.id), None), &verdict.reasons).await;
+                self.note_failure(&attempt, named(&facts), &verdict.reasons).await;
                 Err(denied.into())
             }
         }
@@ -149,7 +154,7 @@ impl House {
             return Ok(SecretCheck::NoPassword);
         }
         let Ok(fits) = self.passwords.verify(lane, attempt.secret.clone(), verifier).await else {
-            self.note_failure(attempt, (facts.account.map(|account| account.id), None), &[SignInReason::TooBusy]).await;
+            self.note_failure(attempt, named(facts), &[SignInReason::TooBusy]).await;
             return Err(SignInRefused::Unavailable);
         };
         if fits {
@@ -186,12 +191,7 @@ impl House {
         match accepted {
             Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(Box::new(facts)), watch)),
             Ok(false) => {
-                self.note_failure(
-                    &attempt,
-                    (facts.account.map(|account| account.id), None),
-                    &[SignInReason::FactsDisagree],
-                )
-                .await;
+                self.note_failure(&attempt, named(&facts), &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
             }
             Err(error) => {
@@ -214,7 +214,8 @@ impl House {
         let (credential, label) = named.unzip();
         let origin = self.origin(attempt.protocol, attempt.peer.label(), label.unwrap_or_default());
         let Ok(origin) = origin else { return };
-        let noted = self.db.write(move |tx: &Tx<'_>| {
+        // Behind the writes of those who are let in: a storm of failures is not their burden.
+        let noted = self.db.write_bulk(move |tx: &Tx<'_>| {
             let (how, reason, username) = (&how, &reason, &username);
             tx.record_failed_sign_in(&origin, &FailedSignIn { account, credential, how, reason, username })
         });

@@ -34,7 +34,7 @@ enum Sees<'t> {
     /// They read the trail, of an account or of the organisation.
     Trail(Authority<'t, ReadAudit>),
     /// They answer for a credential, or use it.
-    One(CredentialAuthority<'t, ReadGrants>),
+    One(Box<CredentialAuthority<'t, ReadGrants>>),
 }
 
 /// The proof, and whose sign-ins it lets see of those that are asked for.
@@ -100,7 +100,7 @@ fn of_credential<'t>(tx: &'t Tx<'t>, caller: &'t Caller, which: &str) -> Result<
         Err(error) => return Err(error),
     };
     let (account, credential) = found.ok_or_else(|| absent(which))?;
-    let sees = trail.map(Sees::Trail).or(one.map(Sees::One)).ok_or_else(|| absent(which))?;
+    let sees = trail.map(Sees::Trail).or(one.map(|one| Sees::One(Box::new(one)))).ok_or_else(|| absent(which))?;
     Ok((sees, Some(account), Some(credential)))
 }
 

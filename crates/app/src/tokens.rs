@@ -216,17 +216,14 @@ impl House {
         let attempt =
             Attempt { username: username.clone(), secret: current, peer, protocol: "rest", mechanism: "password" };
         let address = Address::parse(&username).map_err(|_| Refused::Unavailable)?;
-        let network = self.network_of(&attempt.peer);
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
-            tx.sign_in_facts_from(&address, None, network.as_deref())
-        });
+        let read = self.read_attempt(&attempt.peer, move |tx, network| tx.sign_in_facts_from(&address, None, network));
         let facts = read.await.map_err(Refused::from)?;
         let check = self.check_secret(&attempt, &facts).await.map_err(|_| Refused::Unavailable)?;
         match (&facts.password, check) {
             (Some((id, _, epoch)), SecretCheck::Matches) => Ok((*id, *epoch)),
             (_, check) => {
                 let reason = check.against().unwrap_or(SignInReason::FactsDisagree);
-                self.note_failure(&attempt, (facts.account.map(|account| account.id), None), &[reason]).await;
+                self.note_failure(&attempt, crate::sign_in::named(&facts), &[reason]).await;
                 Err(OwnPasswordRefused::Differs)
             }
         }

@@ -19,7 +19,7 @@ fn shown(shared: Option<&Address>, row: &PolicyRow, counts: bool) -> PolicyShown
     PolicyShown {
         shared: shared.map(ToString::to_string),
         set: terms(&row.set),
-        organisation: terms(&row.organisation),
+        organisation: counts.then(|| terms(&row.organisation)),
         holds: terms(&row.holds),
         time_zone: row.time_zone.clone(),
         live_credentials: counts.then_some(row.live),

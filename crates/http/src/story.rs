@@ -95,6 +95,9 @@ fn deed(event: &AuditEvent) -> String {
         },
         "credential.issued" => format!("issued a credential of {account}, {subject}: {}", dated(detail)),
         "credential.revoked" => format!("took back a credential of {account}: {detail}"),
+        "credential.compromised" => {
+            format!("said that the secret of a credential of {account}, which had ended, may be known: {detail}")
+        }
         "credential.suspended" => format!("suspended a credential of {account}: {detail}"),
         "credential.resumed" => format!("let a suspended credential of {account} sign in again: {detail}"),
         "credential.opened" => format!("checked out a credential of {account}: {}", dated(detail)),

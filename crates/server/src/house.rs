@@ -128,7 +128,8 @@ fn blob_key(data_dir: &Path, disk: &dyn Disk) -> Result<[u8; 32], HouseError> {
     let bytes = disk.read(&path).map_err(|error| failed(&error.to_string()))?;
     let Some(bytes) = bytes else {
         // Of a house with mail, no new key finds what was named by the lost one.
-        if data_dir.join("postern.db").exists() || data_dir.join("bodies.db").exists() {
+        let others = std::fs::read_dir(keys_folder(data_dir)).is_ok_and(|mut files| files.next().is_some());
+        if others || data_dir.join("postern.db").exists() || data_dir.join("bodies.db").exists() {
             return Err(failed("it is not there, and without it no body of a message is found"));
         }
         let reason = format!("{} is not there", path.display());

@@ -37,6 +37,13 @@ fn reader() -> GrantTerms {
     }
 }
 
+/// Lets others go first, for longer in each round.
+async fn give_way(round: usize) {
+    for _ in 0..round {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Writes one letter after the other until that is refused; answers how many were accepted.
 async fn writes(mut client: ImapClient, mailbox: &str) -> u64 {
     for accepted in 0.. {
@@ -129,7 +136,7 @@ scenario! {
     /// that was issued before stands once it is allowed again.
     async fn a_block_that_ends_and_an_issue_at_once(house: House) {
         at_work(&house).await;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let (app, operator) = (house.app().clone(), house.operator().clone());
             let issue = tokio::spawn(async move {
                 app.issue_credential(&operator, &address(SUPPORT), wish(Purpose::Backup)).await.is_ok()
@@ -139,6 +146,7 @@ scenario! {
                 end_credentials: true,
                 ..PolicyChange::default()
             };
+            give_way(round).await;
             house.app().set_policy(house.operator(), None, block).await.expect("blocked");
             issue.await.expect("no panic");
             let allow = PolicyChange { direct_sign_in: Some(DirectSignIn::Allowed), ..PolicyChange::default() };
@@ -252,6 +260,29 @@ scenario! {
         }
     }
 
+    /// A person who owns a credential of a mailbox, and is its delegate, becomes a shared mailbox while the
+    /// credential writes: nothing is written after, and nobody waits for ever.
+    async fn an_owner_converted_and_writes_at_once(house: House) {
+        at_work(&house).await;
+        for round in 0..ROUNDS {
+            let owner = format!("owner{round}@example.org");
+            house.person(&owner).await;
+            house.grant(SUPPORT, &owner, "lr").await;
+            let issued = issue(&house, CredentialWish { owner: address(&owner), ..wish(Purpose::Migration) }).await;
+            let mut clients = Vec::new();
+            for name in ["one", "two", "three"] {
+                let mut client = house.imap(name).await;
+                client.login(SUPPORT, &secret(&issued)).await;
+                clients.push(client);
+            }
+            let convert = async {
+                let owner = address(&owner);
+                house.app().convert_from_person(house.operator(), &owner, &[]).await.expect("converted");
+            };
+            nothing_is_written_after(&house, clients, "INBOX", convert).await;
+        }
+    }
+
     /// Two who change the organisation's policy at once each change what they named: a block is not
     /// undone by somebody who shortens lives.
     async fn two_changes_of_policy_at_once(house: House) {
@@ -261,6 +292,7 @@ scenario! {
             let life = PolicyChange { max_life_ms: Some(Some(round * 60_000)), ..PolicyChange::default() };
             let shortens = tokio::spawn(async move { app.set_policy(&operator, None, life).await });
             let block = PolicyChange { direct_sign_in: Some(DirectSignIn::Blocked), ..PolicyChange::default() };
+            give_way(round as usize).await;
             house.app().set_policy(house.operator(), None, block).await.expect("blocked");
             shortens.await.expect("no panic").expect("shortened");
             let (now, _) = house.app().policy(house.operator(), None).await.expect("the policy");
@@ -280,9 +312,7 @@ scenario! {
             let code = issued.wrapped.expect("a code").code;
             let (app, caller) = (house.app().clone(), bob.clone());
             let opening = tokio::spawn(async move { app.unwrap_credential(&caller, &code).await });
-            for _ in 0..round {
-                tokio::task::yield_now().await;
-            }
+            give_way(round).await;
             let which = &issued.row.public_id;
             house.app().revoke_credential(house.operator(), which, false).await.expect("revoked");
             let _ = opening.await.expect("no panic");

@@ -1,8 +1,10 @@
 //! What a token that was made, or found, does not reach: passwords, private mail, addresses
 //! that only an office sees, and guessing without end. docs/decisions/0013-tokens.md.
 
+use crate::direct::{issue, wish};
 use crate::people::address;
 use crate::rest_people::{staffed, trail};
+use postern_app::{CredentialWish, Purpose};
 use postern_testkit::{House, PASSWORD, RestAnswer, RestClient, scenario};
 
 /// A program with a token that the bearer of `person` made.
@@ -78,6 +80,27 @@ scenario! {
         assert_eq!(kind(&zone), is(403, "token-too-narrow"), "hours are told in it");
         let allowed = admin.ask("PATCH", "/api/v1/policy", Some(r#"{"direct_sign_in":"allowed"}"#)).await;
         assert_eq!(allowed.status, 200, "{}", allowed.text);
+    }
+
+    /// What a token shows it does not hide again: of a credential that its person uses it says that it is
+    /// too narrow.
+    async fn a_token_is_too_narrow_for_what_it_shows(house: House) {
+        staffed(&house).await;
+        house.person("carol@example.org").await;
+        let holder = address("carol@example.org");
+        let role = CredentialWish { holder: Some(holder), ..wish(Purpose::Role) };
+        let owner = address("oona@example.org");
+        let issued = issue(&house, CredentialWish { owner, ..role }).await;
+        let mut carol = house.rest_as("carol@example.org").await;
+        let path = format!("/api/v1/credentials/{}", issued.row.public_id);
+        for (name, open, revoke) in [("auditor", 403, 403), ("owner", 403, 200)] {
+            let mut script = program(&house, &mut carol, name).await;
+            assert_eq!(script.get(&path).await.status, 200, "{name}");
+            let opened = script.ask("POST", &format!("{path}/open"), Some("{}")).await;
+            assert_eq!(kind(&opened), is(open, "token-too-narrow"), "{name}: {}", opened.text);
+            let revoked = script.ask("POST", &format!("{path}/revoke"), Some("{}")).await;
+            assert_eq!(revoked.status, revoke, "{name}: {}", revoked.text);
+        }
     }
 
     /// A token for shared mailboxes opens the private one of its person to nobody.

@@ -176,6 +176,10 @@ scenario! {
         let mut oona = house.rest_as("oona@example.org").await;
         let own = list(&mut oona, "account=oona@example.org&failed=true").await;
         assert!(own.is_empty(), "{own:?}");
+        house.app().revoke_credential(house.operator(), &issued.row.public_id, false).await.expect("revoked");
+        refused(&house, "support", &secret).await;
+        let last = list(&mut carol, &format!("credential={}&limit=1", issued.row.public_id)).await;
+        assert_eq!(last[0]["reason"], "the name is not that of its mailbox; it is revoked");
     }
 
     /// Whoever answers for a credential sees what becomes of it, wherever it is, and nothing else of its

@@ -35,6 +35,7 @@ async fn fill(house: &House, who: &Who) {
     for _ in 0..MESSAGES {
         client.ok("COPY 1 INBOX", "COPYUID").await;
     }
+    client.ok("LOGOUT", "* BYE").await;
 }
 
 /// A session of theirs with INBOX selected; every other one under TLS.

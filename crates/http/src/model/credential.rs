@@ -302,8 +302,8 @@ pub struct PolicyShown {
     pub set: PolicyTerms,
     /// What holds: of a mailbox, in each point the stricter of its own and the organisation's.
     pub holds: PolicyTerms,
-    /// What the organisation has set.
-    pub organisation: PolicyTerms,
+    /// What the organisation has set, for those who see who may do what.
+    pub organisation: Option<PolicyTerms>,
     /// The organisation's time zone, in which hours are told.
     pub time_zone: String,
     /// Credentials that have not ended, for those who may know.

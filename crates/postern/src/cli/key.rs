@@ -118,9 +118,9 @@ fn turned(rotated: &KeyRotated) -> String {
 /// What the copy lacks, where a server runs and tells it: a key that is missing is not in it.
 async fn lacking(client: &mut Client) -> String {
     let keys: Result<Keys, Failure> = client.get("/api/v1/keys").await;
-    let Ok(keys) = keys else {
-        return "Whether a key in use is missing was not looked at, for no server answers: postern key show\n"
-            .to_owned();
+    let keys = match keys {
+        Ok(keys) => keys,
+        Err(failure) => return format!("Whether a key in use is missing was not looked at: {failure}\n"),
     };
     let missing = keys.keys.iter().filter(|key| key.missing && key.credentials > 0);
     missing
@@ -150,8 +150,7 @@ fn check(globals: &GlobalArgs) -> Result<(), Failure> {
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => {
-            let text =
-                format!("{name} means nothing to `postern key export`: it reads DIR/keys itself and asks nobody");
+            let text = format!("{name} means nothing to `postern key export`: it reads DIR/keys on this machine");
             Err(Failure::usage(text).next("leave it out, and name the house with --config"))
         }
         None => Ok(()),

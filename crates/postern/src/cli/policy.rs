@@ -224,7 +224,7 @@ fn how(name: &str) -> &'static str {
 /// Why it is so.
 fn why(shown: &PolicyShown) -> &'static str {
     let (set, holds) = (shown.set.direct_sign_in.as_str(), shown.holds.direct_sign_in.as_str());
-    let by_both = set == holds && shown.organisation.direct_sign_in == holds;
+    let by_both = set == holds && shown.organisation.as_ref().is_some_and(|ours| ours.direct_sign_in == holds);
     match (&shown.shared, holds) {
         (None, "allowed") => " (the default)",
         (None, _) => " by the organisation",

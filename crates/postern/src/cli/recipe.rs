@@ -170,6 +170,16 @@ impl Kitchen<'_> {
             }
             written.push(path.display().to_string());
         }
+        if program == Program::Mbsync {
+            let names = || self.credential.places.iter().filter_map(|place| place.mailbox.as_deref());
+            if self.credential.places.is_empty() {
+                return Err(Failure::new("the mailboxes of its scope are gone, so there is nothing to pull"));
+            }
+            // A pattern of its own.
+            if let Some(bad) = names().find(|name| name.starts_with('!') || name.contains(['*', '%'])) {
+                return Err(Failure::new(format!("mbsync takes {bad:?} for a pattern")));
+            }
+        }
         // These two know no way to write a quotation mark; no program one for the end of a line.
         let is_plain = matches!(program, Program::Msmtp | Program::Fetchmail);
         let is_bad =
@@ -391,6 +401,7 @@ fn in_quotes(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postern_http::model::CredentialPlace;
 
     fn setting(protocol: &str, tls: &str) -> Setting {
         Setting {
@@ -407,7 +418,8 @@ mod tests {
             "id": "crd_abcd2345", "username": "support@example.org", "name": "nightly", "purpose": "backup",
             "state": "active", "stands": true, "because": [], "owner": "alice@example.org", "holder": null,
             "reason": "copy", "not_delegation": null, "issued_by": "alice@example.org",
-            "issued_at": "2026-11-22T21:00:00Z", "protocols": ["imap", "pop3", "submission"], "places": [],
+            "issued_at": "2026-11-22T21:00:00Z", "protocols": ["imap", "pop3", "submission"],
+            "places": [{ "reach": "account", "mailbox": null, "rights": "lr" }],
             "lenient": false, "older_than_seconds": null, "networks": null, "hours": null, "max_connections": null,
             "starts_at": null, "expires_at": "2027-02-20T21:00:00Z", "opened_until": null, "last_used_at": null,
             "ended_at": null, "ended_because": null, "waiting_for": null, "opens_before": null, "settings": [],
@@ -460,6 +472,36 @@ mod tests {
         }
         assert!(text.ends_with("mv \"$f\" \"$HOME/mail/support@example.org-nightly/new/\"'"), "{text}");
         assert!(from_file(Program::Fetchmail, "/keys/one", "/ca.pem").is_err(), "it reads no secret from a file");
+    }
+
+    /// mbsync takes it for an error that what it names is not there, and some names for patterns.
+    #[test]
+    fn mbsync_names_the_mailboxes_of_the_scope() {
+        let named = |places: &[(&str, &str)]| {
+            let place = |(reach, mailbox): &(&str, &str)| CredentialPlace {
+                reach: (*reach).to_owned(),
+                mailbox: (*reach != "account").then(|| (*mailbox).to_owned()),
+                rights: "lr".to_owned(),
+            };
+            let mut credential = credential(vec![setting("imap", "implicit")]);
+            credential.places = places.iter().map(place).collect();
+            let written = Program::Mbsync.write(&Ingredients {
+                credential: &credential,
+                key: Key::File(Path::new("/key")),
+                authority: None,
+            });
+            written.map(|text| {
+                let line = text.lines().find(|line| line.starts_with("Patterns ")).map(str::to_owned);
+                line.unwrap_or_default()
+            })
+        };
+        assert_eq!(named(&[("account", "")]).unwrap(), "Patterns * INBOX");
+        assert_eq!(named(&[("account", ""), ("mailbox", "Archive")]).unwrap(), "Patterns * INBOX");
+        let some = named(&[("mailbox", "Archive"), ("subtree", "Old mail")]).unwrap();
+        assert_eq!(some, "Patterns \"Archive\" \"Old mail\" \"Old mail/*\"");
+        for bad in [&[][..], &[("mailbox", "!x")], &[("subtree", "a*b")], &[("mailbox", "50%")]] {
+            assert!(named(bad).is_err(), "{bad:?}");
+        }
     }
 
     /// What a foreign program takes is proved with it, in the scenarios; here is how it is written.

@@ -10,6 +10,7 @@
 
 use super::authority::{Authority, ManagePeople, ManageShared, OpenPrivate};
 use super::error::{GateError, Rule};
+use super::facts;
 use super::grants::grants_changed;
 use super::people::is_of_a_role;
 use super::tree::raise_epoch;
@@ -17,6 +18,7 @@ use crate::StoreError;
 use crate::statements::{credentials as credentials_sql, people as people_sql, shared as sql};
 use postern_access::Actor;
 use postern_types::{AccountId, Address, GroupId, PersonId};
+use std::collections::BTreeSet;
 
 /// What came of making a shared mailbox a person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +83,7 @@ impl Authority<'_, ManageShared> {
             self.refuse_last_admin(row.id)?;
         }
         let ended_credentials = self.end_credentials(row.id)?;
+        self.lock_what_they_answer_for(row.id)?;
         tx.execute(&credentials_sql::RAISE_ANSWERED_FOR, &[row.id.get().into()])?;
         // Sessions hear of it by their person's epoch, and find nobody. It holds the person, so
         // nothing is given to them from here on.
@@ -121,6 +124,17 @@ impl Authority<'_, ManageShared> {
         let secrets = self.end_secrets(account, "its mailbox was converted", |_| true)?.len() as u64;
         let others = self.tx().execute(&sql::END_CREDENTIALS, &[account.get().into(), self.tx().now().0.into()])?;
         Ok(secrets + others)
+    }
+
+    /// Accounts before their credentials, and those before people (docs/decisions/0029): those in which
+    /// they answer for credentials, or are delegates, in order.
+    fn lock_what_they_answer_for(&self, person: AccountId) -> Result<(), StoreError> {
+        let (tx, key) = (self.tx(), [person.get().into()]);
+        let read = |row: &dyn crate::sql::Row| Ok(AccountId::new(row.int(0)?)?);
+        let answered = tx.all(&credentials_sql::ACCOUNTS_ANSWERED_IN, &key, read)?;
+        let granted = tx.all(&people_sql::ACCOUNTS_GRANTED_TO, &key, read)?;
+        let accounts: BTreeSet<AccountId> = answered.into_iter().chain(granted).collect();
+        accounts.into_iter().try_for_each(|account| facts::lock_account(tx, account))
     }
 
     /// Ends what a person holds in other accounts, each on that account's trail.

@@ -14,7 +14,7 @@ use super::error::{GateError, Rule};
 use super::scope::{self, KnownCredential};
 use crate::statements::{credentials as sql, facts as facts_sql};
 use crate::{StoreError, Tx};
-use postern_access::{Actor, Denied, Duty};
+use postern_access::{Actor, Denied, Duty, TokenRole};
 use postern_types::{AccountId, Address, CredentialId};
 use std::marker::PhantomData;
 
@@ -67,6 +67,21 @@ impl Tx<'_> {
         Ok(found.unwrap_or((0, Tx::no_account())))
     }
 
+    /// Numbers and public ids of all that are or were called so, ended ones too, and their account; by a
+    /// public id the one. Knowing them opens nothing.
+    pub fn credentials_ever_called(&self, which: &str) -> Result<(AccountId, Vec<(CredentialId, String)>), StoreError> {
+        let named = which.split_once('/').and_then(|(address, name)| Some((Address::parse(address).ok()?, name)));
+        let Some((address, name)) = named else {
+            let (id, account) = self.credential_called(which)?;
+            return Ok((account, CredentialId::new(id).ok().map(|id| (id, which.to_owned())).into_iter().collect()));
+        };
+        let account = self.account_at(&address)?.unwrap_or_else(Tx::no_account);
+        let found = self.all(&sql::EVER_CALLED, &[account.get().into(), name.into()], |row| {
+            Ok((CredentialId::new(row.int(0)?)?, row.text(1)?.to_owned()))
+        })?;
+        Ok((account, found))
+    }
+
     /// Proves a duty on one credential. Locks its account first, in a write. One that is not there
     /// and one that is hidden are the same.
     pub fn credential<'t, D: DutyClass>(
@@ -85,7 +100,9 @@ impl Tx<'_> {
             (Err(GateError::Denied(denied)), Some(known)) if answers_for(caller, &known, D::DUTY) => {
                 // They may, and not with a token that may not do such things.
                 match caller.token() {
-                    Some(token) if !token.role.lets_through(D::DUTY) => Err(denied_to_token(D::DUTY, denied)),
+                    Some(token) if !token.role.lets_through(D::DUTY) => {
+                        Err(denied_to_token(token.role, D::DUTY, denied))
+                    }
                     _ => Ok(proof(known)),
                 }
             }
@@ -117,10 +134,10 @@ impl Tx<'_> {
     }
 }
 
-/// What hides the account hides the credential from a token as well.
-fn denied_to_token(duty: Duty, denied: Denied) -> GateError {
+/// What hides the account hides the credential from a token as well, unless it shows it.
+fn denied_to_token(role: TokenRole, duty: Duty, denied: Denied) -> GateError {
     match denied {
-        Denied::Hidden => Denied::Hidden.into(),
+        Denied::Hidden if !role.lets_through(Duty::ReadGrants) => Denied::Hidden.into(),
         _ => Denied::TokenTooNarrow { duty }.into(),
     }
 }

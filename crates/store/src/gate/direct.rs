@@ -72,6 +72,13 @@ impl Tx<'_> {
         Ok(DirectFacts { account, credential: scope::known(self, id)?, network: None, at: self.now() })
     }
 
+    /// The same about a credential where it belongs, whatever name it was shown by.
+    pub fn direct_facts_at_home(&self, facts: &DirectFacts) -> Result<DirectFacts, StoreError> {
+        let known = facts.credential.as_ref();
+        let account = known.map_or_else(Tx::no_account, |known| known.facts.account);
+        self.direct_facts_of(account, known.map_or(0, |known| known.facts.id.get()))
+    }
+
     /// The same about a session that began with these.
     pub fn direct_facts_again(&self, before: &DirectFacts) -> Result<DirectFacts, StoreError> {
         let account = before.account.map_or_else(Tx::no_account, |account| account.id);

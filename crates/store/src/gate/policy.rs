@@ -2,13 +2,13 @@
 
 use super::authority::{Authority, DutyClass, ManagePolicy, ReadAccount, ReadGrants, ReadOrganisation};
 use super::error::{GateError, Rule};
-use super::scope;
+use super::scope::{self, Live};
 use super::tree::raise_epoch;
 use crate::statements::credentials as sql;
 use crate::{Notice, StoreError, Tx};
-use postern_access::{Denied, DirectSignIn, Policy, Purposes};
-use postern_types::{AccountId, CredentialId, Timestamp, length};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use postern_access::{CredentialFacts, Denied, DirectSignIn, Policy, Purposes};
+use postern_types::{AccountId, CredentialId, length};
+use std::collections::{BTreeMap, HashSet};
 
 /// The policy of the organisation or of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,48 +135,71 @@ impl Authority<'_, ManagePolicy> {
             max_life_ms: change.max_life_ms.unwrap_or(before.set.max_life_ms),
             purposes: change.purposes.unwrap_or(before.set.purposes),
         };
-        let stood = self.standing()?;
         let time_zone = change.time_zone.clone().unwrap_or_else(|| before.time_zone.clone());
         scope::check_zone(&time_zone)?;
-        let keeps_zone = time_zone == before.time_zone;
-        match self.caller().token() {
-            Some(token) if !(keeps_zone && token.role.lets_policy_become(&before.set, &set)) => {
-                return Err(Denied::TokenLoosens.into());
-            }
-            _ => {}
-        }
+        self.refuse_loosening_by_token(&before, &set, &time_zone)?;
+        let live = scope::live(self.tx(), self.account())?;
         if set != before.set || time_zone != before.time_zone {
             self.write(&set, &time_zone)?;
             self.note("policy.set", self.account(), &told(&set, &before.set, &time_zone, &before.time_zone), "")?;
         }
-        let ended = if change.end_credentials { self.end_what_is_beyond()? } else { Vec::new() };
-        let stands = self.standing()?;
-        let shortened = stood.iter().filter(|(id, end)| stands.get(id).is_some_and(|now| now < *end)).count();
-        let stopped = stood.into_keys().filter(|id| !stands.contains_key(id)).collect();
+        let now = self.under(&before, &set, &time_zone, &live)?;
+        let ended = if change.end_credentials { self.end_what_is_beyond(&now)? } else { Vec::new() };
+        let (mut stopped, mut shortened) = (Vec::new(), 0);
+        let at = self.tx().now();
+        for (was, is) in live.iter().map(|live| &live.facts).zip(&now).filter(|(was, _)| was.standing(at).stands()) {
+            if ended.contains(&is.id) || !is.standing(at).stands() {
+                stopped.push(is.id);
+            } else if is.ends() < was.ends() {
+                shortened += 1;
+            }
+        }
         Ok(PolicyChanged { row: self.policy_row()?, ended, stopped, shortened })
     }
 
+    /// A token that was made makes it stricter alone.
+    fn refuse_loosening_by_token(&self, before: &PolicyRow, set: &Policy, time_zone: &str) -> Result<(), Denied> {
+        match self.caller().token() {
+            Some(token) if time_zone != before.time_zone || !token.role.lets_policy_become(&before.set, set) => {
+                Err(Denied::TokenLoosens)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The credentials as they are under the policy that is set.
+    fn under(
+        &self,
+        before: &PolicyRow,
+        set: &Policy,
+        time_zone: &str,
+        live: &[Live],
+    ) -> Result<Vec<CredentialFacts>, StoreError> {
+        let offset_seconds = scope::offset_seconds(time_zone, self.tx().now())?;
+        let policy = |account: Policy| match self.account() {
+            Some(_) => before.organisation.narrowed_by(*set),
+            None => set.narrowed_by(account),
+        };
+        let facts = live.iter().map(|live| CredentialFacts {
+            policy: policy(live.account),
+            offset_seconds,
+            ..live.facts.clone()
+        });
+        Ok(facts.collect())
+    }
+
     /// Takes back what policy would not let be issued now, each account after the other.
-    fn end_what_is_beyond(&self) -> Result<Vec<CredentialId>, GateError> {
+    fn end_what_is_beyond(&self, live: &[CredentialFacts]) -> Result<Vec<CredentialId>, GateError> {
         let now = self.tx().now();
         let mut beyond: BTreeMap<AccountId, HashSet<CredentialId>> = BTreeMap::new();
-        for facts in scope::live(self.tx(), self.account())? {
-            if !facts.is_within_policy(now) {
-                beyond.entry(facts.account).or_default().insert(facts.id);
-            }
+        for facts in live.iter().filter(|facts| !facts.is_within_policy(now)) {
+            beyond.entry(facts.account).or_default().insert(facts.id);
         }
         let mut ended = Vec::new();
         for (account, those) in beyond {
             ended.extend(self.end_secrets(account, "by policy", |id| those.contains(&id))?);
         }
         Ok(ended)
-    }
-
-    /// The credentials that it concerns and that stand now, and when each ends.
-    fn standing(&self) -> Result<HashMap<CredentialId, Timestamp>, StoreError> {
-        let now = self.tx().now();
-        let live = scope::live(self.tx(), self.account())?.into_iter();
-        Ok(live.filter(|facts| facts.standing(now).stands()).map(|facts| (facts.id, facts.ends())).collect())
     }
 
     fn write(&self, set: &Policy, time_zone: &str) -> Result<(), GateError> {

@@ -142,11 +142,24 @@ pub(super) fn known(tx: &Tx<'_>, id: i64) -> Result<Option<KnownCredential>, Sto
     tx.one(&sql::FACTS, &[id.into()], |row| read(row, reaches.clone(), tx.now()))
 }
 
-/// Credentials that have not ended, of one account or of all, without what they open: enough to say
-/// whether each stands.
-pub(super) fn live(tx: &Tx<'_>, account: Option<AccountId>) -> Result<Vec<CredentialFacts>, StoreError> {
-    let key = [account.map_or(0, AccountId::get).into()];
-    tx.all(&sql::FACTS_OF_LIVE, &key, |row| Ok(read(row, Vec::new(), tx.now())?.facts))
+/// A credential that has not ended, without what it opens: enough to say whether it stands.
+pub(super) struct Live {
+    /// What decides that.
+    pub facts: CredentialFacts,
+    /// What its account has set.
+    pub account: Policy,
+}
+
+/// Those of one account or of all.
+pub(super) fn live(tx: &Tx<'_>, account: Option<AccountId>) -> Result<Vec<Live>, StoreError> {
+    let read = |row: &dyn Row| {
+        let facts = read_facts(row, Vec::new(), tx.now())?;
+        Ok(Live { facts, account: policy(row.opt_text(23)?, row.opt_int(24)?, row.opt_text(25)?)? })
+    };
+    match account {
+        Some(account) => tx.all(&sql::FACTS_OF_LIVE_IN, &[account.get().into()], read),
+        None => tx.all(&sql::FACTS_OF_LIVE, &[], read),
+    }
 }
 
 fn read(row: &dyn Row, reaches: Vec<(Reach, Rights)>, now: Timestamp) -> Result<KnownCredential, StoreError> {
@@ -241,7 +254,7 @@ pub(super) fn policy(
 }
 
 /// How far a time zone is ahead of UTC at a moment, in seconds.
-fn offset_seconds(zone: &str, at: Timestamp) -> Result<i32, StoreError> {
+pub(super) fn offset_seconds(zone: &str, at: Timestamp) -> Result<i32, StoreError> {
     if zone == "UTC" {
         return Ok(0);
     }

@@ -103,7 +103,7 @@ fn on_mailbox<D: DutyClass>(
 ) -> Result<Answer, GateError> {
     let (tx, at) = (authority.tx(), moment(authority.tx(), asked.at)?);
     let verdict = facts::judge_at(tx, &asked.actor, mailbox, at)?;
-    let verdict = Verdict { valid_until: changes_at(tx, &asked.actor, mailbox, &verdict)?, ..verdict };
+    let verdict = Verdict { valid_until: changes_at(tx, (&asked.actor, at), mailbox, &verdict)?, ..verdict };
     let names = Known::of(tx, asked, Some(mailbox.account()))?;
     let mut explanation = explain(&asked.actor, operation, &verdict, &names);
     if let Actor::Credential { id, .. } = &asked.actor
@@ -115,27 +115,20 @@ fn on_mailbox<D: DutyClass>(
     Ok(Answer { explanation, rights: verdict.rights, voice, at })
 }
 
-/// How often a verdict is looked at again: two days of quarter hours, and some more.
-const LOOKS: usize = 200;
-
-/// When what is held changes by itself. A verdict says by when to look again, which for hours is more
-/// often than they change, and for what is taken back is when it would have ended.
+/// When what is held changes by itself. A verdict of a credential says by when to look again, which for
+/// hours is more often than they change, and for what is taken back is when it would have ended.
 fn changes_at(
     tx: &Tx<'_>,
-    actor: &Actor,
+    (actor, at): (&Actor, Timestamp),
     mailbox: MailboxId,
     verdict: &Verdict,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let mut look = verdict.valid_until;
-    for _ in 0..LOOKS {
-        let Some(at) = look else { break };
-        let then = facts::judge_at(tx, actor, mailbox, at)?;
-        if (then.rights, then.send) != (verdict.rights, verdict.send) {
-            return Ok(Some(at));
-        }
-        look = then.valid_until;
-    }
-    Ok(None)
+    let Actor::Credential { id, .. } = actor else { return Ok(verdict.valid_until) };
+    let Some(moment) = scope::known(tx, id.get())?.and_then(|known| known.facts.turns_after(at)) else {
+        return Ok(None);
+    };
+    let then = facts::judge_at(tx, actor, mailbox, moment)?;
+    Ok(((then.rights, then.send) != (verdict.rights, verdict.send)).then_some(moment))
 }
 
 fn on_account<D: DutyClass>(authority: &Authority<'_, D>, asked: &Asked<'_>) -> Result<Answer, GateError> {

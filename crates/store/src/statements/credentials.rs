@@ -32,14 +32,22 @@ statements! {
           FROM credential
          WHERE account_id = $1 AND name = $2 AND kind = 'secret' AND state IN ('issued', 'active', 'suspended')";
 
+    /// Credentials of account `$1` that are or were called `$2`. Index: credential_by_account.
+    EVER_CALLED = "
+        SELECT id, public_id FROM credential WHERE account_id = $1 AND name = $2 AND kind = 'secret' ORDER BY id";
+
     /// What decides whether credential `$1` stands. Primary keys.
     FACTS = credential_facts!("c.id = $1");
-    /// The same of those that have not ended: of account `$1`, or of all (0). Index:
-    /// credential_by_account; of all it reads the live ones.
-    FACTS_OF_LIVE = credential_facts!(
-        "c.state IN ('issued', 'active', 'suspended')
-           AND (CAST($1 AS BIGINT) = 0 OR c.account_id = CAST($1 AS BIGINT))"
-    );
+    /// The same of all that have not ended. Reads the live ones.
+    FACTS_OF_LIVE = credential_facts!("c.state IN ('issued', 'active', 'suspended')");
+    /// The same of account `$1`. Index: credential_by_account.
+    FACTS_OF_LIVE_IN = credential_facts!("c.state IN ('issued', 'active', 'suspended') AND c.account_id = $1");
+    /// Accounts in which person `$1` answers for credentials, or uses them. Indexes: credential_by_owner,
+    /// credential_by_holder.
+    ACCOUNTS_ANSWERED_IN = "
+        SELECT DISTINCT account_id FROM credential
+         WHERE kind = 'secret' AND (owner_id = $1 OR holder_id = $1)
+         ORDER BY account_id";
     /// What credential `$1` opens. Index: credential_reach_by_credential.
     REACHES = "
         SELECT reach, subtree, mailbox_id, letters FROM credential_reach WHERE credential_id = $1 ORDER BY id";
@@ -106,8 +114,10 @@ statements! {
     END = "
         UPDATE credential SET state = $2, ended_ms = $3, end_reason = $4, epoch = epoch + 1
          WHERE id = $1 AND state IN ('issued', 'active', 'suspended')";
-    /// Credential `$1`, which has ended, ended for the reason `$2` as well.
-    ENDED_FOR = "UPDATE credential SET end_reason = $2 WHERE id = $1 AND state IN ('expired', 'revoked')";
+    /// The reason of the end of credential `$1`, which has ended, is `$2` from now on. No row where it was.
+    ENDED_FOR = "
+        UPDATE credential SET end_reason = $2
+         WHERE id = $1 AND state IN ('expired', 'revoked') AND COALESCE(end_reason, '') <> $2";
     /// Credential `$1` is checked out until `$2`. Who is in it stays.
     OPEN = "UPDATE credential SET opened_until_ms = $2 WHERE id = $1";
     /// Credential `$1` is shut. Its epoch rises, so its sessions end.

@@ -194,10 +194,14 @@ scenario! {
         };
         revoke(false).await;
         revoke(false).await;
-        assert_eq!(ends().await, [one.clone()], "what has ended is not ended again");
+        assert_eq!(ends().await, std::slice::from_ref(&one), "what has ended is not ended again");
         let row = revoke(true).await;
         assert_eq!(row.ended.map(|(_, why)| why).as_deref(), Some("compromised"));
-        assert_eq!(ends().await, [format!("{one} compromised"), one.clone()]);
+        revoke(true).await;
+        assert_eq!(ends().await, std::slice::from_ref(&one), "it ended once");
+        let query = AuditQuery { most: 200, ..AuditQuery::default() };
+        let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+        assert_eq!(rows.iter().filter(|row| row.action == "credential.compromised").count(), 1, "and is told once");
         house.app().convert_to_person(house.operator(), &address(SUPPORT)).await.expect("a person");
         assert_eq!(ends().await[0], format!("{other} its mailbox was converted"));
     }
@@ -237,5 +241,17 @@ scenario! {
                 assert!(rows.iter().all(|row| row.actor.as_deref() == Some(label.as_str())));
             }
         }
+        // Also once it has ended; and where several had its name it is asked which.
+        house.app().revoke_credential(house.operator(), &client.row.public_id, true).await.expect("revoked");
+        let of = async |which: &str| {
+            let actor = Some(AuditActor::parse(which).expect("a credential"));
+            let query = AuditQuery { account: Some(address(SUPPORT)), actor, most: 50, ..AuditQuery::default() };
+            house.app().audit(house.operator(), query).await.map(|rows| rows.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(of(&label).await, Ok(3));
+        let again = issue(&house, CredentialWish { name: Some(client.row.name.clone()), ..wish(Purpose::Client) }).await;
+        let both = [&client, &again].map(|issued| issued.row.public_id.as_str()).join(", ");
+        assert_eq!(of(&label).await, Err(format!("Several were called {label}; name one by its id: {both}")));
+        assert_eq!((of(&client.row.public_id).await, of(&again.row.public_id).await), (Ok(3), Ok(0)));
     }
 }

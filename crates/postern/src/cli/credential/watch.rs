@@ -128,7 +128,7 @@ fn helps(cause: SignInReason, sign_in: &SignIn, credential: &Credential) -> Opti
             "A credential's secret begins with ptn1_ and has 51 letters. Enter the whole of it, and nothing else."
                 .to_owned()
         }
-        SignInReason::NameDiffers => format!("The secret is right; the username is {username}, and nothing else."),
+        SignInReason::NameDiffers => format!("The username is {username}, and nothing else."),
         SignInReason::NoPassword => "It was not copied whole, or has a slip in it.".to_owned(),
         SignInReason::SecretDiffers => {
             "The secret was mistyped, or is an older one: enter it as it was shown, with nothing before or after."

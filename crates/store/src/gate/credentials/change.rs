@@ -42,7 +42,7 @@ impl CredentialAuthority<'_, Revoke> {
         }
         // It had ended; that somebody may know its secret is news all the same.
         if !reason.is_empty() && self.tx.execute(&sql::ENDED_FOR, &[id.into(), reason.into()])? > 0 {
-            return self.change("credential.revoked", reason);
+            return self.change("credential.compromised", "");
         }
         self.row()
     }
@@ -81,9 +81,8 @@ impl CredentialAuthority<'_, Revoke> {
 impl<D: DutyClass> CredentialAuthority<'_, D> {
     fn set_state(&self, state: CredentialState, action: &'static str) -> Result<CredentialRow, GateError> {
         let values = [self.known.facts.id.get().into(), state.name().into(), self.known.facts.state.name().into()];
-        // The hourly job may have written down its end meanwhile.
         match self.tx.execute(&sql::SET_STATE, &values)? {
-            0 => self.row(),
+            0 => Err(StoreError::Conflict("a credential changed under its account's lock".into()).into()),
             _ => self.change(action, ""),
         }
     }
@@ -186,8 +185,13 @@ impl<D: DutyClass> Authority<'_, D> {
     /// somebody too long.
     pub(super) fn expire(&self, account: AccountId, id: i64, public_id: &str, reason: &str) -> Result<(), GateError> {
         let tx = self.tx();
-        let has_ended = scope::known(tx, id)?
-            .is_some_and(|known| known.facts.state == CredentialState::Issued || known.facts.expires <= tx.now());
+        let has_ended = match scope::known(tx, id) {
+            Ok(known) => known
+                .is_some_and(|known| known.facts.state == CredentialState::Issued || known.facts.expires <= tx.now()),
+            // What can not be read does not keep the others.
+            Err(StoreError::Damaged(_)) => true,
+            Err(error) => return Err(error.into()),
+        };
         if has_ended && tx.end(id, CredentialState::Expired, reason)? {
             note(tx, self.caller(), "credential.expired", account, &format!("{public_id} {reason}"), "")?;
         }
