@@ -25,7 +25,7 @@ pub enum Verb {
     Rotate,
     /// Write all keys of the house into one file, to keep apart from the backups of its database
     ///
-    /// Done on the machine of the house, by whoever may read DIR/keys; no server is asked. The file is a
+    /// Done on the machine of the house, by whoever may read DIR/keys; no server need run. The file is a
     /// tar archive, for its owner alone, and is never written over another. To bring the keys back, with
     /// the server stopped: tar -xpf FILE -C DIR/keys
     Export {

@@ -1,6 +1,6 @@
 //! All keys of a house in one file, to be kept apart from its database.
 //!
-//! Done on the machine, by whoever may read the folder: no server is asked, and no route ever
+//! Done on the machine, by whoever may read the folder: no server need run, and no route ever
 //! gives a key out. The file is a tar archive, so what brings the keys back is `tar`.
 
 use super::tar::{Member, NAME_BYTES, archive};
