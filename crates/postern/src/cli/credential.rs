@@ -136,7 +136,7 @@ pub struct Opening {
 }
 
 const CREDENTIALS: &str = "/api/v1/credentials";
-const WHICH: &str = "see which there are and were: postern credential list --ended";
+pub(super) const WHICH: &str = "see which there are and were: postern credential list --ended";
 
 pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
     match verb {

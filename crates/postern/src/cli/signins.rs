@@ -3,6 +3,7 @@
 
 use super::audit::account;
 use super::clock;
+use super::credential;
 use super::dates::{self, When};
 use super::failure::Failure;
 use super::output::{Said, plain, table};
@@ -95,6 +96,7 @@ impl List {
                 "name a mailbox that you answer for: postern signins list --account SHARED; of your own account you \
                  may read it all: --account YOUR-ADDRESS",
             ),
+            (None, Some(_)) => failure.if_absent(credential::WHICH),
             _ => failure,
         })
     }
