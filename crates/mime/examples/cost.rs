@@ -5,13 +5,16 @@
 //! lifted, so that nothing but the algorithms keeps the cost down. Shapes that cost little are made larger.
 #![allow(clippy::print_stdout, reason = "it reports to whoever runs it")]
 
-use postern_mime::{PartIndex, header_fields, header_values, parse, search_text};
-use postern_types::Limits;
+use postern_mime::{
+    Edits, PartIndex, Report, ReportKind, ReportRecipient, build_report, filed, header_fields, header_values, leaving,
+    parse, read_outgoing, read_report, search_text, sent_identity,
+};
+use postern_types::{Limits, Timestamp};
 
 /// A shape makes a message of size `n`.
 type Shape = (&'static str, fn(usize) -> String);
 
-const SHAPES: [Shape; 26] = [
+const SHAPES: [Shape; 35] = [
     ("fields", |n| format!("{}\r\nbody", "Received: from relay.example.org\r\n".repeat(n))),
     ("folds", |n| format!("Subject: a\r\n{}\r\nbody", " folded\r\n".repeat(4 * n))),
     ("strays", |n| format!("Subject: a\r\n{}", "this line is no field\r\n".repeat(8 * n))),
@@ -53,10 +56,32 @@ const SHAPES: [Shape; 26] = [
         let text = "=C3=BC==\r\n a=\r\n".repeat(8 * n);
         format!("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{text}")
     }),
+    ("senders", |n| from(&format!("{}a@example.org", "\"A, B\" <a@example.org>, ".repeat(n)), "")),
+    ("sender_words", |n| from(&format!("{} <a@example.org>", "=?utf-8?Q?a=40?= b (c) \"d\\\"\" ".repeat(4 * n)), "")),
+    ("resent_fields", |n| from("a@example.org", &"Resent-From: a@example.org\r\n".repeat(4 * n))),
+    ("reply_fields", |n| from("a@example.org", &"In-Reply-To: <a@example.org> <b@example.org>\r\n".repeat(4 * n))),
+    ("blind_copies", |n| from("a@example.org", &"X-A: b\r\nBcc: a@example.org\r\nPostern-X: y\r\n".repeat(4 * n))),
+    ("taken_boundaries", |n| {
+        let taken: String = (0..4 * n).map(|number| format!("=_postern_{number}_=\r\n")).collect();
+        from("a@example.org", &format!("\r\n{taken}"))
+    }),
+    ("status_groups", |n| status(&"Final-Recipient: rfc822; a@example.net\r\nAction: failed\r\n\r\n".repeat(4 * n))),
+    ("status_in_one_group", |n| status(&"Final-Recipient: utf-8; \\x{\\x{41}a@example.net\r\n".repeat(4 * n))),
+    ("status_blank_lines", |n| status(&" \r\n\r\n".repeat(100 * n))),
 ];
 
 fn multipart(parts: &str) -> String {
     format!("Content-Type: multipart/mixed; boundary=A\r\n\r\n{parts}")
+}
+
+/// A message that may leave, when its From can be read.
+fn from(sender: &str, rest: &str) -> String {
+    format!("From: {sender}\r\nMessage-ID: <a@example.org>\r\nSubject: Fwd: x\r\n{rest}\r\n")
+}
+
+fn status(groups: &str) -> String {
+    let report = "Content-Type: multipart/report; report-type=delivery-status; boundary=A\r\n\r\n--A\r\n\r\n--A\r\n";
+    format!("{report}Content-Type: message/delivery-status\r\n\r\n{groups}\r\n--A--\r\n")
 }
 
 fn main() {
@@ -85,8 +110,9 @@ fn read_message(message: &[u8], limits: &Limits) -> String {
     let header = &message[..parsed.header_bytes as usize];
     let subset = header_fields(header, &["to", "received"], true);
     let values = header_values(header, "Subject");
+    let written = write_messages(message);
     format!(
-        "structure {}, envelope {}, text {}, parts {}, subset {}, values {}",
+        "written {written}, structure {}, envelope {}, text {}, parts {}, subset {}, values {}",
         parsed.structure.len(),
         parsed.envelope.len(),
         searched.headers.len() + searched.body.len(),
@@ -94,4 +120,38 @@ fn read_message(message: &[u8], limits: &Limits) -> String {
         subset.len(),
         values.len(),
     )
+}
+
+/// Everything the crate writes of a message; how many bytes that is.
+fn write_messages(message: &[u8]) -> usize {
+    let edits = Edits { sender: Some("a@example.org"), sent_by: Some("a@example.org"), ..Edits::default() };
+    let recipient = ReportRecipient {
+        final_recipient: "b@example.net",
+        original: None,
+        kind: ReportKind::Failed,
+        status: "5.1.1",
+        remote_server: None,
+        diagnostic: None,
+        is_reply: false,
+        last_attempt: None,
+        retry_until: None,
+    };
+    let report = Report {
+        hostname: "mail.example.org",
+        from: "postmaster@example.org",
+        to: "a@example.org",
+        message_id: "c@example.org",
+        at: Timestamp(0),
+        envelope_id: None,
+        arrived: None,
+        recipients: &[recipient],
+        original: message,
+        return_full: true,
+    };
+    read_outgoing(message).map_or(0, |header| header.header_bytes)
+        + leaving(message, &edits).len()
+        + filed(message, &edits).len()
+        + sent_identity(message).map_or(0, |identity| identity.message.len())
+        + build_report(&report).len()
+        + read_report(message).map_or(0, |read| read.recipients.len())
 }

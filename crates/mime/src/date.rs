@@ -3,6 +3,7 @@
 //! RFC 5322 section 3.3 with the obsolete forms of 4.3, and what is found beside them: no weekday, month
 //! before day, dashes, two-digit years. A zone that cannot be read is UTC and a time that cannot be read
 //! is midnight (RFC 5256 section 2.2). No date at all gives none: the caller then uses INTERNALDATE.
+//! What is written is the plain form of section 3.3, in UTC.
 
 use postern_types::Timestamp;
 
@@ -163,4 +164,54 @@ fn days_since_1970(year: i32, month: u8, day: u8) -> i64 {
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(day) - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// `Sun, 22 Nov 2026 21:50:00 +0000` (RFC 5322 section 3.3). The year has four digits, so times before 1970 and
+/// after 9999 are held at those ends.
+pub(crate) fn write_date(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = at.seconds().clamp(0, 253_402_300_799);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil_day(days);
+    format!(
+        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} +0000",
+        DAYS[(days % 7) as usize],
+        MONTHS[month],
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+/// Year, month from 0 and day from 1 of a day counted from 1970-01-01, which is not before it: the way back from
+/// [`days_since_1970`], by the same calendar that begins in March.
+fn civil_day(days: i64) -> (i64, usize, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12;
+    (era * 400 + year_of_era + i64::from(month < 2), month as usize, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written reads back as the same moment, on each of 60,000 days and at the ends.
+    #[test]
+    fn a_written_date_reads_back() {
+        for day in 0..60_000 {
+            let at = Timestamp((day * 86_400 + day) * 1000);
+            let written = write_date(at);
+            let read = parse_date(written.as_bytes()).unwrap();
+            assert_eq!((read.at, read.written_day()), (at, day), "{written}");
+        }
+        assert_eq!(write_date(Timestamp(1_795_384_200_000)), "Sun, 22 Nov 2026 21:50:00 +0000");
+        assert_eq!(write_date(Timestamp(i64::MIN)), "Thu, 01 Jan 1970 00:00:00 +0000");
+        assert_eq!(write_date(Timestamp(i64::MAX)), "Fri, 31 Dec 9999 23:59:59 +0000");
+    }
 }

@@ -40,6 +40,13 @@ pub fn fields(raw_header: &[u8]) -> Fields<'_> {
     Fields { rest: raw_header }
 }
 
+impl Fields<'_> {
+    /// How many bytes stand after the field that came last.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+}
+
 impl<'a> Iterator for Fields<'a> {
     type Item = Field<'a>;
 
@@ -89,6 +96,39 @@ fn without_line_end(line: &[u8]) -> &[u8] {
         line = shorter;
     }
     line
+}
+
+/// Where the header that begins at `start` ends, its blank line included; `stops` tells of lines that end it before
+/// that. Lines that are no field lie inside it only where a blank line follows: they are a body otherwise.
+pub(crate) fn header_end(bytes: &[u8], start: usize, stops: impl Fn(usize) -> bool) -> usize {
+    let mut position = start;
+    let mut in_field = false;
+    let mut field_seen = false;
+    let mut first_stray = None;
+    while position < bytes.len() && !stops(position) {
+        let line = &bytes[position..position + line_length(&bytes[position..])];
+        if is_blank(line) {
+            return if field_seen || position == start { position + line.len() } else { start };
+        }
+        let continues = in_field && matches!(line[0], b' ' | b'\t');
+        if colon_of_field(line).is_some() {
+            (in_field, field_seen) = (true, true);
+        } else if !continues && !is_mbox_line(line) {
+            in_field = false;
+            first_stray.get_or_insert(position);
+        }
+        position += line.len();
+    }
+    match first_stray {
+        _ if !field_seen => start,
+        Some(stray) => stray,
+        None => position,
+    }
+}
+
+/// The separator line of an mbox, which some tools leave at the head of a message.
+fn is_mbox_line(line: &[u8]) -> bool {
+    line.starts_with(b"From ") || line.starts_with(b">From ")
 }
 
 /// Where the colon stands, when the line begins a field (RFC 5322 section 2.2: printable ASCII, no space).

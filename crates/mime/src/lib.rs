@@ -6,11 +6,15 @@
 //! It never fails and never panics: broken mail is delivered, stored and served like any other. The cost is
 //! linear in the message, whatever its shape.
 //!
+//! For what one of ours submits there is a strict reading of its sender, and what leaves of it ([`read_outgoing`],
+//! [`leaving`], [`filed`]); for what became of it, reports and notes ([`build_report`], [`read_report`], [`notice`]).
+//!
 //! Knows no sockets, storage or rights. The parser library is used for charset tables alone, in one module:
 //! IMAP needs exact byte ranges and an own, bounded reading of broken mail, which no library gives.
 
 mod address;
 mod charset;
+mod compose;
 mod content;
 mod date;
 mod encode;
@@ -18,8 +22,10 @@ mod envelope;
 mod header;
 mod html;
 mod message_id;
+mod outgoing;
 mod parameters;
 mod part_index;
+mod report;
 mod structure;
 mod subject;
 mod summary;
@@ -32,7 +38,13 @@ use postern_types::Limits;
 
 pub use date::SentAt;
 pub use header::{Field, Fields, count_fields, decoded_fields, fields, header_fields, header_values};
+pub use outgoing::{
+    AddressFlaw, Edits, OutgoingError, OutgoingHeader, SentIdentity, filed, leaving, read_outgoing, sent_identity,
+};
 pub use part_index::{Part, PartIndex, Section};
+pub use report::{
+    Notice, ReadRecipient, ReadReport, Report, ReportKind, ReportRecipient, build_report, notice, read_report,
+};
 pub use summary::Summary;
 pub use text::{SearchText, search_text};
 pub use transfer::TransferEncoding;

@@ -21,7 +21,7 @@ use memchr::memmem;
 use postern_types::Limits;
 
 use crate::content::Content;
-use crate::header::{Field, colon_of_field, fields, is_blank, line_length};
+use crate::header::{Field, fields, header_end, line_length};
 
 /// Nesting never goes deeper, whatever the limits say: writers of nested lists recurse.
 const DEPTH_MAX: usize = 200;
@@ -191,29 +191,7 @@ impl<'a> Slicer<'a> {
     /// Where the header that begins here ends, its blank line included. Bytes that turn out to be body are looked at
     /// once more and no oftener: a message nested in them begins with a line that is no field, so has no header.
     fn header_end(&self, start: usize) -> usize {
-        let mut position = start;
-        let mut in_field = false;
-        let mut field_seen = false;
-        let mut first_stray = None;
-        while position < self.bytes.len() && self.delimiter_at(position).is_none() {
-            let line = &self.bytes[position..position + line_length(&self.bytes[position..])];
-            if is_blank(line) {
-                return if field_seen || position == start { position + line.len() } else { start };
-            }
-            let continues = in_field && matches!(line[0], b' ' | b'\t');
-            if colon_of_field(line).is_some() {
-                (in_field, field_seen) = (true, true);
-            } else if !continues && !is_mbox_line(line) {
-                in_field = false;
-                first_stray.get_or_insert(position);
-            }
-            position += line.len();
-        }
-        match first_stray {
-            _ if !field_seen => start,
-            Some(stray) => stray,
-            None => position,
-        }
+        header_end(self.bytes, start, |position| self.delimiter_at(position).is_some())
     }
 
     /// The next delimiter of an open part, from a line start on.
@@ -302,11 +280,6 @@ impl<'a> Slicer<'a> {
             }
         }
     }
-}
-
-/// The separator line of an mbox, which some tools leave at the head of a message.
-fn is_mbox_line(line: &[u8]) -> bool {
-    line.starts_with(b"From ") || line.starts_with(b">From ")
 }
 
 /// Counts newlines up to places that never go back.

@@ -95,6 +95,11 @@ impl Address {
     pub fn local(&self) -> &str {
         &self.text[..self.at]
     }
+    /// The same without what stands after a `+` (RFC 5233 section 4), where something does.
+    pub fn without_tag(&self) -> Option<Address> {
+        let plus = self.local().find('+').filter(|plus| *plus > 0)?;
+        Some(Address { text: format!("{}@{}", &self.text[..plus], &self.text[self.at + 1..]), at: plus })
+    }
     /// What stands after the `@`.
     pub fn domain(&self) -> Domain {
         Domain(self.text[self.at + 1..].to_owned())
@@ -129,6 +134,16 @@ mod tests {
         assert_eq!(Address::parse("Support@EXAMPLE.org").unwrap(), plain);
         assert_eq!(Address::parse("\"sup\\port\"@example.org").unwrap(), plain);
         assert_eq!((plain.local(), plain.domain().as_str()), ("support", "example.org"));
+    }
+
+    #[test]
+    fn a_tag_is_no_part_of_who_it_is() {
+        let tagged = Address::parse("Support+Case-17@example.org").unwrap();
+        assert_eq!(tagged.without_tag(), Some(Address::parse("support@example.org").unwrap()));
+        assert_eq!(tagged.without_tag().unwrap().local(), "support");
+        for plain in ["support@example.org", "+x@example.org"] {
+            assert_eq!(Address::parse(plain).unwrap().without_tag(), None);
+        }
     }
 
     #[test]

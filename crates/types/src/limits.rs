@@ -31,6 +31,15 @@ pub struct Limits {
     pub received_fields: usize,
     /// Recipients of one transaction (RFC 5321 section 4.5.3.1.8 asks for 100 or more).
     pub recipients: usize,
+    /// Recipients of one message that is submitted.
+    pub submission_recipients: usize,
+    /// Days before a message that can not be delivered is returned (RFC 5321 section 4.5.4.1 asks for
+    /// 4 to 5).
+    pub queue_days: u32,
+    /// Hours before the sender of a message that waits is told of the delay.
+    pub queue_delay_hours: u32,
+    /// Messages of other servers that are taken from one network in a minute.
+    pub smtp_messages_per_minute: u32,
     /// Bytes of one reply chunk: the most that leaves after a right was taken back.
     pub chunk_bytes: usize,
     /// Milliseconds of one read transaction: what takes longer goes on in the next, so that others
@@ -61,6 +70,10 @@ impl Default for Limits {
             header_fields: 10_000,
             received_fields: 50,
             recipients: 1000,
+            submission_recipients: 500,
+            queue_days: 5,
+            queue_delay_hours: 4,
+            smtp_messages_per_minute: 300,
             chunk_bytes: 256 << 10,
             read_ms: 20,
             mailboxes_per_account: 10_000,

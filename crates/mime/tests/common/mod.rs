@@ -6,7 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use postern_mime::{Parsed, PartIndex, PartKind, Section, parse, search_text};
+use postern_mime::{
+    Edits, Parsed, PartIndex, PartKind, Section, leaving, parse, read_outgoing, read_report, search_text, sent_identity,
+};
 use postern_types::Limits;
 
 /// A message written with LF in a test, as it travels.
@@ -283,6 +285,15 @@ pub fn check(message: &[u8], limits: &Limits) -> Parsed {
         assert!(!shown.contains(char::is_control), "a control character in {shown:?}");
     }
     assert!(!searched.headers.contains('\0') && !searched.body.contains('\0'));
+
+    let left = leaving(message, &Edits { sender: Some("a@example.org"), ..Edits::default() });
+    assert!(left.ends_with(&message[parsed.header_bytes as usize..]), "what leaves has the same body");
+    if let Ok(outgoing) = read_outgoing(message) {
+        assert_eq!(outgoing.header_bytes as u64, header.end, "a strict reader sees the same header");
+        assert_eq!(outgoing.from.first(), summary.from_address.as_ref());
+    }
+    let recipients = read_report(message).map_or(0, |report| report.recipients.len());
+    assert!(recipients <= 1000 && sent_identity(message).is_none_or(|identity| identity.message.len() > 40));
     parsed
 }
 

@@ -1,0 +1,341 @@
+//! What holds for every message that is submitted, and for every value that is put into it.
+#![allow(clippy::print_stderr, reason = "how many messages were accepted is told to whoever runs it")]
+
+mod common;
+
+use std::cell::Cell;
+
+use common::{corpus, with_crlf};
+use mail_parser::MessageParser;
+use postern_mime::{
+    Edits, Field, Report, ReportKind, ReportRecipient, build_report, fields, filed, leaving, parse, read_outgoing,
+    read_report, sent_identity,
+};
+use postern_types::{Limits, Timestamp};
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+
+/// Runs a property with a seed that can be given again.
+fn property<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let seed: u64 = std::env::var("POSTERN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_122);
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    if let Err(error) = TestRunner::new_with_rng(config, rng).run(&strategy, test) {
+        panic!("with POSTERN_SEED={seed}: {error}");
+    }
+}
+
+/// Names of fields that the house looks at, and ways to write them.
+const NAMES: [&str; 22] = [
+    "From",
+    "FROM ",
+    "from\t",
+    "Sender",
+    "Bcc",
+    "BCC ",
+    "Resent-Bcc",
+    "Resent-From",
+    "Return-Path",
+    "Postern-Sent-By",
+    "postern-x",
+    "Subject",
+    "To",
+    "Date",
+    "Message-ID",
+    "References",
+    "Received",
+    "Content-Type",
+    "X-Postern",
+    "Fro m",
+    "Bcc\u{e9}",
+    "",
+];
+
+/// Pieces that values are made of.
+const PIECES: [&str; 40] = [
+    "alice@example.org",
+    "<bob@example.net>",
+    "boss",
+    "@",
+    "example.com",
+    "<",
+    ">",
+    "\"",
+    "\\",
+    "(",
+    ")",
+    ",",
+    ";",
+    ":",
+    " ",
+    "\t",
+    "\r\n ",
+    "\r\n\t",
+    "=?utf-8?Q?boss=40example.com?=",
+    "=?utf-8?Q?",
+    "?=",
+    "[",
+    "]",
+    ".",
+    "é",
+    "\u{200b}",
+    "<one@example.org>",
+    "Sun, 22 Nov 2026 21:50:00 +0000",
+    "multipart/mixed; boundary=b",
+    "message/rfc822",
+    "Fwd: ",
+    "\r\n",
+    "\n",
+    "\r",
+    "\0",
+    "\u{2028}",
+    "\u{85}",
+    "\r\nBcc: x@example.org\r\n",
+    "\r\n\r\n",
+    "xxxxxxxxxxxxxxxxxxxxxxxx",
+];
+
+fn value(hostile: bool) -> impl Strategy<Value = String> {
+    let pieces = if hostile { &PIECES[..] } else { &PIECES[..31] };
+    proptest::collection::vec(select(pieces), 0..6).prop_map(|pieces| pieces.concat())
+}
+
+/// A From that can be read, or almost.
+fn sender() -> impl Strategy<Value = String> {
+    let names = vec![
+        "",
+        "Alice ",
+        "\"Alice, B\" ",
+        "Alice A. ",
+        "(a) ",
+        "=?utf-8?Q?M=C3=BCller?= ",
+        "\"boss@example.com\"\r\n ",
+    ];
+    let ends = vec!["", " ", " (a)", "\r\n ", ", bob@example.net", ",\r\n\t\"B\" <bob@example.net>", " x", ","];
+    (select(names), select(&["<alice@example.org>", "alice@example.org", "< alice@example.org >"][..]), select(ends))
+        .prop_map(|(name, address, end)| format!("{name}{address}{end}"))
+}
+
+/// Header lines, mostly sound, and a body of any kind.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let sound = (select(&NAMES[..]), value(false)).prop_map(|(name, value)| format!("{name}: {value}\r\n"));
+    let hostile = (select(&NAMES[..]), value(true)).prop_map(|(name, value)| format!("{name}:{value}\r\n"));
+    let stray =
+        select(&["stray\r\n", " stray\r\n", "From x\r\n", "\n", "X: y\n", "\r\r\n"][..]).prop_map(str::to_owned);
+    let field = prop_oneof![12 => sound, 1 => hostile, 1 => stray];
+    let from = prop_oneof![9 => sender().prop_map(|sender| format!("From: {sender}\r\n")), 1 => Just(String::new())];
+    let body = (select(&["", "\r\n"][..]), value(true)).prop_map(|(blank, body)| format!("{blank}{body}"));
+    (proptest::collection::vec(field.clone(), 0..4), from, proptest::collection::vec(field, 0..4), body)
+        .prop_map(|(before, from, after, body)| [before.concat(), from, after.concat(), body].concat().into_bytes())
+}
+
+type OwnEdits = (Option<String>, Option<(String, String)>, Option<String>, Option<i64>, Option<String>);
+
+fn edits() -> impl Strategy<Value = OwnEdits> {
+    let some = || {
+        proptest::option::of(prop_oneof![
+            value(true),
+            any::<String>(),
+            Just("x y ".repeat(500)),
+            Just("z".repeat(2000)),
+            Just(" ".repeat(2000) + "w")
+        ])
+    };
+    let from = (some(), some()).prop_map(|(name, address)| name.zip(address));
+    (some(), from, some(), any::<Option<i64>>(), some())
+}
+
+fn borrowed(own: &OwnEdits) -> Edits<'_> {
+    let (sender, from, message_id, date, sent_by) = own;
+    Edits {
+        sender: sender.as_deref(),
+        from: from.as_ref().map(|(name, address)| (name.as_str(), address.as_str())),
+        message_id: message_id.as_deref(),
+        date: date.map(Timestamp),
+        sent_by: sent_by.as_deref(),
+    }
+}
+
+fn named(field: &Field<'_>, names: &[&str]) -> bool {
+    names.iter().any(|name| field.is(name))
+}
+
+fn is_of_the_house(field: &Field<'_>) -> bool {
+    field.is("Return-Path") || field.name.to_ascii_lowercase().starts_with(b"postern-")
+}
+
+/// The fields that are left of a message are its own, byte for byte and in order, behind at most one each of ours.
+fn check_rewrite(raw: &[u8], out: &[u8], edits: &Edits<'_>, keeps_bcc: bool) -> Result<(), TestCaseError> {
+    let header = read_outgoing(raw).expect("the message is accepted");
+    let is_kept = |field: &Field<'_>| {
+        !(is_of_the_house(field)
+            || (!keeps_bcc && named(field, &["Bcc", "Resent-Bcc"]))
+            || (edits.sender.is_some() && field.is("Sender"))
+            || (edits.from.is_some() && field.is("From"))
+            || (edits.date.is_some() && !header.has_date && field.is("Date"))
+            || (edits.message_id.is_some() && header.message_id.is_none() && field.is("Message-ID")))
+    };
+    let kept: Vec<Field<'_>> = fields(raw).filter(is_kept).collect();
+    let all: Vec<Field<'_>> = fields(out).collect();
+    prop_assert!(all.ends_with(&kept), "the other fields are changed");
+    prop_assert!(keeps_bcc || !all.iter().any(|field| named(field, &["Bcc", "Resent-Bcc", "Postern-Sent-By"])));
+    let mut ours = ["Postern-Sent-By", "Date", "From", "Sender", "Message-ID"].iter();
+    for field in &all[..all.len() - kept.len()] {
+        prop_assert!(ours.any(|name| field.is(name)), "{field:?} is none of ours, or not in its place");
+        let lines: Vec<&[u8]> = field.raw.split_inclusive(|&byte| byte == b'\n').collect();
+        prop_assert!(lines.iter().all(|line| line.ends_with(b"\r\n") && line.len() <= 1000), "{field:?}");
+        let text = String::from_utf8_lossy(field.raw).replace("\r\n", "");
+        prop_assert!(!text.chars().any(|one| one.is_control() || one == '\u{2028}'), "{text:?}");
+    }
+    Ok(())
+}
+
+/// No value of an edit is more than one field, and nothing but fields on top is changed.
+#[test]
+fn edits_add_fields_and_change_nothing_else() {
+    let accepted = Cell::new(0);
+    property(3000, (message(), edits()), |(raw, own)| {
+        let edits = borrowed(&own);
+        let _ = read_report(&raw);
+        for (out, keeps_bcc) in [(leaving(&raw, &edits), false), (filed(&raw, &edits), true)] {
+            let Ok(header) = read_outgoing(&raw) else {
+                let body = &raw[parse(&raw, &Limits::default()).header_bytes as usize..];
+                prop_assert!(out.ends_with(body), "the body is changed");
+                continue;
+            };
+            accepted.set(accepted.get() + 1);
+            check_rewrite(&raw, &out, &edits, keeps_bcc)?;
+            let after = parse(&out, &Limits::default());
+            prop_assert_eq!(&out[after.header_bytes as usize..], &raw[header.header_bytes..]);
+        }
+        Ok(())
+    });
+    eprintln!("{} accepted", accepted.get());
+    assert!(accepted.get() > 300, "{} accepted", accepted.get());
+}
+
+/// A sender that is accepted is the one that other readers show, and stays accepted when it leaves.
+#[test]
+fn another_reader_sees_the_same_sender() {
+    let accepted = Cell::new(0);
+    property(6000, message(), |raw| {
+        let Ok(header) = read_outgoing(&raw) else { return Ok(()) };
+        accepted.set(accepted.get() + 1);
+        let other = MessageParser::default().parse_headers(raw.as_slice()).expect("a header");
+        let list = |list: Option<&mail_parser::Address<'_>>| -> Vec<String> {
+            list.into_iter().flat_map(|list| list.iter()).filter_map(|one| one.address().map(str::to_owned)).collect()
+        };
+        prop_assert_eq!(&list(other.from()), &header.from);
+        prop_assert_eq!(&list(other.sender()), &header.sender);
+        let shown = parse(&raw, &Limits::default()).summary.from_address;
+        prop_assert_eq!(shown.as_ref(), header.from.first());
+
+        let plain = Edits::default();
+        let (out, copy) = (leaving(&raw, &plain), filed(&raw, &plain));
+        let left = read_outgoing(&out);
+        prop_assert_eq!(left.as_ref().map(|left| (&left.from, &left.sender)), Ok((&header.from, &header.sender)));
+        prop_assert_eq!(&sent_identity(&out), &sent_identity(&raw));
+        prop_assert_eq!(&sent_identity(&copy), &sent_identity(&raw));
+        Ok(())
+    });
+    assert!(accepted.get() > 300, "{} accepted", accepted.get());
+}
+
+/// The address of an edit is read back as that one address, and the name as that name.
+#[test]
+fn an_address_that_is_put_in_reads_back() {
+    let address = ("[a-z0-9.,;:()<>\"\\[\\] é-]{1,20}", "[a-z0-9é]{1,9}(\\.[a-z]{2,5}){1,2}");
+    let name = "[ -~éß漢]{0,80}";
+    property(2000, (address, name), |((local, domain), name)| {
+        let address = format!("{local}@{domain}");
+        let edits = Edits { from: Some((&name, &address)), sender: Some(&address), ..Edits::default() };
+        let out = leaving(b"\r\nbody", &edits);
+        let other = MessageParser::default().parse(out.as_slice()).expect("mail");
+        let from = other.from().expect("a From").iter().collect::<Vec<_>>();
+        prop_assert_eq!(from.len(), 1, "{}", String::from_utf8_lossy(&out));
+        let shown = postern_mime::header_values(&out, "From").concat();
+        prop_assert!(shown.contains(&domain), "{shown}");
+        if let Ok(header) = read_outgoing(&out) {
+            prop_assert_eq!(&header.from, &header.sender);
+            prop_assert_eq!(header.from_name.unwrap_or_default(), name.trim());
+        }
+        Ok(())
+    });
+}
+
+/// A report holds three parts and lines that SMTP can carry, whatever it is made of.
+#[test]
+fn a_report_is_sound_whatever_it_is_about() {
+    let words = || prop_oneof![value(true), any::<String>(), Just("x".repeat(1500)), Just("=_postern_1_=".to_owned())];
+    property(
+        700,
+        (message(), proptest::collection::vec(words(), 8), any::<bool>()),
+        |(original, words, return_full)| {
+            let recipients = [ReportRecipient {
+                final_recipient: &words[0],
+                original: Some((&words[1], &words[2])),
+                kind: ReportKind::Failed,
+                status: &words[3],
+                remote_server: Some(&words[4]),
+                diagnostic: Some(&words[5]),
+                is_reply: true,
+                last_attempt: None,
+                retry_until: None,
+            }];
+            let report = Report {
+                hostname: &words[6],
+                from: "postmaster@example.org",
+                to: &words[7],
+                message_id: "report@example.org",
+                at: Timestamp(0),
+                envelope_id: Some(&words[3]),
+                arrived: None,
+                recipients: &recipients,
+                original: &original,
+                return_full,
+            };
+            let built = build_report(&report);
+            prop_assert!(
+                built.split_inclusive(|&byte| byte == b'\n').all(|line| line.ends_with(b"\r\n") && line.len() <= 1000)
+            );
+            prop_assert!(!built.contains(&0));
+            let read = read_report(&built);
+            prop_assert!(read.as_ref().is_some_and(|read| read.recipients.len() <= 1), "{read:?}");
+            // Our own reader: the other one stops at a message inside the message that is returned.
+            let parts = parse(&built, &Limits::default()).parts;
+            prop_assert!(parts.part(&[3]).is_some() && parts.part(&[4]).is_none(), "three parts (RFC 6522 section 3)");
+            Ok(())
+        },
+    );
+}
+
+/// Real mail: it leaves as it is but for what must not leave, and its sender is the one that lists show.
+#[test]
+fn real_mail_leaves_as_it_is() {
+    let (mut accepted, mut refused) = (0, 0);
+    for (path, bytes) in corpus() {
+        let raw = with_crlf(&bytes);
+        let removed: usize = fields(&raw[..parse(&raw, &Limits::default()).header_bytes as usize])
+            .filter(|field| is_of_the_house(field) || named(field, &["Bcc", "Resent-Bcc"]))
+            .map(|field| field.raw.len())
+            .sum();
+        let out = leaving(&raw, &Edits::default());
+        assert_eq!(out.len() + removed, raw.len(), "{}", path.display());
+        assert_eq!(sent_identity(&out), sent_identity(&raw), "{}", path.display());
+        match read_outgoing(&raw) {
+            Ok(header) => {
+                accepted += 1;
+                let shown = parse(&raw, &Limits::default()).summary.from_address;
+                assert_eq!(header.from.first(), shown.as_ref(), "{}", path.display());
+            }
+            Err(error) => {
+                refused += 1;
+                eprintln!("{}: {error}", path.display());
+            }
+        }
+    }
+    eprintln!("{accepted} accepted, {refused} refused");
+}
