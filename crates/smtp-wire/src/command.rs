@@ -1,7 +1,7 @@
 //! Commands as types: what a client asked for, checked for form and nothing else.
 
 use base64::Engine as _;
-use postern_types::Secret;
+use postern_types::{Secret, Timestamp};
 
 use crate::path::{ForwardPath, ReversePath};
 use crate::{Offer, Refusal, table};
@@ -74,6 +74,30 @@ pub struct Mail {
     pub envelope_id: Option<String>,
     /// AUTH: who first submitted the message (RFC 4954 section 5).
     pub auth: Option<MailAuth>,
+    /// HOLDFOR or HOLDUNTIL: when the message may leave (RFC 4865 section 3).
+    pub hold: Option<Hold>,
+}
+
+/// Until when a message is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// HOLDFOR: so many seconds after it was taken.
+    For {
+        /// From 1 to what is offered.
+        seconds: u32,
+    },
+    /// HOLDUNTIL: until this moment; it may have passed.
+    Until(Timestamp),
+}
+
+impl Hold {
+    /// When a message that is taken now may leave.
+    pub fn end(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::For { seconds } => now.plus_ms(i64::from(seconds) * 1000),
+            Self::Until(end) => end,
+        }
+    }
 }
 
 /// What BODY says of the message's bytes.

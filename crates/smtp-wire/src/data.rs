@@ -119,6 +119,11 @@ impl DataScanner {
         Self { state: State::LineStart, limit, report: DataReport::default() }
     }
 
+    /// What is known so far.
+    pub fn report(&self) -> &DataReport {
+        &self.report
+    }
+
     /// Reads up to the next dot that must go, or the end, or all of the input.
     pub fn scan(&mut self, input: &[u8]) -> Scan {
         let (mut start, mut at) = (0, 0);

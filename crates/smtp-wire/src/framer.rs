@@ -138,6 +138,16 @@ impl Framer {
         self.buffer.len() - self.at
     }
 
+    /// The message that is coming in will be refused whatever follows, and nothing more of it is
+    /// handed out: what is kept of it may go (see [`DataReport::is_doomed`]).
+    pub fn is_doomed(&self) -> bool {
+        match &self.mode {
+            Mode::Data(scanner) => scanner.report().is_doomed(),
+            Mode::Chunk { chunk, .. } => chunk.before.is_doomed(),
+            _ => false,
+        }
+    }
+
     /// Forgets everything not yet in an event and says how many bytes that were. After
     /// the reply to STARTTLS: what came in clear must not act inside TLS (RFC 3207
     /// section 6; CVE-2011-0411).

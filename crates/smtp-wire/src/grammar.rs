@@ -41,8 +41,8 @@ pub(crate) fn mail(arguments: &str, offer: &Offer) -> Parsed {
     let text = after_keyword(arguments, "FROM:")?;
     let (path, rest) = ReversePath::parse(text).map_err(Refusal::sender)?;
     let parameters = after_path(rest)?;
-    let mut mail =
-        Mail { path, size: None, body: Body::default(), smtputf8: false, ret: None, envelope_id: None, auth: None };
+    let (size, body, smtputf8) = (None, Body::default(), false);
+    let mut mail = Mail { path, size, body, smtputf8, ret: None, envelope_id: None, auth: None, hold: None };
     read_mail(&mut mail, parameters, offer)?;
     match &mail.path {
         ReversePath::Mailbox(mailbox) if mailbox.needs_smtputf8() && !mail.smtputf8 => {

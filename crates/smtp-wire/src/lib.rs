@@ -1,5 +1,5 @@
-//! SMTP and LMTP on the wire, server side, without I/O: bytes become typed commands,
-//! replies become bytes.
+//! SMTP and LMTP on the wire, without I/O: bytes become typed commands, replies become bytes.
+//! The other side, ours towards the next server, is [`client`].
 //!
 //! Framing comes first ([`Framer`]), so that a bad command can not desynchronise the
 //! stream: a command line ends with CRLF and nothing else, `CRLF.CRLF` alone ends DATA,
@@ -9,8 +9,8 @@
 //! What is advertised and what is understood come from one value, the [`Offer`].
 //!
 //! RFC 5321 (SMTP), 2033 (LMTP), 1870 SIZE, 2034 ENHANCEDSTATUSCODES, 2920 PIPELINING,
-//! 3030 CHUNKING and BINARYMIME, 3207 STARTTLS, 3461 DSN, 4954 AUTH, 6152 8BITMIME, 6531
-//! SMTPUTF8. Sessions, rights and storage are elsewhere; nothing here knows a socket.
+//! 3030 CHUNKING and BINARYMIME, 3207 STARTTLS, 3461 DSN, 4865 FUTURERELEASE, 4954 AUTH, 6152
+//! 8BITMIME, 6531 SMTPUTF8, 9422 LIMITS. Sessions, rights and storage are elsewhere; nothing here knows a socket.
 //!
 //! A session feeds what it read, asks for events until there are none, and writes the
 //! replies when nothing more is waiting (RFC 2920 section 3.2):
@@ -66,8 +66,10 @@
 //! # Ok::<(), std::string::FromUtf8Error>(())
 //! ```
 
+pub mod client;
 mod command;
 mod data;
+mod date;
 mod framer;
 mod grammar;
 mod offer;
@@ -80,12 +82,13 @@ mod table;
 mod trace;
 
 pub use command::{
-    Auth, AuthResponse, Bdat, Body, Command, Hello, HelloVerb, Mail, MailAuth, Notify, OriginalRecipient, Rcpt,
+    Auth, AuthResponse, Bdat, Body, Command, Hello, HelloVerb, Hold, Mail, MailAuth, Notify, OriginalRecipient, Rcpt,
     ReturnContent,
 };
 pub use data::DataReport;
+pub use date::date_time;
 pub use framer::{AUTH_LINE_BYTES, BadLine, Chunk, Event, Framer, LINE_BYTES};
-pub use offer::{Extension, Offer, Protocol};
+pub use offer::{Extension, FutureRelease, Offer, Protocol};
 pub use path::{AddressLiteral, ForwardPath, Host, Mailbox, PATH_BYTES, ReversePath};
 pub use refusal::Refusal;
 pub use reply::{Enhanced, Reply};

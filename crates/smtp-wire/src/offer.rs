@@ -1,6 +1,9 @@
 //! What this server offers on one connection: advertised by EHLO and LHLO, and the
 //! only thing the grammar understands. One value for both, so they can not disagree.
 
+use postern_types::Timestamp;
+
+use crate::date;
 use crate::reply::Reply;
 
 /// Which of its three faces the server shows.
@@ -51,6 +54,10 @@ pub enum Extension {
     Chunking,
     /// BODY=BINARYMIME; needs CHUNKING (RFC 3030 section 3).
     BinaryMime,
+    /// How much one session may ask for (RFC 9422); here, recipients of a message.
+    Limits,
+    /// MAIL may say HOLDFOR or HOLDUNTIL (RFC 4865).
+    FutureRelease,
     /// STARTTLS (RFC 3207).
     StartTls,
     /// AUTH, with its mechanisms (RFC 4954).
@@ -59,7 +66,7 @@ pub enum Extension {
 
 impl Extension {
     /// In the order in which they are advertised.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Pipelining,
         Self::Size,
         Self::EightBitMime,
@@ -68,6 +75,8 @@ impl Extension {
         Self::Dsn,
         Self::Chunking,
         Self::BinaryMime,
+        Self::Limits,
+        Self::FutureRelease,
         Self::StartTls,
         Self::Auth,
     ];
@@ -83,6 +92,8 @@ impl Extension {
             Self::Dsn => "DSN",
             Self::Chunking => "CHUNKING",
             Self::BinaryMime => "BINARYMIME",
+            Self::Limits => "LIMITS",
+            Self::FutureRelease => "FUTURERELEASE",
             Self::StartTls => "STARTTLS",
             Self::Auth => "AUTH",
         }
@@ -93,6 +104,15 @@ impl Extension {
     }
 }
 
+/// How long a message may be held (RFC 4865 section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FutureRelease {
+    /// The most that HOLDFOR may say.
+    pub longest_seconds: u32,
+    /// The latest that HOLDUNTIL may say.
+    pub latest: Timestamp,
+}
+
 /// What one connection offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
@@ -101,6 +121,8 @@ pub struct Offer {
     message_bytes: u64,
     extensions: u16,
     mechanisms: Vec<String>,
+    recipients: Option<usize>,
+    future_release: Option<FutureRelease>,
 }
 
 impl Offer {
@@ -115,10 +137,14 @@ impl Offer {
             Extension::EnhancedStatusCodes,
         ];
         let extensions = always.iter().fold(0, |bits, extension| bits | extension.bit());
-        Self { protocol, hostname: hostname.into(), message_bytes, extensions, mechanisms: Vec::new() }
+        let hostname = hostname.into();
+        let (mechanisms, recipients, future_release) = (Vec::new(), None, None);
+        Self { protocol, hostname, message_bytes, extensions, mechanisms, recipients, future_release }
     }
 
-    /// Also offers this. AUTH is shown only once it has [`Self::with_mechanisms`].
+    /// Also offers this. What has a value is shown only once it has it: AUTH by
+    /// [`Self::with_mechanisms`], LIMITS by [`Self::with_recipients`], FUTURERELEASE by
+    /// [`Self::with_future_release`].
     #[must_use]
     pub fn with(mut self, extension: Extension) -> Self {
         self.extensions |= extension.bit();
@@ -139,12 +165,28 @@ impl Offer {
         self.with(Extension::Auth)
     }
 
+    /// Says how many recipients a message may have: LIMITS RCPTMAX (RFC 9422 section 4.2).
+    #[must_use]
+    pub fn with_recipients(mut self, most: usize) -> Self {
+        self.recipients = Some(most);
+        self.with(Extension::Limits)
+    }
+
+    /// Offers to hold messages, so long and no longer.
+    #[must_use]
+    pub fn with_future_release(mut self, terms: FutureRelease) -> Self {
+        self.future_release = Some(terms);
+        self.with(Extension::FutureRelease)
+    }
+
     /// Whether this is offered.
     pub fn has(&self, extension: Extension) -> bool {
         let set = self.extensions & extension.bit() != 0;
         match extension {
             Extension::Auth => set && !self.mechanisms.is_empty(),
             Extension::BinaryMime => set && self.has(Extension::Chunking),
+            Extension::Limits => set && self.recipients.is_some(),
+            Extension::FutureRelease => set && self.future_release.is_some(),
             _ => set,
         }
     }
@@ -169,16 +211,27 @@ impl Offer {
         &self.mechanisms
     }
 
+    /// How long a message may be held, where that is offered.
+    pub fn future_release(&self) -> Option<FutureRelease> {
+        self.future_release.filter(|_| self.has(Extension::FutureRelease))
+    }
+
     /// The lines below our name in the answer to EHLO or LHLO.
     pub fn keywords(&self) -> Vec<String> {
-        let offered = Extension::ALL.into_iter().filter(|extension| self.has(*extension));
-        offered
-            .map(|extension| match extension {
-                Extension::Size => format!("SIZE {}", self.message_bytes),
-                Extension::Auth => format!("AUTH {}", self.mechanisms.join(" ")),
-                _ => extension.keyword().to_owned(),
-            })
-            .collect()
+        Extension::ALL.into_iter().filter(|extension| self.has(*extension)).map(|one| self.keyword(one)).collect()
+    }
+
+    fn keyword(&self, extension: Extension) -> String {
+        let keyword = extension.keyword();
+        match (extension, self.recipients, self.future_release) {
+            (Extension::Size, ..) => format!("{keyword} {}", self.message_bytes),
+            (Extension::Auth, ..) => format!("{keyword} {}", self.mechanisms.join(" ")),
+            (Extension::Limits, Some(most), _) => format!("{keyword} RCPTMAX={most}"),
+            (Extension::FutureRelease, _, Some(FutureRelease { longest_seconds, latest })) => {
+                format!("{keyword} {longest_seconds} {}", date::date_time(latest))
+            }
+            _ => keyword.to_owned(),
+        }
     }
 
     /// The answer to EHLO and LHLO (RFC 5321 section 4.1.1.1).
@@ -210,5 +263,20 @@ mod tests {
         let offer = offer.with(Extension::Chunking).with_mechanisms(&["plain"]).without(Extension::StartTls);
         let text = offer.hello_reply().to_text();
         assert!(text.ends_with("250-CHUNKING\r\n250-BINARYMIME\r\n250 AUTH PLAIN\r\n"), "{text}");
+    }
+    /// RFC 9422 section 3 and RFC 4865 section 3: both have their values on the line.
+    #[test]
+    fn limits_and_future_release_say_how_much() {
+        let offer = Offer::new(Protocol::Submission, "mail.example.org", 1000);
+        let bare = offer.clone().with(Extension::Limits).with(Extension::FutureRelease);
+        assert!(!bare.has(Extension::Limits) && !bare.has(Extension::FutureRelease)); // nothing to say
+        let terms = FutureRelease { longest_seconds: 3_888_000, latest: Timestamp(1_795_384_200_000) };
+        let offer = offer.with_recipients(1000).with_future_release(terms);
+        let text = offer.hello_reply().to_text();
+        assert!(
+            text.ends_with("250-LIMITS RCPTMAX=1000\r\n250 FUTURERELEASE 3888000 2026-11-22T21:50:00Z\r\n"),
+            "{text}"
+        );
+        assert_eq!(offer.without(Extension::FutureRelease).future_release(), None);
     }
 }

@@ -3,8 +3,8 @@
 //! Every parameter at most once, only those of offered extensions (555 else), and what
 //! xtext decodes to is printable: no address or envelope id can carry a line end.
 
-use crate::command::{Body, Mail, MailAuth, Notify, OriginalRecipient, Rcpt, ReturnContent};
-use crate::{Extension, Offer, Refusal};
+use crate::command::{Body, Hold, Mail, MailAuth, Notify, OriginalRecipient, Rcpt, ReturnContent};
+use crate::{Extension, FutureRelease, Offer, Refusal, date};
 
 /// One `KEYWORD` or `KEYWORD=value`.
 struct Parameter<'a> {
@@ -27,6 +27,9 @@ pub(crate) fn read_mail(mail: &mut Mail, text: &str, offer: &Offer) -> Result<()
             "RET" if offer.has(Extension::Dsn) => parameter.once(&mut mail.ret, return_content)?,
             "ENVID" if offer.has(Extension::Dsn) => parameter.once(&mut mail.envelope_id, envelope_id)?,
             "AUTH" if offer.has(Extension::Auth) => parameter.once(&mut mail.auth, mail_auth)?,
+            "HOLDFOR" | "HOLDUNTIL" if offer.has(Extension::FutureRelease) => {
+                parameter.once(&mut mail.hold, |value| hold(&parameter.keyword, value, offer))?
+            }
             unknown => return Err(Refusal::parameter(format!("MAIL has no parameter {unknown} here"))),
         }
     }
@@ -126,6 +129,23 @@ fn mail_auth(value: &str) -> Result<MailAuth, Refusal> {
         Some(text) => Ok(MailAuth::Mailbox(text)),
         None => Err(Refusal::arguments("AUTH is <> or a mailbox in xtext")),
     }
+}
+
+/// RFC 4865 sections 3 and 4.2: one of both, at most what is offered. A moment that has passed is no mistake:
+/// the message was on its way for too long, and leaves at once.
+fn hold(keyword: &str, value: &str, offer: &Offer) -> Result<Hold, Refusal> {
+    let Some(FutureRelease { longest_seconds, latest }) = offer.future_release() else {
+        return Err(Refusal::parameter(format!("MAIL has no parameter {keyword} here")));
+    };
+    if keyword == "HOLDFOR" {
+        let digits = (1..=9).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
+        let seconds = value.parse().ok().filter(|seconds| digits && (1..=longest_seconds).contains(seconds));
+        let refusal = || Refusal::arguments(format!("HOLDFOR is a number of seconds, from 1 to {longest_seconds}"));
+        return seconds.map(|seconds| Hold::For { seconds }).ok_or_else(refusal);
+    }
+    let until = date::parse_rfc3339(value).filter(|until| *until <= latest);
+    let shape = || format!("HOLDUNTIL looks like 2026-11-22T21:50:00Z, and is at most {}", date::date_time(latest));
+    until.map(Hold::Until).ok_or_else(|| Refusal::arguments(shape()))
 }
 
 /// RFC 3461 section 4.1: NEVER alone, or a list of the others.

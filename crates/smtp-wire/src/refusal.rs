@@ -75,6 +75,11 @@ impl Refusal {
         Self::new(555, Enhanced(5, 4), text)
     }
 
+    /// 538 5.7.11: AUTH where the connection would show the secret to others (RFC 4954 section 6).
+    pub(crate) fn needs_tls() -> Self {
+        Self::new(538, Enhanced(7, 11), "Nobody signs in here without TLS: say STARTTLS first")
+    }
+
     /// 550 or 553 5.6.7: a UTF-8 address in a transaction without SMTPUTF8 (RFC 6531 section 3.5).
     pub(crate) fn needs_smtputf8(code: u16) -> Self {
         Self::new(code, Enhanced(6, 7), "An address that is not ASCII needs MAIL with SMTPUTF8")

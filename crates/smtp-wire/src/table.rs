@@ -69,7 +69,7 @@ pub const COMMANDS: &[CommandSpec] = &[
         syntax: "MAIL FROM:<sender> [parameters]",
         protocols: ALL,
         extension: None,
-        reference: "RFC 5321 section 4.1.1.2",
+        reference: "RFC 5321 section 4.1.1.2, RFC 4865 section 3",
         summary: "begins a message",
         example: "MAIL FROM:<bob@example.org> SIZE=1000",
         read: grammar::mail,
@@ -216,9 +216,7 @@ pub(crate) fn dispatch(line: &[u8], offer: &Offer) -> Result<Command, Refusal> {
         return Err(elsewhere(spec, offer.protocol()));
     }
     if !spec.is_served(offer) {
-        let refusal = Refusal::not_offered(format!("{} is not offered here", spec.name));
-        // The octets of an unasked BDAT are on their way and would be read as commands.
-        return Err(if spec.name == "BDAT" { refusal.closing() } else { refusal });
+        return Err(not_offered(spec));
     }
     (spec.read)(arguments.trim_start_matches(' '), offer)
 }
@@ -228,6 +226,17 @@ fn unknown(verb: &str) -> Refusal {
     // A browser made to talk to us: the body of its request would be read as commands.
     let web = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT"];
     if web.iter().any(|name| name.eq_ignore_ascii_case(verb)) { refusal.closing() } else { refusal }
+}
+
+fn not_offered(spec: &CommandSpec) -> Refusal {
+    let refusal = Refusal::not_offered(format!("{} is not offered here", spec.name));
+    match spec.name {
+        // The octets of an unasked BDAT are on their way and would be read as commands.
+        "BDAT" => refusal.closing(),
+        // Submission always offers it, except where others could read along.
+        "AUTH" => Refusal::needs_tls(),
+        _ => refusal,
+    }
 }
 
 /// RFC 2033 section 4.1: EHLO and HELO are refused in LMTP with 500.

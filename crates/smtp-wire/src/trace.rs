@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use postern_types::Timestamp;
 
 use crate::path::{ForwardPath, ReversePath};
-use crate::{HelloVerb, Protocol};
+use crate::{HelloVerb, Protocol, date};
 
 /// The longest line before a fold, CRLF not counted (RFC 5322 section 2.1.1).
 const LINE_BYTES: usize = 78;
@@ -82,7 +82,7 @@ impl Trace<'_> {
         if let Some(last) = words.last_mut() {
             last.push(';');
         }
-        words.push(date(self.at));
+        words.push(date::rfc5322(self.at));
         fold("Received:", &words)
     }
 }
@@ -121,45 +121,6 @@ fn word(text: &str) -> String {
 /// A path is checked by its grammar; this keeps the promise even for one built elsewhere.
 fn printable(path: &str) -> String {
     path.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// `Sun, 22 Nov 2026 21:50:00 +0000` (RFC 5322 section 3.3), in UTC.
-fn date(at: Timestamp) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    // The year has four digits: times before 1970 and after 9999 are held at those ends.
-    let seconds = at.seconds().clamp(0, 253_402_300_799) as usize;
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    format!(
-        "{}, {day:02} {} {year} {:02}:{:02}:{:02} +0000",
-        DAYS[days % 7],
-        MONTHS[month],
-        second / 3600,
-        second / 60 % 60,
-        second % 60
-    )
-}
-
-/// Year, month from 0 and day from 1 of the Gregorian calendar, from days since 1970-01-01.
-fn civil(days: usize) -> (usize, usize, usize) {
-    let leap = |year: usize| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    // 146 097 days are 400 years; the search below is then at most 400 steps.
-    let (mut year, mut days) = (1970 + days / 146_097 * 400, days % 146_097);
-    while days >= 365 + usize::from(leap(year)) {
-        days -= 365 + usize::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + usize::from(leap(year));
-    let mut month = 0;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
 }
 
 #[cfg(test)]
@@ -241,17 +202,5 @@ mod tests {
         assert_eq!(Transport { tls: true, signed_in: true, ..smtp }.to_string(), "ESMTPSA");
         assert_eq!(Transport { smtputf8: true, signed_in: true, ..smtp }.to_string(), "UTF8SMTPA");
         assert_eq!(Transport { greeting: HelloVerb::Helo, ..smtp }.to_string(), "SMTP");
-    }
-
-    #[test]
-    fn dates_are_right_at_the_edges() {
-        let seconds = |seconds: i64| date(Timestamp(seconds.saturating_mul(1000)));
-        assert_eq!(seconds(0), "Thu, 01 Jan 1970 00:00:00 +0000");
-        assert_eq!(seconds(951_782_400), "Tue, 29 Feb 2000 00:00:00 +0000");
-        assert_eq!(seconds(4_107_542_399), "Sun, 28 Feb 2100 23:59:59 +0000");
-        assert_eq!(seconds(4_107_542_400), "Mon, 01 Mar 2100 00:00:00 +0000");
-        assert_eq!(seconds(1_735_689_599), "Tue, 31 Dec 2024 23:59:59 +0000");
-        assert_eq!(seconds(-1), "Thu, 01 Jan 1970 00:00:00 +0000");
-        assert_eq!(seconds(i64::MAX), "Fri, 31 Dec 9999 23:59:59 +0000");
     }
 }

@@ -315,6 +315,72 @@ fn submission_asks_for_a_sign_in() {
     mx.begins("AUTH PLAIN =", "502 5.5.1 AUTH is not served in SMTP");
 }
 
+/// RFC 4954 section 6: where others could read along, AUTH is not offered, and whoever says it all
+/// the same is told what would help.
+#[test]
+fn nobody_signs_in_where_others_can_read_along() {
+    let mut house = House::new(offer(Protocol::Submission).with(Extension::StartTls));
+    house.begins("EHLO a", "250-");
+    house.begins("AUTH PLAIN AGFsaWNlAHg=", "538 5.7.11 Nobody signs in here without TLS: say STARTTLS first");
+}
+
+/// RFC 4865 section 3: HOLDFOR or HOLDUNTIL, and no longer than is offered.
+#[test]
+fn a_message_may_be_held_where_that_is_offered() {
+    use postern_smtp_wire::{Command, FutureRelease, Hold};
+    use postern_types::Timestamp;
+    let latest = Timestamp(1_795_384_200_000); // 2026-11-22T21:50:00Z
+    let bare = offer(Protocol::Submission);
+    let offer = bare.clone().with_future_release(FutureRelease { longest_seconds: 3_888_000, latest });
+    let hold = |parameters: &str| {
+        let line = format!("MAIL FROM:<alice@example.org> {parameters}");
+        match Command::parse(line.as_bytes(), &offer) {
+            Ok(Command::Mail(mail)) => Ok(mail.hold),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err((refusal.reply.code(), refusal.reply.lines().join(" "))),
+        }
+    };
+    assert_eq!(hold(""), Ok(None));
+    for seconds in [1, 86_400, 3_888_000] {
+        assert_eq!(hold(&format!("HOLDFOR={seconds}")), Ok(Some(Hold::For { seconds })));
+    }
+    assert_eq!(hold("holduntil=2026-11-22T21:50:00Z"), Ok(Some(Hold::Until(latest))));
+    assert_eq!(hold("HOLDUNTIL=2026-11-22T22:50:00+01:00"), Ok(Some(Hold::Until(latest))));
+    assert_eq!(hold("HOLDUNTIL=1970-01-01T00:00:00Z"), Ok(Some(Hold::Until(Timestamp(0))))); // leaves at once
+    for wrong in [
+        "HOLDFOR",
+        "HOLDFOR=0",
+        "HOLDFOR=-1",
+        "HOLDFOR=+1",
+        "HOLDFOR=3888001",
+        "HOLDFOR=9999999999",
+        "HOLDFOR=soon",
+        "HOLDUNTIL",
+        "HOLDUNTIL=2026-11-22T21:50:01Z",
+        "HOLDUNTIL=9999-12-31T23:59:59Z",
+        "HOLDUNTIL=tomorrow",
+        "HOLDFOR=1 HOLDFOR=1",
+        "HOLDFOR=1 HOLDUNTIL=2026-11-22T21:50:00Z",
+    ] {
+        assert_eq!(hold(wrong).unwrap_err().0, 501, "{wrong}");
+    }
+    assert_eq!(Hold::For { seconds: 60 }.end(Timestamp(1)), Timestamp(60_001));
+    let refusal = Command::parse(b"MAIL FROM:<alice@example.org> HOLDFOR=60", &bare).unwrap_err();
+    assert_eq!(refusal.reply.code(), 555);
+}
+
+/// A message that can only be refused needs no memory until its end comes.
+#[test]
+fn a_doomed_message_is_known_before_its_end() {
+    let mut house = House::ready_for_data();
+    house.say(b"Subject: one\r\n");
+    assert!(!house.framer.is_doomed());
+    house.say(b"two\nthree\r\n");
+    assert!(house.framer.is_doomed());
+    house.begins(".", "554 5.6.0 ");
+    assert!(!house.framer.is_doomed());
+}
+
 /// RFC 4954 section 4: lines of the exchange may be longer, and only those.
 #[test]
 fn only_the_line_of_an_exchange_is_long() {
