@@ -61,6 +61,11 @@ pub enum Duty {
     OpenPrivate,
     /// Puts mail that arrived into the account.
     Deliver,
+    /// Sees what waits to be sent, and sends it now, holds it or takes it out: of one account, or of
+    /// all. Envelopes, never what is in the mail.
+    ManageQueue,
+    /// Takes what waits to be sent and brings it away.
+    RunQueue,
     /// Ends what has reached its end.
     Expire,
     /// Deletes bodies that no message names any more.
@@ -80,7 +85,7 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 23] = [
+    pub const ALL: [Duty; 25] = [
         Duty::ReadAccount,
         Duty::ReadGrants,
         Duty::ManageSelf,
@@ -102,6 +107,8 @@ impl Duty {
         Duty::ManageShared,
         Duty::OpenPrivate,
         Duty::Deliver,
+        Duty::ManageQueue,
+        Duty::RunQueue,
         Duty::Expire,
         Duty::Collect,
     ];
@@ -119,7 +126,7 @@ impl Duty {
             | Duty::Suspend
             | Duty::Resume
             | Duty::Deliver => Scope::Account,
-            Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit => Scope::Either,
+            Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit | Duty::ManageQueue => Scope::Either,
             Duty::ReadOrganisation
             | Duty::ManagePeople
             | Duty::ManageAdministrators
@@ -128,6 +135,7 @@ impl Duty {
             | Duty::ManageDomains
             | Duty::ManageShared
             | Duty::OpenPrivate
+            | Duty::RunQueue
             | Duty::Expire
             | Duty::Collect => Scope::Organisation,
         }
@@ -157,6 +165,8 @@ impl Duty {
             Duty::ManageShared => "manage-shared",
             Duty::OpenPrivate => "open-private",
             Duty::Deliver => "deliver",
+            Duty::ManageQueue => "manage-queue",
+            Duty::RunQueue => "run-queue",
             Duty::Expire => "expire",
             Duty::Collect => "collect",
         }
@@ -191,6 +201,8 @@ impl Duty {
             Duty::ManageShared => "manage shared mailboxes",
             Duty::OpenPrivate => "open to others what is private",
             Duty::Deliver => "deliver mail into this mailbox",
+            Duty::ManageQueue => "manage what waits to be sent here",
+            Duty::RunQueue => "bring away what waits to be sent",
             Duty::Expire => "end what has reached its end",
             Duty::Collect => "collect unused bodies",
         }
@@ -202,7 +214,9 @@ impl Duty {
             Duty::ReadAccount => &[Ground::TakesPart, Ground::Administers],
             Duty::ManageSelf => &[Ground::IsTheirs],
             Duty::ManageGrants | Duty::ManageCredentials | Duty::CheckOut => &[Ground::Owns, Ground::AdministersShared],
-            Duty::Revoke | Duty::ReadAudit | Duty::ReadGrants => &[Ground::Owns, Ground::Administers],
+            Duty::Revoke | Duty::ReadAudit | Duty::ReadGrants | Duty::ManageQueue => {
+                &[Ground::Owns, Ground::Administers]
+            }
             Duty::Export => &[Ground::ReadsAll],
             Duty::ManagePolicy
             | Duty::Suspend
@@ -216,6 +230,7 @@ impl Duty {
             | Duty::ManageShared
             | Duty::OpenPrivate => &[Ground::Administers],
             Duty::Deliver => &[Ground::Delivers],
+            Duty::RunQueue => &[Ground::Is(Job::Submission)],
             Duty::Expire => &[Ground::Is(Job::Expiry)],
             Duty::Collect => &[Ground::Is(Job::Collection)],
         }
@@ -231,6 +246,7 @@ impl Duty {
             | Duty::ManageCredentials
             | Duty::CheckOut
             | Duty::Revoke
+            | Duty::ManageQueue
             | Duty::Export => "one of its owners",
             _ => "an administrator of the organisation",
         }
@@ -289,6 +305,7 @@ impl Ground {
             Ground::Delivers => "the delivery job, while the account is in use",
             Ground::Is(Job::Expiry) => "the expiry job",
             Ground::Is(Job::Collection) => "the collection job",
+            Ground::Is(Job::Submission) => "the submission job",
             Ground::Is(_) => "a job of the house",
         }
     }

@@ -135,7 +135,7 @@ fn named(purposes: Purposes) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Networks, Reach};
+    use crate::{Networks, Reach, SendingScope};
     use postern_types::Rights;
 
     const NOW: Timestamp = Timestamp(1_000_000);
@@ -149,6 +149,7 @@ mod tests {
             networks: Networks::Any,
             hours: None,
             connections: None,
+            sending: SendingScope::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Who may see this message, and why? Every answer is made here, from facts that others
 //! have read (`facts`), for an actor (`actor`) who wants to do something to one mailbox
 //! (`operation`, `mailbox`), to an account or the organisation (`duty`), to sign in
-//! (`sign_in`), through a token (`token`), to send (`sending`), to hand a right
+//! (`sign_in`), through a token (`token`), to send (`sending`) and how much (`pace`), to hand a right
 //! on (`giving`) or to have a credential (`issuing`). Time is an argument.
 //! No I/O, no clock, no SQL, no protocol code; `matrix.txt` shows every answer at a glance
 //! and a test compares it with the code.
@@ -50,6 +50,7 @@ mod giving;
 mod issuing;
 mod mailbox;
 mod operation;
+mod pace;
 mod policy;
 mod purpose;
 mod question;
@@ -74,13 +75,20 @@ pub use giving::{Gift, Holding, deciding, gift_limit, gift_limit_at, mailbox_rig
 pub use issuing::{Issue, IssueDenied};
 pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
 pub use operation::{Need, Operation};
+pub use pace::{
+    Limit, MESSAGES_PER_MINUTE, MOST_MESSAGES_PER_MINUTE, NEW_RECIPIENTS_WHILE_YOUNG, OnLimit, OverLimit,
+    RECIPIENTS_PER_DAY, SendLimits, SendingScope, Slot, Used, UsedDay, Wanted, day_after, day_of, minute_of,
+};
 pub use policy::{DirectSignIn, DirectSignInError, Policy};
 pub use purpose::{Purpose, PurposeError, Purposes, Template};
 pub use question::{Manner, Question, QuestionError};
 pub use reason::Reason;
 pub use role::{Role, RoleError};
 pub use scope::{CredentialScope, Hours, Networks, Protocol, Protocols, ScopeError};
-pub use sending::{Accepted, SendDenied, Submission, Usable, Voice, credential_voice, may_submit, voice};
+pub use sending::{
+    Accepted, STALE_REPLY_MINUTES_MOST, SendDenied, SentCopy, SentCopyError, ShowSender, ShowSenderError, Submission,
+    UNDO_SECONDS_MOST, Usable, Voice, credential_voice, may_submit, voice,
+};
 pub use sign_in::{
     CredentialSignIn, PlaintextSignIn, SecretCheck, SignInDenied, SignInFacts, SignInMeans, SignInReason,
     SignInVerdict, Transport, sign_in_verdict,

@@ -87,7 +87,7 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CredentialScope, Issue, Networks, Protocols, Purpose};
+    use crate::{CredentialScope, Issue, Networks, Protocols, Purpose, SendingScope};
     use postern_types::Timestamp;
 
     /// All of them against all: what holds is never wider than either.
@@ -109,6 +109,7 @@ mod tests {
             networks: Networks::Any,
             hours: None,
             connections: None,
+            sending: SendingScope::default(),
         };
         let (at, expires) = (Timestamp(0), Timestamp(2));
         let backup = Issue { purpose: Purpose::Backup, scope: &scope, has_holder: false, at, starts: None, expires };

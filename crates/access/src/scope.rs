@@ -2,7 +2,7 @@
 //! which mailboxes. Everything in it takes away; what policy, account and purpose do not allow
 //! is not brought back by it.
 
-use crate::{GrantFact, Reach};
+use crate::{GrantFact, Reach, SendingScope};
 use postern_types::{GrantId, Network, Rights, SendRights, Timestamp};
 use std::fmt;
 use std::net::IpAddr;
@@ -229,6 +229,8 @@ pub struct CredentialScope {
     pub hours: Option<Hours>,
     /// How many connections at once.
     pub connections: Option<u32>,
+    /// What it sends, where it submits.
+    pub sending: SendingScope,
 }
 
 impl CredentialScope {

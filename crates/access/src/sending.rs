@@ -40,6 +40,84 @@ pub fn credential_voice(credential: &CredentialFacts, account: AccountFacts, now
     (is_its && submits && is_open).then_some(Voice::As)
 }
 
+/// How a delegate shows who sends as a shared account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ShowSender {
+    /// Not in what leaves; the sent copy says it.
+    #[default]
+    Hidden,
+    /// In the name of From: `Alice via Support`.
+    Via,
+    /// As Sender, as if it were on behalf.
+    Sender,
+}
+
+/// A word that is none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no way to show who sends; there are hidden, via, sender")]
+pub struct ShowSenderError(String);
+
+impl ShowSender {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ShowSender::Hidden => "hidden",
+            ShowSender::Via => "via",
+            ShowSender::Sender => "sender",
+        }
+    }
+
+    /// From its name, in any case.
+    pub fn parse(text: &str) -> Result<Self, ShowSenderError> {
+        let folded = text.trim().to_ascii_lowercase();
+        let known = [ShowSender::Hidden, ShowSender::Via, ShowSender::Sender];
+        known.into_iter().find(|known| known.name() == folded).ok_or_else(|| ShowSenderError(text.to_owned()))
+    }
+}
+
+/// Where a copy of what is sent as a shared account is filed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SentCopy {
+    /// In its own Sent.
+    #[default]
+    Shared,
+    /// In that of who sent it.
+    Sender,
+    /// In both.
+    Both,
+    /// Nowhere.
+    None,
+}
+
+/// A word that is none of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no place for the copy of what is sent; there are shared, sender, both, none")]
+pub struct SentCopyError(String);
+
+impl SentCopy {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            SentCopy::Shared => "shared",
+            SentCopy::Sender => "sender",
+            SentCopy::Both => "both",
+            SentCopy::None => "none",
+        }
+    }
+
+    /// From its name, in any case.
+    pub fn parse(text: &str) -> Result<Self, SentCopyError> {
+        let folded = text.trim().to_ascii_lowercase();
+        let known = [SentCopy::Shared, SentCopy::Sender, SentCopy::Both, SentCopy::None];
+        known.into_iter().find(|known| known.name() == folded).ok_or_else(|| SentCopyError(text.to_owned()))
+    }
+}
+
+/// What somebody sends as a shared account can be taken back for so long at most, in seconds.
+pub const UNDO_SECONDS_MOST: u32 = 10 * 60;
+/// An answer makes another one stale for so long at most, in minutes.
+pub const STALE_REPLY_MINUTES_MOST: u32 = 7 * 24 * 60;
+
 /// An address of a message, with how its sender may use it. An address that is not ours, or
 /// of an account where they hold nothing, has no voice; the two are told apart nowhere.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +138,12 @@ pub struct Submission<'a> {
     pub from: &'a [Usable<'a>],
     /// The address in Sender, if the message has one.
     pub sender: Option<Usable<'a>>,
+    /// Every address in Resent-From and Resent-Sender (RFC 5322 section 3.6.6).
+    pub resent: &'a [Usable<'a>],
     /// The actor's own address, written into Sender where one is needed.
     pub own: &'a Address,
+    /// How the account in From shows a delegate who sends as it.
+    pub shows: ShowSender,
 }
 
 /// A submission that may go.
@@ -69,6 +151,16 @@ pub struct Submission<'a> {
 pub struct Accepted {
     /// The Sender that must be added; nothing leaves the message as it is.
     pub sender_to_add: Option<Address>,
+    /// The name in From says who sent it.
+    pub names_sender: bool,
+}
+
+impl Accepted {
+    const AS_IT_IS: Accepted = Accepted { sender_to_add: None, names_sender: false };
+
+    fn with_sender(own: &Address) -> Self {
+        Accepted { sender_to_add: Some(own.clone()), ..Self::AS_IT_IS }
+    }
 }
 
 /// Why a submission may not go.
@@ -83,6 +175,9 @@ pub enum SendDenied {
     /// Several authors, and nobody who sent it (RFC 5322 section 3.6.2).
     #[error("With several addresses in From the message must say in Sender which of them sent it")]
     SenderNeeded,
+    /// From more than one mailbox: each keeps its own copy, trail and limits.
+    #[error("A message has addresses of one mailbox in From; {0} is another one's")]
+    SeveralMailboxes(Address),
     /// On behalf of someone, yet Sender is not the one who sends.
     #[error("Sender is {0}; sending on behalf of someone shows you there")]
     SenderNotYou(Address),
@@ -90,12 +185,17 @@ pub enum SendDenied {
 
 /// May this message go, and what must be added to it?
 pub fn may_submit(submission: &Submission<'_>) -> Result<Accepted, SendDenied> {
-    let named = submission.from.iter().chain(&submission.sender).chain(&submission.reverse_path);
+    let named =
+        submission.from.iter().chain(&submission.sender).chain(submission.resent).chain(&submission.reverse_path);
     if submission.from.is_empty() {
         return Err(SendDenied::NoFrom);
     }
     if let Some(stranger) = named.clone().find(|usable| usable.voice.is_none()) {
         return Err(SendDenied::NotYours(stranger.address.clone()));
+    }
+    // Nobody resends on behalf of somebody: there is no second field that would show them.
+    if let Some(other) = submission.resent.iter().find(|usable| usable.voice == Some(Voice::OnBehalf)) {
+        return Err(SendDenied::NotYours(other.address.clone()));
     }
     if submission.from.iter().any(|author| author.voice == Some(Voice::OnBehalf)) {
         return on_behalf(submission);
@@ -104,15 +204,28 @@ pub fn may_submit(submission: &Submission<'_>) -> Result<Accepted, SendDenied> {
         None if submission.from.len() > 1 => Err(SendDenied::SenderNeeded),
         // Whoever may only act on behalf of an account is not that account as Sender.
         Some(sender) if sender.voice == Some(Voice::OnBehalf) => Err(SendDenied::NotYours(sender.address.clone())),
-        _ => Ok(Accepted { sender_to_add: None }),
+        // Who says it themselves needs no other word; the mailbox as its own Sender says nobody.
+        Some(sender) if sender.voice == Some(Voice::Own) => Ok(Accepted::AS_IT_IS),
+        _ => Ok(shown(submission)),
+    }
+}
+
+/// As somebody else, the delegate is shown as the account has it.
+fn shown(submission: &Submission<'_>) -> Accepted {
+    let is_as = submission.from.iter().any(|author| author.voice == Some(Voice::As));
+    match submission.shows {
+        _ if !is_as => Accepted::AS_IT_IS,
+        ShowSender::Hidden => Accepted::AS_IT_IS,
+        ShowSender::Via => Accepted { names_sender: true, ..Accepted::AS_IT_IS },
+        ShowSender::Sender => Accepted::with_sender(submission.own),
     }
 }
 
 /// On behalf, Sender is the one who sends: added where it lacks, and believed only if true.
 fn on_behalf(submission: &Submission<'_>) -> Result<Accepted, SendDenied> {
     match submission.sender {
-        None => Ok(Accepted { sender_to_add: Some(submission.own.clone()) }),
-        Some(sender) if sender.voice == Some(Voice::Own) => Ok(Accepted { sender_to_add: None }),
+        None => Ok(Accepted::with_sender(submission.own)),
+        Some(sender) if sender.voice == Some(Voice::Own) => Ok(Accepted::AS_IT_IS),
         Some(sender) => Err(SendDenied::SenderNotYou(sender.address.clone())),
     }
 }

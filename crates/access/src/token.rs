@@ -79,7 +79,12 @@ impl TokenRole {
             ),
             TokenRole::Owner => matches!(
                 duty,
-                Duty::ReadAccount | Duty::ReadGrants | Duty::ManageGrants | Duty::Revoke | Duty::ReadAudit
+                Duty::ReadAccount
+                    | Duty::ReadGrants
+                    | Duty::ManageGrants
+                    | Duty::ManageQueue
+                    | Duty::Revoke
+                    | Duty::ReadAudit
             ),
             TokenRole::Auditor => {
                 matches!(duty, Duty::ReadAccount | Duty::ReadGrants | Duty::ReadAudit | Duty::ReadOrganisation)

@@ -6,7 +6,7 @@ mod wrap;
 use crate::admin::{allowed, duty_at};
 use crate::bearer::{Bearer, Kind, RANDOM_BYTES};
 use crate::{House, LiveSession, Refused};
-use postern_access::{Actor, GrantFact, Hours, Networks, Obstacle, Protocol, Protocols, Purpose, Role};
+use postern_access::{Actor, GrantFact, Hours, Networks, Obstacle, OnLimit, Protocol, Protocols, Purpose, Role};
 use postern_store::{
     Authority, Caller, CheckOut, CredentialRow, GateError, GrantReach, ManageCredentials, ManageSelf, NewCredential,
     NewWrap, ReadGrants, ReadOrganisation, Revoke, Rule, Tx,
@@ -39,6 +39,23 @@ pub enum Letters {
     SendOnly,
 }
 
+/// What a credential is to send. What is left out comes from the template of its purpose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SendingWish {
+    /// Addresses of the mailbox that may stand in From.
+    pub from: Vec<Address>,
+    /// Messages in a minute.
+    pub messages_per_minute: Option<u32>,
+    /// Recipients elsewhere in a day.
+    pub recipients_per_day: Option<u32>,
+    /// Of them to whom the mailbox never sent before.
+    pub new_recipients_per_day: Option<u32>,
+    /// Bytes in a day.
+    pub bytes_per_day: Option<u64>,
+    /// What happens at a limit.
+    pub on_limit: Option<OnLimit>,
+}
+
 /// A credential to be issued. What is left out comes from the template of its purpose.
 #[derive(Debug, Clone)]
 pub struct CredentialWish {
@@ -68,6 +85,8 @@ pub struct CredentialWish {
     pub hours: Option<Hours>,
     /// How many connections at once.
     pub connections: Option<u32>,
+    /// What it sends, where that is not as its purpose has it.
+    pub sending: SendingWish,
     /// From when on.
     pub starts: Option<Timestamp>,
     /// When it ends.
@@ -94,6 +113,7 @@ impl CredentialWish {
             networks: None,
             hours: None,
             connections: None,
+            sending: SendingWish::default(),
             starts: None,
             expires: None,
             wrap_for: None,
@@ -269,6 +289,7 @@ impl House {
             networks: wish.networks.clone().unwrap_or(Networks::Of(Vec::new())),
             hours: wish.hours,
             connections: wish.connections,
+            sending: terms.sending,
             starts: wish.starts,
             expires: terms.expires,
             verifier,

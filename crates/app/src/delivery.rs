@@ -4,6 +4,7 @@ mod trip;
 
 use crate::House;
 use crate::ingest::{MessageError, PARSED_IN_PLACE};
+use crate::queue::QueueEnd;
 use crate::sign_in::Peer;
 use postern_access::Job;
 use postern_store::{GateError, NewMessage, Principal, StoreError, Tx};
@@ -43,8 +44,23 @@ pub struct Delivery {
     pub recipients: Vec<Recipient>,
     /// Who brought it.
     pub peer: Peer,
-    /// `lmtp` and later `smtp`.
+    /// `lmtp`, `smtp`, or `queue` for what one of ours sent.
     pub protocol: &'static str,
+    /// What of the queue is done with it.
+    pub(crate) queue: Option<QueueEnd>,
+}
+
+impl Delivery {
+    /// Mail that somebody brought; `trace_bytes` of it are trace lines of ours.
+    pub fn new(
+        raw: Vec<u8>,
+        trace_bytes: usize,
+        recipients: Vec<Recipient>,
+        peer: Peer,
+        protocol: &'static str,
+    ) -> Self {
+        Self { raw: Arc::new(raw), trace_bytes, recipients, peer, protocol, queue: None }
+    }
 }
 
 /// Why one recipient does not get it.
@@ -81,6 +97,16 @@ impl From<StoreError> for DeliveryError {
 }
 
 impl Recipient {
+    /// As the envelope names it.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The first of its accounts by number.
+    pub(crate) fn first_account(&self) -> Option<AccountId> {
+        self.accounts.first().copied()
+    }
+
     fn admins(tx: &Tx<'_>) -> Result<Self, StoreError> {
         Self::read(tx, "postmaster", (0, true), tx.admins()?)
     }
@@ -104,7 +130,12 @@ impl House {
         let wanted = address.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
             let ours = tx.is_own_domain(&wanted.domain())?;
-            let found = match tx.principal_at(&wanted)? {
+            // As it stands first: somebody may have an address with a plus in it.
+            let principal = match (tx.principal_at(&wanted)?, wanted.without_tag()) {
+                (None, Some(plain)) => tx.principal_at(&plain)?,
+                (found, _) => found,
+            };
+            let found = match principal {
                 // What was removed keeps its address, and takes mail as little as what never was.
                 Some(Principal::Account(account)) if !tx.is_removed(account)? => {
                     Some(Recipient::read(tx, wanted.as_str(), (account.get(), false), vec![account])?)
@@ -115,7 +146,7 @@ impl House {
                 _ => None,
             };
             let nobody = found.as_ref().is_none_or(|found| found.accounts.is_empty());
-            let to_admins = nobody && ours && wanted.local() == "postmaster";
+            let to_admins = nobody && ours && is_postmaster(&wanted);
             Ok((ours, if to_admins { Some(Recipient::admins(tx)?) } else { found }))
         });
         match found.await? {
@@ -141,14 +172,24 @@ impl House {
     /// as delivered is on disk and visible.
     pub async fn deliver(&self, delivery: Delivery) -> Vec<Result<(), DeliveryError>> {
         let count = delivery.recipients.len();
+        // Only mail to an address with a tag can be the answer to a campaign.
+        let tagged = delivery.recipients.iter().any(|to| to.address.contains("+b-")).then(|| delivery.clone());
         match self.try_deliver(delivery).await {
-            Ok(results) => results,
+            Ok(results) => {
+                if let Some(delivery) = tagged {
+                    self.note_bounces(&delivery).await;
+                }
+                results
+            }
             Err(error) => vec![Err(error); count],
         }
     }
 
     async fn try_deliver(&self, delivery: Delivery) -> Result<Vec<Result<(), DeliveryError>>, DeliveryError> {
-        self.check_size(delivery.raw.len().saturating_sub(delivery.trace_bytes))?;
+        // What one of ours sent was looked at before the fields that were added to it.
+        if delivery.queue.is_none() {
+            self.check_size(delivery.raw.len().saturating_sub(delivery.trace_bytes))?;
+        }
         let mut trip = self.set_out(&delivery).await?;
         self.pass_over_full(&mut trip, delivery.raw.len()).await?;
         let accounts = trip.owed();
@@ -177,7 +218,7 @@ impl House {
             .map_err(|_| DeliveryError::Unavailable)?;
         let recipients = delivery.recipients.clone();
         let is_split = recipients.iter().map(|to| to.accounts.len()).sum::<usize>() > PIECE_COPIES;
-        let mut trip = Trip::new(caller, recipients, is_split);
+        let mut trip = Trip::new(caller, recipients, is_split, delivery.queue.clone());
         if trip.may_be_owed() {
             let content = self.content_of(delivery).await?;
             trip.content = Some(content);
@@ -211,7 +252,8 @@ impl House {
         while !errands.is_empty() {
             let rest = errands.split_off(errands.len().min(PIECE_COPIES));
             let writing = Arc::clone(trip);
-            match self.db.write(move |tx: &Tx<'_>| writing.write(tx, &errands)).await {
+            let is_last = rest.is_empty();
+            match self.db.write(move |tx: &Tx<'_>| writing.write(tx, &errands, is_last)).await {
                 Ok(given) => results.extend(given),
                 Err(error) => {
                     failed(&error);
@@ -232,8 +274,9 @@ impl House {
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(PIECE_COPIES));
             let (piece, trip) = (Arc::new(left), Arc::clone(trip));
-            let doing = Arc::clone(&piece);
-            if let Err(error) = self.db.write(move |tx: &Tx<'_>| trip.do_last(tx, &doing)).await {
+            let (doing, is_last, known) = (Arc::clone(&piece), rest.is_empty(), results.clone());
+            let write = move |tx: &Tx<'_>| trip.do_last(tx, &doing, is_last.then_some(&known));
+            if let Err(error) = self.db.write(write).await {
                 failed(&error);
                 return piece.iter().chain(&rest).map(Last::principal).collect();
             }
@@ -250,6 +293,10 @@ impl House {
         let hashed = if is_small { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
         hashed.map_err(|_| DeliveryError::Unavailable)
     }
+}
+
+fn is_postmaster(address: &Address) -> bool {
+    address.without_tag().as_ref().unwrap_or(address).local() == "postmaster"
 }
 
 fn failed(error: &GateError) -> DeliveryError {

@@ -23,7 +23,7 @@ const PIECE_ROWS: usize = 100;
 impl House {
     /// The address that attempts of a peer are counted by; none for a socket without one, and
     /// for this machine where it is exempt.
-    fn counted(&self, peer: &Peer) -> Option<IpAddr> {
+    pub(crate) fn counted(&self, peer: &Peer) -> Option<IpAddr> {
         let exempt = self.exempt_loopback.load(Ordering::Relaxed) && peer.is_local();
         peer.address.filter(|_| !exempt)
     }

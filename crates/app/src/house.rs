@@ -1,12 +1,16 @@
 //! The house: database, bodies, clock, limits and who watches, in one handle.
 
+use crate::carrier::Routes;
 use crate::credentials::Service;
 use crate::failures::Failures;
 use crate::hub::{Hub, Watch};
 use crate::keyring::KeyRing;
 use crate::live::Live;
 use crate::passwords::Passwords;
+use crate::queue::Queue;
+use crate::room::Rooms;
 use crate::throttle::Throttle;
+use crate::visits::Visits;
 use postern_access::{Actor, Job, PlaintextSignIn};
 use postern_store::{Blobs, Caller, Db, Origin};
 use postern_types::{Limits, MailboxId};
@@ -33,6 +37,8 @@ pub struct HouseOptions {
     pub password_places: usize,
     /// Wrong secrets from this machine shut nothing.
     pub exempt_loopback: bool,
+    /// This process among those that share the database: the same after a restart.
+    pub node: i64,
 }
 
 /// The only way in. Cheap to share: every protocol holds an `Arc` of it.
@@ -45,17 +51,21 @@ pub struct House {
     pub(crate) plaintext_sign_in: PlaintextSignIn,
     pub(crate) hub: Arc<Hub>,
     pub(crate) live: Arc<Live>,
+    pub(crate) queue: Queue,
     services: RwLock<Vec<Service>>,
+    routes: RwLock<Arc<Routes>>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) failures: Mutex<Failures>,
     pub(crate) exempt_loopback: AtomicBool,
     pub(crate) parsing: Arc<Semaphore>,
+    pub(crate) rooms: Rooms,
+    pub(crate) visits: Mutex<Visits>,
     random: SystemRandom,
     sessions: AtomicU64,
 }
 
-/// Bytes of one permit of the parsing semaphore.
+/// Bytes of one permit of the semaphores that count memory.
 pub(crate) const PARSING_UNIT: usize = 4096;
 
 impl House {
@@ -74,12 +84,18 @@ impl House {
             blobs: options.blobs,
             keys: Arc::new(options.keys),
             parsing: Arc::new(Semaphore::new(options.limits.parsing_bytes / PARSING_UNIT)),
-            limits: options.limits,
+            // Of its own: a message has its room still when it comes to be parsed, so that who waited
+            // for both in one would wait for ever.
+            rooms: Rooms::new(options.limits.parsing_bytes),
+            visits: Mutex::default(),
             hostname: options.hostname,
             plaintext_sign_in: options.plaintext_sign_in,
             hub,
             live: Arc::default(),
+            queue: Queue::new(options.node, options.limits.parsing_bytes),
+            limits: options.limits,
             services: RwLock::default(),
+            routes: RwLock::default(),
             passwords,
             throttle: Mutex::new(Throttle::new(&seed)),
             failures: Mutex::default(),
@@ -128,6 +144,16 @@ impl House {
     /// Where programs find the house.
     pub fn services(&self) -> Vec<Service> {
         self.services.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says where mail for other domains goes from now on.
+    pub fn set_routes(&self, routes: Routes) {
+        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+    }
+
+    /// Where mail for other domains goes; nowhere until someone has said so.
+    pub fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Random bytes from the system.

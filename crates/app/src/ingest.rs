@@ -4,7 +4,7 @@
 use crate::house::PARSING_UNIT;
 use crate::{House, Refused};
 use postern_mime as mime;
-use postern_store::{MessageFacts, NewMessage, Prepared};
+use postern_store::{Blobs, CopyIdentity, MessageFacts, NewMessage, Prepared};
 use postern_types::{AccountId, Timestamp};
 use std::sync::Arc;
 
@@ -69,6 +69,24 @@ impl House {
     }
 }
 
+impl House {
+    /// What makes two copies of a message that was sent the same one; nothing where it has no Message-ID.
+    pub(crate) async fn sent_identity(&self, raw: &Arc<Vec<u8>>) -> Result<Option<CopyIdentity>, Refused> {
+        let (blobs, raw) = (self.blobs.clone(), Arc::clone(raw));
+        let is_small = raw.len() < PARSED_IN_PLACE;
+        let work = move || copy_identity(&blobs, &raw);
+        if is_small { Ok(work()) } else { tokio::task::spawn_blocking(work).await.map_err(|_| Refused::Unavailable) }
+    }
+}
+
+/// The same, of a message that is at hand.
+pub(crate) fn copy_identity(blobs: &Blobs, raw: &[u8]) -> Option<CopyIdentity> {
+    let mime::SentIdentity { message, date } = mime::sent_identity(raw)?;
+    let message = blobs.hash(&message);
+    let dated = blobs.hash(&[&message.0[..], &date].concat());
+    Some(CopyIdentity { message, dated })
+}
+
 fn read_message(raw: &[u8], limits: &postern_types::Limits) -> Read {
     let parsed = mime::parse(raw, limits);
     let ancestors = parsed.summary.in_reply_to.iter().chain(parsed.summary.references.iter().rev());
@@ -96,7 +114,7 @@ fn without_nul(text: String) -> String {
 }
 
 /// 63 bits of a hash of a Message-ID: finds candidates for a thread within one account.
-fn id_hash(id: &str) -> i64 {
+pub(crate) fn id_hash(id: &str) -> i64 {
     let digest = ring::digest::digest(&ring::digest::SHA256, id.trim().as_bytes());
     let mut eight = [0; 8];
     eight.copy_from_slice(&digest.as_ref()[..8]);

@@ -64,6 +64,9 @@ impl House {
         if let Some(notes @ 1..) = done("forget-deliveries", self.forget_deliveries().await) {
             tracing::info!(event = "deliveries.forgotten", notes);
         }
+        if let Some(notes @ 1..) = done("forget-sending", self.forget_sending().await) {
+            tracing::info!(event = "sending.forgotten", notes);
+        }
         if let Some(networks @ 1..) = done("forget-networks", self.forget_networks().await) {
             tracing::info!(event = "networks.forgotten", networks);
         }
@@ -88,6 +91,12 @@ impl House {
     /// Forgets who has a message whose sender has given up on the others; answers how many notes.
     pub async fn forget_deliveries(&self) -> Result<usize, Refused> {
         self.in_pieces(|expire, most| expire.forget_deliveries(most)).await
+    }
+
+    /// Forgets how much was sent in days that are over, and which copies and answers were whose; answers how
+    /// many rows of the kind that had most.
+    pub async fn forget_sending(&self) -> Result<usize, Refused> {
+        self.in_pieces(|expire, most| expire.forget_sending(most)).await
     }
 
     /// Forgets from where nobody signed in for 30 days; answers how many networks.

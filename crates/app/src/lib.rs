@@ -9,6 +9,7 @@ mod acl;
 mod admin;
 mod audit;
 mod bearer;
+mod carrier;
 mod content;
 mod credentials;
 mod delivery;
@@ -21,6 +22,7 @@ mod guard;
 mod held;
 mod house;
 mod hub;
+mod inbound;
 mod ingest;
 mod jobs;
 mod keyring;
@@ -32,24 +34,31 @@ mod messages;
 mod network;
 mod passwords;
 mod policy;
+mod queue;
 mod refused;
+mod room;
 mod search;
 mod session;
 mod shared;
 mod sign_in;
 mod sign_ins;
+mod submit;
 mod throttle;
 mod tokens;
+mod visits;
 pub mod wire;
 
 pub use acl::ListedRights;
 pub use admin::{Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
 pub use audit::{AuditActor, AuditQuery};
 pub use bearer::MachineSecret;
+pub use carrier::{
+    Carried, Carrier, Carrying, Hop, HopLogin, HopTls, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said,
+};
 pub use content::{Content, Unreadable};
 pub use credentials::{
-    CredentialSeen, CredentialWish, DelegationNote, Issued, Letters, Service, ServiceTls, Unwrapped, Wrapped,
-    check_credential_name,
+    CredentialSeen, CredentialWish, DelegationNote, Issued, Letters, SendingWish, Service, ServiceTls, Unwrapped,
+    Wrapped, check_credential_name,
 };
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
@@ -66,21 +75,24 @@ pub use mailboxes::{Opened, Synced};
 pub use messages::{AppendRequest, Written};
 pub use passwords::{PasswordError, check_password_rules};
 pub use policy::PolicySet;
+pub use queue::{QueueShown, SuppressedList};
 pub use refused::Refused;
+pub use room::Room;
 pub use search::{Criterion, DateField, SearchError};
 pub use session::Session;
 pub use shared::{FromPerson, ToPerson};
 pub use sign_in::{Attempt, Peer, SignInRefused};
 pub use sign_ins::SignInQuery;
+pub use submit::{SubmitError, SubmitRecipient, SubmitRequest, Submitted};
 pub use tokens::{MadeToken, Me, OwnPasswordRefused, TOKEN_DAYS, TOKEN_DAYS_MOST, TokenWish};
 
 pub use postern_access::{
-    AccountKind, AccountState, CredentialState, Denied, DirectSignIn, Hours, Networks, Obstacle, Policy, Protocol,
-    Protocols, Purpose, Purposes, Question, Role, TokenRole, Voice,
+    AccountKind, AccountState, CredentialState, Denied, DirectSignIn, Hours, Networks, Obstacle, OnLimit, Policy,
+    Protocol, Protocols, Purpose, Purposes, Question, Role, SentCopy, ShowSender, TokenRole, Voice,
 };
 pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
     Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
-    ListedMailbox, MemberRow, PersonAccess, PersonGrant, PolicyChange, PolicyRow, RightsChange, Rule, SharedChange,
-    SignInRow, Stored, TokenRow, WhichToken, how_and_reason,
+    ListedMailbox, MemberRow, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow, QueueRow,
+    RightsChange, Rule, SharedChange, SignInRow, Stored, Suppressed, TokenRow, WhichToken, how_and_reason,
 };

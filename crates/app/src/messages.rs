@@ -58,9 +58,11 @@ impl House {
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let target = tx.open_named::<Insert>(&caller, wanted.account(tx, view)?, &wanted.name)?;
             bytes.map_or(Ok(()), |bytes| target.require_room(bytes as i64))?;
-            Ok((target.mailbox(), tx.now()))
+            Ok((target.mailbox(), tx.now(), target.is_sent()?))
         });
-        let (mailbox, now) = found.await?;
+        let (mailbox, now, is_sent) = found.await?;
+        // What was just sent has its copy there: a client's own is the same one.
+        let identity = if is_sent { self.sent_identity(&request.raw).await? } else { None };
         let received = request.internal_date.unwrap_or(now);
         let (messages, _) = self.ingest(request.raw, vec![mailbox.account()], received).await?;
         let (caller, flags) = (session.caller.clone(), request.flags);
@@ -68,7 +70,10 @@ impl House {
             let access = tx.open::<Insert>(&caller, mailbox)?;
             let mut appended = None;
             for message in &messages {
-                appended = Some(access.append(message, &flags)?);
+                appended = Some(match identity {
+                    Some(identity) => access.append_sent(message, &flags, identity)?,
+                    None => access.append(message, &flags)?,
+                });
             }
             appended.ok_or(GateError::Store(postern_store::StoreError::Damaged("nothing was prepared".into())))
         });

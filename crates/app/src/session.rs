@@ -93,6 +93,11 @@ impl Session {
         self.caller.actor()
     }
 
+    /// Somebody who signed in as themselves?
+    pub(crate) fn is_person(&self) -> bool {
+        matches!(self.actor(), Actor::Person(_))
+    }
+
     /// Number of the session in this process, for logs and the trail.
     pub fn number(&self) -> u64 {
         self.caller.origin().session

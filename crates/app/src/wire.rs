@@ -17,6 +17,15 @@ pub trait Wire: Send {
     fn peer(&self) -> &Peer;
     /// Someone has signed in: the connection no longer counts among its address's strangers.
     fn signed_in(&mut self);
+    /// Could the connection be put under TLS now?
+    fn offers_tls(&self) -> bool {
+        false
+    }
+    /// Puts the connection under TLS; the peer is encrypted from then on. The caller has dropped
+    /// whatever it read before and not obeyed (RFC 3207 section 4.2).
+    fn start_tls(&mut self) -> impl Future<Output = io::Result<()>> + Send {
+        std::future::ready(Err(io::ErrorKind::Unsupported.into()))
+    }
 }
 
 /// Tells sessions that the server drains.

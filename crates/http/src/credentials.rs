@@ -1,15 +1,18 @@
 //! Credentials of shared mailboxes: issued, shown, set aside, taken back, opened.
 
+use crate::groups::addresses;
 use crate::model::{
     AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialParameters, CredentialPlace,
-    CredentialSession, CredentialWithSessions, Credentials, NewCredential, Revocation, SecretText, Setting, Unwrap,
+    CredentialSending, CredentialSession, CredentialWithSessions, Credentials, NewCredential, Revocation, SecretText,
+    Setting, Unwrap, WhileYoung,
 };
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::{parse_date, show_date};
+use postern_access::NEW_RECIPIENTS_WHILE_YOUNG;
 use postern_app::{
     CredentialRow, CredentialSeen, CredentialWish, GrantReach, Hours, House, Issued, Letters, LiveSession, Networks,
-    Protocol, Protocols, Purpose, check_credential_name,
+    OnLimit, Protocol, Protocols, Purpose, SendingWish, check_credential_name,
 };
 use postern_types::{Address, MailboxName, Network, Rights, Timestamp};
 use std::convert::Infallible;
@@ -48,6 +51,26 @@ fn place((reach, rights): &(GrantReach, Rights)) -> CredentialPlace {
     CredentialPlace { reach: reach.to_owned(), mailbox, rights: rights.to_string() }
 }
 
+/// What it may send, where it submits.
+fn sending(row: &CredentialRow, now: Timestamp) -> Option<CredentialSending> {
+    let scope = &row.facts.scope;
+    let sending = &scope.sending;
+    let while_young = row
+        .facts
+        .young_until(now)
+        .map(|until| WhileYoung { new_recipients_per_day: NEW_RECIPIENTS_WHILE_YOUNG, until: show_date(until) });
+    scope.protocols.has(Protocol::Submission).then(|| CredentialSending {
+        from: sending.from.iter().map(Address::to_string).collect(),
+        own_domains_only: sending.own_domains,
+        messages_per_minute: row.facts.send_limits(now).messages_per_minute,
+        recipients_per_day: sending.recipients_per_day,
+        new_recipients_per_day: sending.new_recipients_per_day,
+        bytes_per_day: sending.bytes_per_day,
+        on_limit: sending.on_limit.name().to_owned(),
+        while_young: while_young.filter(|_| !sending.own_domains),
+    })
+}
+
 pub(crate) fn shown(house: &House, row: &CredentialRow) -> Credential {
     let (settings, not_served) = settings(house, row);
     let (facts, date) = (&row.facts, |at: Option<Timestamp>| at.map(show_date));
@@ -78,6 +101,7 @@ pub(crate) fn shown(house: &House, row: &CredentialRow) -> Credential {
         networks,
         hours: facts.scope.hours.map(|hours| hours.to_string()),
         max_connections: facts.scope.connections,
+        sending: sending(row, house.now()),
         starts_at: date(facts.starts),
         expires_at: show_date(facts.ends()),
         opened_until: date(facts.opened_until),
@@ -135,6 +159,18 @@ fn networks(document: &NewCredential) -> Result<Option<Networks>, Problem> {
     }
 }
 
+fn sending_wish(document: &NewCredential) -> Result<SendingWish, Problem> {
+    let on_limit = |text: &str| OnLimit::parse(text).ok_or("there are refuse, slow, suspend");
+    Ok(SendingWish {
+        from: addresses("from", &document.from)?,
+        messages_per_minute: document.max_messages_per_minute,
+        recipients_per_day: document.max_recipients_per_day,
+        new_recipients_per_day: document.max_new_recipients_per_day,
+        bytes_per_day: document.max_bytes_per_day,
+        on_limit: document.on_limit.as_deref().map(|text| field("on_limit", text, on_limit)).transpose()?,
+    })
+}
+
 fn wish(document: &NewCredential) -> Result<CredentialWish, Problem> {
     let person =
         |name, text: &Option<String>| text.as_deref().map(|text| field(name, text, Address::parse)).transpose();
@@ -169,6 +205,7 @@ fn wish(document: &NewCredential) -> Result<CredentialWish, Problem> {
         networks: networks(document)?,
         hours: document.hours.as_deref().map(|hours| field("hours", hours, str::parse::<Hours>)).transpose()?,
         connections: document.max_connections,
+        sending: sending_wish(document)?,
         starts: date("starts_at", &document.starts_at)?,
         expires: date("expires_at", &document.expires_at)?,
         wrap_for: person("wrap_for", &document.wrap_for)?,
@@ -178,7 +215,10 @@ fn wish(document: &NewCredential) -> Result<CredentialWish, Problem> {
 fn wider(issued: &Issued) -> Vec<String> {
     let (protocols, rights) = issued.widened;
     let letters = rights.letters().map(|letter| letter.as_char().to_string());
-    names(protocols).into_iter().chain(letters).collect()
+    let facts = &issued.row.facts;
+    let limits = facts.purpose.sending_widened_by(&facts.scope.sending);
+    let limits = limits.into_iter().map(|(limit, most)| format!("{most} {limit}"));
+    names(protocols).into_iter().chain(letters).chain(limits).collect()
 }
 
 pub(crate) async fn issue(ask: Ask) -> Result<Reply, Problem> {
@@ -291,6 +331,8 @@ mod tests {
             r#""hours":"morning""#,
             r#""name":"A B""#,
             r#""older_than_seconds":9223372036854775807"#,
+            r#""on_limit":"wait""#,
+            r#""from":["support"]"#,
         ] {
             let json = format!(r#"{{"purpose":"backup","owner":"a@example.org","reason":"copy",{more}}}"#);
             assert!(read(&json).is_err(), "{json}");

@@ -23,6 +23,7 @@ mod openapi;
 mod persons;
 mod policy;
 mod problem;
+mod queue;
 mod route;
 mod shared;
 mod sign_in;

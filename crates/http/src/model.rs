@@ -4,6 +4,7 @@
 mod access;
 mod credential;
 mod keys;
+mod queue;
 mod shared;
 mod sign_in;
 mod sign_ins;
@@ -12,11 +13,16 @@ pub(crate) use access::{AccessParameters, ExplainParameters};
 pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
 pub(crate) use credential::CredentialParameters;
 pub use credential::{
-    AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialPlace, CredentialSession,
-    CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet, PolicyShown, PolicyTerms, Revocation,
-    Setting, Unwrap,
+    AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialPlace, CredentialSending,
+    CredentialSession, CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet, PolicyShown,
+    PolicyTerms, Revocation, Setting, Unwrap, WhileYoung,
 };
 pub use keys::{Key, KeyRotated, Keys};
+pub use queue::{
+    Queue, QueuedMessage, QueuedRecipient, QueuedRemoved, QueuedWithRecipients, SuppressedRecipient,
+    SuppressedRecipients, Unsuppressed,
+};
+pub(crate) use queue::{QueueParameters, SuppressedParameters};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
 pub(crate) use sign_in::TokenParameters;
 pub use sign_in::{LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, Revoked, Token, TokenMade, Tokens};
@@ -323,6 +329,12 @@ pub struct Shared {
     pub seen: String,
     /// Where sent mail is filed: `shared`, `sender`, `both` or `none`.
     pub sent_copy: String,
+    /// How who sends as it is shown: `hidden`, `via` or `sender`.
+    pub show_sender: String,
+    /// Seconds in which what somebody sends as it can be taken back; 0 sends at once.
+    pub undo_seconds: u64,
+    /// Minutes in which an answer holds back another one to the same message; 0 for none.
+    pub stale_reply_minutes: u64,
     /// Do only owners (letter `a`) expunge messages and delete mailboxes?
     pub delete_protection: bool,
     /// The most bytes of messages it may hold; nothing for no bound.

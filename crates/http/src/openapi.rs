@@ -171,7 +171,9 @@ fn path_description(name: &str) -> &'static str {
         "domain" => "Name of the domain.",
         "slug" => "Last part of a problem's `type`.",
         "token" => "Id of the token, or the name that its person gave it.",
+        "id" => "Its id.",
         "member" => "Address of the member.",
+        "recipient" => "Address of the recipient.",
         "grantee" => "Address of the person or group.",
         _ => "Its address.",
     }

@@ -9,8 +9,9 @@ use crate::model::{
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::{SharedChange, SharedSeen, SharedView};
+use postern_app::{SentCopy, SharedChange, SharedSeen, SharedView, ShowSender};
 use postern_types::{Address, DisplayName, Seen, Timestamp};
+use std::fmt::Display;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -24,6 +25,9 @@ fn shown(seen: SharedSeen, now: Timestamp) -> Shared {
         state: row.state,
         seen: row.seen,
         sent_copy: row.sent_copy,
+        show_sender: row.show_sender,
+        undo_seconds: row.undo_seconds,
+        stale_reply_minutes: row.stale_reply_minutes,
         delete_protection: row.delete_protection,
         quota_bytes: row.quota,
         messages: is_measured.then_some(row.messages),
@@ -66,6 +70,15 @@ pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
     Reply::ok(&viewed(view, ask.house.now()))
 }
 
+/// A field that may be left out.
+fn word<T, E: Display>(
+    name: &str,
+    text: &Option<String>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Result<Option<T>, Problem> {
+    text.as_deref().map(|text| field(name, text, parse)).transpose()
+}
+
 /// What the document asks for.
 fn change(document: &SharedSettings) -> Result<SharedChange, Problem> {
     if *document == SharedSettings::default() {
@@ -75,10 +88,14 @@ fn change(document: &SharedSettings) -> Result<SharedChange, Problem> {
         return Err(Problem::unusable("quota_bytes is 0: a quota is at least 1 byte, and null is none"));
     }
     Ok(SharedChange {
-        name: document.name.as_deref().map(|name| field("name", name, DisplayName::parse)).transpose()?,
-        seen: document.seen.as_deref().map(|seen| field("seen", seen, Seen::parse)).transpose()?,
+        name: word("name", &document.name, DisplayName::parse)?,
+        seen: word("seen", &document.seen, Seen::parse)?,
         delete_protection: document.delete_protection,
         quota: document.quota_bytes,
+        sent_copy: word("sent_copy", &document.sent_copy, SentCopy::parse)?,
+        show_sender: word("show_sender", &document.show_sender, ShowSender::parse)?,
+        undo_seconds: document.undo_seconds,
+        stale_reply_minutes: document.stale_reply_minutes,
         add_aliases: addresses("add_aliases", &document.add_aliases)?,
         remove_aliases: addresses("remove_aliases", &document.remove_aliases)?,
     })
@@ -153,7 +170,9 @@ mod tests {
         assert!(refused(r#"{"seen":"nobody"}"#).contains("seen is shared, personal or both"));
         assert!(refused(r#"{"quota_bytes":0}"#).contains("at least 1 byte"));
         assert!(refused(r#"{"add_aliases":["help"]}"#).contains("add_aliases is \"help\""));
-        let unknown = serde_json::from_str::<SharedSettings>(r#"{"sent_copy":"both"}"#).unwrap_err().to_string();
-        assert!(unknown.contains("unknown field `sent_copy`"), "what is not built is not ignored: {unknown}");
+        assert!(refused(r#"{"sent_copy":"drafts"}"#).contains("there are shared, sender, both, none"));
+        assert!(refused(r#"{"show_sender":"never"}"#).contains("there are hidden, via, sender"));
+        let unknown = serde_json::from_str::<SharedSettings>(r#"{"send_copy":"both"}"#).unwrap_err().to_string();
+        assert!(unknown.contains("unknown field `send_copy`"), "what is misspelt is not ignored: {unknown}");
     }
 }

@@ -132,9 +132,38 @@ fn deed(event: &AuditEvent) -> String {
         "message.moved" => brought("moved", event, &place),
         "message.copied-out" => taken_out("copied", event, &place),
         "message.moved-out" => taken_out("moved", event, &place),
+        "message.submitted" => submitted(event, account),
+        "queue.held" => format!("held {detail}, which waits to be sent as {account}"),
+        "queue.released" => format!("sent {detail} on, which waited to be sent as {account}"),
+        "queue.removed" => removed_from_queue(detail, account),
+        "recipient.unsuppressed" => format!("let campaigns of {account} go to {subject} again"),
         "flags.changed" => flags(detail, &place),
         action => untold(action, event, account),
     }
+}
+
+/// `msg_… send-as recipients 3 bytes 512`, about `FROM to RECIPIENT …`.
+fn submitted(event: &AuditEvent, account: &str) -> String {
+    let (message, how) = event.detail.split_once(' ').unwrap_or((&event.detail, ""));
+    let (voice, much) = how.split_once(" recipients ").unwrap_or((how, ""));
+    let (recipients, bytes) = much.split_once(" bytes ").unwrap_or((much, ""));
+    let voice = match voice {
+        "as themselves" => String::new(),
+        "on behalf" => format!(" on behalf of {account}"),
+        _ => format!(" as {account}"),
+    };
+    let count = format!("{recipients} {}", if recipients == "1" { "recipient" } else { "recipients" });
+    match event.subject.as_deref().and_then(|subject| subject.split_once(" to ")) {
+        Some((_, to)) => format!("sent {message}{voice} to {to} ({count}, {bytes} bytes)"),
+        None => format!("sent {message}{voice} ({count}, {bytes} bytes)"),
+    }
+}
+
+/// `msg_… recipients 3`: who does not get it.
+fn removed_from_queue(detail: &str, account: &str) -> String {
+    let (message, recipients) = detail.split_once(" recipients ").unwrap_or((detail, ""));
+    let count = if recipients == "1" { "recipient does" } else { "recipients do" };
+    format!("took {message} out of what waits to be sent as {account}: {recipients} {count} not get it")
 }
 
 /// The mailbox by the name it has now, or the account.
@@ -376,6 +405,25 @@ mod tests {
         assert_eq!(
             deed(&event("delivery.refused", Some("INBOX"), Some("team@example.org"), "over quota")),
             "could not add a message for team@example.org to INBOX of support@example.org: over quota"
+        );
+    }
+
+    #[test]
+    fn what_was_sent_is_told_with_its_voice_and_its_recipients() {
+        let told = |detail, subject| deed(&event("message.submitted", None, subject, detail));
+        assert_eq!(
+            told("msg_abcdefghijkl send-as recipients 1 bytes 512", Some("support@example.org to a@example.net")),
+            "sent msg_abcdefghijkl as support@example.org to a@example.net (1 recipient, 512 bytes)"
+        );
+        assert_eq!(
+            told("msg_abcdefghijkl on behalf recipients 2 bytes 512", None),
+            "sent msg_abcdefghijkl on behalf of support@example.org (2 recipients, 512 bytes)"
+        );
+        let own = "msg_abcdefghijkl as themselves recipients 2 bytes 512";
+        assert_eq!(told(own, None), "sent msg_abcdefghijkl (2 recipients, 512 bytes)");
+        assert_eq!(
+            deed(&event("queue.removed", None, None, "msg_abcdefghijkl recipients 2")),
+            "took msg_abcdefghijkl out of what waits to be sent as support@example.org: 2 recipients do not get it"
         );
     }
 

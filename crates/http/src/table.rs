@@ -9,16 +9,17 @@ use crate::model::{
     CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
     FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, KeyRotated, Keys, LoggedIn, LoggedOut, Login, Made,
     Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword,
-    PasswordSet, Person, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Removed,
-    Revocation, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, Suspension,
-    TakenBack, Terms, TokenMade, Tokens, Unwrap,
+    PasswordSet, Person, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Queue,
+    QueuedRemoved, QueuedWithRecipients, Removed, Revocation, Revoked, Shared, SharedMailboxes, SharedSettings,
+    SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension, TakenBack, Terms, TokenMade, Tokens,
+    Unsuppressed, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
 use crate::{
-    access, audit, credentials, delegates, domains, groups, health, keys, openapi, persons, policy, problem, shared,
-    sign_in, sign_ins, tokens,
+    access, audit, credentials, delegates, domains, groups, health, keys, openapi, persons, policy, problem, queue,
+    shared, sign_in, sign_ins, tokens,
 };
 use postern_access::Duty;
 
@@ -36,6 +37,7 @@ const CREDENTIALS: Who = Who::Has(Duty::ManageCredentials);
 const CHECKS_OUT: Who = Who::Has(Duty::CheckOut);
 const SEES_GRANTS: Who = Who::Has(Duty::ReadGrants);
 const REVOKES: Who = Who::Has(Duty::Revoke);
+const QUEUE: Who = Who::Has(Duty::ManageQueue);
 
 /// A handler as the table keeps it.
 macro_rules! to {
@@ -209,7 +211,9 @@ pub static ROUTES: &[Route] = &[
     route(Patch, "/api/v1/shared/{address}", "shared.set", SHARED, to!(shared::set))
         .says("Changes settings and aliases of a shared mailbox. They hold from everybody's next command on.")
         .at("/api/v1/shared/support@example.org")
-        .takes::<SharedSettings>(r#"{"seen":"personal","delete_protection":true,"quota_bytes":10737418240}"#)
+        .takes::<SharedSettings>(
+            r#"{"seen":"personal","delete_protection":true,"quota_bytes":10737418240,"sent_copy":"both","undo_seconds":10}"#,
+        )
         .gives::<SharedWithDelegates>(200)
         .refuses(&[AddressTaken])
         .absent("There is no shared mailbox {address}"),
@@ -256,6 +260,24 @@ pub static ROUTES: &[Route] = &[
     .gives::<ConvertedFromPerson>(200)
     .refuses(&[Forbidden])
     .absent("There is no person {address}, or a member is nobody here"),
+    route(Get, "/api/v1/shared/{address}/suppressed", "shared.suppressed", SHARED, to!(queue::suppressed))
+        .says("Recipients from whom mail of a campaign came back for good: none is sent there any more.")
+        .at("/api/v1/shared/support@example.org/suppressed")
+        .query(&[("after", "Only those after this address: `next_after` of the page before.")])
+        .gives::<SuppressedRecipients>(200)
+        .refuses(&[Unusable])
+        .absent("There is no shared mailbox {address}"),
+    route(
+        Delete,
+        "/api/v1/shared/{address}/suppressed/{recipient}",
+        "shared.unsuppress",
+        SHARED,
+        to!(queue::unsuppress),
+    )
+    .says("Lets campaigns of a shared mailbox go to a recipient again.")
+    .at("/api/v1/shared/support@example.org/suppressed/customer@example.net")
+    .gives::<Unsuppressed>(200)
+    .absent("There is no shared mailbox {address}, or mail to {recipient} is not held back there"),
     // Delegates.
     route(Put, "/api/v1/shared/{address}/delegates/{grantee}", "delegates.give", GRANTS, to!(delegates::give))
         .says(
@@ -453,6 +475,42 @@ pub static ROUTES: &[Route] = &[
         .gives::<SignInPage>(200)
         .refuses(&[Unusable])
         .absent("There is no such account or credential in the trail"),
+    // What waits to be sent.
+    route(Get, "/api/v1/queue", "queue.list", Who::SignedIn, to!(queue::list))
+        .says(
+            "What waits to be sent, newest first: all of it for administrators, with `account` what is sent as that for              its owners, and without it what whoever asks has sent. Envelopes, never mail.",
+        )
+        .query(&[
+            ("account", "Only what is sent as the account with this address."),
+            ("before", "Only what was handed in before this one: `next_before` of the page before."),
+        ])
+        .gives::<Queue>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account, or that message has left"),
+    route(Get, "/api/v1/queue/{id}", "queue.show", QUEUE, to!(queue::show))
+        .says(
+            "A message that waits, with those who have not got it and what their servers said. For whoever sent it,              too, as the three below are.",
+        )
+        .at("/api/v1/queue/msg_abcdefghijkl")
+        .gives::<QueuedWithRecipients>(200)
+        .absent("There is no message {id} waiting to be sent"),
+    route(Post, "/api/v1/queue/{id}/hold", "queue.hold", QUEUE, to!(queue::hold))
+        .says("Holds a message until somebody sends or removes it. What is on its way at this moment is not stopped.")
+        .at("/api/v1/queue/msg_abcdefghijkl/hold")
+        .gives::<QueuedWithRecipients>(200)
+        .absent("There is no message {id} waiting to be sent"),
+    route(Post, "/api/v1/queue/{id}/retry", "queue.retry", QUEUE, to!(queue::retry))
+        .says("Sends a message now, whatever it waited for.")
+        .at("/api/v1/queue/msg_abcdefghijkl/retry")
+        .gives::<QueuedWithRecipients>(200)
+        .absent("There is no message {id} waiting to be sent"),
+    route(Delete, "/api/v1/queue/{id}", "queue.remove", QUEUE, to!(queue::remove))
+        .says(
+            "Takes a message out: who waits for it does not get it, and its sender hears nothing. The copy in Sent              stays. This is how a sender takes back what is not on its way yet.",
+        )
+        .at("/api/v1/queue/msg_abcdefghijkl")
+        .gives::<QueuedRemoved>(200)
+        .absent("There is no message {id} waiting to be sent"),
     // The keys of machine secrets.
     route(Get, "/api/v1/keys", "keys.list", POLICY, to!(keys::list))
         .says("The keys that machine secrets are checked with, by name. The keys themselves are never given out.")

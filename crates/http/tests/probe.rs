@@ -5,6 +5,8 @@
 //! may do what over REST is a change of its lines. `POSTERN_BLESS=1` writes it anew. What must
 //! hold of every route, whatever the file says, the tests beside it say in words.
 
+mod waiting;
+
 use postern_access::{Duty, PlaintextSignIn};
 use postern_app::{
     CredentialWish, Founder, GrantReach, GrantTerms, House, HouseOptions, Issued, KeyRing, Networks, NoVault, Purpose,
@@ -23,6 +25,9 @@ use tempfile::TempDir;
 const NOW: Timestamp = Timestamp(1_795_381_200_000);
 /// That of the example of `login`.
 const PASSWORD: &str = "loud garden by the river";
+
+/// That of the examples about what waits to be sent.
+const QUEUED: &str = "msg_abcdefghijkl";
 
 /// Who asks, in the order of the columns.
 const CAST: [(&str, &str); 10] = [
@@ -67,6 +72,7 @@ fn open(folder: &Path) -> Arc<House> {
         plaintext_sign_in: PlaintextSignIn::Never,
         password_places: 2,
         exempt_loopback: true,
+        node: 1,
     })
     .unwrap()
 }
@@ -151,6 +157,9 @@ impl Scene {
         let desk = credential(&house, &operator, Purpose::Role, None).await;
         assert!(desk.secret.is_some(), "shown to whoever issues it");
         let wrapped = credential(&house, &operator, Purpose::Backup, Some("admin@example.org")).await;
+        // Sent as the mailbox by its owner: hers, its owners' and the administrators' to see.
+        waiting::submit(&house, ("oona@example.org", PASSWORD), "support@example.org", QUEUED).await;
+        waiting::suppress(&house, "support@example.org", "customer@example.net").await;
         let code = wrapped.wrapped.unwrap().code.expose_text().unwrap().to_owned();
         house.db().close().await;
         Self { template, askers, token_id, code }
@@ -329,6 +338,9 @@ async fn what_is_hidden_is_answered_as_what_is_absent() {
         ("/api/v1/signins?account=support@example.org", "/api/v1/signins?account=nothing@example.org"),
         ("/api/v1/signins?account=oona@example.org", "/api/v1/signins?account=nothing@example.org"),
         ("/api/v1/signins?credential=TOKEN", "/api/v1/signins?credential=tok_aaaaaaaa"),
+        ("/api/v1/queue?account=support@example.org", "/api/v1/queue?account=nothing@example.org"),
+        ("/api/v1/queue?account=oona@example.org", "/api/v1/queue?account=nothing@example.org"),
+        ("/api/v1/queue?before=msg_abcdefghijkl", "/api/v1/queue?before=msg_aaaaaaaaaaaa"),
         ("/api/v1/tokens?person=alice@example.org", "/api/v1/tokens?person=nobody@example.org"),
         ("/api/v1/persons/alice@example.org", "/api/v1/persons/nobody@example.org"),
         ("/api/v1/groups/team@example.org", "/api/v1/groups/nothing@example.org"),
@@ -357,6 +369,21 @@ async fn what_is_hidden_is_answered_as_what_is_absent() {
     };
     assert_eq!(end(id).await, end("tok_aaaaaaaa").await);
     assert_eq!(end(id).await.0, 404);
+
+    // What waits is there for whoever sent it, its mailbox's owners and administrators alone.
+    for route in ROUTES.iter().filter(|route| route.example.contains(QUEUED)) {
+        for column in [1, 2, 3] {
+            let answer = async |id: &str| {
+                let target = route.example.replace(QUEUED, id);
+                let method = route.verb.method();
+                let answered = ask(&house, &scene.askers[column], method.as_str(), &target, None).await;
+                (answered.status, String::from_utf8(answered.body).unwrap().replace(id, "ID"))
+            };
+            let hidden = answer(QUEUED).await;
+            assert_eq!(hidden, answer("msg_aaaaaaaaaaaa").await, "{}", route.operation);
+            assert_eq!(hidden.0, 404, "{}", route.operation);
+        }
+    }
 
     // An owner asks who did what in their mailbox: someone unknown did nothing.
     let owner = &scene.askers[4];
@@ -389,7 +416,7 @@ async fn a_delegate_sees_their_mailbox_and_its_owner_sees_more() {
     let shown = see("owner", "/api/v1/shared/support@example.org").await;
     assert_eq!(
         (shown["delegates"].as_array().map(Vec::len), shown["messages"].as_u64()),
-        (Some(3), Some(0)),
+        (Some(3), Some(1)),
         "{shown}"
     );
 

@@ -161,13 +161,16 @@ fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret
     let listeners = [
         ("imaps", "mail programs, TLS"),
         ("imap", "the same without TLS"),
+        ("submissions", "mail going out, TLS"),
+        ("submission", "the same by STARTTLS"),
+        ("smtp", "mail coming in from other servers"),
         ("lmtp", "mail coming in"),
         ("https", "REST, for people who sign in"),
     ];
     for (name, what) in listeners {
-        line(format!("  {name:6} {:22} {}", at(name), ink.faint(what)));
+        line(format!("  {name:11} {:22} {}", at(name), ink.faint(what)));
     }
-    line(format!("  {:6} {}", "admin", at("admin")));
+    line(format!("  {:11} {}", "admin", at("admin")));
     line(format!("\n{}", ink.bold("People, with what they began with")));
     let people = [
         (ADMIN, "administers the organisation"),
@@ -185,6 +188,10 @@ fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret
             line(format!("  {name:9} {value}"));
         }
     }
+    line(format!("\n{}", ink.bold("Sending: Alice writes to Bob")));
+    for (name, value) in sending(&at("submissions"), &at("submission"), folder) {
+        line(format!("  {name:9} {value}"));
+    }
     line(format!("\n{}", ink.bold("Three things to try, each a line for another terminal")));
     for (number, (what, command)) in (1..).zip(tries(&imaps, &lmtp, file, folder)) {
         line(format!("\n  {number}. {what}\n     {command}"));
@@ -195,7 +202,7 @@ fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret
 
 /// The credential with its settings, and what to try with it.
 fn credential(imaps: &str, secret: &str, file: &Path, folder: &Path) -> [(&'static str, String); 5] {
-    let port = imaps.rsplit(':').next().unwrap_or_default();
+    let port = port_of(imaps);
     let authority = quoted(&folder.join("tls/ca.pem"));
     let postern = format!("{} --config {}", typed(), quoted(file));
     [
@@ -213,9 +220,31 @@ fn credential(imaps: &str, secret: &str, file: &Path, folder: &Path) -> [(&'stat
     ]
 }
 
+/// Where mail goes out, and a letter that does. None leaves the house: it has no smarthost.
+fn sending(submissions: &str, submission: &str, folder: &Path) -> [(&'static str, String); 2] {
+    let (implicit, late) = (port_of(submissions), port_of(submission));
+    let authority = quoted(&folder.join("tls/ca.pem"));
+    let ((alice, password), (bob, _)) = (ALICE, BOB);
+    let letter =
+        format!("From: Alice <{alice}>\\r\\nTo: {bob}\\r\\nSubject: Friday\\r\\n\\r\\nI take support@ then.\\r\\n");
+    [
+        ("settings", format!("SMTP at localhost port {implicit}, TLS from the first byte; {late} by STARTTLS")),
+        (
+            "send",
+            format!(
+                "printf '{letter}' | curl -sS --cacert {authority} --user {alice}:{password} --mail-from {alice} \
+                 --mail-rcpt {bob} --upload-file - smtps://localhost:{implicit}"
+            ),
+        ),
+    ]
+}
+
+fn port_of(address: &str) -> &str {
+    address.rsplit(':').next().unwrap_or_default()
+}
+
 fn tries(imaps: &str, lmtp: &str, file: &Path, folder: &Path) -> [(String, String); 3] {
-    let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
-    let (imaps, lmtp) = (port(imaps), port(lmtp));
+    let (imaps, lmtp) = (port_of(imaps), port_of(lmtp));
     let authority = quoted(&folder.join("tls/ca.pem"));
     let (alice, password) = ALICE;
     let read = format!(

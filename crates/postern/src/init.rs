@@ -5,7 +5,7 @@ use crate::globals::GlobalArgs;
 use crate::process::{WrongUsage, absolute, quoted, refuse_flags, say, typed};
 use anyhow::Context;
 use postern_server::NewHouse;
-use postern_server::config::{Config, Settings, loopback};
+use postern_server::config::{Config, Settings, check_smarthost, loopback};
 use postern_types::{Address, Domain, Secret};
 use serde_json::json;
 use std::path::PathBuf;
@@ -35,8 +35,9 @@ pub(crate) struct Args {
     /// Listen on this machine only, at BASE + the well-known port (10000: IMAPS 10993); 0: the system chooses
     #[arg(long, value_name = "BASE", value_parser = base)]
     loopback: Option<u16>,
-    /// The server that sends mail out (not built yet)
-    #[arg(long, value_name = "HOST:PORT")]
+    /// The server that takes mail for other domains (port 25 where none is given; 465: under TLS from the
+    /// first byte); without one nothing is sent out
+    #[arg(long, value_name = "HOST:PORT", value_parser = check_smarthost)]
     smarthost: Option<String>,
     /// The user the server runs as (not built yet)
     #[arg(long, value_name = "NAME")]
@@ -73,9 +74,6 @@ pub(crate) fn run(args: Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode> 
 
 fn check(args: &Args) -> anyhow::Result<()> {
     let refuse = |text: String| Err(WrongUsage(text).into());
-    if args.smarthost.is_some() {
-        return refuse("--smarthost is not built yet: nothing is sent out\nNext step: leave it out".to_owned());
-    }
     if args.user.is_some() {
         return refuse("--user is not built yet\nNext step: run init and serve as that user".to_owned());
     }
@@ -91,8 +89,12 @@ fn check(args: &Args) -> anyhow::Result<()> {
 }
 
 fn settings(args: &Args) -> Settings {
-    let settings =
-        Settings { hostname: Some(args.hostname.clone()), database_url: args.database.clone(), ..Settings::default() };
+    let settings = Settings {
+        hostname: Some(args.hostname.clone()),
+        database_url: args.database.clone(),
+        smarthost: args.smarthost.clone(),
+        ..Settings::default()
+    };
     match args.loopback {
         Some(base) => loopback(settings, base),
         None => settings,
@@ -117,6 +119,7 @@ fn document(args: &Args, config: &Config, generated: Option<&str>) -> String {
         "domain": args.domain.as_str(),
         "admin": args.admin.as_str(),
         "password": generated,
+        "smarthost": args.smarthost,
         "authority": config.data_dir.join("tls/ca.pem"),
     });
     format!("{document:#}\n")
@@ -128,6 +131,13 @@ fn text(args: &Args, config: &Config, generated: Option<&str>) -> String {
     let mut fact = |name: &str, value: String| text.push_str(&format!("  {name:14} {value}\n"));
     fact("Configuration", config.file.display().to_string());
     fact("Certificates", format!("{} is the authority to trust", config.data_dir.join("tls/ca.pem").display()));
+    fact(
+        "Mail out",
+        match &args.smarthost {
+            Some(smarthost) => format!("through {smarthost}; if it wants a password, see [relay] in the configuration"),
+            None => "to nobody but this house, until [relay] in the configuration names a smarthost".to_owned(),
+        },
+    );
     fact("Admin", args.admin.to_string());
     if let Some(password) = generated {
         fact("Password", format!("{password}   (shown this once)"));

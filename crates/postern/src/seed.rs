@@ -6,7 +6,6 @@
 use anyhow::{Context, bail};
 use postern_app::{Caller, CredentialWish, Delivery, GrantReach, GrantTerms, House, Networks, Peer, Purpose};
 use postern_types::{Address, DisplayName, Network, Rights, Secret, SendRights, Timestamp};
-use std::sync::Arc;
 
 pub(crate) const DOMAIN: &str = "example.org";
 pub(crate) const ADMIN: (&str, &str) = ("admin@example.org", "admin-demo-password");
@@ -134,13 +133,8 @@ async fn share(house: &House, operator: &Caller) -> anyhow::Result<()> {
 async fn deliver(house: &House, letter: &Letter) -> anyhow::Result<()> {
     let recipient = house.recipient(&parse(letter.to)?).await?;
     let raw = letter.write(house.now())?;
-    let delivery = Delivery {
-        raw: Arc::new(raw.into_bytes()),
-        trace_bytes: 0,
-        recipients: vec![recipient],
-        peer: Peer { address: None, encrypted: false },
-        protocol: "seed",
-    };
+    let nobody = Peer { address: None, encrypted: false };
+    let delivery = Delivery::new(raw.into_bytes(), 0, vec![recipient], nobody, "seed");
     for result in house.deliver(delivery).await {
         if let Err(error) = result {
             bail!("{}: {error}", letter.to);

@@ -92,6 +92,9 @@ fn reload(running: &Running, file: &Path, logging: Option<&Logging>) {
     if let Err(error) = reloaded.certificate {
         tracing::error!(event = "server.certificate-not-reloaded", %error, "the old certificate stays in force");
     }
+    if let Err(error) = reloaded.relay {
+        tracing::error!(event = "server.relay-not-reloaded", %error, "mail goes where it went");
+    }
     if !reloaded.needs_restart.is_empty() {
         let keys = reloaded.needs_restart.join(", ");
         tracing::warn!(event = "server.reload-needs-restart", keys, "these hold after a restart");

@@ -111,7 +111,7 @@ fn what_is_not_built_and_what_means_nothing_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let line = "init --data h --domain example.org --hostname mail.example.org --admin admin@example.org";
     for (more, expected) in [
-        ("--smarthost relay.example.org:25", "--smarthost is not built yet"),
+        ("--smarthost relay.example.org:0", "its port is no number from 1 to 65535; write a name or address"),
         ("--user postern", "--user is not built yet"),
         ("--offline", "--offline means nothing to `postern init`"),
         ("--admin admin@example.net", "cannot be used multiple times"),
@@ -122,6 +122,22 @@ fn what_is_not_built_and_what_means_nothing_is_refused() {
         assert!(error.contains(expected), "{more}: {error}");
     }
     assert!(!folder.path().join("h").exists());
+}
+
+/// The file names it, and `serve` begins with it; none is said, too.
+#[test]
+fn init_names_the_smarthost() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "init --domain example.org --hostname mail.example.org --admin admin@example.org --loopback 0 --data";
+    let (code, said, error) =
+        run(postern(folder.path()).args(line.split(' ')).args(["far", "--smarthost", "[::1]:2525"]));
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains("through [::1]:2525"), "{said}");
+    let file = std::fs::read_to_string(folder.path().join("far/postern.toml")).unwrap();
+    assert!(file.contains("\nsmarthost = \"[::1]:2525\"\n"), "{file}");
+    let (code, said, error) = run(postern(folder.path()).args(line.split(' ')).arg("near"));
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains("to nobody but this house, until [relay]"), "{said}");
 }
 
 #[test]
@@ -145,7 +161,7 @@ fn serve_is_ready_reloads_answers_and_ends() {
     let ready = std::fs::read(folder.path().join("ready.json")).unwrap();
     let ready: serde_json::Value = serde_json::from_slice(&ready).unwrap();
     assert_eq!(ready["pid"], server.child.id());
-    for name in ["imaps", "imap", "lmtp", "https", "admin"] {
+    for name in ["imaps", "imap", "lmtp", "smtp", "submission", "submissions", "https", "admin"] {
         assert!(ready["listeners"][name].is_string(), "{name} is missing: {ready}");
     }
 
@@ -284,6 +300,14 @@ fn the_three_things_to_try_work() {
     let (server, welcome) =
         Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
     let lines: Vec<&str> = welcome.lines().filter_map(|line| line.strip_prefix("     ")).collect();
+    let addresses = welcome.lines().filter_map(|line| line.trim_start().split_once(' '));
+    let at = |name: &str| addresses.clone().find(|(first, _)| *first == name).unwrap().1.trim().to_owned();
+    let port = at("submissions").split(' ').next().unwrap().rsplit(':').next().unwrap().to_owned();
+    assert!(
+        welcome.contains(&format!("settings  SMTP at localhost port {port}, TLS from the first byte; ")),
+        "{welcome}"
+    );
+    assert!(at("send").ends_with(&format!("--upload-file - smtps://localhost:{port}")), "{welcome}");
     let [read, write, take_away] = lines[..] else { panic!("three lines to try: {welcome}") };
     for tool in ["curl", "python3"] {
         if Command::new(tool).arg("--version").stdout(Stdio::null()).status().is_err() {
@@ -296,6 +320,21 @@ fn the_three_things_to_try_work() {
     let (code, letter, error) = shell(read);
     assert_eq!(code, 0, "{error}");
     assert!(letter.contains("Subject: Open on the 24th?"), "{letter}");
+    let (code, _, error) = shell(&at("send"));
+    assert_eq!(code, 0, "{error}");
+    let port = at("imaps").split(' ').next().unwrap().rsplit(':').next().unwrap().to_owned();
+    let find = format!(
+        "curl -sS --cacert '{}/tls/ca.pem' --user bob@example.org:bob-demo-password \
+         'imaps://localhost:{port}/INBOX' -X 'SEARCH SUBJECT Friday TEXT \"I take support@ then.\"'",
+        folder.path().join("postern-data").display()
+    );
+    // The queue brings it to Bob at once; each look is a sign-in, and takes its time.
+    let came = (0..500).any(|_| {
+        let (code, found, error) = shell(&find);
+        assert_eq!(code, 0, "{error}");
+        !found.trim_start_matches("* SEARCH").trim().is_empty()
+    });
+    assert!(came, "Alice's letter does not come to Bob");
     let (code, _, error) = shell(write);
     assert_eq!(code, 0, "{error}");
     let (_, letter, error) = shell(read);
@@ -331,6 +370,7 @@ fn the_command_describes_itself() {
     let folder = tempfile::tempdir().unwrap();
     let (code, defaults, _) = run(postern(folder.path()).args(["config", "show", "--defaults"]));
     assert_eq!(code, 0);
+    assert!(defaults.contains("submissions = [\"0.0.0.0:465\", \"[::]:465\"]"), "{defaults}");
     assert!(defaults.contains("imaps = [\"0.0.0.0:993\", \"[::]:993\"]"), "{defaults}");
     let (code, version, _) = run(postern(folder.path()).args(["version", "--json"]));
     let version: serde_json::Value = serde_json::from_str(&version).unwrap();

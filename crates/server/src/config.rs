@@ -11,6 +11,7 @@ mod error;
 mod limits;
 mod listen;
 mod raw;
+mod relay;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use environment::environment;
 pub use error::ConfigError;
 pub use listen::ListenAddress;
 pub use postern_types::Network;
+pub use relay::{Relay, RelayError, check_smarthost};
 pub use template::{Settings, Shown, document, loopback};
 
 use postern_access::PlaintextSignIn;
@@ -44,6 +46,8 @@ pub struct Config {
     pub listen: Listen,
     /// The certificate of all TLS listeners.
     pub tls: TlsFiles,
+    /// Where mail for other domains is handed over.
+    pub relay: Relay,
     /// What is logged, and how.
     pub log: Log,
     /// Limits of the house.
@@ -61,8 +65,22 @@ pub struct Listen {
     pub imap: Vec<ListenAddress>,
     /// LMTP (RFC 2033).
     pub lmtp: Vec<ListenAddress>,
+    /// SMTP of other servers that bring mail (RFC 5321).
+    pub smtp: Vec<ListenAddress>,
+    /// Submission (RFC 6409), under TLS by STARTTLS.
+    pub submission: Vec<ListenAddress>,
+    /// Submission under TLS from the first byte (RFC 8314 section 3.3).
+    pub submissions: Vec<ListenAddress>,
     /// REST under TLS.
     pub https: Vec<ListenAddress>,
+}
+
+impl Listen {
+    /// Nothing is listened to.
+    pub fn is_deaf(&self) -> bool {
+        let Self { imaps, imap, lmtp, smtp, submission, submissions, https } = self;
+        [imaps, imap, lmtp, smtp, submission, submissions, https].iter().all(|addresses| addresses.is_empty())
+    }
 }
 
 /// PEM files.

@@ -8,6 +8,7 @@ use crate::keys::{KeyFolder, keys_folder};
 use crate::services::services;
 use postern_app::{House, HouseOptions, KeyRing};
 use postern_store::{BlobOptions, Blobs, Clock, DataLock, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock};
+use ring::rand::{SecureRandom, SystemRandom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,6 +41,14 @@ pub enum HouseError {
         path.display()
     )]
     CredentialKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The number of this node can not be kept.
+    #[error("{}: {reason}\nNext step: let the user that Postern runs as write to the data folder", path.display())]
+    Node {
         /// Its file.
         path: PathBuf,
         /// What is wrong.
@@ -82,6 +91,7 @@ pub(crate) fn open_house_on(
 ) -> Result<OpenHouse, HouseError> {
     let key = blob_key(&config.data_dir, &*disk)?;
     let lock = DataLock::acquire(&config.data_dir)?;
+    let node = node(&config.data_dir, &*disk)?;
     let options = DbOptions::new(&config.data_dir, config.database.clone());
     let db = Db::open(options, disk.clone(), clock)?;
     let keys = key_ring(&config.data_dir, disk.clone(), &db)?;
@@ -95,9 +105,27 @@ pub(crate) fn open_house_on(
         plaintext_sign_in: config.security.plaintext_sign_in,
         password_places: std::thread::available_parallelism().map_or(2, usize::from),
         exempt_loopback: config.security.exempt_loopback,
+        node,
     })?;
     house.is_found_at(services(config, None));
     Ok(OpenHouse { house, _lock: lock })
+}
+
+/// This data folder among those of nodes that share a database: a number of its own, kept in it, so that a
+/// node that is started again finds what it had taken before.
+fn node(data_dir: &Path, disk: &dyn Disk) -> Result<i64, HouseError> {
+    let path = data_dir.join("node");
+    let failed = |error: std::io::Error| HouseError::Node { path: path.clone(), reason: error.to_string() };
+    if let Some(kept) = disk.read(&path).map_err(failed)? {
+        let number = std::str::from_utf8(&kept).ok().and_then(|text| text.trim().parse().ok());
+        let reason = "it holds no number; remove it, and a new one is made".to_owned();
+        return number.filter(|number| *number > 0).ok_or(HouseError::Node { path, reason });
+    }
+    let mut random = [0; 8];
+    SystemRandom::new().fill(&mut random).map_err(|_| postern_app::Refused::Unavailable)?;
+    let number = (i64::from_be_bytes(random) & i64::MAX).max(1);
+    disk.write_new_file_durably(&path, format!("{number}\n").as_bytes()).map_err(failed)?;
+    Ok(number)
 }
 
 /// The keys for machine secrets; a house of a version without them gets its first one here.

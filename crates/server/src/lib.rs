@@ -1,7 +1,7 @@
 //! The process side of Postern: configuration, TLS, listeners, limits before sign-in, reload
 //! and drain.
 //!
-//! It owns sockets and knows no commands: bytes go to the protocol crates over
+//! It owns sockets, those of mail that leaves too, and knows no commands: bytes go to the protocol crates over
 //! [`postern_app::wire::Wire`], and they decide nothing that `app` has not decided. A whole
 //! server runs in one call, [`Server::start`], so that tests have the same one as people.
 
@@ -9,6 +9,8 @@ mod admin;
 pub mod certificates;
 pub mod config;
 mod connection;
+mod dial;
+mod handshake;
 mod house;
 mod keys;
 mod listener;

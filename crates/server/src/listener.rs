@@ -5,8 +5,8 @@
 
 use crate::config::Network;
 use crate::connection::Connection;
+use crate::handshake::Handshakes;
 use crate::socket::Bound;
-use crate::tls::Tls;
 use crate::visitors::{Admission, Allowance, Guest, Visitors};
 use crate::web;
 use postern_app::wire::{Shutdown, Wire};
@@ -20,8 +20,6 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A client on the slowest line shakes hands in less.
-const HANDSHAKE: Duration = Duration::from_secs(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -34,6 +32,12 @@ pub(crate) enum Speaks {
     Imap,
     /// LMTP.
     Lmtp,
+    /// SMTP of other servers.
+    Smtp,
+    /// Submission, under TLS by STARTTLS.
+    Submission,
+    /// Submission under TLS from the first byte (RFC 8314 section 3.3).
+    Submissions,
     /// REST under TLS.
     Https,
 }
@@ -44,15 +48,28 @@ impl Speaks {
             Speaks::Imaps => "imaps",
             Speaks::Imap => "imap",
             Speaks::Lmtp => "lmtp",
+            Speaks::Smtp => "smtp",
+            Speaks::Submission => "submission",
+            Speaks::Submissions => "submissions",
             Speaks::Https => "https",
         }
+    }
+
+    /// TLS comes first.
+    fn opens_with_tls(self) -> bool {
+        matches!(self, Speaks::Imaps | Speaks::Submissions | Speaks::Https)
+    }
+
+    /// TLS may come later.
+    fn offers_starttls(self) -> bool {
+        matches!(self, Speaks::Smtp | Speaks::Submission)
     }
 }
 
 /// What all doors share.
 pub(crate) struct Doors {
     pub house: Arc<House>,
-    pub tls: Tls,
+    pub handshakes: Arc<Handshakes>,
     /// REST, for the connections of `https`.
     pub web: axum::Router,
     pub shutdown: Shutdown,
@@ -204,38 +221,19 @@ impl Doors {
         guest: Option<Guest>,
         speaks: Speaks,
     ) {
-        if !matches!(speaks, Speaks::Imaps | Speaks::Https) {
+        if !speaks.opens_with_tls() {
             let peer = Peer { address, encrypted: false };
-            return self.talk(Connection::new(stream, peer, guest), speaks).await;
+            let handshakes = speaks.offers_starttls().then(|| Arc::clone(&self.handshakes));
+            return self.talk(Connection::plain(stream, peer, guest, handshakes), speaks).await;
         }
-        let Some(stream) = Box::pin(self.shake_hands(stream, address, speaks)).await else { return };
         let peer = Peer { address, encrypted: true };
         if speaks == Speaks::Https {
+            let Ok(stream) = Box::pin(self.handshakes.shake_for_web(stream, address)).await else { return };
             let sign_in = Duration::from_secs(self.house.limits().sign_in_seconds);
             return Box::pin(web::serve(self.web.clone(), stream, peer, guest, sign_in, self.shutdown.clone())).await;
         }
-        self.talk(Connection::new(stream, peer, guest), speaks).await;
-    }
-
-    async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin + Send>(
-        &self,
-        stream: S,
-        address: Option<IpAddr>,
-        speaks: Speaks,
-    ) -> Option<Box<tokio_rustls::server::TlsStream<S>>> {
-        let mut shutdown = self.shutdown.clone();
-        let acceptor = if speaks == Speaks::Https { self.tls.web_acceptor() } else { self.tls.acceptor() };
-        let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream));
-        let reason = tokio::select! {
-            () = shutdown.requested() => return None,
-            shaken = handshake => match shaken {
-                Ok(Ok(stream)) => return Some(Box::new(stream)),
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "no handshake in time".to_owned(),
-            },
-        };
-        tracing::debug!(event = "tls.handshake-failed", ?address, reason);
-        None
+        let Ok(stream) = Box::pin(self.handshakes.shake(stream, address)).await else { return };
+        self.talk(Connection::under_tls(stream, peer, guest), speaks).await;
     }
 
     async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send>(&self, mut connection: Connection<S>, speaks: Speaks) {
@@ -249,6 +247,10 @@ async fn speak<W: Wire>(house: Arc<House>, wire: W, shutdown: Shutdown, speaks: 
     match speaks {
         Speaks::Imaps | Speaks::Imap => Box::pin(postern_imap::serve(house, wire, shutdown)).await,
         Speaks::Lmtp => Box::pin(postern_smtp::serve_lmtp(house, wire, shutdown)).await,
+        Speaks::Smtp => Box::pin(postern_smtp::serve_smtp(house, wire, shutdown)).await,
+        Speaks::Submission | Speaks::Submissions => {
+            Box::pin(postern_smtp::serve_submission(house, wire, shutdown)).await
+        }
         // Its bytes are read by `web`.
         Speaks::Https => {}
     }

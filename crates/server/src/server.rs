@@ -6,7 +6,9 @@
 //! acknowledged is on disk before that (docs/design.md law 3), so even a kill loses nothing of it.
 
 use crate::admin;
-use crate::config::{Config, ListenAddress};
+use crate::config::{Config, ListenAddress, Relay, RelayError};
+use crate::dial::carrier;
+use crate::handshake::Handshakes;
 use crate::house::{HouseError, OpenHouse, admin_socket, open_house_on};
 use crate::listener::{Doors, Rules, Speaks, keep_door};
 use crate::services::services;
@@ -32,6 +34,9 @@ pub enum ServerError {
     /// The certificate can not be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The next server's password can not be read.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     /// A listener did not open.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -64,12 +69,15 @@ impl Server {
     /// Opens the house and every listener; when this answers, all of them accept.
     pub async fn start(options: StartOptions) -> Result<Running, ServerError> {
         let StartOptions { config, disk, clock } = options;
-        let listen = &config.listen;
-        if [&listen.imaps, &listen.imap, &listen.lmtp, &listen.https].iter().all(|addresses| addresses.is_empty()) {
+        if config.listen.is_deaf() {
             return Err(ServerError::Deaf(config.file.display().to_string()));
         }
         let tls = Tls::load(&config.tls)?;
+        let routes = config.relay.routes()?;
         let open = open(&config, disk, clock).await?;
+        open.house().set_routes(routes);
+        let Relay { ca_file, connections, .. } = &config.relay;
+        open.house().set_carrier(carrier(&config.hostname, ca_file.clone(), *connections), *connections);
         match Self::start_in(&open, &config, tls) {
             Ok(Opened { doors, switch, listeners }) => {
                 Ok(Running { open, doors, switch, listeners, config: RwLock::new(config) })
@@ -88,7 +96,7 @@ impl Server {
         let (switch, shutdown) = Shutdown::new();
         let doors = Arc::new(Doors {
             house: Arc::clone(open.house()),
-            tls,
+            handshakes: Arc::new(Handshakes { tls, shutdown: shutdown.clone() }),
             web: postern_http::router(Arc::clone(open.house())),
             shutdown,
             cut: CancellationToken::new(),
@@ -104,6 +112,13 @@ impl Server {
         open.house().is_found_at(services(config, Some(&listeners)));
         doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
         doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
+        let (cut, queue) = (doors.cut.clone(), Arc::clone(&doors.house).run_queue(doors.shutdown.clone()));
+        doors.tasks.spawn(async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = queue => {}
+            }
+        });
         Ok(Opened { doors, switch, listeners })
     }
 }
@@ -131,6 +146,9 @@ fn open_listeners(config: &Config) -> Result<Vec<(Speaks, Bound)>, BindError> {
         (Speaks::Imaps, &config.listen.imaps),
         (Speaks::Imap, &config.listen.imap),
         (Speaks::Lmtp, &config.listen.lmtp),
+        (Speaks::Smtp, &config.listen.smtp),
+        (Speaks::Submission, &config.listen.submission),
+        (Speaks::Submissions, &config.listen.submissions),
         (Speaks::Https, &config.listen.https),
     ];
     let all = wanted.into_iter().flat_map(|(speaks, addresses)| addresses.iter().map(move |address| (speaks, address)));
@@ -166,6 +184,8 @@ pub struct Running {
 pub struct Reloaded {
     /// The certificate: read again, or why the old one stays.
     pub certificate: Result<(), TlsError>,
+    /// Where mail goes: as it is now, or why it goes where it went.
+    pub relay: Result<(), RelayError>,
     /// Sections that differ and hold only after a restart.
     pub needs_restart: Vec<&'static str>,
 }
@@ -181,18 +201,20 @@ impl Running {
         self.open.house()
     }
 
-    /// Takes a new configuration as far as a running server can: certificates, who may
-    /// connect, and (by the caller) the log level.
+    /// Takes a new configuration as far as a running server can: certificates, where mail goes,
+    /// who may connect, and (by the caller) the log level.
     pub fn reload(&self, fresh: Config) -> Reloaded {
         let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         let needs_restart = differing(&config, &fresh);
-        let certificate = self.doors.tls.reload(&fresh.tls);
+        let certificate = self.doors.handshakes.tls.reload(&fresh.tls);
+        let relay = fresh.relay.routes().map(|routes| self.house().set_routes(routes));
         *self.doors.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(&fresh);
         self.house().set_exempt_loopback(fresh.security.exempt_loopback);
         let old = config.clone();
         // What needs a restart stays as it is in force, so that the next reload says so again.
         *config = Config {
             tls: fresh.tls,
+            relay: fresh.relay.carried_as(&old.relay),
             log: fresh.log,
             security: crate::config::Security { plaintext_sign_in: old.security.plaintext_sign_in, ..fresh.security },
             limits: postern_types::Limits {
@@ -201,7 +223,7 @@ impl Running {
             },
             ..old
         };
-        Reloaded { certificate, needs_restart }
+        Reloaded { certificate, relay, needs_restart }
     }
 
     /// Ends the server: sessions are told, get this long, and are cut after it. Answers
@@ -223,8 +245,13 @@ impl Running {
 }
 
 fn differing(old: &Config, fresh: &Config) -> Vec<&'static str> {
-    let mut limits = fresh.limits.clone();
-    limits.unauthenticated_per_address = old.limits.unauthenticated_per_address;
+    // What [security] has of them is told by its own name, or is in force already.
+    let limits = postern_types::Limits {
+        unauthenticated_per_address: old.limits.unauthenticated_per_address,
+        failure_deadline_ms: old.limits.failure_deadline_ms,
+        smtp_messages_per_minute: old.limits.smtp_messages_per_minute,
+        ..fresh.limits.clone()
+    };
     let differences = [
         ("hostname", old.hostname != fresh.hostname),
         ("data_dir", old.data_dir != fresh.data_dir),
@@ -232,7 +259,14 @@ fn differing(old: &Config, fresh: &Config) -> Vec<&'static str> {
         ("[blobs]", old.blobs != fresh.blobs),
         ("[listen]", old.listen != fresh.listen),
         ("[log] format", old.log.format != fresh.log.format),
+        ("[relay] ca_file", old.relay.ca_file != fresh.relay.ca_file),
+        ("[relay] connections", old.relay.connections != fresh.relay.connections),
         ("[limits]", old.limits != limits),
+        ("[security] failure_deadline_ms", old.limits.failure_deadline_ms != fresh.limits.failure_deadline_ms),
+        (
+            "[security] smtp_messages_per_minute",
+            old.limits.smtp_messages_per_minute != fresh.limits.smtp_messages_per_minute,
+        ),
         ("[security] plaintext_sign_in", old.security.plaintext_sign_in != fresh.security.plaintext_sign_in),
     ];
     differences.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()

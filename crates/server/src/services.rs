@@ -6,36 +6,68 @@ use postern_app::{Service, ServiceTls};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// Where each protocol is served that a program can sign in by, TLS first. `bound` has the
-/// listeners of a running server, whose ports the system may have chosen; without it they are as
-/// configured.
+/// Where each protocol is served that a program can sign in by, each with TLS from the first byte
+/// before STARTTLS before none (RFC 8314 section 3). `bound` has the listeners of a running server,
+/// whose ports the system may have chosen; without it they are as configured.
 pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>) -> Vec<Service> {
+    let listen = &config.listen;
+    let kinds = [
+        ("imaps", Protocol::Imap, &listen.imaps, ServiceTls::Implicit),
+        ("imap", Protocol::Imap, &listen.imap, ServiceTls::None),
+        ("submissions", Protocol::Submission, &listen.submissions, ServiceTls::Implicit),
+        ("submission", Protocol::Submission, &listen.submission, ServiceTls::StartTls),
+    ];
     let is_plain_open = config.security.plaintext_sign_in == PlaintextSignIn::Loopback;
-    let kinds =
-        [("imaps", &config.listen.imaps, ServiceTls::Implicit), ("imap", &config.listen.imap, ServiceTls::None)];
-    let mut found = Vec::new();
-    for (name, configured, tls) in kinds {
-        if tls == ServiceTls::None && !is_plain_open {
-            continue;
-        }
+    let open = kinds.into_iter().filter(|(_, _, _, tls)| *tls != ServiceTls::None || is_plain_open);
+    let found = open.filter_map(|(name, protocol, configured, tls)| {
         let address = match bound {
             Some(bound) => bound.get(name).cloned(),
             None => configured.first().map(ToString::to_string),
         };
-        let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
+        let address: SocketAddr = address?.parse().ok()?;
         // Without TLS this machine alone signs in, so elsewhere it is no place to be sent to.
-        let address = address.filter(|address| tls != ServiceTls::None || address.ip().is_loopback());
-        // What listens on this machine alone is found by that address; its certificate has it.
-        let host = |address: SocketAddr| match address.ip().is_loopback() {
-            true => address.ip().to_string(),
-            false => config.hostname.clone(),
-        };
-        found.extend(address.filter(|address| address.port() != 0).map(|address| Service {
-            protocol: Protocol::Imap,
-            host: host(address),
-            port: address.port(),
-            tls,
-        }));
+        let is_place = address.port() != 0 && (tls != ServiceTls::None || address.ip().is_loopback());
+        is_place.then(|| Service { protocol, host: host(config, address), port: address.port(), tls })
+    });
+    found.collect()
+}
+
+/// What listens on this machine alone is found by that address; its certificate has it.
+fn host(config: &Config, address: SocketAddr) -> String {
+    match address.ip().is_loopback() {
+        true => address.ip().to_string(),
+        false => config.hostname.clone(),
     }
-    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn found(lines: &str, bound: &[(&str, &str)]) -> Vec<String> {
+        let text = format!("hostname = \"mail.example.org\"\n{lines}");
+        let config = Config::parse(Path::new("postern.toml"), &text, &[]).unwrap();
+        let bound: BTreeMap<_, _> = bound.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned())).collect();
+        let services = services(&config, Some(&bound).filter(|bound| !bound.is_empty()));
+        let shown = |Service { protocol, host, port, tls }| format!("{} {host}:{port} {}", protocol.name(), tls.name());
+        services.into_iter().map(shown).collect()
+    }
+
+    #[test]
+    fn tls_from_the_first_byte_is_named_before_starttls() {
+        let installed = ["imap mail.example.org:993 implicit", "submission mail.example.org:465 implicit"];
+        assert_eq!(found("", &[]), [&installed[..], &["submission mail.example.org:587 starttls"]].concat());
+        let near = [("submission", "127.0.0.1:10587"), ("submissions", "127.0.0.1:10465"), ("smtp", "127.0.0.1:10025")];
+        let near = found("", &near);
+        assert_eq!(near, ["submission 127.0.0.1:10465 implicit", "submission 127.0.0.1:10587 starttls"]);
+    }
+
+    #[test]
+    fn what_is_not_served_or_not_for_others_is_no_place() {
+        let quiet = "[listen]\nsubmissions = []\nsubmission = [\"127.0.0.1:0\"]\nimap = [\"127.0.0.1:143\"]\n";
+        assert_eq!(found(quiet, &[]), ["imap mail.example.org:993 implicit"]);
+        let open = format!("{quiet}[security]\nplaintext_sign_in = \"loopback\"\n");
+        assert_eq!(found(&open, &[]), ["imap mail.example.org:993 implicit", "imap 127.0.0.1:143 none"]);
+    }
 }

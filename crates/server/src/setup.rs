@@ -22,11 +22,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Names that a house has in its folder, and that must be free for a new one.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "postern.toml",
     "keys",
     "tls",
     "lock",
+    "node",
     "postern.db",
     "postern.db-wal",
     "postern.db-shm",

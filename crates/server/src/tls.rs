@@ -2,7 +2,8 @@
 //!
 //! The certificate lies in a slot that each handshake reads, so a reload holds for the next
 //! connection and disturbs none. A certificate that does not load, or does not fit its key,
-//! leaves the old one in place. The provider is `ring`, chosen here alone.
+//! leaves the old one in place. The provider is `ring`, chosen here alone, for connections that
+//! we open (`dial`) too.
 
 use crate::config::TlsFiles;
 use rustls::ServerConfig;
@@ -42,6 +43,11 @@ pub enum TlsError {
     Unusable(#[from] rustls::Error),
 }
 
+/// The cryptography behind all TLS.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
 /// The certificate in force.
 #[derive(Debug)]
 struct Slot(RwLock<Arc<CertifiedKey>>);
@@ -64,7 +70,7 @@ pub struct Tls {
 impl Tls {
     /// Loads the certificate.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = provider();
         let slot = Arc::new(Slot(RwLock::new(Arc::new(load(files, &provider)?))));
         let mut config = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?

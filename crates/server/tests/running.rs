@@ -121,6 +121,12 @@ async fn every_listener_answers_and_a_drain_tells_the_sessions() {
     let mut lmtp = BufReader::new(TcpStream::connect(port(&running, "lmtp")).await.unwrap());
     assert!(line(&mut lmtp).await.starts_with("220 "));
 
+    // TLS with the first byte, and without.
+    drop(tls(&config, &port(&running, "submissions")).await);
+    for name in ["submission", "smtp"] {
+        drop(TcpStream::connect(port(&running, name)).await.unwrap());
+    }
+
     let socket = config.data_dir.join("admin.sock");
     assert_eq!(running.listeners()["admin"], format!("unix:{}", socket.display()));
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
@@ -178,6 +184,60 @@ async fn a_reload_brings_a_new_certificate_to_the_next_connection() {
     assert_ne!(leaf(&first), leaf(&second));
     drop((first, second));
     assert!(running.drain(PATIENCE).await);
+}
+
+/// The configuration with these lines of [relay].
+fn with_relay(config: &Config, lines: &str) -> Config {
+    let text = format!("hostname = \"mail.example.org\"\n[relay]\n{lines}");
+    let relay = Config::parse(&config.file, &text, &[]).unwrap_or_else(|error| panic!("{error}")).relay;
+    Config { relay, ..config.clone() }
+}
+
+/// A smarthost that was wrong is mended without a restart; one that can not be used changes nothing.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test's file need not last")]
+async fn a_reload_changes_where_mail_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = new_house(folder.path()).make().await.unwrap();
+    let running = start(with_relay(&config, "smarthost = \"127.0.0.1:1\"\n")).await;
+    let goes_to = || running.house().routes().smarthost.as_ref().map(ToString::to_string);
+    assert_eq!(goes_to().as_deref(), Some("127.0.0.1:1"));
+
+    let password = config.data_dir.join("relay.password");
+    std::fs::write(&password, "hunter2\n").unwrap();
+    let mode = |mode: u32| std::fs::set_permissions(&password, std::fs::Permissions::from_mode(mode)).unwrap();
+    let lines = "smarthost = \"relay.example.net:465\"\nusername = \"us\"\npassword_file = \"relay.password\"\n";
+    let fresh = with_relay(&config, lines);
+    mode(0o644);
+    let refusal = running.reload(fresh.clone()).relay.unwrap_err().to_string();
+    assert!(refusal.contains("Next step: chmod o= ") && !refusal.contains("hunter2"), "{refusal}");
+    assert_eq!(goes_to().as_deref(), Some("127.0.0.1:1"), "it stays where it was");
+
+    mode(0o600);
+    let reloaded = running.reload(fresh);
+    reloaded.relay.unwrap();
+    assert!(reloaded.needs_restart.is_empty(), "{:?}", reloaded.needs_restart);
+    let routes = running.house().routes();
+    let login = routes.smarthost.as_ref().and_then(|hop| hop.login.clone()).unwrap();
+    assert_eq!((goes_to().as_deref(), login.password.expose()), (Some("relay.example.net:465"), &b"hunter2"[..]));
+
+    let reloaded = running.reload(with_relay(&config, "connections = 3\nca_file = \"ca.pem\"\n"));
+    reloaded.relay.unwrap();
+    assert_eq!(reloaded.needs_restart, ["[relay] ca_file", "[relay] connections"]);
+    assert_eq!(goes_to(), None);
+    assert!(running.drain(PATIENCE).await);
+}
+
+/// A house that could not sign in at its smarthost says so before it takes a message.
+#[tokio::test]
+async fn a_password_that_is_not_there_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = new_house(folder.path()).make().await.unwrap();
+    let lines = "smarthost = \"relay.example.net\"\nusername = \"us\"\npassword_file = \"nowhere\"\n";
+    let lost =
+        Server::start(StartOptions::new(with_relay(&config, lines))).await.err().expect("no password").to_string();
+    let file = config.data_dir.join("nowhere").display().to_string();
+    assert!(lost.starts_with(&file) && lost.contains("Next step: check [relay] password_file"), "{lost}");
 }
 
 #[tokio::test]
@@ -290,6 +350,18 @@ async fn a_folder_without_a_house_says_how_to_make_one() {
     let absent = Server::start(StartOptions::new(config.clone())).await.err().expect("no house").to_string();
     assert!(absent.contains("holds no house") && absent.contains("Next step: postern init"), "{absent}");
     config.tls.key = "nowhere.pem".into();
+    let deaf = postern_server::config::Listen {
+        imaps: Vec::new(),
+        imap: Vec::new(),
+        lmtp: Vec::new(),
+        smtp: Vec::new(),
+        submission: Vec::new(),
+        submissions: Vec::new(),
+        https: Vec::new(),
+    };
+    let deaf = Server::start(StartOptions::new(Config { listen: deaf, ..config.clone() })).await;
+    let deaf = deaf.err().expect("nobody could come").to_string();
+    assert!(deaf.contains("names no address\nNext step: add imaps = "), "{deaf}");
     let absent = Server::start(StartOptions::new(config)).await.err().expect("no certificate").to_string();
     assert!(absent.contains("nowhere.pem") && absent.contains("[tls] certificate and key"), "{absent}");
 }

@@ -27,7 +27,8 @@ fn an_owner_manages_delegates_without_being_an_administrator() {
             Duty::CheckOut,
             Duty::Revoke,
             Duty::ReadAudit,
-            Duty::Export
+            Duty::Export,
+            Duty::ManageQueue
         ]
     );
 }
@@ -133,7 +134,8 @@ fn each_job_has_its_one_duty() {
     assert_eq!(duties(Job::Delivery), [Duty::Deliver]);
     assert_eq!(duties(Job::Expiry), [Duty::Expire]);
     assert_eq!(duties(Job::Collection), [Duty::Collect]);
-    for job in [Job::Submission, Job::Import, Job::Seed] {
+    assert_eq!(duties(Job::Submission), [Duty::RunQueue]);
+    for job in [Job::Import, Job::Seed] {
         assert_eq!(duties(job), [], "{job:?}");
     }
 }
@@ -147,6 +149,7 @@ fn duties_of_one_account_need_one() {
             Duty::Revoke
             | Duty::ManagePolicy
             | Duty::ReadAudit
+            | Duty::ManageQueue
             | Duty::ReadOrganisation
             | Duty::ManagePeople
             | Duty::ManageAdministrators

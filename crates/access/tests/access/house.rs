@@ -2,7 +2,8 @@
 
 use postern_access::{
     AccountFacts, AccountKind, AccountState, Actor, Answerable, CredentialFacts, CredentialScope, CredentialState,
-    DutyFacts, GrantFact, MailboxFacts, Networks, PersonFacts, Policy, Purpose, Reach, Verdict, mailbox_verdict,
+    DutyFacts, GrantFact, MailboxFacts, Networks, PersonFacts, Policy, Purpose, Reach, SendingScope, Verdict,
+    mailbox_verdict,
 };
 use postern_types::{
     AccountId, CredentialId, GrantId, GroupId, MailboxId, MailboxName, PersonId, Rights, SendRights, SpecialUse,
@@ -62,6 +63,7 @@ pub fn backup() -> CredentialFacts {
             networks: Networks::Of(vec!["192.0.2.0/24".parse().unwrap()]),
             hours: None,
             connections: None,
+            sending: SendingScope::default(),
         },
         issued: EARLIER,
         starts: None,

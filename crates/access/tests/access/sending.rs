@@ -2,7 +2,7 @@
 
 use crate::house::*;
 use postern_access::{
-    Accepted, AccountState, Actor, GrantFact, SendDenied, Submission, Usable, Voice, may_submit, voice,
+    Accepted, AccountState, Actor, GrantFact, SendDenied, ShowSender, Submission, Usable, Voice, may_submit, voice,
 };
 use postern_types::{Address, SendRights};
 
@@ -45,9 +45,11 @@ fn every_address_is_checked() {
     let as_support = Usable { address: &support, voice: Some(Voice::As) };
     let for_events = Usable { address: &events, voice: Some(Voice::OnBehalf) };
     let stranger = Usable { address: &elsewhere, voice: None };
-    let submit =
-        |from: &[Usable<'_>], sender, reverse_path| may_submit(&Submission { reverse_path, from, sender, own: &alice });
-    let unchanged = Ok(Accepted { sender_to_add: None });
+    let submit = |from: &[Usable<'_>], sender, reverse_path| {
+        let (resent, shows) = (&[][..], ShowSender::Hidden);
+        may_submit(&Submission { reverse_path, from, sender, resent, own: &alice, shows })
+    };
+    let unchanged = Ok(Accepted { sender_to_add: None, names_sender: false });
     let refused = Err(SendDenied::NotYours(elsewhere.clone()));
 
     assert_eq!(submit(&[own], None, Some(own)), unchanged);
@@ -62,7 +64,7 @@ fn every_address_is_checked() {
     assert_eq!(submit(&[own, as_support], None, None), Err(SendDenied::SenderNeeded));
     assert_eq!(submit(&[own, as_support], Some(own), None), unchanged);
 
-    let on_behalf = Ok(Accepted { sender_to_add: Some(alice.clone()) });
+    let on_behalf = Ok(Accepted { sender_to_add: Some(alice.clone()), names_sender: false });
     assert_eq!(submit(&[for_events], None, Some(own)), on_behalf);
     assert_eq!(submit(&[as_support, for_events], None, Some(own)), on_behalf);
     assert_eq!(submit(&[for_events], Some(own), Some(own)), unchanged);
@@ -70,4 +72,55 @@ fn every_address_is_checked() {
     assert_eq!(submit(&[for_events], Some(for_events), None), untrue(&events));
     assert_eq!(submit(&[for_events], Some(as_support), None), untrue(&support));
     assert_eq!(submit(&[own], Some(for_events), None), Err(SendDenied::NotYours(events.clone())));
+}
+
+/// A message that is sent on has its own From, and both are looked at (RFC 5322 section 3.6.6).
+#[test]
+fn resent_addresses_are_checked_like_the_others() {
+    let [alice, events, elsewhere] = ["alice@example.org", "events@example.org", "else@example.net"].map(address);
+    let own = Usable { address: &alice, voice: Some(Voice::Own) };
+    let for_events = Usable { address: &events, voice: Some(Voice::OnBehalf) };
+    let stranger = Usable { address: &elsewhere, voice: None };
+    let submit = |resent: &[Usable<'_>]| {
+        let from = &[own][..];
+        may_submit(&Submission {
+            reverse_path: None,
+            from,
+            sender: None,
+            resent,
+            own: &alice,
+            shows: ShowSender::Hidden,
+        })
+    };
+    assert!(submit(&[own]).is_ok());
+    assert_eq!(submit(&[own, stranger]), Err(SendDenied::NotYours(elsewhere.clone())));
+    assert_eq!(submit(&[for_events]), Err(SendDenied::NotYours(events.clone())));
+}
+
+/// Who sends as a shared account is shown as the account has it, and never in one's own mail.
+#[test]
+fn a_delegate_is_shown_as_the_account_has_it() {
+    let [alice, support] = ["alice@example.org", "support@example.org"].map(address);
+    let own = Usable { address: &alice, voice: Some(Voice::Own) };
+    let as_support = Usable { address: &support, voice: Some(Voice::As) };
+    let submit = |from: Usable<'_>, sender, shows| {
+        let from = &[from][..];
+        let submission = Submission { reverse_path: None, from, sender, resent: &[], own: &alice, shows };
+        may_submit(&submission).map(|accepted| (accepted.sender_to_add.is_some(), accepted.names_sender))
+    };
+    assert_eq!(submit(as_support, None, ShowSender::Hidden), Ok((false, false)));
+    assert_eq!(submit(as_support, None, ShowSender::Via), Ok((false, true)));
+    assert_eq!(submit(as_support, None, ShowSender::Sender), Ok((true, false)));
+    assert_eq!(submit(as_support, Some(own), ShowSender::Via), Ok((false, false)), "who says it already");
+    assert_eq!(
+        submit(as_support, Some(as_support), ShowSender::Sender),
+        Ok((true, false)),
+        "a Sender that says nobody"
+    );
+    assert_eq!(submit(as_support, Some(as_support), ShowSender::Via), Ok((false, true)));
+    for shows in [ShowSender::Hidden, ShowSender::Via, ShowSender::Sender] {
+        assert_eq!(submit(own, None, shows), Ok((false, false)));
+        assert_eq!(ShowSender::parse(shows.name()), Ok(shows));
+    }
+    assert!(ShowSender::parse("loud").is_err());
 }

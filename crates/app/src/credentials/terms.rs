@@ -2,9 +2,11 @@
 //! can not be meant is refused here; what may be issued, `postern-access` says
 //! ([`postern_access::Issue`]), asked in the write that issues.
 
-use super::{CredentialWish, DAY_MS, Letters, unusable};
+use super::{CredentialWish, DAY_MS, Letters, SendingWish, unusable};
 use crate::Refused;
-use postern_access::{Networks, Protocol, Protocols, Template};
+use postern_access::{
+    MOST_MESSAGES_PER_MINUTE, Networks, Protocol, Protocols, RECIPIENTS_PER_DAY, SendingScope, Template,
+};
 use postern_types::{Network, Rights, Timestamp};
 
 /// What a wish comes to: the template where nothing is said, and every rule held.
@@ -13,6 +15,7 @@ pub(super) struct Terms {
     pub(super) rights: Rights,
     pub(super) on_archive: Rights,
     pub(super) forgiving: bool,
+    pub(super) sending: SendingScope,
     pub(super) expires: Timestamp,
 }
 
@@ -42,7 +45,48 @@ impl CredentialWish {
             networks.iter().try_for_each(Network::check_bits).or_else(unusable)?;
         }
         let expires = self.ends(template, now)?;
-        Ok(Terms { protocols, rights, on_archive, forgiving, expires })
+        let sending = self.sending(protocols)?;
+        Ok(Terms { protocols, rights, on_archive, forgiving, sending, expires })
+    }
+
+    /// What it sends: the template where nothing is said, and nothing where it does not submit.
+    fn sending(&self, protocols: Protocols) -> Result<SendingScope, Refused> {
+        let wish = &self.sending;
+        if !protocols.has(Protocol::Submission) {
+            if *wish == SendingWish::default() {
+                return Ok(SendingScope::default());
+            }
+            return unusable("It does not send, so it has no From and no sending limits; add the protocol submission");
+        }
+        let template = self.purpose.sending();
+        let within = |what: &str, given: Option<u32>, most: u32, template: Option<u32>| match given {
+            Some(0) => unusable(format!("With --{what} 0 it could send nothing; leave the protocol submission out")),
+            Some(given) if given > most => unusable(format!("--{what} is {most} at most")),
+            given => Ok(given.or(template)),
+        };
+        if wish.bytes_per_day == Some(0) {
+            return unusable("With --max-bytes-per-day 0 it could send nothing; leave the protocol submission out");
+        }
+        let (day, new) = (template.recipients_per_day, template.new_recipients_per_day);
+        Ok(SendingScope {
+            from: wish.from.clone(),
+            own_domains: template.own_domains,
+            messages_per_minute: within(
+                "max-messages-per-minute",
+                wish.messages_per_minute,
+                MOST_MESSAGES_PER_MINUTE,
+                template.messages_per_minute,
+            )?,
+            recipients_per_day: within("max-recipients-per-day", wish.recipients_per_day, RECIPIENTS_PER_DAY, day)?,
+            new_recipients_per_day: within(
+                "max-new-recipients-per-day",
+                wish.new_recipients_per_day,
+                RECIPIENTS_PER_DAY,
+                new,
+            )?,
+            bytes_per_day: wish.bytes_per_day.or(template.bytes_per_day),
+            on_limit: wish.on_limit.unwrap_or(template.on_limit),
+        })
     }
 
     fn check_scope(&self, protocols: Protocols, rights: Rights, only_sends: bool) -> Result<(), Refused> {

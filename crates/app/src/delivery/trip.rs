@@ -2,6 +2,7 @@
 //! recipient is answered (docs/decisions/0022-group-delivery.md).
 
 use super::{DeliveryError, Recipient};
+use crate::queue::QueueEnd;
 use postern_access::Denied;
 use postern_store::{Caller, DeliveryKey, DeliveryNote, GateError, Insert, NewMessage, Rule, StoreError, Tx};
 use postern_types::{AccountId, BlobHash, Flags, MailboxName};
@@ -23,6 +24,8 @@ pub(super) struct Trip {
     notes: BTreeMap<i64, BTreeMap<AccountId, DeliveryNote>>,
     /// What is known before anything is written: who has a copy, and who has no room.
     pub known: Results,
+    /// What of the queue is done with it.
+    queue: Option<QueueEnd>,
 }
 
 /// What is left to do about a recipient once everyone was tried.
@@ -50,9 +53,9 @@ impl Last {
 
 impl Trip {
     /// Nobody has a copy yet.
-    pub fn new(caller: Caller, recipients: Vec<Recipient>, is_split: bool) -> Self {
+    pub fn new(caller: Caller, recipients: Vec<Recipient>, is_split: bool, queue: Option<QueueEnd>) -> Self {
         let (notes, known) = (BTreeMap::default(), Results::default());
-        Self { caller, recipients, content: None, is_split, notes, known }
+        Self { caller, recipients, content: None, is_split, notes, known, queue }
     }
 
     /// May it be that some have it and others do not: after this try, or since one before?
@@ -95,7 +98,13 @@ impl Trip {
 
     /// Gives each of these accounts the copy that it is owed, in one transaction. Who has one, now
     /// or from before, is noted where the same message may come again before everyone has it.
-    pub fn write(&self, tx: &Tx<'_>, errands: &[(AccountId, Option<NewMessage>)]) -> Result<Results, GateError> {
+    /// `is_last` says that nobody is left for another transaction.
+    pub fn write(
+        &self,
+        tx: &Tx<'_>,
+        errands: &[(AccountId, Option<NewMessage>)],
+        is_last: bool,
+    ) -> Result<Results, GateError> {
         let inbox = inbox()?;
         let (mut results, mut opened) = (self.known.clone(), Vec::with_capacity(errands.len()));
         for (account, message) in errands {
@@ -116,7 +125,20 @@ impl Trip {
                 theirs.try_for_each(|access| access.note_copy(&key))?;
             }
         }
+        // What is left to do comes after; without any, this is where they are done.
+        if is_last && !self.is_split && self.last(&results).is_empty() {
+            self.end_in_queue(tx, &results)?;
+        }
         Ok(results)
+    }
+
+    /// Whoever has their mail by now is done in the queue, in this transaction: at a kill they have it and are
+    /// done, or neither.
+    fn end_in_queue(&self, tx: &Tx<'_>, results: &Results) -> Result<(), GateError> {
+        let Some(queue) = &self.queue else { return Ok(()) };
+        let done: Vec<usize> =
+            (0..self.recipients.len()).filter(|place| self.recipients[*place].outcome(results).is_ok()).collect();
+        if done.is_empty() { Ok(()) } else { queue.done(tx, &done) }
     }
 
     fn key(&self, to: &Recipient) -> Option<DeliveryKey> {
@@ -167,8 +189,8 @@ impl Trip {
         left
     }
 
-    /// Does it, in one transaction.
-    pub fn do_last(&self, tx: &Tx<'_>, left: &[Last]) -> Result<(), GateError> {
+    /// Does it, in one transaction. With the results, it is the last one.
+    pub fn do_last(&self, tx: &Tx<'_>, left: &[Last], results: Option<&Results>) -> Result<(), GateError> {
         let inbox = inbox()?;
         for Last { account, key, what } in left {
             match (tx.open_named::<Insert>(&self.caller, *account, &inbox), what) {
@@ -179,7 +201,7 @@ impl Trip {
                 (Err(other), _) => return Err(other),
             }
         }
-        Ok(())
+        results.map_or(Ok(()), |results| self.end_in_queue(tx, results))
     }
 }
 

@@ -59,6 +59,28 @@ pub struct NewCredential {
     /// Connections at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_connections: Option<u32>,
+    /// Addresses of the mailbox that may stand in From; every one of them when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<String>,
+    /// Messages in a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 600)]
+    pub max_messages_per_minute: Option<u32>,
+    /// Recipients elsewhere in a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10000)]
+    pub max_recipients_per_day: Option<u32>,
+    /// Of them to whom the mailbox never sent before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10000)]
+    pub max_new_recipients_per_day: Option<u32>,
+    /// Bytes in a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub max_bytes_per_day: Option<u64>,
+    /// What happens at a limit: `refuse`, `slow` or `suspend`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_limit: Option<String>,
     /// From when on; at once when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -98,6 +120,36 @@ pub struct CredentialPlace {
     pub mailbox: Option<String>,
     /// RFC 4314 letters there.
     pub rights: String,
+}
+
+/// What a credential may send, and how much.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CredentialSending {
+    /// Addresses that may stand in From; empty for every address of the mailbox.
+    pub from: Vec<String>,
+    /// Recipients in the house's own domains only.
+    pub own_domains_only: bool,
+    /// Messages in a minute.
+    pub messages_per_minute: Option<u32>,
+    /// Recipients elsewhere in a day; nothing for those of the mailbox as a whole.
+    pub recipients_per_day: Option<u32>,
+    /// Of them to whom the mailbox never sent before; nothing for no number of its own.
+    pub new_recipients_per_day: Option<u32>,
+    /// Bytes in a day.
+    pub bytes_per_day: Option<u64>,
+    /// What happens at a limit: `refuse`, `slow` or `suspend`.
+    pub on_limit: String,
+    /// The bound on new recipients while it is young and has no number of its own; nothing afterwards.
+    pub while_young: Option<WhileYoung>,
+}
+
+/// What holds of a credential in its first days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhileYoung {
+    /// Recipients in a day to whom the mailbox never sent before.
+    pub new_recipients_per_day: u32,
+    /// Until when.
+    pub until: String,
 }
 
 /// A credential of a shared mailbox. Never its secret.
@@ -147,6 +199,8 @@ pub struct Credential {
     pub hours: Option<String>,
     /// Connections at once.
     pub max_connections: Option<u32>,
+    /// What it sends; nothing where it does not submit.
+    pub sending: Option<CredentialSending>,
     /// From when on.
     pub starts_at: Option<String>,
     /// When it ends, policy heeded.
@@ -209,7 +263,7 @@ pub struct CredentialIssued {
     pub expires_at: String,
     /// Where a program signs in.
     pub settings: Vec<Setting>,
-    /// Protocols and letters beyond the template of its purpose.
+    /// Protocols, letters and limits beyond the template of its purpose.
     pub wider_than_purpose: Vec<String>,
     /// Who could sign in as themselves instead.
     pub delegates: Vec<AlreadyDelegate>,

@@ -23,6 +23,22 @@ pub struct SharedSettings {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<u64>, minimum = 1)]
     pub quota_bytes: Option<Option<u64>>,
+    /// Where copies of what is sent as it are filed: `shared`, `sender`, `both` or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "both")]
+    pub sent_copy: Option<String>,
+    /// How who sends as it is shown: `hidden`, `via` (in the name of From) or `sender` (as Sender).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "via")]
+    pub show_sender: Option<String>,
+    /// Seconds in which what somebody sends as it can be taken back; 0 sends at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 600)]
+    pub undo_seconds: Option<u32>,
+    /// Minutes in which an answer holds back another one to the same message; 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 10080)]
+    pub stale_reply_minutes: Option<u32>,
     /// Further addresses whose mail it receives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub add_aliases: Vec<String>,

@@ -90,6 +90,7 @@ impl Scene {
             plaintext_sign_in: PlaintextSignIn::Never,
             password_places: 2,
             exempt_loopback: true,
+            node: 1,
         })
         .unwrap();
         let operator = house.operator(0).unwrap();

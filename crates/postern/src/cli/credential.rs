@@ -5,6 +5,7 @@
 
 mod issue;
 mod secret_file;
+mod sending;
 mod told;
 mod watch;
 

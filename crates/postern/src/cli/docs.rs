@@ -34,9 +34,8 @@ Passwords are asked for at the terminal, read from standard input or a file, or 
 never given as arguments, which other users of the machine can read. One-time invitations will take the place of printed
 passwords.
 
-What is promised and not built yet (removing people; `--sent-copy` and `--show-sender` of shared mailboxes; limits,
-deputies and rotation of credentials; stewards, profiles and `policy diff`; exporting and verifying the trail) is refused
-with a clear text.
+What is promised and not built yet (removing people; deputies and rotation of credentials; stewards, profiles and `policy
+diff`; exporting and verifying the trail) is refused with a clear text.
 ";
 
 fn page() -> String {

@@ -25,12 +25,14 @@ mod output;
 pub(crate) mod password;
 mod person;
 mod policy;
+mod queue;
 mod recipe;
 mod report;
 mod settings;
 mod shared;
 mod signins;
 mod size;
+mod suppressed;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -70,6 +72,9 @@ pub enum Noun {
     /// can not do that: it has a purpose, an owner, a scope and an end, and is taken back at once.
     #[command(subcommand)]
     Credential(credential::Verb),
+    /// What waits to be sent
+    #[command(subcommand)]
+    Queue(queue::Verb),
     /// What is allowed of direct sign-in
     #[command(subcommand)]
     Policy(policy::Verb),
@@ -132,6 +137,7 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Shared(verb) => shared::run(verb, client).await,
         Noun::Delegate(verb) => delegate::run(verb, client).await,
         Noun::Credential(verb) => credential::run(verb, client).await,
+        Noun::Queue(verb) => queue::run(verb, client).await,
         Noun::Policy(verb) => policy::run(verb, client).await,
         Noun::Explain(args) => explain::run(args, client).await,
         Noun::Report(verb) => report::run(verb, client).await,

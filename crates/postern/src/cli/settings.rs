@@ -1,15 +1,16 @@
 //! `postern shared set`: settings and aliases of a shared mailbox, all in one request.
 
+use super::dates;
 use super::delegate;
 use super::failure::Failure;
 use super::output::Said;
 use super::shared::{WHICH, path, shown};
 use super::size;
 use super::transport::Client;
-use super::unbuilt;
 use clap::{Args, ValueEnum};
+use postern_access::{STALE_REPLY_MINUTES_MOST, SentCopy, ShowSender, UNDO_SECONDS_MOST};
 use postern_http::model::{Shared, SharedSettings, SharedWithDelegates};
-use postern_types::{Address, Seen};
+use postern_types::{Address, Seen, length};
 
 /// What to change; what no flag names stays as it is.
 #[derive(Debug, Clone, Args)]
@@ -38,12 +39,48 @@ pub struct Set {
     /// An address that it gives up; may be repeated
     #[arg(long = "remove-alias", value_name = "EMAIL", value_parser = Address::parse)]
     remove_aliases: Vec<Address>,
-    /// Where sent mail is filed: shared, sender, both or none (not built yet)
-    #[arg(long, value_name = "WHERE", hide = true)]
-    sent_copy: Option<String>,
-    /// How a sender on behalf is shown (not built yet)
-    #[arg(long, value_name = "HOW", hide = true)]
-    show_sender: Option<String>,
+    /// Where a copy of what is sent as it is filed: shared (its own Sent), sender (that of who sent it), both
+    /// or none
+    #[arg(long, value_name = "WHERE", value_parser = SentCopy::parse)]
+    sent_copy: Option<SentCopy>,
+    /// How who sends as it is shown to recipients: hidden, via or sender
+    ///
+    /// hidden: not at all; the copy in Sent tells it. via: in the name of From, as in "Alice via Support".
+    /// sender: in the field Sender, as on behalf.
+    #[arg(long, value_name = "HOW", value_parser = ShowSender::parse)]
+    show_sender: Option<ShowSender>,
+    /// How long what somebody sends as it waits, so that they can take it back: 0s to 10m; 0 sends at once
+    #[arg(long, value_name = "SPAN", value_parser = undo)]
+    undo: Option<u32>,
+    /// How long somebody's answer holds back the answer of a colleague to the same message: 0m to 7d; 0 for
+    /// not at all
+    #[arg(long, value_name = "SPAN", value_parser = stale_reply)]
+    stale_reply: Option<u32>,
+}
+
+/// For clap: seconds in which something can be taken back.
+fn undo(text: &str) -> Result<u32, String> {
+    let seconds = span_or_none(text)?;
+    let fits = u32::try_from(seconds).ok().filter(|seconds| *seconds <= UNDO_SECONDS_MOST);
+    fits.ok_or_else(|| format!("it is {} at most", length(UNDO_SECONDS_MOST.into())))
+}
+
+/// For clap: minutes in which an answer holds back another.
+fn stale_reply(text: &str) -> Result<u32, String> {
+    let seconds = span_or_none(text)?;
+    if seconds % 60 != 0 {
+        return Err("give whole minutes, such as 30m, 8h or 2d".to_owned());
+    }
+    let fits = u32::try_from(seconds / 60).ok().filter(|minutes| *minutes <= STALE_REPLY_MINUTES_MOST);
+    fits.ok_or_else(|| format!("it is {} at most", length(i64::from(STALE_REPLY_MINUTES_MOST) * 60)))
+}
+
+/// A span in seconds, which may be none.
+fn span_or_none(text: &str) -> Result<i64, String> {
+    match text {
+        "0" | "0s" | "0m" | "0h" | "0d" | "off" => Ok(0),
+        text => dates::span(text),
+    }
 }
 
 /// On or off.
@@ -63,15 +100,13 @@ impl Set {
             seen: self.seen.map(|seen| seen.as_str().to_owned()),
             delete_protection: self.delete_protection.map(|switch| switch == Switch::On),
             quota_bytes: self.quota.map(|bound| bound.0),
+            sent_copy: self.sent_copy.map(|copy| copy.name().to_owned()),
+            show_sender: self.show_sender.map(|shows| shows.name().to_owned()),
+            undo_seconds: self.undo,
+            stale_reply_minutes: self.stale_reply,
             add_aliases: texts(&self.add_aliases),
             remove_aliases: texts(&self.remove_aliases),
         }
-    }
-
-    /// The first flag whose feature is not there.
-    fn unbuilt(&self) -> Option<&'static str> {
-        let given = [("--sent-copy", self.sent_copy.is_some()), ("--show-sender", self.show_sender.is_some())];
-        given.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
     }
 }
 
@@ -80,9 +115,6 @@ fn is_full(shared: &Shared) -> bool {
 }
 
 pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> {
-    if let Some(name) = set.unbuilt() {
-        return Err(unbuilt::flag(name, "it comes with sending; what can be set now: postern shared set --help"));
-    }
     let document = set.document();
     if document == SharedSettings::default() {
         let failure = Failure::usage("nothing is to be changed; name a setting or an alias");

@@ -6,10 +6,11 @@ use super::domain::day;
 use super::failure::Failure;
 use super::output::{Said, bytes, facts, plain, table};
 use super::settings;
+use super::suppressed;
 use super::transport::{Client, segment};
 use clap::Subcommand;
 use postern_http::model::{Made, NewShared, Shared, SharedMailboxes, SharedWithDelegates};
-use postern_types::Address;
+use postern_types::{Address, length};
 
 /// What to do with shared mailboxes.
 #[derive(Debug, Clone, Subcommand)]
@@ -47,6 +48,24 @@ pub enum Verb {
         /// Its address
         #[arg(value_name = "EMAIL", value_parser = Address::parse)]
         address: Address,
+    },
+    /// Recipients to whom no campaign of it is sent any more, since mail to them came back for good
+    Suppressed {
+        /// Its address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+        /// Only those after this address, as the page before names it
+        #[arg(long, value_name = "EMAIL")]
+        after: Option<String>,
+    },
+    /// Let campaigns of it go to a recipient again
+    Unsuppress {
+        /// Its address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
+        /// The recipient
+        #[arg(value_name = "RECIPIENT", value_parser = Address::parse)]
+        recipient: Address,
     },
     /// Bring a removed one back as it was
     Restore {
@@ -94,6 +113,8 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
         }
         Verb::Set(set) => settings::run(set, client).await,
         Verb::Remove { address } => remove(client, &address).await,
+        Verb::Suppressed { address, after } => suppressed::list(client, &address, after.as_deref()).await,
+        Verb::Unsuppress { address, recipient } => suppressed::end(client, &address, &recipient).await,
         Verb::Restore { address } => restore(client, &address).await,
         Verb::ConvertToPerson { address } => conversion::to_person(client, &address).await,
         Verb::ConvertFromPerson(from) => conversion::from_person(client, from).await,
@@ -160,6 +181,46 @@ fn state(shared: &Shared) -> String {
     }
 }
 
+/// Where copies of what is sent as it are filed.
+fn sent_copy(setting: &str) -> &str {
+    match setting {
+        "shared" => "shared: in its own Sent",
+        "sender" => "sender: in that of who sent it",
+        "both" => "both: in its own Sent, and in that of who sent it",
+        "none" => "none: nowhere",
+        other => other,
+    }
+}
+
+/// How who sends as it is shown.
+fn show_sender(setting: &str) -> &str {
+    match setting {
+        "hidden" => "hidden: recipients see the mailbox alone",
+        "via" => "via: named in From, as in Alice via Support",
+        "sender" => "sender: in the field Sender",
+        other => other,
+    }
+}
+
+fn undo(seconds: u64) -> String {
+    match i64::try_from(seconds) {
+        Ok(0) => "off: what is sent leaves at once".to_owned(),
+        Ok(seconds) => format!("{}: what people send waits so long", length(seconds)),
+        Err(_) => seconds.to_string(),
+    }
+}
+
+fn stale_replies(minutes: u64) -> String {
+    match i64::try_from(minutes) {
+        Ok(0) => "off: nobody's answer is held back".to_owned(),
+        Ok(minutes) => {
+            let span = length(minutes.saturating_mul(60));
+            format!("{span}: an answer is held back where a colleague's came so shortly before")
+        }
+        Err(_) => minutes.to_string(),
+    }
+}
+
 /// A shared mailbox with its addresses, a line for each fact.
 pub(super) fn shown(shared: &Shared, addresses: &[String]) -> String {
     facts(&[
@@ -170,7 +231,10 @@ pub(super) fn shown(shared: &Shared, addresses: &[String]) -> String {
         ("Seen flags", shared.seen.clone()),
         ("Delete protection", if shared.delete_protection { "on" } else { "off" }.to_owned()),
         ("Quota", shared.quota_bytes.map_or_else(|| "none".to_owned(), bytes)),
-        ("Sent copy", shared.sent_copy.clone()),
+        ("Sent copy", sent_copy(&shared.sent_copy).to_owned()),
+        ("Sender", show_sender(&shared.show_sender).to_owned()),
+        ("Undo", undo(shared.undo_seconds)),
+        ("Stale replies", stale_replies(shared.stale_reply_minutes)),
         ("Messages", shared.messages.map(|count| count.to_string()).unwrap_or_default()),
         ("Size", shared.bytes.map(bytes).unwrap_or_default()),
         ("Since", shared.created_at.clone()),

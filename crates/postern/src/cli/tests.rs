@@ -1,6 +1,7 @@
 //! The command line over a real house: by the socket, offline, and where nobody answers.
 
 mod direct;
+mod sending;
 
 use super::output::Said;
 use super::transport::Client;
@@ -360,8 +361,6 @@ async fn a_broken_connection_points_to_the_trail() {
 async fn what_is_not_built_is_refused_and_never_ignored() {
     for (line, name) in [
         ("person remove bob@example.org", "`postern person remove`"),
-        ("shared set support@example.org --seen both --sent-copy both", "--sent-copy"),
-        ("shared set support@example.org --show-sender via", "--show-sender"),
         ("audit verify", "`postern audit verify`"),
         ("report exposure --check strict", "`postern report exposure`"),
     ] {
@@ -471,6 +470,17 @@ fn wrong_usage_is_told_before_anything_is_asked() {
     assert!(usage("delegate add support@example.org bob@example.org --until soon").contains("a span (30s, 15m"));
     assert!(usage("shared set support@example.org --seen mine").contains("seen is shared, personal or both"));
     assert!(usage("shared set support@example.org --quota big").contains("a size such as 500M"));
+    for (flag, known) in [
+        ("--sent-copy drafts", "there are shared, sender, both, none"),
+        ("--show-sender maybe", "there are hidden, via, sender"),
+        ("--undo 11m", "it is 10 minutes at most"),
+        ("--undo soon", "give a span"),
+        ("--stale-reply 8d", "it is 7 days at most"),
+        ("--stale-reply 90s", "give whole minutes"),
+    ] {
+        let text = usage(&format!("shared set support@example.org {flag}"));
+        assert!(text.contains(known), "{flag}: {text}");
+    }
     assert!(usage("shared set support@example.org --delete-protection maybe").contains("--delete-protection"));
     assert!(usage("audit list --limit 0").contains("1..=500"));
     assert!(usage("person add alice@example.org --password secret").contains("--password"), "secrets are no arguments");

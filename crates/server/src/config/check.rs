@@ -4,18 +4,21 @@ use super::error::Problem;
 use super::limits::{self, in_range};
 use super::listen::ListenAddress;
 use super::raw::{RawConfig, RawListen, RawLog, RawSecurity, RawTls};
-use super::{Config, Listen, Log, LogFormat, Security, TlsFiles};
+use super::{Config, Listen, Log, LogFormat, Security, TlsFiles, relay};
 use postern_access::PlaintextSignIn;
 use postern_store::DatabaseUrl;
 use postern_types::Network;
 use postern_types::{Domain, Limits};
 use std::path::{Path, PathBuf};
 
-type Checked<T> = Result<T, Problem>;
+pub(super) type Checked<T> = Result<T, Problem>;
 
 /// What is listened to where the file says nothing.
 pub(super) const IMAPS: [&str; 2] = ["0.0.0.0:993", "[::]:993"];
 pub(super) const LMTP: [&str; 1] = ["unix:lmtp.sock"];
+pub(super) const SMTP: [&str; 2] = ["0.0.0.0:25", "[::]:25"];
+pub(super) const SUBMISSION: [&str; 2] = ["0.0.0.0:587", "[::]:587"];
+pub(super) const SUBMISSIONS: [&str; 2] = ["0.0.0.0:465", "[::]:465"];
 pub(super) const CERTIFICATE: &str = "tls/cert.pem";
 pub(super) const KEY: &str = "tls/key.pem";
 pub(super) const BLOBS: &str = "file:blobs";
@@ -27,8 +30,8 @@ pub(super) fn check(raw: RawConfig, file: &Path) -> Checked<Config> {
         None | Some(".") => folder_of(file),
         Some(folder) => folder_of(file).join(folder).components().collect(),
     };
-    let (security, failure_deadline_ms, unauthenticated_per_address) = security(raw.security)?;
-    let limits = Limits { failure_deadline_ms, unauthenticated_per_address, ..limits::check(&raw.limits)? };
+    let mut limits = limits::check(&raw.limits)?;
+    let security = security(raw.security, &mut limits)?;
     let listen = listen(&raw.listen, &data_dir, &security)?;
     Ok(Config {
         file: file.to_owned(),
@@ -36,6 +39,7 @@ pub(super) fn check(raw: RawConfig, file: &Path) -> Checked<Config> {
         database: database(raw.database.url.as_deref())?,
         blobs: blobs(raw.blobs.url.as_deref(), &data_dir)?,
         tls: tls(raw.tls, &data_dir),
+        relay: relay::check(raw.relay, &data_dir)?,
         log: log(raw.log)?,
         listen,
         limits,
@@ -52,29 +56,18 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 fn refuse_unbuilt(raw: &RawConfig) -> Checked<()> {
-    let RawListen { smtp, submission, submissions, pop3, pop3s, sieve, http, .. } = &raw.listen;
-    let unbuilt = [
-        ("smtp", smtp),
-        ("submission", submission),
-        ("submissions", submissions),
-        ("pop3", pop3),
-        ("pop3s", pop3s),
-        ("sieve", sieve),
-        ("http", http),
-    ];
+    let RawListen { pop3, pop3s, sieve, http, .. } = &raw.listen;
+    let unbuilt = [("pop3", pop3), ("pop3s", pop3s), ("sieve", sieve), ("http", http)];
     if let Some((name, _)) = unbuilt.iter().find(|(_, addresses)| !addresses.is_empty()) {
-        let reason = format!("[listen] {name} is not built yet; this version listens for imaps, imap, lmtp and https");
+        let reason = format!(
+            "[listen] {name} is not built yet; this version listens for imaps, imap, submissions, submission, smtp, \
+             lmtp and https"
+        );
         return Err(Problem::new(format!("listen.{name}"), reason, REMOVE_LINE));
     }
     if raw.tls.acme.is_some() {
         let cure = "remove [tls.acme] and give [tls] certificate and key";
         return Err(Problem::new("tls.acme", "[tls.acme] is not built yet", cure));
-    }
-    if raw.relay.smarthost.is_some() {
-        return Err(Problem::new("relay.smarthost", "[relay] is not built yet: nothing is sent out", REMOVE_LINE));
-    }
-    if raw.relay.route.is_some() {
-        return Err(Problem::new("relay.route", "[relay] is not built yet: nothing is sent out", REMOVE_LINE));
     }
     Ok(())
 }
@@ -141,7 +134,8 @@ fn is_filter(text: &str) -> bool {
     text.split(',').all(is_known) && tracing_subscriber::EnvFilter::try_new(text).is_ok()
 }
 
-fn security(raw: RawSecurity) -> Checked<(Security, u64, u32)> {
+/// What of it lies in the limits is put there.
+fn security(raw: RawSecurity, limits: &mut Limits) -> Checked<Security> {
     let plaintext_sign_in = match raw.plaintext_sign_in.as_deref().unwrap_or("never") {
         "never" => PlaintextSignIn::Never,
         "loopback" => PlaintextSignIn::Loopback,
@@ -150,19 +144,22 @@ fn security(raw: RawSecurity) -> Checked<(Security, u64, u32)> {
             return Err(Problem::new("security.plaintext_sign_in", reason, "write \"never\" or \"loopback\""));
         }
     };
-    let defaults = Limits::default();
-    let deadline = match raw.failure_deadline_ms {
-        Some(value) => in_range("security.failure_deadline_ms", value, 50, 30_000)?,
-        None => defaults.failure_deadline_ms,
-    };
-    let per_address = match raw.unauthenticated_per_address {
-        Some(value) => in_range("security.unauthenticated_per_address", value, 1, 1_000_000)?,
-        None => u64::from(defaults.unauthenticated_per_address),
-    };
+    if let Some(value) = raw.failure_deadline_ms {
+        limits.failure_deadline_ms = in_range("security.failure_deadline_ms", value, 50, 30_000)?;
+    }
+    if let Some(value) = raw.unauthenticated_per_address {
+        limits.unauthenticated_per_address = count("security.unauthenticated_per_address", value)?;
+    }
+    if let Some(value) = raw.smtp_messages_per_minute {
+        limits.smtp_messages_per_minute = count("security.smtp_messages_per_minute", value)?;
+    }
     let lmtp_networks = networks(&raw.lmtp_networks)?;
     let exempt_loopback = raw.exempt_loopback.unwrap_or(false);
-    let per_address = u32::try_from(per_address).unwrap_or(u32::MAX);
-    Ok((Security { plaintext_sign_in, exempt_loopback, lmtp_networks }, deadline, per_address))
+    Ok(Security { plaintext_sign_in, exempt_loopback, lmtp_networks })
+}
+
+fn count(key: &str, value: i64) -> Checked<u32> {
+    in_range(key, value, 1, 1_000_000).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
 }
 
 fn networks(given: &[String]) -> Checked<Vec<Network>> {
@@ -187,8 +184,15 @@ fn listen(raw: &RawListen, data_dir: &Path, security: &Security) -> Checked<List
         let cure = "name them: [security] lmtp_networks = [\"192.0.2.0/24\"], or listen on 127.0.0.1 or unix:PATH";
         return Err(Problem::new("listen.lmtp", reason, cure));
     }
-    let https = addresses("https", Some(&raw.https), &[], data_dir)?;
-    Ok(Listen { imaps: addresses("imaps", raw.imaps.as_deref(), &IMAPS, data_dir)?, imap, lmtp, https })
+    Ok(Listen {
+        imaps: addresses("imaps", raw.imaps.as_deref(), &IMAPS, data_dir)?,
+        imap,
+        lmtp,
+        smtp: addresses("smtp", raw.smtp.as_deref(), &SMTP, data_dir)?,
+        submission: addresses("submission", raw.submission.as_deref(), &SUBMISSION, data_dir)?,
+        submissions: addresses("submissions", raw.submissions.as_deref(), &SUBMISSIONS, data_dir)?,
+        https: addresses("https", Some(&raw.https), &[], data_dir)?,
+    })
 }
 
 fn addresses(name: &str, given: Option<&[String]>, default: &[&str], data_dir: &Path) -> Checked<Vec<ListenAddress>> {

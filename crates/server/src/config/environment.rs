@@ -53,6 +53,8 @@ fn path_of(name: &str) -> Option<Vec<String>> {
 fn value_of(path: &[String], text: &str) -> Value {
     let parsed = toml::from_str::<Table>(&format!("value = {text}")).ok().and_then(|mut table| table.remove("value"));
     match parsed {
+        // Names that may look like numbers.
+        _ if path == ["relay", "username"] => Value::from(text),
         Some(value @ (Value::Boolean(_) | Value::Integer(_) | Value::Array(_))) => value,
         _ if path[0] == "listen" => {
             let addresses = text.split(',').map(str::trim).filter(|address| !address.is_empty());

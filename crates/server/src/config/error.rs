@@ -105,11 +105,17 @@ fn line_of_key(text: &str, key: &str) -> Option<usize> {
     let document = toml::de::DeTable::parse(text).ok()?;
     let mut table = document.get_ref();
     let mut line = None;
-    for part in key.split('.') {
+    let mut rest = key;
+    while !rest.is_empty() {
+        // The name of a domain is one key and has dots.
+        let (part, below) = match table.iter().any(|(name, _)| name.get_ref().as_ref() == rest) {
+            true => (rest, ""),
+            false => rest.split_once('.').unwrap_or((rest, "")),
+        };
         let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part) else { break };
         line = Some(line_at(text, &name.span()));
         let toml::de::DeValue::Table(inner) = value.get_ref() else { break };
-        table = inner;
+        (table, rest) = (inner, below);
     }
     line
 }

@@ -28,9 +28,9 @@ pub(super) struct RawUrl {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawListen {
-    pub smtp: Vec<String>,
-    pub submission: Vec<String>,
-    pub submissions: Vec<String>,
+    pub smtp: Option<Vec<String>>,
+    pub submission: Option<Vec<String>>,
+    pub submissions: Option<Vec<String>>,
     pub lmtp: Option<Vec<String>>,
     pub imap: Option<Vec<String>>,
     pub imaps: Option<Vec<String>>,
@@ -61,7 +61,12 @@ pub(super) struct RawAcme {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRelay {
     pub smarthost: Option<String>,
-    pub route: Option<BTreeMap<String, String>>,
+    pub username: Option<String>,
+    pub password_file: Option<String>,
+    pub tls: Option<String>,
+    pub ca_file: Option<String>,
+    pub connections: Option<i64>,
+    pub route: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,4 +84,5 @@ pub(super) struct RawSecurity {
     pub unauthenticated_per_address: Option<i64>,
     pub exempt_loopback: Option<bool>,
     pub lmtp_networks: Vec<String>,
+    pub smtp_messages_per_minute: Option<i64>,
 }

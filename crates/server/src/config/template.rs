@@ -4,8 +4,9 @@
 //! command says never differ. In a file of a house only what was chosen is set; every other
 //! key stands there as a comment with its default.
 
-use super::check::{BLOBS, CERTIFICATE, IMAPS, KEY, LMTP};
+use super::check::{BLOBS, CERTIFICATE, IMAPS, KEY, LMTP, SMTP, SUBMISSION, SUBMISSIONS};
 use super::limits::LIMITS;
+use super::relay::CONNECTIONS;
 use postern_types::Limits;
 use std::fmt::Write;
 
@@ -22,8 +23,16 @@ pub struct Settings {
     pub imap: Option<Vec<String>>,
     /// `[listen]` lmtp.
     pub lmtp: Option<Vec<String>>,
+    /// `[listen]` smtp.
+    pub smtp: Option<Vec<String>>,
+    /// `[listen]` submission.
+    pub submission: Option<Vec<String>>,
+    /// `[listen]` submissions.
+    pub submissions: Option<Vec<String>>,
     /// `[listen]` https.
     pub https: Option<Vec<String>>,
+    /// `[relay]` smarthost.
+    pub smarthost: Option<String>,
     /// `[security]` plaintext_sign_in = "loopback" and exempt_loopback = true.
     pub trust_loopback: bool,
 }
@@ -35,7 +44,17 @@ pub fn loopback(settings: Settings, base: u16) -> Settings {
         let port = if base == 0 { 0 } else { base.saturating_add(port) };
         Some(vec![format!("127.0.0.1:{port}")])
     };
-    Settings { imaps: at(993), imap: at(143), lmtp: at(24), https: at(443), trust_loopback: true, ..settings }
+    Settings {
+        imaps: at(993),
+        imap: at(143),
+        lmtp: at(24),
+        smtp: at(25),
+        submission: at(587),
+        submissions: at(465),
+        https: at(443),
+        trust_loopback: true,
+        ..settings
+    }
 }
 
 /// How defaults stand in the file.
@@ -61,6 +80,7 @@ pub fn document(settings: &Settings, defaults: Shown) -> String {
     page.storage(settings);
     page.listen(settings);
     page.tls();
+    page.relay(settings);
     page.log();
     page.limits();
     page.security(settings);
@@ -77,7 +97,8 @@ impl Page {
         self.line("# Postern's boot facts. People, mailboxes and policy live in the database: see `postern --help`.");
         self.line("# A key of the environment comes first: POSTERN_DATABASE__URL, POSTERN_LISTEN__IMAPS …");
         self.line(
-            "# After a change: `kill -HUP` for certificates, [log] and [security] limits; a restart for the rest.",
+            "# After a change: `kill -HUP` for certificates, where [relay] sends to, [log] level and most of [security]; a \
+             restart for the rest.",
         );
     }
 
@@ -95,6 +116,14 @@ impl Page {
         self.key("IMAP under TLS.", "imaps", &list(&IMAPS), settings.imaps.as_deref().map(list));
         self.key("IMAP without TLS, this machine only.", "imap", "[]", settings.imap.as_deref().map(list));
         self.key("Mail coming in by LMTP.", "lmtp", &list(&LMTP), settings.lmtp.as_deref().map(list));
+        self.key(
+            "Mail going out, from those who sign in: TLS with the first byte.",
+            "submissions",
+            &list(&SUBMISSIONS),
+            settings.submissions.as_deref().map(list),
+        );
+        self.key("The same by STARTTLS.", "submission", &list(&SUBMISSION), settings.submission.as_deref().map(list));
+        self.key("Mail coming in from other servers.", "smtp", &list(&SMTP), settings.smtp.as_deref().map(list));
         self.key("REST under TLS, for people who sign in.", "https", "[]", settings.https.as_deref().map(list));
     }
 
@@ -102,6 +131,24 @@ impl Page {
         self.section("tls");
         self.default("PEM: the certificate and those between it and its root.", "certificate", &quoted(CERTIFICATE));
         self.default("PEM: its private key.", "key", &quoted(KEY));
+    }
+
+    fn relay(&mut self, settings: &Settings) {
+        self.section("relay");
+        let smarthost = settings.smarthost.as_deref().map(quoted);
+        let what = "Who takes mail for other domains: \"HOST:PORT\"; without it nothing is sent out.";
+        self.example(what, "smarthost", &quoted("relay.example.net:587"), smarthost);
+        self.example("The name it knows us by.", "username", &quoted("postern"), None);
+        let what = "The password, in a file that others on this machine can not read.";
+        self.example(what, "password_file", &quoted("relay.password"), None);
+        self.line("# \"implicit\" (with the first byte), \"required\" (STARTTLS), \"opportunistic\" or \"never\". Without it: implicit");
+        let what = "at port 465, required where there is a username, else opportunistic.";
+        self.example(what, "tls", &quoted("required"), None);
+        let what = "PEM: authorities of its certificate, where they are not the public ones.";
+        self.example(what, "ca_file", &quoted("tls/relay-ca.pem"), None);
+        self.default("Connections to one server at once.", "connections", &CONNECTIONS.to_string());
+        self.line("# Places for single domains, for tests: [relay.route] and below it lines such as");
+        self.line("# \"example.net\" = \"127.0.0.1:2525\"");
     }
 
     fn log(&mut self) {
@@ -138,6 +185,11 @@ impl Page {
             "unauthenticated_per_address",
             &defaults.unauthenticated_per_address.to_string(),
         );
+        self.default(
+            "Messages of other servers taken from one network in a minute.",
+            "smtp_messages_per_minute",
+            &defaults.smtp_messages_per_minute.to_string(),
+        );
         self.key(
             "Connections and wrong passwords from this machine are not counted.",
             "exempt_loopback",
@@ -165,6 +217,14 @@ impl Page {
         match chosen {
             Some(value) => self.line(&format!("# {what}\n{name} = {value}")),
             None => self.default(what, name, default),
+        }
+    }
+
+    /// A key that has no default: an example of it is a comment in every file.
+    fn example(&mut self, what: &str, name: &str, example: &str, chosen: Option<String>) {
+        match chosen {
+            Some(value) => self.line(&format!("# {what}\n{name} = {value}")),
+            None => self.line(&format!("# {what}\n# {name} = {example}")),
         }
     }
 

@@ -2,6 +2,8 @@
 //! its line, reason and cure.
 
 use super::*;
+use postern_app::{Hop, HopTls, Routes};
+use std::os::unix::fs::PermissionsExt;
 
 const MINIMAL: &str = "hostname = \"mail.example.org\"\n";
 
@@ -38,7 +40,12 @@ fn the_printed_defaults_are_the_defaults() {
             .filter(|line| line.trim_start_matches("# ").split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')))
             .count()
     };
-    assert_eq!(keys(&quiet), values(&printed), "every key is shown in both:\n{quiet}");
+    assert_eq!(keys(&quiet), keys(&printed), "every key is shown in both:\n{quiet}");
+    let examples = ["smarthost", "username", "password_file", "tls", "ca_file", "\"example.net\""];
+    assert_eq!(keys(&printed), values(&printed) + examples.len(), "what has no default is an example:\n{printed}");
+    for name in examples {
+        assert!(printed.contains(&format!("\n# {name} = \"")), "{name} is missing:\n{printed}");
+    }
 }
 
 #[test]
@@ -48,13 +55,24 @@ fn a_loopback_house_says_so_in_its_file() {
         imaps: Some(vec!["127.0.0.1:10993".into()]),
         imap: Some(vec!["127.0.0.1:10143".into()]),
         lmtp: Some(vec!["127.0.0.1:10024".into()]),
+        smtp: Some(vec!["127.0.0.1:10025".into()]),
+        submission: Some(vec!["127.0.0.1:10587".into()]),
+        submissions: Some(vec!["127.0.0.1:10465".into()]),
         https: Some(vec!["127.0.0.1:10443".into()]),
+        smarthost: Some("127.0.0.1:2525".into()),
         trust_loopback: true,
         ..Settings::default()
     };
+    let same =
+        Settings { hostname: settings.hostname.clone(), smarthost: settings.smarthost.clone(), ..Settings::default() };
+    assert_eq!(document(&loopback(same, 10_000), Shown::AsComments), document(&settings, Shown::AsComments));
     let config = parse(&document(&settings, Shown::AsComments)).unwrap();
     assert_eq!(config.listen.imaps, ["127.0.0.1:10993".parse().unwrap()]);
     assert_eq!(config.listen.https, ["127.0.0.1:10443".parse().unwrap()]);
+    assert_eq!(config.listen.smtp, ["127.0.0.1:10025".parse().unwrap()]);
+    assert_eq!(config.listen.submission, ["127.0.0.1:10587".parse().unwrap()]);
+    assert_eq!(config.listen.submissions, ["127.0.0.1:10465".parse().unwrap()]);
+    assert_eq!(config.relay.routes().unwrap().smarthost.unwrap().to_string(), "127.0.0.1:2525");
     assert_eq!(config.security.plaintext_sign_in, PlaintextSignIn::Loopback);
     assert!(config.security.exempt_loopback);
 }
@@ -72,14 +90,148 @@ fn paths_begin_at_the_data_folder_and_that_at_the_file() {
 
 #[test]
 fn what_is_not_built_is_refused_and_not_ignored() {
-    for name in ["smtp", "submission", "submissions", "pop3", "pop3s", "sieve", "http"] {
+    for name in ["pop3", "pop3s", "sieve", "http"] {
         let text = format!("{MINIMAL}\n[listen]\n{name} = [\"127.0.0.1:1\"]\n");
         refused(&text, 4, &[name, "is not built yet", "remove the line"]);
     }
     refused(&format!("{MINIMAL}[tls.acme]\ncontact = \"a@example.org\"\n"), 2, &["[tls.acme] is not built yet"]);
-    refused(&format!("{MINIMAL}[relay]\nsmarthost = \"relay.example.org:25\"\n"), 3, &["[relay] is not built yet"]);
-    refused(&format!("{MINIMAL}[relay.route]\n\"example.net\" = \"127.0.0.1:25\"\n"), 2, &["[relay] is not built yet"]);
     refused(&format!("{MINIMAL}[blobs]\nurl = \"s3://bucket\"\n"), 3, &["s3 is not built yet"]);
+}
+
+/// Ports of RFC 5321 section 4.5.4.2, RFC 6409 section 3.1 and RFC 8314 section 7.3.
+#[test]
+fn an_installed_house_takes_mail_in_and_out_at_the_well_known_ports() {
+    let listen = parse(MINIMAL).unwrap().listen;
+    for (addresses, port) in [(listen.smtp, 25), (listen.submission, 587), (listen.submissions, 465)] {
+        let wanted = ["0.0.0.0", "[::]"].map(|ip| format!("{ip}:{port}").parse().unwrap());
+        assert_eq!(addresses, wanted);
+    }
+    let quiet = format!("{MINIMAL}[listen]\nsmtp = []\nsubmission = []\nsubmissions = [\"unix:out.sock\"]\n");
+    let listen = parse(&quiet).unwrap().listen;
+    assert!(listen.smtp.is_empty() && listen.submission.is_empty() && listen.submissions.len() == 1);
+}
+
+fn relay(lines: &str) -> Result<Relay, String> {
+    parse(&format!("{MINIMAL}[relay]\n{lines}")).map(|config| config.relay)
+}
+
+fn hop(host: &str, port: u16, tls: HopTls) -> Hop {
+    Hop { host: host.into(), port, tls, login: None }
+}
+
+#[test]
+fn a_smarthost_has_a_port_and_tls_that_fit_it() {
+    let smarthost = |lines: &str| {
+        let routes = relay(lines).unwrap().routes().unwrap();
+        Hop::clone(&routes.smarthost.unwrap())
+    };
+    let at = |place: &str| smarthost(&format!("smarthost = \"{place}\"\n"));
+    assert_eq!(at("Relay.example.net"), hop("relay.example.net", 25, HopTls::Opportunistic));
+    assert_eq!(at("relay.example.net:587"), hop("relay.example.net", 587, HopTls::Opportunistic));
+    assert_eq!(at("relay.example.net:465"), hop("relay.example.net", 465, HopTls::Implicit));
+    assert_eq!(at("192.0.2.1:2525"), hop("192.0.2.1", 2525, HopTls::Opportunistic));
+    assert_eq!(at("[2001:DB8::1]"), hop("2001:db8::1", 25, HopTls::Opportunistic));
+    assert_eq!(at("[::1]:465"), hop("::1", 465, HopTls::Implicit));
+    let chosen = |tls: &str| smarthost(&format!("smarthost = \"relay.example.net:465\"\ntls = \"{tls}\"\n")).tls;
+    assert_eq!(chosen("required"), HopTls::Required);
+    assert_eq!(chosen("never"), HopTls::Never);
+}
+
+#[test]
+fn the_rest_of_relay_has_its_defaults() {
+    let nothing = relay("").unwrap();
+    assert_eq!((nothing.routes().unwrap(), nothing.ca_file, nothing.connections), (Routes::default(), None, 10));
+    let given =
+        relay("ca_file = \"tls/relay.pem\"\nconnections = 3\n[relay.route]\n\"Example.NET\" = \"127.0.0.1:465\"\n");
+    let given = given.unwrap();
+    assert_eq!((given.ca_file.as_deref(), given.connections), (Some(Path::new("house/tls/relay.pem")), 3));
+    let routes = given.routes().unwrap();
+    let place = |domain: &str| routes.to(&postern_types::Domain::parse(domain).unwrap()).map(|hop| Hop::clone(hop));
+    assert_eq!(place("example.net"), Some(hop("127.0.0.1", 465, HopTls::Implicit)));
+    assert_eq!(place("example.com"), None);
+}
+
+#[test]
+fn a_relay_that_can_not_be_is_refused() {
+    let bad = |lines: &str, line: usize, words: &[&str]| refused(&format!("{MINIMAL}[relay]\n{lines}"), line, words);
+    for place in [
+        "",
+        "a b",
+        "bücher.example:25",
+        "relay:0",
+        "relay:99999",
+        "relay:",
+        ":25",
+        "[::1",
+        "[relay]:25",
+        "[::1]25",
+        "::1",
+        "relay:a",
+    ] {
+        bad(&format!("smarthost = \"{place}\"\n"), 3, &["is no server", "write HOST:PORT"]);
+    }
+    let with = |lines: &str| format!("smarthost = \"relay.example.net\"\n{lines}");
+    bad(&with("tls = \"yes\"\n"), 4, &["\"yes\" is not known", "\"required\""]);
+    bad(&with("username = \"us\"\n"), 4, &["has no password_file"]);
+    bad(&with("username = \"\"\npassword_file = \"p\"\n"), 4, &["is no name"]);
+    bad(&with("username = \"us\"\npassword_file = \"\"\n"), 5, &["names no file"]);
+    bad(&with("password_file = \"p\"\n"), 4, &["has no username"]);
+    bad(&with("connections = 0\n"), 4, &["is 0", "from 1 to 100"]);
+    bad(&with("password = \"p\"\n"), 4, &["unknown field `password`"]);
+    for idle in ["username", "password_file", "tls"] {
+        bad(&format!("{idle} = \"never\"\n"), 3, &[idle, "no", "add smarthost"]);
+    }
+    bad("[relay.route]\n\n\"example.com\" = \"127.0.0.1\"\n\"example.net\" = \"a b\"\n", 6, &["is no server"]);
+    bad("[relay.route]\n\"a b\" = \"127.0.0.1\"\n", 4, &["\"a b\" is no domain"]);
+}
+
+/// A password goes to the right server and under TLS, or stays on this machine.
+#[test]
+fn a_password_is_not_sent_where_others_may_see_it() {
+    let with = |place: &str, tls: &str| {
+        relay(&format!("smarthost = \"{place}\"\nusername = \"us\"\npassword_file = \"p\"\n{tls}"))
+    };
+    for tls in ["never", "opportunistic"] {
+        let line = format!("tls = \"{tls}\"\n");
+        let refusal = with("relay.example.net", &line).unwrap_err();
+        assert!(refusal.contains("line 6") && refusal.contains("would show the password"), "{refusal}");
+        for near in ["127.0.0.1:2525", "[::1]:2525", "localhost:2525"] {
+            assert!(with(near, &line).is_ok(), "{near}");
+        }
+    }
+    let tls = |place: &str| with(place, "").unwrap().known.smarthost.unwrap().tls;
+    assert_eq!((tls("relay.example.net:587"), tls("relay.example.net:465")), (HopTls::Required, HopTls::Implicit));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test's file need not last")]
+fn the_password_is_one_line_of_a_file_that_others_can_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.password");
+    let lines = "smarthost = \"relay.example.net\"\nusername = \"us\"\n";
+    let relay = relay(&format!("{lines}password_file = {:?}\n", file.display().to_string())).unwrap();
+    let refusal = relay.routes().unwrap_err().to_string();
+    assert!(refusal.contains("can not be read") && refusal.contains("Next step: check [relay]"), "{refusal}");
+
+    let write = |bytes: &[u8], mode: u32| {
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        relay.routes().map(|routes| routes.smarthost.unwrap().login.clone().unwrap())
+    };
+    for (bytes, mode) in [(&b"hunter2"[..], 0o600), (b"hunter2\n", 0o640), (b"hunter2\r\n", 0o400)] {
+        let login = write(bytes, mode).unwrap();
+        assert_eq!((login.username.as_str(), login.password.expose()), ("us", &b"hunter2"[..]));
+    }
+    assert_eq!(write(b" spaced out \n", 0o600).unwrap().password.expose(), b" spaced out ", "one line end and no more");
+    let open = write(b"hunter2\n", 0o644).unwrap_err().to_string();
+    assert!(open.contains(&format!("Next step: chmod o= {}", file.display())), "{open}");
+    for bytes in [&b""[..], b"\n", b"hunter2\n\n", b"hun\0ter2", b"\xff", &[b'x'; 5000]] {
+        let bad = write(bytes, 0o600).unwrap_err();
+        assert!(bad.to_string().contains("no password in one line"), "{bad}");
+        assert!(!format!("{bad} {bad:?}").contains("hunter2"), "{bad:?}");
+    }
+    write(b"hunter2", 0o600).unwrap();
+    assert!(!format!("{:?} {relay:?}", relay.routes()).contains("hunter2"), "no secret in Debug");
 }
 
 #[test]
@@ -96,6 +248,9 @@ fn mistakes_are_told_with_line_reason_and_cure() {
     refused(&format!("{MINIMAL}[log]\nformat = \"xml\"\n"), 3, &["\"json\""]);
     refused(&format!("{MINIMAL}[limits]\nmessage_bites = 1\n"), 3, &["has no message_bites", "message_bytes"]);
     refused(&format!("{MINIMAL}[limits]\nmessage_bytes = -1\n"), 3, &["is -1", "from 65536 to"]);
+    refused(&format!("{MINIMAL}[limits]\nqueue_days = 31\n"), 3, &["is 31", "from 1 to 30"]);
+    refused(&format!("{MINIMAL}[limits]\nqueue_delay_hours = 73\n"), 3, &["is 73", "from 1 to 72"]);
+    refused(&format!("{MINIMAL}[security]\nsmtp_messages_per_minute = 0\n"), 3, &["is 0", "from 1 to"]);
     refused(&format!("{MINIMAL}[security]\nplaintext_sign_in = \"always\"\n"), 3, &["\"loopback\""]);
     refused(&format!("{MINIMAL}[security]\nlmtp_networks = [\"192.0.2.0/40\"]\n"), 3, &["is no network"]);
     let refusal = parse("[listen]\nimaps = []\n").unwrap_err();
@@ -119,6 +274,13 @@ fn the_environment_comes_first() {
             ("POSTERN_SECURITY__EXEMPT_LOOPBACK", "true"),
             ("POSTERN_SECURITY__FAILURE_DEADLINE_MS", "250"),
             ("POSTERN_LOG__LEVEL", "debug"),
+            ("POSTERN_RELAY__SMARTHOST", "relay.example.net:587"),
+            ("POSTERN_RELAY__USERNAME", "4711"),
+            ("POSTERN_RELAY__PASSWORD_FILE", "relay.password"),
+            ("POSTERN_RELAY__CONNECTIONS", "2"),
+            ("POSTERN_RELAY__ROUTE__EXAMPLE.COM", "[::1]:2525"),
+            ("POSTERN_LIMITS__QUEUE_DAYS", "3"),
+            ("POSTERN_SECURITY__SMTP_MESSAGES_PER_MINUTE", "7"),
             ("POSTERN_CONFIG", "not a key"),
             ("POSTERN_SEED", "7"),
         ],
@@ -127,6 +289,10 @@ fn the_environment_comes_first() {
     assert_eq!(config.hostname, "mx.example.org");
     assert_eq!(config.listen.imaps.len(), 2);
     assert!(config.security.exempt_loopback);
+    assert_eq!(config.relay.known.smarthost.unwrap().to_string(), "relay.example.net:587");
+    let example = &config.relay.known.domains[&postern_types::Domain::parse("example.com").unwrap()];
+    assert_eq!((example.to_string().as_str(), config.relay.connections), ("[::1]:2525", 2));
+    assert_eq!((config.limits.queue_days, config.limits.smtp_messages_per_minute), (3, 7));
     assert_eq!((config.limits.failure_deadline_ms, config.log.level.as_str()), (250, "debug"));
 }
 
@@ -136,6 +302,11 @@ fn a_variable_at_fault_is_named() {
     assert!(refusal.starts_with("environment variable POSTERN_LISTEN__IMAPZ: unknown field"), "{refusal}");
     let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__HTTP", "127.0.0.1:1")]).unwrap_err();
     assert!(refusal.starts_with("environment variable POSTERN_LISTEN__HTTP: [listen] http is not built"), "{refusal}");
+    let refusal = parse_with(MINIMAL, &[("POSTERN_RELAY__SMARTHOST", "a b")]).unwrap_err();
+    assert!(
+        refusal.starts_with("environment variable POSTERN_RELAY__SMARTHOST: relay.smarthost \"a b\" is no"),
+        "{refusal}"
+    );
     let refusal = parse_with(MINIMAL, &[("POSTERN_LIMITS__RECIPIENTS", "many")]).unwrap_err();
     assert!(refusal.starts_with("environment variable POSTERN_LIMITS__RECIPIENTS: invalid type"), "{refusal}");
 }

@@ -1,4 +1,4 @@
-//! Collection: what no message names and nobody has touched for two days goes.
+//! Collection: what no message names, kept or on its way out, and nobody has touched for two days goes.
 //!
 //! Two days are room for whatever is under way on another node or was restored a moment
 //! ago; safety does not rest on them. A body beside the rows is held, checked and removed
@@ -7,7 +7,8 @@
 //! wants it meanwhile waits, finds it gone, and writes it again.
 
 use super::Blobs;
-use crate::sql::{BodyKey, Value, statements};
+use crate::sql::{BodyKey, Statement, Value, statements};
+use crate::statements::queue::BODY_IS_QUEUED;
 use crate::{Db, StoreError, Tx};
 use postern_types::Timestamp;
 use tokio::sync::mpsc;
@@ -23,6 +24,9 @@ statements! {
     /// Whether any message of account `$1` names body `$2`. Index: message_by_body.
     BODY_IS_USED = "SELECT 1 FROM message WHERE account_id = $1 AND blob_hash = $2 LIMIT 1";
 }
+
+/// Whatever may name a body of an account.
+static NAMED_BY: [&Statement; 2] = [&BODY_IS_USED, &BODY_IS_QUEUED];
 
 /// What a collection removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -128,5 +132,6 @@ fn remove(tx: &Tx<'_>, keys: &[BodyKey], before: Timestamp) -> Result<u64, Store
 
 fn is_used(tx: &Tx<'_>, key: BodyKey) -> Result<bool, StoreError> {
     let values = [Value::Int(key.account.get()), Value::Bytes(&key.hash.0)];
-    tx.one(&BODY_IS_USED, &values, |_| Ok(())).map(|found| found.is_some())
+    let mut names = NAMED_BY.iter().map(|statement| tx.one(statement, &values, |_| Ok(())));
+    names.try_fold(false, |used, found| Ok(used || found?.is_some()))
 }

@@ -54,6 +54,10 @@ impl<'t, C: Class> Access<'t, C> {
     pub fn seen(&self) -> Seen {
         if matches!(self.caller.actor(), Actor::Person(_)) { self.found.seen } else { Seen::Shared }
     }
+    /// Does the account keep a `\Seen` of each person's own?
+    pub(super) fn keeps_own_seen(&self) -> bool {
+        self.found.seen.is_personal()
+    }
     /// The person whose own `\Seen` counts here, where one does.
     pub(super) fn seer(&self) -> Option<PersonId> {
         match self.caller.actor() {

@@ -72,6 +72,10 @@ duties! {
     Resume;
     /// Policy on direct sign-in, and the keys that it rests on.
     ManagePolicy;
+    /// What waits to be sent, as people see it.
+    ManageQueue;
+    /// Bringing away what waits to be sent.
+    RunQueue;
     /// Ending what has reached its end.
     Expire;
     /// Removing bodies that no message names.

@@ -11,12 +11,19 @@ use super::people::AccountRow;
 use crate::StoreError;
 use crate::sql::Statement;
 use crate::statements::networks::DELETE_KNOWN_NETWORKS;
-use crate::statements::shared as sql;
+use crate::statements::{queue as queue_sql, sending as sending_sql, shared as sql};
 use postern_types::{AccountId, MailboxId, Timestamp};
 
 /// What an account has by its number: little, and so last. Subscriptions are found person by
 /// person, which would be a walk for each piece of a large mailbox.
-static BY_ACCOUNT: [&Statement; 7] = [
+static BY_ACCOUNT: [&Statement; 14] = [
+    &queue_sql::DELETE_RECIPIENTS_OF,
+    &queue_sql::DELETE_MESSAGES_OF,
+    &sending_sql::DELETE_USE,
+    &sending_sql::DELETE_KNOWN_RECIPIENTS,
+    &sending_sql::DELETE_SUPPRESSED,
+    &sending_sql::DELETE_SENT_COPIES,
+    &sending_sql::DELETE_ANSWERED,
     &sql::DELETE_GRANTS,
     &sql::DELETE_MEMBERSHIPS,
     &sql::DELETE_WRAPS,

@@ -8,6 +8,7 @@ use super::flags::intern;
 use crate::sql::Statement;
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{Notice, Place, Prepared, StoreError, Tx};
+use postern_access::Actor;
 use postern_types::{AccountId, Flags, MailboxId, MessageId, ModSeq, SystemFlag, Timestamp, Uid, UidValidity};
 use std::sync::Arc;
 
@@ -171,8 +172,21 @@ impl Access<'_, Insert> {
     /// Adds a message (RFC 9051 section 6.3.12). Flags this actor may not set are left out,
     /// and that is not an error (RFC 4314 section 4).
     pub fn append(&self, message: &NewMessage, flags: &Flags) -> Result<Appended, GateError> {
+        self.add(message, &flags.settable_with(self.held()))
+    }
+
+    /// Adds what was sent, as its sender has seen it.
+    pub(super) fn append_seen_by(&self, message: &NewMessage, sender: &Actor) -> Result<Appended, GateError> {
+        let appended = self.add(message, &Flags::from_iter([SystemFlag::Seen]))?;
+        if let (Actor::Person(person), true) = (sender, self.keeps_own_seen()) {
+            self.put_seen(*person, appended.uid, true, appended.modseq)?;
+        }
+        Ok(appended)
+    }
+
+    fn add(&self, message: &NewMessage, flags: &Flags) -> Result<Appended, GateError> {
         let tx = self.tx();
-        let (flags, own) = self.seen().stored(&flags.settable_with(self.held()), &Flags::new(), false);
+        let (flags, own) = self.seen().stored(flags, &Flags::new(), false);
         let size = message.body.size as i64;
         let growth = Growth { numbers: 1, messages: 1, bytes: size, ..Growth::default() };
         let advance = advance_with_room(tx, self.account(), &growth)?;

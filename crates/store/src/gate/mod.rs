@@ -77,14 +77,19 @@ mod list;
 mod networks;
 mod people;
 mod policy;
+mod queue;
+mod queue_admin;
 mod read;
 mod recount;
 mod remove;
 mod report;
 mod scope;
+mod send_use;
+mod sent;
 mod shared;
 mod sign_in;
 mod sign_ins;
+mod submit;
 mod tokens;
 mod tree;
 mod why;
@@ -94,8 +99,8 @@ pub use acl::{AclEntry, RightsChange};
 pub use audit::{AuditFilter, AuditRow, Detail, Doer, Event};
 pub use authority::{
     Authority, CheckOut, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
-    ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageSelf, ManageShared, OpenPrivate, ReadAccount,
-    ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, SetPasswords, Suspend,
+    ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageQueue, ManageSelf, ManageShared, OpenPrivate,
+    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, RunQueue, SetPasswords, Suspend,
 };
 pub use caller::{Caller, Epochs, HeldCredential, HeldToken, Origin};
 pub use class::{
@@ -116,12 +121,17 @@ pub use list::{ListedAccount, ListedMailbox};
 pub use networks::FromNetwork;
 pub use people::{AccountRow, Principal};
 pub use policy::{PolicyChange, PolicyChanged, PolicyRow};
+pub use queue::{Again, Lane, NewQueued, NewRecipient, QueuedMessage, Stopped, TakenRecipient};
+pub use queue_admin::{QueueFilter, QueueRecipientRow, QueueRow, Queued};
 pub use read::{BodyPlace, Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
 pub use report::{AccessReport, PersonAccess, PersonGrant};
 pub use scope::KnownCredential;
+pub use send_use::{Load, OwnTerms, Suppressed};
+pub use sent::{CopyIdentity, Filed};
 pub use shared::SharedChange;
 pub use sign_in::{CountedFailures, FailedSignIn, RootFacts, SignInFacts, how};
 pub use sign_ins::{SignInFilter, SignInRow, how_and_reason};
+pub use submit::{SendError, SendPlan, SenderNames, Sending};
 pub use tokens::{BearerFacts, NewToken, TokenRow, WhichToken};
 pub use why::{Answer, Asked};

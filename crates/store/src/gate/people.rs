@@ -43,6 +43,12 @@ pub struct AccountRow {
     pub seen: String,
     /// `shared`, `sender`, `both` or `none`.
     pub sent_copy: String,
+    /// How who sends as it is shown: `hidden`, `via` or `sender`.
+    pub show_sender: String,
+    /// Seconds in which what somebody sends as it can be taken back.
+    pub undo_seconds: u64,
+    /// Minutes in which an answer makes another one stale; 0 where nobody looks.
+    pub stale_reply_minutes: u64,
     /// Deleting needs an administrator.
     pub delete_protection: bool,
     /// The most bytes of messages it may hold.
@@ -85,6 +91,9 @@ impl AccountRow {
             quota: row.opt_int(12)?.map(super::read::count).transpose()?,
             removed: row.opt_int(13)?.map(Timestamp),
             is_shared: row.text(14)? == "shared",
+            show_sender: row.text(15)?.to_owned(),
+            undo_seconds: super::read::count(row.int(16)?)?,
+            stale_reply_minutes: super::read::count(row.int(17)?)?,
         })
     }
 }
@@ -431,5 +440,10 @@ impl Tx<'_> {
     /// Is the domain of a recipient ours?
     pub fn is_own_domain(&self, domain: &Domain) -> Result<bool, StoreError> {
         Ok(self.one(&sql::HAS_DOMAIN, &[domain.as_str().into()], |row| row.int(0))?.is_some())
+    }
+
+    /// The first of our domains by name, for addresses without one.
+    pub fn first_domain(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.all(&sql::DOMAINS, &[], |row| Ok(row.text(0)?.to_owned()))?.into_iter().next())
     }
 }

@@ -11,10 +11,10 @@ use crate::statements::credentials as sql;
 use crate::{StoreError, Tx};
 use ciborium::Value;
 use postern_access::{
-    Answerable, CredentialFacts, CredentialScope, CredentialState, DirectSignIn, Hours, Networks, Policy, Protocols,
-    Purpose, PurposeError, Purposes, Reach,
+    Answerable, CredentialFacts, CredentialScope, CredentialState, DirectSignIn, Hours, Networks, OnLimit, Policy,
+    Protocols, Purpose, PurposeError, Purposes, Reach, SendingScope,
 };
-use postern_types::{AccountId, CredentialId, MailboxId, Network, PersonId, Rights, Secret, Timestamp};
+use postern_types::{AccountId, Address, CredentialId, MailboxId, Network, PersonId, Rights, Secret, Timestamp};
 
 /// A credential, with what its secret is checked against and what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,11 +70,53 @@ pub(super) fn encode(scope: &CredentialScope) -> Result<Vec<u8>, StoreError> {
     if let Some(connections) = scope.connections {
         fields.push((6, Value::from(connections)));
     }
+    fields.extend(encode_sending(&scope.sending));
     let map = fields.into_iter().map(|(key, value)| (Value::from(key), value)).collect();
     let mut bytes = Vec::new();
     ciborium::into_writer(&Value::Map(map), &mut bytes)
         .map_err(|error| StoreError::Damaged(format!("a scope: {error}")))?;
     Ok(bytes)
+}
+
+/// What it says of sending; what is as where nothing is said is left out.
+fn encode_sending(sending: &SendingScope) -> Vec<(i32, Value)> {
+    let mut fields = Vec::new();
+    if !sending.from.is_empty() {
+        fields.push((7, Value::Array(sending.from.iter().map(|address| Value::from(address.as_str())).collect())));
+    }
+    if sending.own_domains {
+        fields.push((8, Value::from(true)));
+    }
+    let numbers = [
+        (9, sending.messages_per_minute.map(u64::from)),
+        (10, sending.recipients_per_day.map(u64::from)),
+        (11, sending.new_recipients_per_day.map(u64::from)),
+        (12, sending.bytes_per_day),
+    ];
+    fields.extend(numbers.into_iter().filter_map(|(key, number)| Some((key, Value::from(number?)))));
+    if sending.on_limit != OnLimit::default() {
+        fields.push((13, Value::from(sending.on_limit.name())));
+    }
+    fields
+}
+
+/// One field of what it says of sending.
+fn decode_sending(sending: &mut SendingScope, key: i64, value: &Value) -> Option<()> {
+    let count = || value.as_integer().and_then(|number| u32::try_from(number).ok());
+    match key {
+        7 => {
+            let address = |value: &Value| value.as_text().and_then(|text| Address::parse(text).ok());
+            sending.from = value.as_array()?.iter().map(address).collect::<Option<_>>()?;
+        }
+        8 => sending.own_domains = value.as_bool()?,
+        9 => sending.messages_per_minute = Some(count()?),
+        10 => sending.recipients_per_day = Some(count()?),
+        11 => sending.new_recipients_per_day = Some(count()?),
+        12 => sending.bytes_per_day = Some(value.as_integer().and_then(|number| u64::try_from(number).ok())?),
+        13 => sending.on_limit = OnLimit::parse(value.as_text()?)?,
+        _ => return None,
+    }
+    Some(())
 }
 
 /// A scope that can not be read opens nothing: it is damage, and not a wider scope.
@@ -108,7 +150,8 @@ fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope
                 let count = number(&value).and_then(|count| u32::try_from(count).ok());
                 scope.connections = Some(count.ok_or_else(damaged)?);
             }
-            _ => return Err(damaged()),
+            Some(key) => decode_sending(&mut scope.sending, key, &value).ok_or_else(damaged)?,
+            None => return Err(damaged()),
         }
     }
     if has_version && has_protocols { Ok(scope) } else { Err(damaged()) }
@@ -124,6 +167,7 @@ fn nothing() -> CredentialScope {
         networks: Networks::Of(Vec::new()),
         hours: None,
         connections: None,
+        sending: SendingScope::default(),
     }
 }
 
@@ -286,6 +330,7 @@ mod tests {
             networks: Networks::Any,
             hours: None,
             connections: None,
+            sending: SendingScope::default(),
         };
         let narrow = CredentialScope {
             forgiving: true,
@@ -293,6 +338,15 @@ mod tests {
             networks: Networks::Of(vec!["192.0.2.0/24".parse().unwrap(), "2001:db8::1".parse().unwrap()]),
             hours: Some("22:00-06:00".parse().unwrap()),
             connections: Some(2),
+            sending: SendingScope {
+                from: vec![Address::parse("support@example.org").unwrap()],
+                own_domains: true,
+                messages_per_minute: Some(600),
+                recipients_per_day: Some(10_000),
+                new_recipients_per_day: Some(1),
+                bytes_per_day: Some(1 << 40),
+                on_limit: OnLimit::Slow,
+            },
             ..wide.clone()
         };
         let nowhere = CredentialScope { networks: Networks::Of(Vec::new()), ..wide.clone() };

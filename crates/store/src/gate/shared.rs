@@ -11,7 +11,8 @@ use super::people::{AccountRow, addresses_of};
 use crate::StoreError;
 use crate::sql::Value;
 use crate::statements::{people as people_sql, shared as sql};
-use postern_types::{AccountId, Address, DisplayName, Seen};
+use postern_access::{STALE_REPLY_MINUTES_MOST, SentCopy, ShowSender, UNDO_SECONDS_MOST};
+use postern_types::{AccountId, Address, DisplayName, Seen, length};
 
 /// What changes in the settings of a shared account; nothing leaves a thing as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +25,14 @@ pub struct SharedChange {
     pub delete_protection: Option<bool>,
     /// The most bytes it may hold; the inner nothing is no bound.
     pub quota: Option<Option<u64>>,
+    /// Where copies of what is sent as it are filed.
+    pub sent_copy: Option<SentCopy>,
+    /// How who sends as it is shown.
+    pub show_sender: Option<ShowSender>,
+    /// Seconds in which what somebody sends as it can be taken back.
+    pub undo_seconds: Option<u32>,
+    /// Minutes in which an answer makes another one stale; 0 and nobody looks.
+    pub stale_reply_minutes: Option<u32>,
     /// Further addresses whose mail it receives.
     pub add_aliases: Vec<Address>,
     /// Addresses that it gives up.
@@ -38,6 +47,12 @@ impl SharedChange {
             seen: self.seen.filter(|seen| seen.as_str() != row.seen),
             delete_protection: self.delete_protection.filter(|on| *on != row.delete_protection),
             quota: self.quota.filter(|quota| *quota != row.quota),
+            sent_copy: self.sent_copy.filter(|copy| copy.name() != row.sent_copy),
+            show_sender: self.show_sender.filter(|shows| shows.name() != row.show_sender),
+            undo_seconds: self.undo_seconds.filter(|seconds| u64::from(*seconds) != row.undo_seconds),
+            stale_reply_minutes: self
+                .stale_reply_minutes
+                .filter(|minutes| u64::from(*minutes) != row.stale_reply_minutes),
             ..Self::default()
         }
     }
@@ -56,10 +71,33 @@ impl SharedChange {
             Some(None) => told.push("no quota".to_owned()),
             None => {}
         }
+        told.extend(self.sent_copy.map(|copy| format!("sent copy {}", copy.name())));
+        told.extend(self.show_sender.map(|shows| format!("show sender {}", shows.name())));
+        told.extend(self.undo_seconds.map(|seconds| match seconds {
+            0 => "no undo".to_owned(),
+            seconds => format!("undo {}", length(seconds.into())),
+        }));
+        told.extend(self.stale_reply_minutes.map(|minutes| match minutes {
+            0 => "no look for stale replies".to_owned(),
+            minutes => format!("stale reply {}", length(i64::from(minutes) * 60)),
+        }));
         if self.name.is_some() {
             told.push("name".to_owned());
         }
         told.join(", ")
+    }
+
+    /// Refuses what lasts longer than it may.
+    fn check_spans(&self) -> Result<(), GateError> {
+        if self.undo_seconds.is_some_and(|seconds| seconds > UNDO_SECONDS_MOST) {
+            let most = length(UNDO_SECONDS_MOST.into());
+            return Err(Rule::Unusable(format!("What is sent waits {most} at most to be taken back")).into());
+        }
+        if self.stale_reply_minutes.is_some_and(|minutes| minutes > STALE_REPLY_MINUTES_MOST) {
+            let most = length(i64::from(STALE_REPLY_MINUTES_MOST) * 60);
+            return Err(Rule::Unusable(format!("An answer makes others stale for {most} at most")).into());
+        }
+        Ok(())
     }
 }
 
@@ -110,6 +148,7 @@ impl Authority<'_, ManageShared> {
     /// Changes settings and aliases, all or none. They hold from everybody's next command on.
     pub fn set(&self, change: &SharedChange) -> Result<(), GateError> {
         let row = self.row_in_use()?;
+        change.check_spans()?;
         for alias in &change.remove_aliases {
             self.remove_alias(&row, alias)?;
         }
@@ -124,16 +163,18 @@ impl Authority<'_, ManageShared> {
             Some(bytes) => Some(i64::try_from(bytes).map_err(|_| Rule::Unusable("No disk holds that quota".into()))?),
             None => None,
         };
-        let seen = match change.seen {
-            Some(seen) => seen.as_str(),
-            None => row.seen.as_str(),
-        };
+        let undo_seconds = change.undo_seconds.map_or(row.undo_seconds, u64::from);
+        let stale_reply_minutes = change.stale_reply_minutes.map_or(row.stale_reply_minutes, u64::from);
         let values = [
             row.id.get().into(),
             change.name.as_ref().map_or(row.name.as_str(), DisplayName::as_str).into(),
-            seen.into(),
+            change.seen.map_or(row.seen.as_str(), |seen| seen.as_str()).into(),
             change.delete_protection.unwrap_or(row.delete_protection).into(),
             quota.into(),
+            change.sent_copy.map_or(row.sent_copy.as_str(), |copy| copy.name()).into(),
+            change.show_sender.map_or(row.show_sender.as_str(), |shows| shows.name()).into(),
+            i64::try_from(undo_seconds).unwrap_or_default().into(),
+            i64::try_from(stale_reply_minutes).unwrap_or_default().into(),
         ];
         self.tx().execute(&sql::SET, &values)?;
         let name = change.name.as_ref().map_or("", DisplayName::as_str);

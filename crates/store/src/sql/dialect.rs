@@ -4,7 +4,8 @@
 //!   round; `?n` means on SQLite what `$n` means on PostgreSQL.
 //! - SQLite has one writer and needs no row locks. A statement says `/*LOCK*/` where
 //!   PostgreSQL needs FOR UPDATE, `/*SHARE*/` where it needs FOR SHARE: a row that was
-//!   read to decide and must not change before the commit.
+//!   read to decide and must not change before the commit; `/*SKIP*/` takes those rows alone that
+//!   nobody else has.
 //! - Whoever shares a row on PostgreSQL goes past those who wait for it alone, so many who share it
 //!   one after the other keep them waiting for ever. `/*SHARE IN TURN*/` and `/*LOCK IN TURN*/` wait
 //!   in one line before the row, behind whoever came first; they stand after a WHERE.
@@ -13,7 +14,7 @@
 pub(crate) fn for_sqlite(text: &str) -> String {
     rewrite(text, |marker, out| match marker {
         Marker::Placeholder => out.push('?'),
-        Marker::Lock | Marker::Share | Marker::LockInTurn | Marker::ShareInTurn => {}
+        Marker::Lock | Marker::Share | Marker::Skip | Marker::LockInTurn | Marker::ShareInTurn => {}
     })
 }
 
@@ -23,6 +24,7 @@ pub(crate) fn for_postgres(text: &str) -> String {
         Marker::Placeholder => out.push('$'),
         Marker::Lock => out.push_str("FOR UPDATE"),
         Marker::Share => out.push_str("FOR SHARE"),
+        Marker::Skip => out.push_str("FOR UPDATE SKIP LOCKED"),
         Marker::LockInTurn => out.push_str(&format!("AND pg_advisory_xact_lock({LINE}) IS NOT NULL FOR UPDATE")),
         Marker::ShareInTurn => out.push_str(&format!("AND pg_advisory_xact_lock_shared({LINE}) IS NOT NULL FOR SHARE")),
     })
@@ -39,15 +41,18 @@ enum Marker {
     Lock,
     /// `/*SHARE*/`.
     Share,
+    /// `/*SKIP*/`.
+    Skip,
     /// `/*LOCK IN TURN*/`.
     LockInTurn,
     /// `/*SHARE IN TURN*/`.
     ShareInTurn,
 }
 
-const MARKERS: [(&str, Marker); 4] = [
+const MARKERS: [(&str, Marker); 5] = [
     ("/*LOCK*/", Marker::Lock),
     ("/*SHARE*/", Marker::Share),
+    ("/*SKIP*/", Marker::Skip),
     ("/*LOCK IN TURN*/", Marker::LockInTurn),
     ("/*SHARE IN TURN*/", Marker::ShareInTurn),
 ];
@@ -101,6 +106,7 @@ mod tests {
         assert_eq!(for_sqlite(text), "SELECT 1 FROM account WHERE id = ?1 ORDER BY id ");
         assert_eq!(for_postgres(text), "SELECT 1 FROM account WHERE id = $1 ORDER BY id FOR UPDATE");
         assert_eq!(for_postgres("SELECT 1 /*SHARE*/"), "SELECT 1 FOR SHARE");
+        assert_eq!(for_postgres("LIMIT $1 /*SKIP*/"), "LIMIT $1 FOR UPDATE SKIP LOCKED");
         assert_eq!(for_sqlite("SELECT 1 WHERE 1 = 1 /*LOCK IN TURN*/"), "SELECT 1 WHERE 1 = 1 ");
         assert!(for_postgres("WHERE 1 = 1 /*SHARE IN TURN*/").ends_with("IS NOT NULL FOR SHARE"));
         assert!(for_postgres("WHERE 1 = 1 /*LOCK IN TURN*/").ends_with("IS NOT NULL FOR UPDATE"));

@@ -52,7 +52,8 @@ statements! {
     ACCOUNTS = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes
           FROM account a
          WHERE a.kind = $1
          ORDER BY a.address";
@@ -60,14 +61,16 @@ statements! {
     ACCOUNT_OF_KIND = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes
           FROM account a
          WHERE a.kind = $1 AND a.id = $2";
     /// Account `$1` with the columns of ACCOUNTS. Primary key.
     ACCOUNT_ROW = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
-               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind
+               a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes
           FROM account a
          WHERE a.id = $1";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.

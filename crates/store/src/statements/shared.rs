@@ -3,9 +3,12 @@
 use crate::sql::statements;
 
 statements! {
-    /// Name, seen, delete protection and quota of account `$1`. Primary key.
+    /// Name, seen, delete protection, quota and ways of sending of account `$1`. Primary key.
     SET = "
-        UPDATE account SET name = $2, seen = $3, delete_protection = $4, quota_bytes = $5 WHERE id = $1";
+        UPDATE account
+           SET name = $2, seen = $3, delete_protection = $4, quota_bytes = $5, sent_copy = $6, show_sender = $7,
+               undo_seconds = $8, stale_reply_minutes = $9
+         WHERE id = $1";
     /// Takes alias `$1` of account `$2` away. Primary key.
     REMOVE_ALIAS = "DELETE FROM address WHERE address = $1 AND account_id = $2 AND is_alias = 1";
     /// Removes account `$1`, from `$2` on; it can come back. Primary key.
@@ -15,9 +18,13 @@ statements! {
 
     /// Account `$1` is shared from now on. Primary key.
     MAKE_SHARED = "UPDATE account SET kind = 'shared' WHERE id = $1";
-    /// Account `$1` is a person's from now on, without the quota and the ways of `\Seen` that
-    /// only a shared one can be given. Primary key.
-    MAKE_PERSONAL = "UPDATE account SET kind = 'person', quota_bytes = NULL, seen = 'shared' WHERE id = $1";
+    /// Account `$1` is a person's from now on, without the quota and the ways of `\Seen` and of sending
+    /// that only a shared one can be given. Primary key.
+    MAKE_PERSONAL = "
+        UPDATE account
+           SET kind = 'person', quota_bytes = NULL, seen = 'shared', sent_copy = 'shared', show_sender = 'hidden',
+               undo_seconds = 0, stale_reply_minutes = 0
+         WHERE id = $1";
     /// Every admin, whom nobody else may change before the commit. There are few people.
     ADMINS_FOR_WRITE = "SELECT id, suspended_ms FROM person WHERE admin = 1 ORDER BY id /*LOCK*/";
     /// Deletes person `$1`; their account stays. Primary key.

@@ -1,6 +1,7 @@
 //! `postern credential issue`.
 
 use super::secret_file::SecretFile;
+use super::sending;
 use super::told;
 use super::{CREDENTIALS, keep, refuse_json};
 use crate::cli::clock;
@@ -97,6 +98,8 @@ pub struct Issue {
     #[arg(long, value_enum, value_name = "PROGRAM", hide_possible_values = true)]
     recipe: Option<Program>,
     #[command(flatten)]
+    sending: sending::Flags,
+    #[command(flatten)]
     later: Later,
 }
 
@@ -118,20 +121,8 @@ struct Later {
     tool: Option<String>,
     #[arg(long, hide = true, value_name = "T")]
     ticket: Option<String>,
-    #[arg(long, hide = true, value_name = "EMAIL")]
-    from: Vec<String>,
-    #[arg(long, hide = true, value_name = "N")]
-    max_recipients_per_day: Option<String>,
-    #[arg(long, hide = true, value_name = "N")]
-    max_messages_per_minute: Option<String>,
-    #[arg(long, hide = true, value_name = "N")]
-    max_new_recipients_per_day: Option<String>,
-    #[arg(long, hide = true, value_name = "SIZE")]
-    max_bytes_per_day: Option<String>,
     #[arg(long, hide = true, value_name = "N")]
     reserved_connections: Option<String>,
-    #[arg(long, hide = true, value_name = "HOW")]
-    on_limit: Option<String>,
     #[arg(long, hide = true, value_name = "SPAN")]
     expect_every: Option<String>,
 }
@@ -143,13 +134,7 @@ impl Later {
             ("--deputy", self.deputy.is_some()),
             ("--tool", self.tool.is_some()),
             ("--ticket", self.ticket.is_some()),
-            ("--from", !self.from.is_empty()),
-            ("--max-recipients-per-day", self.max_recipients_per_day.is_some()),
-            ("--max-messages-per-minute", self.max_messages_per_minute.is_some()),
-            ("--max-new-recipients-per-day", self.max_new_recipients_per_day.is_some()),
-            ("--max-bytes-per-day", self.max_bytes_per_day.is_some()),
             ("--reserved-connections", self.reserved_connections.is_some()),
-            ("--on-limit", self.on_limit.is_some()),
             ("--expect-every", self.expect_every.is_some()),
         ];
         given.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
@@ -166,7 +151,7 @@ impl Issue {
     fn document(&self) -> NewCredential {
         let now = clock::now();
         let names = |names: &[MailboxName]| names.iter().map(ToString::to_string).collect();
-        NewCredential {
+        let document = NewCredential {
             purpose: self.purpose.name().to_owned(),
             owner: self.owner.to_string(),
             reason: self.reason.clone(),
@@ -190,7 +175,9 @@ impl Issue {
             starts_at: self.starts.map(|starts| starts.ahead_of(now)),
             expires_at: self.expires.map(|expires| expires.ahead_of(now)),
             wrap_for: self.wrap.as_ref().map(ToString::to_string),
-        }
+            ..NewCredential::default()
+        };
+        self.sending.complete(document)
     }
 
     /// Will it have this protocol? What is refused before anything is issued costs nothing.

@@ -1,5 +1,6 @@
 //! Credentials in words: what they may, from where, until when, and how to sign in with them.
 
+use super::sending;
 use crate::cli::clock;
 use crate::cli::dates::{self, seconds};
 use crate::cli::output::{facts, plain};
@@ -43,8 +44,12 @@ fn rights(place: &CredentialPlace) -> Rights {
     Rights::parse(&place.rights).unwrap_or(Rights::NONE)
 }
 
-fn sends(credential: &Credential) -> bool {
-    credential.protocols.iter().any(|protocol| protocol == "submission")
+/// A number with a comma between thousands.
+pub(super) fn spelled(number: u32) -> String {
+    match (number / 1000, number % 1000) {
+        (0, rest) => rest.to_string(),
+        (thousands, rest) => format!("{},{rest:03}", spelled(thousands)),
+    }
 }
 
 /// Where, as it reads after what may be done there.
@@ -64,8 +69,9 @@ fn may(credential: &Credential) -> String {
         .iter()
         .map(|one| format!("{} {} ({})", words(rights(one)).join(", "), place(one), one.rights))
         .collect();
-    if sends(credential) {
-        parts.push(format!("send as {}", credential.username));
+    if let Some(sending) = &credential.sending {
+        let from = if sending.from.is_empty() { credential.username.clone() } else { sending.from.join(", ") };
+        parts.push(format!("send as {from}"));
     }
     parts.join("; ")
 }
@@ -74,7 +80,7 @@ fn may(credential: &Credential) -> String {
 fn may_not(credential: &Credential) -> String {
     let held = credential.places.iter().fold(Rights::NONE, |all, one| all | rights(one));
     let mut parts = words(Rights::FULL_ACCESS - held);
-    if !sends(credential) {
+    if credential.sending.is_none() {
         parts.push("send");
     }
     if credential.places.is_empty() {
@@ -108,6 +114,7 @@ fn scope(credential: &Credential) -> Vec<(&'static str, String)> {
                 .map(|hours| format!("{hours}, by the organisation's time zone"))
                 .unwrap_or_default(),
         ),
+        ("Sends", credential.sending.as_ref().map(sending::told).unwrap_or_default()),
         ("Connections", most.unwrap_or_default()),
         ("Starts", credential.starts_at.as_deref().map(seconds).unwrap_or_default()),
         ("Ends", dates::end(&credential.expires_at, clock::now())),

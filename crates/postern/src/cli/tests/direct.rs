@@ -7,7 +7,7 @@ const BACKUP: &str = "credential issue support@example.org --purpose backup --ow
 
 impl Scene {
     /// support@, with Alice and Bob who are no delegates of it yet.
-    async fn at_work() -> (Self, OpenHouse) {
+    pub(super) async fn at_work() -> (Self, OpenHouse) {
         let scene = Self::new().await;
         let open = scene.serve();
         for line in ["person add alice@example.org", "person add bob@example.org", "shared add support@example.org"] {
@@ -16,12 +16,12 @@ impl Scene {
         (scene, open)
     }
 
-    async fn json(&self, line: &str) -> serde_json::Value {
+    pub(super) async fn json(&self, line: &str) -> serde_json::Value {
         self.run(line).await.unwrap_or_else(|failure| panic!("{line}: {failure}")).document
     }
 }
 
-fn row<'t>(text: &'t str, name: &str) -> &'t str {
+pub(super) fn row<'t>(text: &'t str, name: &str) -> &'t str {
     let found = text.lines().find_map(|line| line.strip_prefix(name));
     found.unwrap_or_else(|| panic!("no {name} in {text}")).trim()
 }
@@ -178,6 +178,18 @@ async fn a_recipe_is_a_file_and_nothing_else() {
     let (refusal, _) = scene.failure(&format!("{BACKUP} --any-network --recipe msmtp")).await;
     assert!(refusal.contains("msmtp sends, and needs submission"), "{refusal}");
     assert_eq!(scene.json("credential list").await, before, "refused before anything was issued");
+    let sends = "credential issue support@example.org --purpose marketing --owner alice@example.org --reason letters";
+    let file = scene.folder.path().join("sending");
+    let line = format!("{sends} --any-network --recipe msmtp --secret-file {}", file.display());
+    let said = scene.run(&line).await.unwrap();
+    for wanted in [
+        "host mail.example.org\nport 465\nfrom \"support@example.org\"\n".to_owned(),
+        format!("user \"support@example.org\"\npasswordeval \"head -n1 {}\"\n", file.display()),
+        format!("tls on\ntls_starttls off\ntls_trust_file \"{}\"\n", authority.display()),
+    ] {
+        assert!(said.text.contains(&wanted) && !said.text.contains("ptn1_"), "{wanted} is missing: {}", said.text);
+    }
+    let before = scene.json("credential list").await;
     let (refusal, _) = scene.failure(&format!("{BACKUP} --any-network --recipe fetchmail")).await;
     assert!(refusal.contains("not served here yet (done before that: crd_"), "{refusal}");
     assert_eq!(scene.json("credential list").await, before, "nothing live is left");
@@ -189,19 +201,9 @@ async fn a_recipe_is_a_file_and_nothing_else() {
 #[tokio::test]
 async fn what_comes_later_is_refused() {
     let (scene, _serving) = Scene::at_work().await;
-    for flag in [
-        "--deputy bob@example.org",
-        "--tool restic",
-        "--ticket 17",
-        "--from support@example.org",
-        "--max-recipients-per-day 1",
-        "--max-messages-per-minute 1",
-        "--max-new-recipients-per-day 1",
-        "--max-bytes-per-day 1G",
-        "--reserved-connections 2",
-        "--on-limit slow",
-        "--expect-every 24h",
-    ] {
+    for flag in
+        ["--deputy bob@example.org", "--tool restic", "--ticket 17", "--reserved-connections 2", "--expect-every 24h"]
+    {
         let (refusal, _) = scene.failure(&format!("{BACKUP} --any-network {flag}")).await;
         assert!(refusal.contains(&format!("{} is not built yet", flag.split(' ').next().unwrap())), "{refusal}");
     }
@@ -236,6 +238,10 @@ fn what_can_not_be_meant_is_refused_before_anybody_is_asked() {
         ("--older-than 2026-12-31", "give a span"),
         ("--name Nightly", "no name for a credential"),
         ("--recipe thunderbird", "thunderbird"),
+        ("--on-limit wait", "there are refuse, slow, suspend"),
+        ("--max-messages-per-minute 601", "1..=600"),
+        ("--max-recipients-per-day 0", "1..=10000"),
+        ("--from support", "an address looks like"),
     ] {
         let text = usage(&format!("{backup} {flags}"));
         assert!(text.contains(says), "{flags}: {text}");

@@ -10,7 +10,10 @@ use super::super::tree::raise_epoch;
 use super::{CredentialRow, row};
 use crate::statements::{credentials as sql, facts as facts_sql, mailbox as mailbox_sql};
 use crate::{StoreError, Tx};
-use postern_access::{CredentialScope, CredentialState, GrantFact, Hours, Issue, Networks, Protocols, Purpose, Reach};
+use postern_access::{
+    CredentialScope, CredentialState, GrantFact, Hours, Issue, Networks, Protocol, Protocols, Purpose, Reach,
+    SendingScope,
+};
 use postern_types::{AccountId, Address, MailboxId, PersonId, Rights, Secret, SpecialUse, Timestamp, length};
 
 /// A credential to be issued. Of its secret only what it is checked against comes here.
@@ -48,6 +51,8 @@ pub struct NewCredential {
     pub hours: Option<Hours>,
     /// How many connections at once.
     pub connections: Option<u32>,
+    /// What it sends, where it submits.
+    pub sending: SendingScope,
     /// From when on.
     pub starts: Option<Timestamp>,
     /// When it ends.
@@ -108,7 +113,20 @@ impl Authority<'_, ManageCredentials> {
             networks: new.networks.clone(),
             hours: new.hours,
             connections: new.connections,
+            sending: self.sending(new)?,
         })
+    }
+
+    /// What it sends: as the mailbox, by its own addresses.
+    fn sending(&self, new: &NewCredential) -> Result<SendingScope, GateError> {
+        let account = self.shared_account()?;
+        for address in &new.sending.from {
+            if self.tx().account_at(address)? != Some(account) {
+                let text = format!("{address} is no address of this mailbox, so it can not stand in From");
+                return Err(Rule::Unusable(text).into());
+            }
+        }
+        Ok(new.sending.clone())
     }
 
     /// Refuses what policy, its purpose or whoever issues it does not allow.
@@ -288,10 +306,36 @@ fn personal(new: &NewCredential, scope: &CredentialScope) -> String {
     let mut parts = vec![format!("owner {}", new.owner)];
     parts.extend(new.holder.as_ref().map(|holder| format!("holder {holder}")));
     parts.extend(new.wrap.as_ref().map(|wrap| format!("handed to {}", wrap.recipient)));
+    if !scope.sending.from.is_empty() {
+        let addresses: Vec<&str> = scope.sending.from.iter().map(Address::as_str).collect();
+        parts.push(format!("sends as {}", addresses.join(" ")));
+    }
     if let Networks::Of(networks) = &scope.networks {
         parts.push(format!("from {}", networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")));
     }
     parts.join(", ")
+}
+
+/// What it may send, as the trail keeps it: how many addresses in From, and each limit.
+fn told_sending(sending: &SendingScope) -> String {
+    let count = |number: Option<u32>, unit: &str| number.map(|number| format!("{number} {unit}"));
+    let from = match sending.from.len() {
+        0 => "as all its addresses".to_owned(),
+        1 => "as 1 address".to_owned(),
+        some => format!("as {some} addresses"),
+    };
+    let own = sending.own_domains.then(|| "own domains only".to_owned());
+    let bytes = sending.bytes_per_day.map(|bytes| format!("{bytes} bytes a day"));
+    let parts = [
+        Some(from),
+        own,
+        count(sending.messages_per_minute, "messages a minute"),
+        count(sending.recipients_per_day, "recipients a day"),
+        count(sending.new_recipients_per_day, "new recipients a day"),
+        bytes,
+        Some(format!("at a limit {}", sending.on_limit.name())),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// What a credential opens, as the trail keeps it: no name of anybody.
@@ -325,6 +369,9 @@ fn told(new: &NewCredential, scope: &CredentialScope) -> String {
     }
     if let Some(most) = scope.connections {
         text.push_str(&format!(" connections {most}"));
+    }
+    if scope.protocols.has(Protocol::Submission) {
+        text.push_str(&format!(" sends {}", told_sending(&scope.sending)));
     }
     text.push_str(&format!(" from {networks}"));
     if let Some(hours) = scope.hours {

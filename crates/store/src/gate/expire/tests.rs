@@ -43,6 +43,31 @@ test_statements! {
         VALUES ($1, $2, $2, 1, 0)";
     /// A network from where somebody signed in.
     ADD_NETWORK = "INSERT INTO known_network (account_id, network, last_ms) VALUES ($1, $2, 0)";
+    /// Mail that waits to be sent as it.
+    ADD_QUEUED = "
+        INSERT INTO queue_message (public_id, account_id, sender, from_address, reverse_path, verp, blob_hash, blob_place,
+                                   size, prefix, smtputf8, eight_bit, lane, hold_office, leaves_ms, created_ms)
+        VALUES ($2, $1, '', '', '', 0, $3, 0, 1, $3, 0, 0, 0, 0, 0, 0)
+        RETURNING id";
+    /// Who waits for it.
+    ADD_RECIPIENT = "
+        INSERT INTO queue_recipient (message_id, address, domain, lane, held, next_try_ms, tried_by, tries, notify, delay_told)
+        VALUES ($1, $2, '', 0, 0, 0, 0, 0, 0, 0)";
+    /// Where a copy of what was sent lies.
+    ADD_COPY = "
+        INSERT INTO sent_copy (account_id, identity, dated, actor, mailbox_id, uid, by_house, at_ms)
+        VALUES ($1, $3, $3, $2, 1, 1, 1, 0)";
+    /// Who answered.
+    ADD_ANSWERED = "
+        INSERT INTO answered (account_id, parent, actor, sender, parked, at_ms) VALUES ($1, 1, $2, $2, 0, 0)";
+    /// How much was sent.
+    ADD_USED = "
+        INSERT INTO send_use (kind, subject_id, start_ms, messages, recipients, new_recipients, bytes, told)
+        VALUES ('account-day', $1, $2, 1, 1, 1, 1, 0)";
+    /// To whom.
+    ADD_KNOWN = "INSERT INTO known_recipient (account_id, recipient, first_ms) VALUES ($1, $2, 0)";
+    /// To whom no more.
+    ADD_SUPPRESSED = "INSERT INTO suppressed_recipient (account_id, address, reason, at_ms) VALUES ($1, $2, '', 0)";
     /// How much of account `$1` there is, with packed keys from `$2` to `$3`.
     COUNTS = "
         SELECT (SELECT COUNT(*) FROM access_grant WHERE account_id = $1),
@@ -60,6 +85,13 @@ test_statements! {
                (SELECT COUNT(*) FROM change_log WHERE id >= $2 AND id <= $3),
                (SELECT COUNT(*) FROM address WHERE account_id = $1),
                (SELECT COUNT(*) FROM known_network WHERE account_id = $1),
+               (SELECT COUNT(*) FROM queue_message WHERE account_id = $1),
+               (SELECT COUNT(*) FROM queue_recipient r JOIN queue_message m ON m.id = r.message_id WHERE m.account_id = $1),
+               (SELECT COUNT(*) FROM sent_copy WHERE account_id = $1),
+               (SELECT COUNT(*) FROM answered WHERE account_id = $1),
+               (SELECT COUNT(*) FROM send_use WHERE kind = 'account-day' AND subject_id = $1),
+               (SELECT COUNT(*) FROM known_recipient WHERE account_id = $1),
+               (SELECT COUNT(*) FROM suppressed_recipient WHERE account_id = $1),
                (SELECT COUNT(*) FROM account WHERE id = $1)";
     /// A group, and the account in it.
     ADD_GROUP = "INSERT INTO people_group (id, address, name, created_ms) VALUES ($1, $2, '', 0)";
@@ -69,6 +101,8 @@ test_statements! {
     EVENTS = "SELECT COUNT(*) FROM audit WHERE account_id = $1";
 }
 
+/// Kinds that are counted; the last is the account itself.
+const KINDS: usize = 23;
 /// Rows of each kind that the test adds; more than one piece of each.
 const EACH: i64 = 5;
 const PIECE: usize = 2;
@@ -85,7 +119,7 @@ fn address(text: &str) -> Address {
 fn counts(tx: &Tx<'_>, account: AccountId) -> Result<Vec<i64>, StoreError> {
     let (first, last) = MailboxId::range_of(account);
     let row = tx.one(&COUNTS, &[account.get().into(), first.into(), last.into()], |row| {
-        (0..16).map(|column| row.int(column)).collect()
+        (0..KINDS).map(|column| row.int(column)).collect()
     })?;
     Ok(row.unwrap())
 }
@@ -111,6 +145,14 @@ fn fill(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
         tx.execute(&ADD_REACH, &[credential, one])?;
         tx.execute(&ADD_WRAP, &[credential, text.as_bytes().into()])?;
         tx.execute(&ADD_NETWORK, &[one, (&text).into()])?;
+        let hash = [0_u8; 4];
+        let queued = tx.one(&ADD_QUEUED, &[one, (&text).into(), hash.as_slice().into()], |row| row.int(0))?;
+        tx.execute(&ADD_RECIPIENT, &[queued.unwrap().into(), (&text).into()])?;
+        tx.execute(&ADD_COPY, &[one, (&text).into(), hash.as_slice().into()])?;
+        tx.execute(&ADD_ANSWERED, &[one, (&text).into()])?;
+        tx.execute(&ADD_USED, &[one, number.into()])?;
+        tx.execute(&ADD_KNOWN, &[one, number.into()])?;
+        tx.execute(&ADD_SUPPRESSED, &[one, (&text).into()])?;
         let group = 1000 * account.get() + number;
         tx.execute(&ADD_GROUP, &[group.into(), (&format!("{text}@example.org")).into()])?;
         tx.execute(&ADD_MEMBER, &[group.into(), one])?;
@@ -161,7 +203,7 @@ async fn a_removed_account_goes_in_small_pieces(test: TestDb) {
         .await
         .unwrap();
     assert_eq!(ended, []);
-    assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, gone)).await.unwrap()[15], 1);
+    assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, gone)).await.unwrap()[KINDS - 1], 1);
 
     test.clock.advance_ms(1);
     let expiry = job.clone();
@@ -194,7 +236,7 @@ async fn a_removed_account_goes_in_small_pieces(test: TestDb) {
             break;
         }
     }
-    assert_eq!(before, [0; 16]);
+    assert_eq!(before, [0; KINDS]);
     assert!(pieces > 12 * 2, "{pieces} pieces");
     assert_eq!(test.db.read(move |tx: &Tx<'_>| counts(tx, kept)).await.unwrap(), kept_before);
     let key = gone.get();

@@ -1,0 +1,136 @@
+//! The queue: what was submitted is brought to every recipient, here or elsewhere
+//! (docs/decisions/0030-queue.md).
+//!
+//! Three lanes, each with workers of its own, so that a campaign never keeps a person's mail, and no
+//! other server keeps what stays here. What is taken is this process's for a minute, which moves on while
+//! it works; a process that is gone lets go by that. A recipient is done in the transaction that delivers here, or in the one after the next
+//! server has said yes: at a kill between the two that one transaction comes twice, and nothing is lost.
+
+mod bring;
+mod local;
+mod notices;
+mod people;
+mod run;
+mod settle;
+
+pub(crate) use local::QueueEnd;
+pub(crate) use notices::{Note, parked_text};
+pub use people::{QueueShown, SuppressedList};
+pub(crate) use settle::is_hard;
+
+use crate::carrier::Carrier;
+use crate::{House, Refused};
+use postern_access::Job;
+use postern_store::{BodyKey, Caller, Lane};
+use postern_types::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// Parcels under way: of bulk fewer than there are connections to one place, so that some are left.
+const PEOPLE_WORKERS: usize = 64;
+const BULK_WORKERS: usize = 8;
+const HERE_WORKERS: usize = 8;
+/// Bytes of one permit of memory.
+const MEMORY_UNIT: usize = 4096;
+
+/// What the queue of this process remembers.
+pub(crate) struct Queue {
+    /// Of each lane.
+    wakes: [Notify; 3],
+    /// This process, among those that share the database.
+    me: i64,
+    carrier: OnceLock<Arc<dyn Carrier>>,
+    workers: [Arc<Semaphore>; 3],
+    /// Bodies that are in hand, of each lane: one that waits for another server keeps nobody else's.
+    memory: [Arc<Semaphore>; 3],
+    memory_permits: usize,
+    bodies: Mutex<HashMap<BodyKey, Weak<Vec<u8>>>>,
+    /// Places that could not be reached, and until when nobody tries.
+    unreachable: Mutex<HashMap<String, (Timestamp, String)>>,
+    /// Places that were, and when last.
+    reached: Mutex<HashMap<String, Timestamp>>,
+    /// Parcels of people that are on their way to a place.
+    bound_for: Mutex<HashMap<String, usize>>,
+    /// Recipients that were taken and of whom nothing could be written down: to be put back.
+    lost: Mutex<Vec<i64>>,
+}
+
+impl Queue {
+    pub(crate) fn new(me: i64, memory_bytes: usize) -> Self {
+        let memory_permits = (memory_bytes / MEMORY_UNIT).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            wakes: Default::default(),
+            me: me.max(1),
+            carrier: OnceLock::new(),
+            workers: [PEOPLE_WORKERS, BULK_WORKERS, HERE_WORKERS].map(|count| Arc::new(Semaphore::new(count))),
+            memory: Lane::ALL.map(|_| Arc::new(Semaphore::new(memory_permits))),
+            memory_permits,
+            bodies: Mutex::default(),
+            unreachable: Mutex::default(),
+            reached: Mutex::default(),
+            bound_for: Mutex::default(),
+            lost: Mutex::default(),
+        }
+    }
+
+    /// Something is due.
+    pub(crate) fn wake(&self) {
+        Lane::ALL.into_iter().for_each(|lane| self.wake_lane(lane));
+    }
+
+    /// Something of this lane is due.
+    pub(crate) fn wake_lane(&self, lane: Lane) {
+        of_lane(&self.wakes, lane).notify_waiters();
+    }
+
+    fn workers(&self, lane: Lane) -> Arc<Semaphore> {
+        Arc::clone(of_lane(&self.workers, lane))
+    }
+
+    /// Room for a body; a larger one than there is room for waits for all of it.
+    async fn room(&self, lane: Lane, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let units = usize::try_from(bytes).unwrap_or(usize::MAX) / MEMORY_UNIT + 1;
+        let permits = u32::try_from(units.min(self.memory_permits)).unwrap_or(u32::MAX);
+        Arc::clone(of_lane(&self.memory, lane)).acquire_many_owned(permits).await.ok()
+    }
+
+    /// A body that another parcel has in hand.
+    fn body(&self, key: BodyKey) -> Option<Arc<Vec<u8>>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).get(&key)?.upgrade()
+    }
+
+    fn keep_body(&self, key: BodyKey, body: &Arc<Vec<u8>>) {
+        let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
+        if bodies.len() >= 64 {
+            bodies.retain(|_, body| body.strong_count() > 0);
+        }
+        bodies.insert(key, Arc::downgrade(body));
+    }
+}
+
+fn of_lane<T>([people, bulk, here]: &[T; 3], lane: Lane) -> &T {
+    match lane {
+        Lane::People => people,
+        Lane::Bulk => bulk,
+        Lane::Here => here,
+    }
+}
+
+impl House {
+    /// Who takes mail to other servers, by how many connections to one place; said once, before the queue
+    /// runs. Campaigns leave some of them to people.
+    pub fn set_carrier(&self, carrier: Arc<dyn Carrier>, connections: usize) {
+        if self.queue.carrier.set(carrier).is_err() {
+            tracing::error!(event = "queue.carrier-set-twice");
+            return;
+        }
+        let bulk = (connections * 4 / 5).clamp(1, BULK_WORKERS);
+        self.queue.workers(Lane::Bulk).forget_permits(BULK_WORKERS - bulk);
+    }
+
+    /// The submission job, as an actor.
+    pub(crate) fn submission_job(&self) -> Result<Caller, Refused> {
+        self.job(Job::Submission, "queue", String::new())
+    }
+}

@@ -1,0 +1,249 @@
+//! Running the queue: what is due is taken, started, and put back where nothing could be done.
+
+use super::bring::{Parcelled, Where};
+use super::of_lane;
+use crate::wire::Shutdown;
+use crate::{House, Refused};
+use postern_store::{Authority, GateError, Lane, QueuedMessage, RunQueue, Stopped, StoreError, Tx};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// What is taken is this process's for so long.
+const LEASE_MS: i64 = 60 * 1000;
+/// So often that is moved on.
+const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// So often it is looked for what is due, where nobody says that something is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What is under way may take so long when the server goes down.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Recipients taken at once.
+const TAKEN_AT_ONCE: usize = 400;
+/// Parcels of people on their way to one place: one that answers slowly leaves workers to others.
+const BOUND_FOR_ONE: usize = 20;
+/// What finds no worker is due again after so long, in milliseconds.
+const WAITS_MS: i64 = 2000;
+/// Mail of a suspended credential is looked at again after so long.
+const SUSPENDED_MS: i64 = 60 * 1000;
+
+/// Recipients in hand. Unless it is told that they are settled, they are put back: whatever became of
+/// whoever had them.
+pub(super) struct InHand {
+    house: Arc<House>,
+    recipients: Vec<i64>,
+    place: Option<String>,
+}
+
+impl InHand {
+    fn of(house: &Arc<House>, parcel: &Parcelled) -> Self {
+        let recipients = parcel.recipients.iter().map(|recipient| recipient.id).collect();
+        Self { house: Arc::clone(house), recipients, place: None }
+    }
+
+    /// They are on their way to a place; not where enough are.
+    fn bound_for(&mut self, place: String) -> bool {
+        let mut bound_for = self.house.queue.bound_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = bound_for.entry(place.clone()).or_default();
+        if *count >= BOUND_FOR_ONE {
+            return false;
+        }
+        *count += 1;
+        drop(bound_for);
+        self.place = Some(place);
+        true
+    }
+
+    /// What became of them is written down.
+    fn settled(&mut self) {
+        self.recipients.clear();
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        let queue = &self.house.queue;
+        if let Some(place) = self.place.take() {
+            let mut bound_for = queue.bound_for.lock().unwrap_or_else(PoisonError::into_inner);
+            match bound_for.get_mut(&place) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(bound_for.remove(&place)),
+            }
+        }
+        queue.lost.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.recipients);
+    }
+}
+
+impl House {
+    /// Runs the queue until the server drains; then lets go of what it has not brought away.
+    pub async fn run_queue(self: Arc<Self>, shutdown: Shutdown) {
+        self.let_go().await;
+        let [people, bulk, here] = Lane::ALL.map(|lane| Arc::clone(&self).run_lane(lane, shutdown.clone()));
+        tokio::join!(people, bulk, here, self.look_after(shutdown));
+        self.let_go().await;
+    }
+
+    async fn let_go(&self) {
+        let me = self.queue.me;
+        if let Err(error) = self.run(move |queue| queue.let_go(me)).await {
+            tracing::error!(event = "queue.not-let-go", %error);
+        }
+    }
+
+    /// Something that the submission job does to the queue, beside what people wait for.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Authority<'_, RunQueue>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let job = self.submission_job()?;
+        let write =
+            self.db.write(move |tx: &Tx<'_>| -> Result<T, GateError> { Ok(work(&tx.authority::<RunQueue>(&job)?)?) });
+        Ok(write.await?)
+    }
+
+    /// Puts back what was lost, and moves on until when the process has the rest.
+    async fn look_after(&self, mut shutdown: Shutdown) {
+        let mut renewed = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            self.put_back_lost().await;
+            if renewed.elapsed() < RENEW_EVERY {
+                continue;
+            }
+            renewed = tokio::time::Instant::now();
+            let (me, until) = (self.queue.me, self.db.now().plus_ms(LEASE_MS));
+            if let Err(error) = self.run(move |queue| queue.renew(me, until)).await {
+                tracing::error!(event = "queue.not-renewed", %error);
+            }
+            if let Some(carrier) = self.queue.carrier.get() {
+                carrier.tidy(self.db.now());
+            }
+        }
+    }
+
+    async fn put_back_lost(&self) {
+        let lost = std::mem::take(&mut *self.queue.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        if !lost.is_empty() {
+            self.put_back(lost, SUSPENDED_MS).await;
+        }
+    }
+
+    /// These were taken and not tried, and are due after a while. What can not be put back now is put back
+    /// later.
+    async fn put_back(&self, recipients: Vec<i64>, after_ms: i64) {
+        let (me, at) = (self.queue.me, self.db.now().plus_ms(after_ms));
+        let these = recipients.clone();
+        if let Err(error) = self.run(move |queue| queue.put_back(&these, me, at)).await {
+            tracing::error!(event = "queue.not-put-back", %error);
+            self.queue.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(recipients);
+        }
+    }
+
+    async fn run_lane(self: Arc<Self>, lane: Lane, mut shutdown: Shutdown) {
+        let mut under_way = JoinSet::new();
+        // Whether somebody said that something is due: then it is taken without a look before.
+        let mut is_told = false;
+        loop {
+            // Heard from here on: what is queued while it is looked for is not missed.
+            let woken = of_lane(&self.queue.wakes, lane).notified();
+            let mut woken = std::pin::pin!(woken);
+            woken.as_mut().enable();
+            let took_all = match self.start_due((lane, is_told), &mut under_way, &mut shutdown).await {
+                Ok(started) => started < TAKEN_AT_ONCE,
+                Err(error) => {
+                    tracing::error!(event = "queue.look-failed", %error);
+                    true
+                }
+            };
+            while under_way.try_join_next().is_some() {}
+            if shutdown.is_requested() {
+                break;
+            }
+            is_told = true;
+            if took_all {
+                tokio::select! {
+                    () = shutdown.requested() => break,
+                    () = woken => {}
+                    () = tokio::time::sleep(LOOK_EVERY) => is_told = false,
+                }
+            }
+        }
+        let ended = async { while under_way.join_next().await.is_some() {} };
+        if tokio::time::timeout(FAREWELL, ended).await.is_err() {
+            // What is cut here is due again: at worst a recipient gets it twice.
+            under_way.abort_all();
+            while under_way.join_next().await.is_some() {}
+        }
+    }
+
+    /// A look that writes nothing, for a house where nothing is sent.
+    async fn is_due(&self, lane: Lane) -> Result<bool, Refused> {
+        let (job, now) = (self.submission_job()?, self.db.now());
+        let due = self.db.read(move |tx: &Tx<'_>| -> Result<bool, GateError> {
+            Ok(tx.authority::<RunQueue>(&job)?.next_due(lane)?.is_some_and(|due| due <= now))
+        });
+        Ok(due.await?)
+    }
+
+    /// Takes what is due and starts to bring it away; answers how many recipients. Waits for workers.
+    async fn start_due(
+        self: &Arc<Self>,
+        (lane, is_told): (Lane, bool),
+        under_way: &mut JoinSet<()>,
+        shutdown: &mut Shutdown,
+    ) -> Result<usize, Refused> {
+        if !is_told && !self.is_due(lane).await? {
+            return Ok(0);
+        }
+        let (job, me, until) = (self.submission_job()?, self.queue.me, self.db.now().plus_ms(LEASE_MS));
+        let take = move |tx: &Tx<'_>| tx.authority::<RunQueue>(&job)?.take(lane, TAKEN_AT_ONCE, (me, until));
+        let (recipients, messages) = self.db.write(take).await?;
+        let count = recipients.len();
+        let parcels = Parcelled::of(recipients, messages, &self.routes());
+        // All of them are in hand from here on, whatever happens to the first.
+        let parcels: Vec<_> = parcels.into_iter().map(|parcel| (InHand::of(self, &parcel), parcel)).collect();
+        for (mut in_hand, parcel) in parcels {
+            if let Some(stopped) = parcel.message.stopped {
+                self.stop(&parcel, stopped, &mut in_hand).await;
+                continue;
+            }
+            let is_crowded = match &parcel.place {
+                Where::There(hop) if lane == Lane::People => !in_hand.bound_for(hop.to_string()),
+                _ => false,
+            };
+            if is_crowded {
+                self.put_back(std::mem::take(&mut in_hand.recipients), WAITS_MS).await;
+                continue;
+            }
+            let permit = tokio::select! {
+                permit = self.queue.workers(lane).acquire_owned() => permit.map_err(|_| Refused::Unavailable)?,
+                // What was taken and not begun is let go at the end.
+                () = shutdown.requested() => return Ok(count),
+            };
+            let house = Arc::clone(self);
+            under_way.spawn(async move {
+                let _permit = permit;
+                if house.bring(lane, parcel).await {
+                    in_hand.settled();
+                }
+            });
+            while under_way.try_join_next().is_some() {}
+        }
+        Ok(count)
+    }
+
+    /// Mail of a credential that is suspended waits; of one whose secret others know, it does not leave.
+    async fn stop(&self, parcel: &Parcelled, stopped: Stopped, in_hand: &mut InHand) {
+        if stopped == Stopped::Suspended {
+            return self.put_back(std::mem::take(&mut in_hand.recipients), SUSPENDED_MS).await;
+        }
+        let (message, ids, me): (Arc<QueuedMessage>, _, _) =
+            (Arc::clone(&parcel.message), in_hand.recipients.clone(), self.queue.me);
+        match self.run(move |queue| queue.take_out(&message, &ids, me)).await {
+            Ok(()) => in_hand.settled(),
+            Err(error) => tracing::error!(event = "queue.not-taken-out", %error),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Submission from MAIL to the reply that a message is queued.
+//!
+//! These tell what a client sees of `House::submit` and its siblings.
+
+mod common;
+
+use common::{MAIL, Scene};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const LETTER: &str = "From: alice@example.org\r\nTo: bob@example.org\r\nSubject: Hello\r\n\r\nA line.\r\n";
+const ENDED: &str = "421 4.7.0 mail.example.org Your sign-in has ended; sign in again";
+
+/// RFC 6409, RFC 4865, RFC 3030: a message is queued under a name, held as long as is asked for, and
+/// may come in chunks. AUTH= has no say (RFC 4954 section 5).
+#[tokio::test]
+async fn a_message_is_queued_under_a_name() {
+    let scene = Scene::new().await;
+    let mut alice = scene.client("alice").await;
+    alice.begins("MAIL FROM:<Alice@example.org> AUTH=<> RET=HDRS ENVID=1", "250 2.1.0 ").await;
+    alice.begins("RCPT TO:<bob@example.org> NOTIFY=FAILURE ORCPT=rfc822;Bob@example.org", "250 2.1.5 ").await;
+    alice.begins("RCPT TO:<Postmaster>", "250 2.1.5 ").await;
+    alice.begins("DATA", "354 ").await;
+    alice.answers(format!("{LETTER}.\r\n"), &["250 2.0.0 Queued as msg_"]).await;
+    alice.begins("MAIL FROM:<alice@example.org> HOLDFOR=3600", "250 ").await;
+    alice.begins("RCPT TO:<bob@example.org>", "250 ").await;
+    alice.send(format!("BDAT {} LAST\r\n{LETTER}", LETTER.len())).await;
+    let reply = alice.reply().await;
+    assert!(reply.starts_with("250 2.0.0 Queued as msg_") && reply.contains("until 2026-11-22T22:00"), "{reply}");
+    // What has passed holds nothing.
+    alice.begins("MAIL FROM:<alice@example.org> HOLDUNTIL=2026-11-22T20:00:00Z", "250 ").await;
+    alice.begins("RCPT TO:<bob@example.org>", "250 ").await;
+    alice.begins("DATA", "354 ").await;
+    alice.send(format!("{LETTER}.\r\n")).await;
+    let reply = alice.reply().await;
+    assert!(reply.starts_with("250 2.0.0 Queued as msg_") && !reply.contains("until"), "{reply}");
+    alice.begins("QUIT", "221 ").await;
+}
+
+/// docs/design.md section 4: also in the middle of a message, which nobody gets then.
+#[tokio::test]
+async fn a_message_ends_with_its_sign_in() {
+    let scene = Scene::new().await;
+    let mut within = Vec::new();
+    for begin in ["DATA\r\nFrom: carol@example.org\r\n", "BDAT 1000\r\nFrom: carol@example.org\r\n", "BDAT 0\r\n", ""] {
+        let mut carol = scene.client("carol").await;
+        carol.begins("MAIL FROM:<carol@example.org>", "250 ").await;
+        carol.begins("RCPT TO:<bob@example.org>", "250 ").await;
+        let replies: &[&str] = match begin {
+            "BDAT 0\r\n" => &["250 2.0.0 "],
+            _ if begin.starts_with("DATA") => &["354 "],
+            _ => &[],
+        };
+        carol.answers(begin, replies).await;
+        within.push(carol);
+    }
+    scene.suspend("carol").await;
+    for carol in &mut within {
+        assert_eq!(carol.rest().await, [ENDED]);
+    }
+}
+
+/// RFC 5321 sections 2.3.8 and 4.5.3.1.10: submission has the framing and the limits of the others.
+#[tokio::test]
+async fn submission_has_the_limits_of_all() {
+    let scene = Scene::with(|limits| limits.recipients = 100).await;
+    let mut alice = scene.client("alice").await;
+    alice.begins("MAIL FROM:<alice@example.org>", "250 ").await;
+    alice.begins("DATA", "554 5.5.1 ").await;
+    let began = Instant::now();
+    for round in 0..100 {
+        alice.send("RCPT TO:<bob@example.org>\r\n".repeat(1000)).await;
+        for number in 0..1000 {
+            let reply = alice.reply().await;
+            let start = if round == 0 && number < 100 { "250 2.1.5 " } else { "452 4.5.3 " };
+            assert!(reply.starts_with(start), "{reply}");
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    alice.begins("DATA", "354 ").await;
+    alice.answers(format!("{MAIL}\n.\n\r\n.\r\n"), &["554 5.6.0 "]).await;
+    alice.begins("NOOP", "250 ").await;
+}

@@ -1,0 +1,403 @@
+//! The queue at the gate: what is to be sent is put in by whoever may send it, and brought away by
+//! the submission job alone (docs/decisions/0030-queue.md).
+//!
+//! Whoever brings a recipient's mail away has taken it: others pass over it until a moment that
+//! moves on while they work. A process that is gone moves it no more.
+
+use super::audit::note;
+use super::authority::{Authority, RunQueue};
+use super::error::GateError;
+use super::read::StoredBody;
+use super::submit::{SendError, Sending};
+use crate::sql::{BodyKey, Row, Value};
+use crate::statements::{queue as sql, sending as sending_sql};
+use crate::{Place, Prepared, StoreError, Tx};
+use postern_access::Actor;
+use postern_types::{AccountId, BlobHash, Timestamp};
+
+/// Who is brought away first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// What people send, and notifications.
+    People,
+    /// Campaigns, and what goes to many.
+    Bulk,
+    /// Recipients here, whoever sends: no other server keeps them waiting.
+    Here,
+}
+
+impl Lane {
+    /// All of them.
+    pub const ALL: [Lane; 3] = [Lane::People, Lane::Bulk, Lane::Here];
+
+    fn number(self) -> i64 {
+        match self {
+            Lane::People => 0,
+            Lane::Bulk => 1,
+            Lane::Here => 2,
+        }
+    }
+
+    fn of(number: i64) -> Self {
+        Lane::ALL.into_iter().find(|lane| lane.number() == number).unwrap_or(Lane::Bulk)
+    }
+}
+
+/// A message that is to be sent.
+#[derive(Debug, Clone)]
+pub struct NewQueued {
+    /// Its name, `msg_…`.
+    pub public_id: String,
+    /// The address in From.
+    pub from: String,
+    /// The reverse path; empty where nobody hears of it.
+    pub reverse_path: String,
+    /// Each recipient has a reverse path of their own.
+    pub verp: bool,
+    /// Its body, of the account that it is sent as.
+    pub body: Prepared,
+    /// Trace lines that go in front of it.
+    pub prefix: Vec<u8>,
+    /// RFC 6531.
+    pub smtputf8: bool,
+    /// It has bytes over 127.
+    pub eight_bit: bool,
+    /// RET (RFC 3461 section 4.3).
+    pub return_full: Option<bool>,
+    /// ENVID (RFC 3461 section 4.4).
+    pub envelope_id: Option<String>,
+    /// Its lane.
+    pub lane: Lane,
+    /// Why it waits for somebody, where it does.
+    pub hold: Option<String>,
+    /// Its sender may take it back until then.
+    pub undo_until: Option<Timestamp>,
+    /// Nothing leaves before.
+    pub first_try: Timestamp,
+    /// To whom.
+    pub recipients: Vec<NewRecipient>,
+}
+
+/// One of its recipients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecipient {
+    /// The address as the envelope has it.
+    pub address: String,
+    /// Its domain, in lower case.
+    pub domain: String,
+    /// It is one of ours, as of now.
+    pub is_here: bool,
+    /// When the sender hears: 1 of success, 2 of failure, 4 of delay (RFC 3461 section 4.1).
+    pub notify: i64,
+    /// ORCPT, its type and the address.
+    pub original: Option<(String, String)>,
+}
+
+/// A recipient that was taken, to be brought their mail.
+#[derive(Debug, Clone)]
+pub struct TakenRecipient {
+    /// Its number.
+    pub id: i64,
+    /// Its message's.
+    pub message: i64,
+    /// The address.
+    pub address: String,
+    /// Its domain.
+    pub domain: String,
+    /// Is that one of ours, as of now?
+    pub is_ours: bool,
+    /// How often it was tried before.
+    pub tries: i64,
+    /// When the sender hears.
+    pub notify: i64,
+    /// ORCPT.
+    pub original: Option<(String, String)>,
+    /// The sender was told that it takes long.
+    pub delay_told: bool,
+}
+
+/// A message that waits.
+#[derive(Debug, Clone)]
+pub struct QueuedMessage {
+    /// Its number.
+    pub id: i64,
+    /// Its name.
+    pub public_id: String,
+    /// The account that it is sent as.
+    pub account: AccountId,
+    /// The address in From.
+    pub from: String,
+    /// The reverse path.
+    pub reverse_path: String,
+    /// Each recipient has one of their own.
+    pub verp: bool,
+    key: BodyKey,
+    is_file: bool,
+    /// Bytes of the body.
+    pub size: u64,
+    /// Trace lines in front of it.
+    pub prefix: Vec<u8>,
+    /// RFC 6531.
+    pub smtputf8: bool,
+    /// It has bytes over 127.
+    pub eight_bit: bool,
+    /// RET.
+    pub return_full: Option<bool>,
+    /// ENVID.
+    pub envelope_id: Option<String>,
+    /// Its lane.
+    pub lane: Lane,
+    /// When it was put in.
+    pub created: Timestamp,
+    /// From when on it is tried.
+    pub leaves: Timestamp,
+    /// Why it does not leave now.
+    pub stopped: Option<Stopped>,
+}
+
+/// What was done about the credential that a message was sent with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// It is suspended: its mail waits.
+    Suspended,
+    /// It was taken back because its secret is known to others: its mail does not leave.
+    Compromised,
+}
+
+/// A recipient who is tried again.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// Whose number.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// What was said.
+    pub said: String,
+    /// By which server.
+    pub server: Option<String>,
+    /// The sender was told of the delay.
+    pub delay_told: bool,
+}
+
+impl QueuedMessage {
+    /// The name of its body.
+    pub fn body_key(&self) -> BodyKey {
+        self.key
+    }
+}
+
+impl Sending<'_> {
+    /// Queues the message. It is on its way when this is committed.
+    pub fn queue(&self, new: &NewQueued) -> Result<(), SendError> {
+        let (person, credential) = match self.caller().actor() {
+            Actor::Person(person) => (Some(person.get()), None),
+            Actor::Credential { id, .. } => (None, Some(id.get())),
+            Actor::Operator { .. } | Actor::Job(_) => (None, None),
+        };
+        let by = By { person, credential, label: &self.caller().origin().label };
+        add(self.tx(), self.plan().account, &by, new)?;
+        self.note_submitted(new)?;
+        Ok(())
+    }
+}
+
+/// Who put it in.
+struct By<'a> {
+    person: Option<i64>,
+    credential: Option<i64>,
+    label: &'a str,
+}
+
+fn add(tx: &Tx<'_>, account: AccountId, by: &By<'_>, new: &NewQueued) -> Result<(), StoreError> {
+    if let Place::Inline(stored) = &new.body.place {
+        tx.bodies().put(new.body.key, stored, tx.now())?;
+    }
+    let values = [
+        new.public_id.as_str().into(),
+        account.get().into(),
+        by.person.into(),
+        by.credential.into(),
+        by.label.into(),
+        new.from.as_str().into(),
+        new.reverse_path.as_str().into(),
+        new.verp.into(),
+        new.body.key.hash.0.as_slice().into(),
+        matches!(new.body.place, Place::File).into(),
+        (new.body.size as i64).into(),
+        new.prefix.as_slice().into(),
+        new.smtputf8.into(),
+        new.eight_bit.into(),
+        new.return_full.map(i64::from).into(),
+        new.envelope_id.as_deref().into(),
+        new.lane.number().into(),
+        new.hold.as_deref().into(),
+        new.undo_until.map(|until| until.0).into(),
+        tx.now().0.into(),
+        new.first_try.0.into(),
+    ];
+    let id = tx.one(&sql::ADD_MESSAGE, &values, |row| row.int(0))?;
+    let id = id.ok_or_else(|| StoreError::Damaged("a queued message has no number".into()))?;
+    for recipient in &new.recipients {
+        let (kind, original) = recipient.original.as_ref().map(|(kind, text)| (kind.as_str(), text.as_str())).unzip();
+        let values = [
+            id.into(),
+            recipient.address.as_str().into(),
+            recipient.domain.as_str().into(),
+            if recipient.is_here { Lane::Here } else { new.lane }.number().into(),
+            new.hold.is_some().into(),
+            new.first_try.0.into(),
+            recipient.notify.into(),
+            Value::from(kind),
+            Value::from(original),
+        ];
+        tx.execute(&sql::ADD_RECIPIENT, &values)?;
+    }
+    Ok(())
+}
+
+impl Authority<'_, RunQueue> {
+    /// Takes recipients of a lane that are due, for process `me` until a moment, with their messages.
+    pub fn take(
+        &self,
+        lane: Lane,
+        most: usize,
+        (me, until): (i64, Timestamp),
+    ) -> Result<(Vec<TakenRecipient>, Vec<QueuedMessage>), GateError> {
+        let tx = self.tx();
+        let values = [me.into(), until.0.into(), lane.number().into(), tx.now().0.into(), (most as i64).into()];
+        let mut taken = tx.all(&sql::TAKE, &values, read_taken)?;
+        taken.sort_by_key(|recipient| (recipient.message, recipient.id));
+        let mut messages: Vec<QueuedMessage> = Vec::new();
+        for recipient in &taken {
+            if messages.last().is_none_or(|last| last.id != recipient.message) {
+                let id = recipient.message;
+                let message = tx.one(&sql::MESSAGE, &[id.into()], |row| read_message(id, row))?;
+                messages.extend(message);
+            }
+        }
+        Ok((taken, messages))
+    }
+
+    /// When the next recipient of a lane is due.
+    pub fn next_due(&self, lane: Lane) -> Result<Option<Timestamp>, StoreError> {
+        self.tx().one(&sql::NEXT_DUE, &[lane.number().into()], |row| Ok(Timestamp(row.int(0)?)))
+    }
+
+    /// Process `me` goes on with what it has taken, until a moment.
+    pub fn renew(&self, me: i64, until: Timestamp) -> Result<(), StoreError> {
+        self.tx().execute(&sql::RENEW, &[me.into(), until.0.into()]).map(|_| ())
+    }
+
+    /// What process `me` had taken is due again.
+    pub fn let_go(&self, me: i64) -> Result<(), StoreError> {
+        self.tx().execute(&sql::LET_GO, &[me.into(), self.tx().now().0.into()]).map(|_| ())
+    }
+
+    /// These, which process `me` has taken and not tried, are due at a moment.
+    pub fn put_back(&self, recipients: &[i64], me: i64, at: Timestamp) -> Result<(), StoreError> {
+        for id in recipients {
+            self.tx().execute(&sql::PUT_BACK, &[(*id).into(), me.into(), at.0.into()])?;
+        }
+        Ok(())
+    }
+
+    /// Takes these out, since their credential was taken back: the trail tells, and nobody else.
+    pub fn take_out(&self, message: &QueuedMessage, recipients: &[i64], me: i64) -> Result<(), StoreError> {
+        let removed = self.done(message.id, recipients, me)?;
+        let detail = format!("{} recipients {removed}", message.public_id);
+        note(self.tx(), self.caller(), "queue.removed", message.account, &detail, "")
+    }
+
+    /// The body of a message that was taken.
+    pub fn body(&self, message: &QueuedMessage) -> Result<StoredBody, StoreError> {
+        let inline = if message.is_file { None } else { self.tx().bodies().get(message.key)? };
+        if !message.is_file && inline.is_none() {
+            return Err(StoreError::Damaged(format!("the body of {} is missing", message.public_id)));
+        }
+        Ok(StoredBody { key: message.key, inline, size: message.size })
+    }
+
+    /// These recipients of a message need nothing more. Answers how many of them process `me` still had.
+    pub fn done(&self, message: i64, recipients: &[i64], me: i64) -> Result<u64, StoreError> {
+        let mut done = 0;
+        self.tx().query(&sql::HOLD_MESSAGE, &[message.into()], |_| Ok(()))?;
+        for id in recipients {
+            done += self.tx().execute(&sql::DONE, &[(*id).into(), me.into()])?;
+        }
+        self.tx().execute(&sql::DELETE_DONE, &[message.into()])?;
+        Ok(done)
+    }
+
+    /// These are tried again. Answers how many of them process `me` still had.
+    pub fn again(&self, recipients: &[Again], me: i64) -> Result<u64, StoreError> {
+        let mut kept = 0;
+        for again in recipients {
+            let values = [
+                again.id.into(),
+                me.into(),
+                again.at.0.into(),
+                again.said.as_str().into(),
+                again.server.as_deref().into(),
+                again.delay_told.into(),
+            ];
+            kept += self.tx().execute(&sql::LATER, &values)?;
+        }
+        Ok(kept)
+    }
+
+    /// Queues a notification of the house's own, kept with the account it is about.
+    pub fn notify(&self, account: AccountId, new: &NewQueued) -> Result<(), StoreError> {
+        let by = By { person: None, credential: None, label: &self.caller().origin().label };
+        add(self.tx(), account, &by, new)
+    }
+
+    /// Mail of an account to this address came back for good: no campaign of it goes there again.
+    pub fn suppress(&self, account: AccountId, address: &str, reason: &str) -> Result<(), StoreError> {
+        let values = [account.get().into(), address.into(), reason.into(), self.tx().now().0.into()];
+        self.tx().execute(&sending_sql::SUPPRESS, &values).map(|_| ())
+    }
+}
+
+fn read_taken(row: &dyn Row) -> Result<TakenRecipient, StoreError> {
+    let kind = row.opt_text(6)?.map(str::to_owned);
+    Ok(TakenRecipient {
+        id: row.int(0)?,
+        message: row.int(1)?,
+        address: row.text(2)?.to_owned(),
+        domain: row.text(3)?.to_owned(),
+        tries: row.int(4)?,
+        notify: row.int(5)?,
+        original: kind.zip(row.opt_text(7)?.map(str::to_owned)),
+        delay_told: row.flag(8)?,
+        is_ours: row.int(9)? > 0,
+    })
+}
+
+fn read_message(id: i64, row: &dyn Row) -> Result<QueuedMessage, StoreError> {
+    let account = AccountId::new(row.int(1)?)?;
+    let hash = row.bytes(5)?.try_into().map_err(|_| StoreError::Damaged("the key of a queued body".into()))?;
+    Ok(QueuedMessage {
+        id,
+        public_id: row.text(0)?.to_owned(),
+        account,
+        from: row.text(2)?.to_owned(),
+        reverse_path: row.text(3)?.to_owned(),
+        verp: row.flag(4)?,
+        key: BodyKey { account, hash: BlobHash(hash) },
+        is_file: row.flag(6)?,
+        size: u64::try_from(row.int(7)?).map_err(|_| StoreError::Damaged("the size of a queued body".into()))?,
+        prefix: row.bytes(8)?.to_vec(),
+        smtputf8: row.flag(9)?,
+        eight_bit: row.flag(10)?,
+        return_full: row.opt_int(11)?.map(|full| full != 0),
+        envelope_id: row.opt_text(12)?.map(str::to_owned),
+        lane: Lane::of(row.int(13)?),
+        created: Timestamp(row.int(14)?),
+        leaves: Timestamp(row.int(15)?),
+        stopped: match (row.opt_text(16)?, row.opt_text(17)?) {
+            (Some("suspended"), _) => Some(Stopped::Suspended),
+            (Some("revoked"), Some("compromised")) => Some(Stopped::Compromised),
+            _ => None,
+        },
+    })
+}

@@ -1,0 +1,233 @@
+//! The queue as people see it: what waits, and what may be done about it.
+//!
+//! Administrators and operators see all of it, owners of an account what is sent as it, and everyone
+//! what they sent themselves. They see envelopes and never the mail. To all others a message is
+//! absent (law 4).
+
+use super::audit::note;
+use super::authority::{Authority, ManageQueue};
+use super::caller::Caller;
+use super::error::{GateError, Rule};
+use crate::sql::Row;
+use crate::statements::queue as sql;
+use crate::{StoreError, Tx};
+use postern_access::{Actor, TokenRole};
+use postern_types::{AccountId, Timestamp};
+
+/// A message that waits, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRow {
+    /// Its number, for the next page.
+    pub number: i64,
+    /// Its name.
+    pub id: String,
+    /// The address of the account that it is sent as.
+    pub account: String,
+    /// Who sent it.
+    pub sender: String,
+    /// The address in From.
+    pub from: String,
+    /// The reverse path.
+    pub reverse_path: String,
+    /// Its bytes.
+    pub size: u64,
+    /// It is of a campaign.
+    pub is_bulk: bool,
+    /// Why it waits for somebody.
+    pub hold: Option<String>,
+    /// Its sender may take it back until then.
+    pub undo_until: Option<Timestamp>,
+    /// When it was put in.
+    pub created: Timestamp,
+    /// Recipients who have not got it.
+    pub recipients: u64,
+    /// When the first of them is tried next.
+    pub next_try: Option<Timestamp>,
+    /// How often one of them was tried, at most.
+    pub tries: u64,
+}
+
+/// A recipient who has not got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueRecipientRow {
+    /// The address.
+    pub address: String,
+    /// How often it was tried.
+    pub tries: u64,
+    /// When it is tried next.
+    pub next_try: Timestamp,
+    /// It is being tried.
+    pub is_tried: bool,
+    /// What was said at the last try.
+    pub last_said: Option<String>,
+    /// By which server.
+    pub last_server: Option<String>,
+}
+
+/// Which messages are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueFilter {
+    /// Sent as this account alone.
+    pub account: Option<AccountId>,
+    /// Older than this number.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub most: usize,
+}
+
+/// A message that its holder may do something about. Made by [`Tx::queued`] alone.
+pub struct Queued<'t> {
+    tx: &'t Tx<'t>,
+    caller: &'t Caller,
+    id: i64,
+    account: AccountId,
+    public_id: String,
+    /// It is held by whoever runs the mailbox, and this is its sender.
+    is_shut: bool,
+}
+
+impl Tx<'_> {
+    /// Messages that wait, newest first, as far as `caller` may see them.
+    pub fn list_queue(&self, caller: &Caller, filter: &QueueFilter) -> Result<Vec<QueueRow>, GateError> {
+        let sent_by = match filter.account {
+            Some(account) => self.authority_on::<ManageQueue>(caller, account).map(|_| 0)?,
+            None => match (self.authority::<ManageQueue>(caller), caller.actor()) {
+                (Ok(_), _) => 0,
+                // What one sent oneself.
+                (Err(GateError::Denied(_)), Actor::Person(person)) if is_at_home(caller) => person.get(),
+                (Err(error), _) => return Err(error),
+            },
+        };
+        let values = [
+            filter.before.unwrap_or(i64::MAX).into(),
+            (filter.most as i64).into(),
+            filter.account.map_or(0, AccountId::get).into(),
+            sent_by.into(),
+        ];
+        Ok(self.all(&sql::LIST, &values, read_row)?)
+    }
+
+    /// The message of this name, for whoever may do something about it; absent for all others.
+    pub fn queued<'t>(&'t self, caller: &'t Caller, public_id: &str) -> Result<Queued<'t>, GateError> {
+        let found = self.one(&sql::FIND, &[public_id.into()], |row| {
+            Ok((row.int(0)?, AccountId::new(row.int(1)?)?, row.opt_int(2)?, row.flag(3)?))
+        })?;
+        let (id, account, sent_by, is_office) = found.unwrap_or((0, Tx::no_account(), None, false));
+        let is_theirs =
+            matches!(caller.actor(), Actor::Person(person) if sent_by == Some(person.get())) && is_at_home(caller);
+        let proof = self.authority_on::<ManageQueue>(caller, account).map(|_| ());
+        let absent = || GateError::from(Rule::Absent(format!("message {public_id} waiting to be sent")));
+        match proof {
+            _ if found.is_none() => Err(absent()),
+            Ok(()) => Ok(Queued { tx: self, caller, id, account, public_id: public_id.to_owned(), is_shut: false }),
+            Err(GateError::Denied(_)) if is_theirs => {
+                Ok(Queued { tx: self, caller, id, account, public_id: public_id.to_owned(), is_shut: is_office })
+            }
+            Err(GateError::Denied(_) | GateError::Rule(_)) => Err(absent()),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl Authority<'_, ManageQueue> {
+    /// How many messages and recipients wait.
+    pub fn count_queue(&self) -> Result<(u64, u64), GateError> {
+        let counts = self.tx().one(&sql::COUNT, &[], |row| Ok((count(row.int(0)?)?, count(row.int(1)?)?)))?;
+        Ok(counts.unwrap_or_default())
+    }
+}
+
+impl Queued<'_> {
+    /// As it is now, with at most `most` of its recipients.
+    pub fn show(&self, most: usize) -> Result<(QueueRow, Vec<QueueRecipientRow>), GateError> {
+        let values = [(self.id + 1).into(), 1.into(), 0.into(), 0.into()];
+        let row = self.tx.one(&sql::LIST, &values, read_row)?.filter(|row| row.number == self.id);
+        let row = row.ok_or_else(|| Rule::Absent(format!("message {} waiting to be sent", self.public_id)))?;
+        let recipients = self.tx.all(&sql::RECIPIENTS, &[self.id.into(), (most as i64).into()], |row| {
+            Ok(QueueRecipientRow {
+                address: row.text(0)?.to_owned(),
+                tries: count(row.int(1)?)?,
+                next_try: Timestamp(row.int(2)?),
+                is_tried: row.int(3)? != 0,
+                last_said: row.opt_text(4)?.map(str::to_owned),
+                last_server: row.opt_text(5)?.map(str::to_owned),
+            })
+        })?;
+        Ok((row, recipients))
+    }
+
+    /// Sends it now: nothing holds it any more, and its next try is at once. What whoever runs the mailbox
+    /// holds, its sender does not send.
+    pub fn retry(&self) -> Result<(), GateError> {
+        if self.is_shut {
+            let text = format!("{} is held by whoever runs the mailbox; ask them to send it on", self.public_id);
+            return Err(Rule::Unusable(text).into());
+        }
+        let state =
+            self.tx.one(&sql::FIND, &[(&self.public_id).into()], |row| Ok(row.opt_text(4)?.map(str::to_owned)))?;
+        if state.flatten().as_deref() == Some("suspended") {
+            let text = format!("{} waits for its credential, which is suspended; resume that first", self.public_id);
+            return Err(Rule::Unusable(text).into());
+        }
+        let now = self.tx.now().0;
+        self.tx.execute(&sql::RELEASE, &[self.id.into(), now.into()])?;
+        self.tx.execute(&sql::SET_DUE, &[self.id.into(), now.into()])?;
+        Ok(note(self.tx, self.caller, "queue.released", self.account, &self.public_id, "")?)
+    }
+
+    /// Holds it until somebody sends or removes it.
+    pub fn hold(&self, why: &str) -> Result<(), GateError> {
+        if self.is_shut {
+            return Ok(());
+        }
+        let is_office = !self.is_own()?;
+        self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.into(), is_office.into()])?;
+        self.tx.execute(&sql::SET_HELD, &[self.id.into()])?;
+        Ok(note(self.tx, self.caller, "queue.held", self.account, &self.public_id, "")?)
+    }
+
+    /// Did the caller send it?
+    fn is_own(&self) -> Result<bool, StoreError> {
+        let Actor::Person(person) = self.caller.actor() else { return Ok(false) };
+        let sent_by = self.tx.one(&sql::FIND, &[(&self.public_id).into()], |row| row.opt_int(2))?.flatten();
+        Ok(sent_by == Some(person.get()))
+    }
+
+    /// Takes it out: nobody who waits gets it, and its sender hears nothing. What is being brought away at
+    /// this moment can not be called back. Answers how many recipients were taken out.
+    pub fn remove(&self) -> Result<u64, GateError> {
+        let removed = self.tx.execute(&sql::REMOVE_RECIPIENTS, &[self.id.into()])?;
+        self.tx.execute(&sql::DELETE_DONE, &[self.id.into()])?;
+        let detail = format!("{} recipients {removed}", self.public_id);
+        note(self.tx, self.caller, "queue.removed", self.account, &detail, "")?;
+        Ok(removed)
+    }
+}
+
+/// Signed in themselves, or by a login; a token that was made shows nothing of one's own.
+fn is_at_home(caller: &Caller) -> bool {
+    caller.token().is_none_or(|token| token.role == TokenRole::Login)
+}
+
+fn count(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| StoreError::Damaged("a count of the queue".into()))
+}
+
+fn read_row(row: &dyn Row) -> Result<QueueRow, StoreError> {
+    Ok(QueueRow {
+        number: row.int(0)?,
+        id: row.text(1)?.to_owned(),
+        sender: row.text(3)?.to_owned(),
+        from: row.text(4)?.to_owned(),
+        reverse_path: row.text(5)?.to_owned(),
+        size: count(row.int(6)?)?,
+        is_bulk: row.int(7)? != 0,
+        hold: row.opt_text(8)?.map(str::to_owned),
+        undo_until: row.opt_int(9)?.map(Timestamp),
+        created: Timestamp(row.int(10)?),
+        recipients: count(row.int(12)?)?,
+        next_try: row.opt_int(13)?.map(Timestamp),
+        tries: count(row.opt_int(14)?.unwrap_or(0))?,
+        account: row.opt_text(15)?.unwrap_or_default().to_owned(),
+    })
+}

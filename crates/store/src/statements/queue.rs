@@ -1,0 +1,128 @@
+//! What waits to be sent (docs/decisions/0030-queue.md).
+
+use crate::sql::statements;
+
+statements! {
+    /// Keeps a message that is to be sent.
+    ADD_MESSAGE = "
+        INSERT INTO queue_message (public_id, account_id, person_id, credential_id, sender, from_address, reverse_path, verp,
+                                   blob_hash, blob_place, size, prefix, smtputf8, eight_bit, return_full, envelope_id, lane,
+                                   hold, hold_office, undo_until_ms, leaves_ms, created_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $21, $20)
+        RETURNING id";
+    /// One recipient of message `$1`.
+    ADD_RECIPIENT = "
+        INSERT INTO queue_recipient (message_id, address, domain, lane, held, next_try_ms, tried_by, tries, notify,
+                                     original_kind, original_address, delay_told)
+        VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, $9, 0)";
+
+    /// Takes at most `$5` recipients of lane `$3` that are due at `$4`: process `$1` tries them until `$2`.
+    /// Another process passes over them. Index: queue_recipient_due.
+    TAKE = "
+        UPDATE queue_recipient
+           SET tried_by = $1, next_try_ms = $2
+         WHERE id IN (SELECT id
+                        FROM queue_recipient
+                       WHERE lane = $3 AND held = 0 AND next_try_ms <= $4
+                       ORDER BY next_try_ms, id
+                       LIMIT $5 /*SKIP*/)
+        RETURNING id, message_id, address, domain, tries, notify, original_kind, original_address, delay_told,
+                  (SELECT COUNT(*) FROM domain WHERE domain.name = queue_recipient.domain)";
+    /// When the next recipient of lane `$1` is due. Index: queue_recipient_due.
+    NEXT_DUE = "
+        SELECT next_try_ms FROM queue_recipient WHERE lane = $1 AND held = 0 ORDER BY next_try_ms, id LIMIT 1";
+    /// Process `$1` goes on with what it tries until `$2`. Index: queue_recipient_tried.
+    RENEW = "UPDATE queue_recipient SET next_try_ms = $2 WHERE tried_by = $1 AND tried_by <> 0";
+    /// What process `$1` was trying is due at `$2`, unless somebody holds it meanwhile. Index: queue_recipient_tried.
+    LET_GO = "
+        UPDATE queue_recipient
+           SET tried_by = 0, next_try_ms = $2,
+               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id)
+         WHERE tried_by = $1 AND tried_by <> 0";
+    /// Recipient `$1`, which process `$2` has taken and not tried, is due at `$3`; likewise. Primary key.
+    PUT_BACK = "
+        UPDATE queue_recipient
+           SET tried_by = 0, next_try_ms = $3,
+               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id)
+         WHERE id = $1 AND tried_by = $2";
+
+    /// Message `$1`, as it is brought away. Primary key.
+    MESSAGE = "
+        SELECT public_id, account_id, from_address, reverse_path, verp, blob_hash, blob_place, size, prefix, smtputf8,
+               eight_bit, return_full, envelope_id, lane, created_ms, leaves_ms,
+               (SELECT c.state FROM credential c WHERE c.id = credential_id),
+               (SELECT c.end_reason FROM credential c WHERE c.id = credential_id)
+          FROM queue_message
+         WHERE id = $1";
+    /// Holds message `$1` until the commit: of two who end its last recipients, one sees that they were the
+    /// last. Primary key.
+    HOLD_MESSAGE = "SELECT id FROM queue_message WHERE id = $1 /*LOCK*/";
+    /// Recipient `$1` needs nothing more, if process `$2` is still the one that tries it. Primary key.
+    DONE = "DELETE FROM queue_recipient WHERE id = $1 AND tried_by = $2";
+    /// Recipient `$1` is tried again at `$3`, if process `$2` is still the one that tries it. Primary key.
+    LATER = "
+        UPDATE queue_recipient
+           SET tried_by = 0, tries = tries + 1, next_try_ms = $3, last_said = $4, last_server = $5, delay_told = $6,
+               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id)
+         WHERE id = $1 AND tried_by = $2";
+    /// Deletes message `$1` when nobody waits for it. Primary key, queue_recipient_by_message.
+    DELETE_DONE = "
+        DELETE FROM queue_message
+         WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM queue_recipient r WHERE r.message_id = queue_message.id)";
+    /// Whether a message of account `$1` that waits has body `$2`. Index: queue_message_by_body.
+    BODY_IS_QUEUED = "SELECT 1 FROM queue_message WHERE account_id = $1 AND blob_hash = $2 LIMIT 1";
+
+    /// Messages that wait, newest first, older than number `$1`, at most `$2`: of account `$3` alone where it
+    /// is not 0, sent by person `$4` alone where that is not 0. Primary key.
+    LIST = "
+        SELECT m.id, m.public_id, m.account_id, m.sender, m.from_address, m.reverse_path, m.size, m.lane, m.hold,
+               m.undo_until_ms, m.created_ms, m.person_id,
+               (SELECT COUNT(*) FROM queue_recipient r WHERE r.message_id = m.id),
+               (SELECT MIN(r.next_try_ms) FROM queue_recipient r WHERE r.message_id = m.id),
+               (SELECT MAX(r.tries) FROM queue_recipient r WHERE r.message_id = m.id),
+               a.address
+          FROM queue_message m LEFT JOIN account a ON a.id = m.account_id
+         WHERE m.id < $1
+           AND (CAST($3 AS BIGINT) = 0 OR m.account_id = CAST($3 AS BIGINT))
+           AND (CAST($4 AS BIGINT) = 0 OR m.person_id = CAST($4 AS BIGINT))
+         ORDER BY m.id DESC
+         LIMIT $2";
+    /// The number, account and sender of the message called `$1`, who holds it, and the state of the
+    /// credential that sent it. Index: the unique public_id, the primary key of credentials.
+    FIND = "
+        SELECT id, account_id, person_id, hold_office,
+               (SELECT c.state FROM credential c WHERE c.id = credential_id)
+          FROM queue_message WHERE public_id = $1";
+    /// The recipients of message `$1` that have not got it. Index: queue_recipient_by_message.
+    RECIPIENTS = "
+        SELECT address, tries, next_try_ms, tried_by, last_said, last_server
+          FROM queue_recipient
+         WHERE message_id = $1
+         ORDER BY id
+         LIMIT $2";
+    /// Message `$1` waits for somebody: `$2` why, and (`$3`) for whoever runs the mailbox alone. Primary key.
+    SET_HOLD = "UPDATE queue_message SET hold = $2, hold_office = $3, undo_until_ms = NULL WHERE id = $1";
+    /// Nobody holds message `$1` any more, and it leaves at `$2`. Primary key.
+    RELEASE = "UPDATE queue_message SET hold = NULL, hold_office = 0, undo_until_ms = NULL, leaves_ms = $2 WHERE id = $1";
+    /// Its recipients wait. One that is being tried ends its try, and waits then.
+    /// Index: queue_recipient_by_message.
+    SET_HELD = "UPDATE queue_recipient SET held = 1 WHERE message_id = $1 AND tried_by = 0";
+    /// They wait no more, and are due at `$2`. Index: queue_recipient_by_message.
+    SET_DUE = "UPDATE queue_recipient SET held = 0, next_try_ms = $2 WHERE message_id = $1 AND tried_by = 0";
+    /// Takes the recipients of message `$1` out that nobody tries now. Index: queue_recipient_by_message.
+    REMOVE_RECIPIENTS = "DELETE FROM queue_recipient WHERE message_id = $1 AND tried_by = 0";
+    /// How many messages and recipients wait. The whole of both, which are short.
+    COUNT = "SELECT (SELECT COUNT(*) FROM queue_message), (SELECT COUNT(*) FROM queue_recipient)";
+
+    /// Deletes up to `$2` of those who wait for mail sent as account `$1`. Index: queue_message_by_body,
+    /// queue_recipient_by_message.
+    DELETE_RECIPIENTS_OF = "
+        DELETE FROM queue_recipient
+         WHERE id IN (SELECT r.id
+                        FROM queue_message m JOIN queue_recipient r ON r.message_id = m.id
+                       WHERE m.account_id = $1
+                       LIMIT $2)";
+    /// Deletes up to `$2` messages sent as account `$1` that wait. Index: queue_message_by_body.
+    DELETE_MESSAGES_OF = "
+        DELETE FROM queue_message WHERE id IN (SELECT id FROM queue_message WHERE account_id = $1 LIMIT $2)";
+}
