@@ -23,7 +23,7 @@ test: ## everything; installs the Debian packages it needs
 test-fast: ## SQLite, our own clients; a few minutes
 	$(XTASK) test --fast
 
-bench: ## workloads beside a peer, durable; installs Debian's Dovecot
+bench: ## workloads beside a peer, durable; installs Debian's Dovecot and Postfix
 	$(XTASK) prepare --bench
 	$(XTASK) db --durable -- $(CARGO) run --release --locked --package postern-bench -- $(ARGS)
 

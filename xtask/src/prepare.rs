@@ -33,24 +33,35 @@ struct Need {
 
 const DATABASE: Need = Need { package: "postgresql", present: db::installed };
 
-/// Mail clients that are not ours, and the instruments of the power-cut and cost tests.
-const TEST: [Need; 9] = [
+/// Mail programs that are not ours, and the instruments of the power-cut and cost tests.
+const TEST: [Need; 13] = [
     DATABASE,
     Need { package: "neomutt", present: || on_path("neomutt").is_some() },
     Need { package: "isync", present: || on_path("mbsync").is_some() },
     Need { package: "getmail6", present: || on_path("getmail").is_some() },
     Need { package: "offlineimap3", present: || on_path("offlineimap").is_some() },
+    Need { package: "msmtp", present: || on_path("msmtp").is_some() },
+    Need { package: "swaks", present: || on_path("swaks").is_some() },
+    // swaks has TLS by this alone.
+    Need { package: "libnet-ssleay-perl", present: || perl_has("Net::SSLeay") },
+    Need { package: POSTFIX, present: postfix_or_another },
     Need { package: "curl", present: || on_path("curl").is_some() },
     Need { package: "strace", present: || on_path("strace").is_some() },
     Need { package: "valgrind", present: || on_path("valgrind").is_some() },
     Need { package: "python3-venv", present: || python_with_venv().is_some() },
 ];
 
-const BENCH: [Need; 3] = [
+const BENCH: [Need; 4] = [
     DATABASE,
+    Need { package: POSTFIX, present: postfix_or_another },
     Need { package: "dovecot-imapd", present: || Path::new("/usr/lib/dovecot/imap").exists() },
     Need { package: "dovecot-lmtpd", present: || Path::new("/usr/lib/dovecot/lmtp").exists() },
 ];
+
+const POSTFIX: &str = "postfix";
+/// Debian's Postfix installed so has no main.cf, and without one neither its unit nor its init script starts
+/// anything: no policy and no mask of ours is left behind.
+const POSTFIX_UNCONFIGURED: &str = "postfix postfix/main_mailer_type select No configuration";
 
 /// The second reader of ENVELOPE and BODYSTRUCTURE, beside the imap-codec crate.
 const PYTHON_PACKAGES: [&str; 1] = ["imapclient==4.1.0"];
@@ -106,6 +117,10 @@ fn debian(needs: &[Need]) -> Result<()> {
         return Ok(());
     }
     println!("Installing Debian packages: {}", missing.join(" "));
+    if missing.contains(&POSTFIX) {
+        let preset = ["-c", "printf '%s\\n' \"$0\" | debconf-set-selections", POSTFIX_UNCONFIGURED];
+        elevated("sh", &preset, &missing)?;
+    }
     apt(&["update", "--quiet"], &missing)?;
     let mut arguments = vec!["install", "--quiet", "--yes", "--no-install-recommends"];
     arguments.extend(&missing);
@@ -122,6 +137,13 @@ fn missing(needs: &[Need]) -> Vec<&'static str> {
 }
 
 fn apt(arguments: &[&str], missing: &[&str]) -> Result<()> {
+    // Another apt may be at work on this machine: wait for it rather than fail. None of ours takes anything away.
+    let base = ["-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0", "-o", "APT::Get::Remove=false"];
+    elevated("apt-get", &[&base[..], arguments].concat(), missing)
+}
+
+/// Runs a program as root, for these packages.
+fn elevated(program: &str, arguments: &[&str], missing: &[&str]) -> Result<()> {
     let by_hand = format!("install these and try again:\n    sudo apt-get install {}", missing.join(" "));
     let mut command = match elevation()? {
         Elevation::Root => Command::new("env"),
@@ -132,9 +154,7 @@ fn apt(arguments: &[&str], missing: &[&str]) -> Result<()> {
         }
         Elevation::None => bail!("not root and no sudo; {by_hand}"),
     };
-    // Another apt may be at work on this machine: wait for it rather than fail.
-    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=300"]);
-    command.args(["-o", "Dpkg::Use-Pty=0"]).args(arguments);
+    command.args(["DEBIAN_FRONTEND=noninteractive", program]).args(arguments);
     cargo::succeed(&mut command).context(by_hand)
 }
 
@@ -198,6 +218,18 @@ fn python_with_venv() -> Option<PathBuf> {
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
+}
+
+/// Is there a Postfix, or a mail server that Debian would take away for it? That one stays, and what needs
+/// Postfix is skipped.
+fn postfix_or_another() -> bool {
+    ["/usr/sbin/postfix", "/usr/sbin/sendmail"].iter().any(|program| Path::new(program).exists())
+}
+
+fn perl_has(module: &str) -> bool {
+    let mut probe = Command::new("perl");
+    probe.args([&format!("-M{module}"), "-e", "1"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
 }
 
 fn home_of_cargo() -> Option<PathBuf> {

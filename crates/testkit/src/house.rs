@@ -1,18 +1,20 @@
 //! A whole server in the test's process, on ports that the system chooses, with people.
 
 use crate::clock::{MovedClock, StandingClock};
-use crate::{Engine, ImapClient, LmtpClient, RestClient, TestDatabase};
+use crate::{Engine, ImapClient, LmtpClient, RestClient, Sink, SmtpClient, TestDatabase};
 use postern_access::Actor;
-use postern_app::{Caller, GrantReach, GrantTerms, SharedChange};
+use postern_app::{Caller, GrantReach, GrantTerms, Hop, HopTls, Routes, SharedChange};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
 use postern_store::{Clock, Origin, SystemClock};
 use postern_types::{Address, DisplayName, Domain, PersonId, Rights, Secret, Seen, SendRights, Timestamp};
 use rustls_pki_types::pem::PemObject;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
@@ -91,7 +93,11 @@ impl HouseBuilder {
             imaps: Some(vec!["127.0.0.1:0".into()]),
             imap: Some(vec!["127.0.0.1:0".into()]),
             lmtp: Some(vec!["127.0.0.1:0".into()]),
+            smtp: Some(vec!["127.0.0.1:0".into()]),
+            submission: Some(vec!["127.0.0.1:0".into()]),
+            submissions: Some(vec!["127.0.0.1:0".into()]),
             https: Some(vec!["127.0.0.1:0".into()]),
+            smarthost: None,
             trust_loopback: true,
         };
         let new = NewHouse {
@@ -317,6 +323,13 @@ impl House {
 
     /// A TLS connection to a listener, which trusts this house's authority alone.
     pub async fn tls(&self, listener: &str) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(self.listener(listener)).await.expect("the listener answers");
+        stream.set_nodelay(true).expect("a loopback socket takes the option");
+        self.under_tls(stream).await
+    }
+
+    /// The same on a stream that is there, after STARTTLS.
+    pub async fn under_tls<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> TlsStream<S> {
         let mut roots = rustls::RootCertStore::empty();
         let pem = rustls_pki_types::CertificateDer::from_pem_file(self.data_dir().join("tls/ca.pem"));
         roots.add(pem.expect("the authority's certificate")).expect("a certificate");
@@ -326,8 +339,6 @@ impl House {
             .expect("protocol versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let stream = TcpStream::connect(self.listener(listener)).await.expect("the listener answers");
-        stream.set_nodelay(true).expect("a loopback socket takes the option");
         let server = "mail.example.org".try_into().expect("a name");
         let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(server, stream).await;
         stream.expect("TLS with the house's own authority")
@@ -343,6 +354,44 @@ impl House {
         let mut client = self.rest().await;
         client.login(email, PASSWORD).await;
         client
+    }
+
+    /// A connection to the submission listener under TLS, which has said EHLO.
+    pub async fn submission(&self) -> SmtpClient {
+        SmtpClient::start(self.tls("submissions").await).await
+    }
+
+    /// The same, signed in.
+    pub async fn submission_as(&self, username: &str) -> SmtpClient {
+        let mut client = self.submission().await;
+        client.login(username).await;
+        client
+    }
+
+    /// A connection to the SMTP listener, as another server.
+    pub async fn smtp(&self) -> SmtpClient {
+        let stream = TcpStream::connect(self.listener("smtp")).await.expect("the SMTP listener answers");
+        stream.set_nodelay(true).expect("a loopback socket takes the option");
+        SmtpClient::start(stream).await
+    }
+
+    /// Hands mail for other domains to a sink.
+    pub async fn relay_to(&self, sink: &Sink) {
+        let address = sink.address();
+        let hop = Hop { host: address.ip().to_string(), port: address.port(), tls: HopTls::Never, login: None };
+        self.app().set_routes(Routes { smarthost: Some(Arc::new(hop)), domains: BTreeMap::new() });
+    }
+
+    /// Gives full access and how to send.
+    pub async fn delegate(&self, shared: &str, grantee: &str, send: SendRights) {
+        self.delegate_with(shared, grantee, &Rights::FULL_ACCESS.to_string(), send).await;
+    }
+
+    /// Gives letters and how to send.
+    pub async fn delegate_with(&self, shared: &str, grantee: &str, letters: &str, send: SendRights) {
+        let (reach, rights) = (GrantReach::Account, Rights::parse(letters).expect("letters"));
+        let terms = GrantTerms { reach, rights, send, automap: true, not_after: None };
+        self.app().give(&self.operator, &address(shared), &address(grantee), terms).await.expect("a grant");
     }
 
     /// A connection to the LMTP listener.

@@ -13,6 +13,8 @@ mod imap;
 mod lmtp;
 pub mod power;
 mod rest;
+mod sink;
+mod smtp;
 
 pub use corpus::corpus;
 pub use engine::{Engine, TestDatabase};
@@ -20,6 +22,8 @@ pub use house::{House, HouseBuilder, PASSWORD};
 pub use imap::{Answer, ImapClient};
 pub use lmtp::{LmtpClient, stuffed, with_crlf};
 pub use rest::{RestAnswer, RestClient};
+pub use sink::{Sink, Taken};
+pub use smtp::SmtpClient;
 
 /// Runs one story on both engines, each in a runtime and a data folder of its own.
 ///

@@ -36,7 +36,7 @@ impl Printed {
 
 /// Tests say what they skip; where nothing may be skipped they fail.
 #[expect(clippy::print_stderr, reason = "a test that skips says so where its reader looks")]
-fn missing(what: &str) {
+pub fn missing(what: &str) {
     let truthy = |name| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "false" && value != "0");
     let required = truthy("CI") || std::env::var("POSTERN_TEST_FOREIGN").as_deref() == Ok("required");
     assert!(!required, "{what} is missing; `cargo xtask prepare` installs it");

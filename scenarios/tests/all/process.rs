@@ -58,6 +58,11 @@ pub struct Serving {
 impl Serving {
     /// `postern serve` on this folder, behind this command (a tracer) or by itself.
     pub async fn start(folder: &Path, behind: &[&str]) -> Self {
+        Self::start_with(folder, behind, &[]).await
+    }
+
+    /// The same with variables of the environment.
+    pub async fn start_with(folder: &Path, behind: &[&str], environment: &[(&str, String)]) -> Self {
         let binary = binary();
         let mut command = match behind {
             [program, arguments @ ..] => {
@@ -70,6 +75,7 @@ impl Serving {
         let ready_file = folder.with_extension("ready");
         // A server that was killed left its own there.
         let _ = std::fs::remove_file(&ready_file);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.arg("serve").arg("--config").arg(folder.join("postern.toml"));
         command.arg("--ready-file").arg(&ready_file).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -5,8 +5,9 @@
 use crate::foreign::{maildir_messages, program, run, text, with_lf, without_sync_header, write};
 use crate::people::address;
 use crate::process::binary;
+use crate::sending::wait_for;
 use postern_store::{Counters, GateError, Read, Tx};
-use postern_testkit::{House, scenario};
+use postern_testkit::{House, Sink, scenario};
 use postern_types::MailboxName;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -121,6 +122,34 @@ scenario! {
             run(&house, &offlineimap, &["-c", &conf, "-o"]).await.must_succeed();
         };
         copies_and_changes_nothing(&house, &house.scratch().join("mail/support@example.org-nightly"), pull).await;
+    }
+
+    /// msmtp sends by its recipe as it is printed: the recipients are those of the header.
+    async fn foreign_msmtp_sends_by_its_recipe(house: House) {
+        let Some(msmtp) = program("msmtp") else { return };
+        let sink = Sink::start().await;
+        house.relay_to(&sink).await;
+        at_work(&house).await;
+        let (config, secret) = (text(house.config_file()), text(&house.scratch().join("secret")));
+        let issue = ["credential", "issue", SUPPORT, "--purpose", "marketing", "--owner", "alice@example.org"];
+        let more = ["--reason", "letters", "--network", "127.0.0.0/8", "--recipe", "msmtp", "--secret-file", &secret];
+        let line = [&issue[..], &more, &["--config", &config]].concat();
+        let printed = run(&house, binary(), &line).await.must_succeed();
+        assert!(!printed.contains("ptn1_"), "the secret is in its own file");
+        let (file, message) = (house.scratch().join("msmtp.conf"), house.scratch().join("message"));
+        write(&file, &printed);
+        write(&message, "From: Support <support@example.org>\nTo: customer@example.net, alice@example.org\n\
+            Subject: News\n\n.\nIt starts again.\n");
+        let line = format!("'{}' -C '{}' -t < '{}'", text(&msmtp), text(&file), text(&message));
+        run(&house, "sh", &["-c", &line]).await.must_succeed();
+
+        let taken = sink.wait_for(1).await;
+        assert_eq!((taken.len(), &taken[0].recipients[..]), (1, &["customer@example.net".to_owned()][..]));
+        assert!(taken[0].message.ends_with("\r\n\r\n.\r\nIt starts again.\r\n"), "{}", taken[0].message);
+        let mut alice = house.imap_as("alice@example.org").await;
+        wait_for(&mut alice, "INBOX", 1).await;
+        alice.ok("EXAMINE INBOX", "").await;
+        alice.ok("FETCH 1 BODY.PEEK[]", "From: Support <support@example.org>").await;
     }
 
     /// getmail6, as a user who is not root.

@@ -1,9 +1,14 @@
 //! REST over a whole house: the table's own examples, in their order, are a story that works.
 
+use crate::people::address;
+use postern_access::{Actor, Job};
+use postern_app::{Attempt, Peer, SubmitRecipient, SubmitRequest};
 use postern_http::{Asker, ROUTES, Who, call_as};
-use postern_testkit::{House, scenario};
+use postern_store::{Caller, GateError, Origin, RunQueue, Tx};
+use postern_testkit::{House, Sink, scenario};
 use postern_types::Secret;
 use serde_json::Value;
+use std::sync::Arc;
 
 fn bearer(login: &Value) -> Asker {
     Asker::Bearer(Secret::new(login["token"].as_str().expect("a token")))
@@ -16,11 +21,57 @@ async fn document(house: &House, target: &str, body: &str) -> Value {
     serde_json::from_slice(&answered.expect("an answer").body).expect("a document")
 }
 
+/// Alice sends the message of the examples to a server that takes it at no time, so it waits.
+async fn submit(house: &House) -> Sink {
+    let sink = Sink::start().await;
+    sink.answer(|_| Some("451 4.2.1 Come back later".to_owned()));
+    house.relay_to(&sink).await;
+    let attempt = Attempt {
+        username: "alice@example.org".into(),
+        secret: Secret::new("still garden by the river"),
+        peer: Peer { address: None, encrypted: true },
+        protocol: "submission",
+        mechanism: "PLAIN",
+    };
+    let session = house.app().sign_in(attempt).await.expect("a session");
+    let to = SubmitRecipient { address: "customer@example.net".into(), notify: None, original: None };
+    let request = SubmitRequest {
+        id: "msg_abcdefghijkl".into(),
+        raw: Arc::new(b"From: alice@example.org\r\nTo: customer@example.net\r\n\r\nPlease try now.\r\n".to_vec()),
+        received: "Received: by mail.example.org\r\n".into(),
+        reverse_path: Some(address("alice@example.org")),
+        recipients: vec![to],
+        smtputf8: false,
+        return_full: None,
+        envelope_id: None,
+        hold_until: None,
+    };
+    house.app().submit(&session, request).await.expect("submitted");
+    sink
+}
+
+/// Mail of a campaign to the customer of the examples came back for good.
+async fn suppress(house: &House) {
+    let origin = Origin::new(0, "queue", String::new(), "submission".into(), [7; 32]);
+    let job = Caller::new(Actor::Job(Job::Submission), origin);
+    let write = house.app().db().write(move |tx: &Tx<'_>| -> Result<(), GateError> {
+        let account = tx.account_at(&address("support@example.org"))?.expect("the mailbox");
+        Ok(tx.authority::<RunQueue>(&job)?.suppress(account, "customer@example.net", "550 5.1.1 No such user")?)
+    });
+    write.await.expect("suppressed");
+}
+
 scenario! {
     /// Every route succeeds once, as its example promises.
     async fn the_examples_of_the_table_are_a_story(house: House) {
         let mut person = Asker::Operator(1000);
+        let mut sink = None;
         for route in ROUTES {
+            match route.operation {
+                "shared.suppressed" => suppress(&house).await,
+                "queue.list" => sink = Some(submit(&house).await),
+                _ => {}
+            }
             let mut body = route.example_body.map(|body| body.as_bytes().to_vec());
             if route.operation == "credentials.unwrap" {
                 // Its code is known once it is made, and its person has signed out before.
@@ -39,6 +90,7 @@ scenario! {
             }
             assert_eq!(answered.status, route.status, "{}: {}", route.operation, String::from_utf8_lossy(&answered.body));
         }
+        assert!(sink.is_some(), "something waited to be sent");
     }
 
     /// A letter may hold anything, in clear or encoded, and is kept as it came.

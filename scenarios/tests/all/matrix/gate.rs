@@ -8,14 +8,15 @@ use postern_app::{AuditQuery, Caller, CredentialWish, Networks, PolicyChange, Pu
 use postern_store::{
     Access, Administer, Authority, ChangeFlags, CheckOut, Class, Collect, CreateChild, DeleteMailbox, DutyClass,
     Expire, GateError, Insert, Lookup, ManageAdministrators, ManageCredentials, ManageDomains, ManageGrants,
-    ManageGroups, ManagePeople, ManagePolicy, ManageSelf, ManageShared, MoveOut, OpenPrivate, OwnRights, Read,
-    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Resume, Revoke, Rule, SetPasswords, Suspend, Tx,
+    ManageGroups, ManagePeople, ManagePolicy, ManageQueue, ManageSelf, ManageShared, MoveOut, OpenPrivate, OwnRights,
+    Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Resume, Revoke, Rule, RunQueue, SetPasswords,
+    Suspend, Tx,
 };
 use postern_testkit::House;
 use postern_types::{Address, DisplayName, MailboxName, Rights};
 
 /// Duties that a use case asks for.
-pub const USE_CASES: [&str; 13] = [
+pub const USE_CASES: [&str; 14] = [
     "read-grants",
     "read-organisation",
     "manage-grants",
@@ -29,6 +30,7 @@ pub const USE_CASES: [&str; 13] = [
     "manage-groups",
     "manage-domains",
     "manage-shared",
+    "manage-queue",
 ];
 
 /// What was answered. One refusal can come after the gate: who asks may, and there was nothing
@@ -97,6 +99,7 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
             word(app.add_domain(caller, &taken.domain()).await, Some(Rule::AddressTaken("example.org".to_owned())))
         }
         ("manage-shared", _) => word(app.add_shared(caller, &taken, &name, &[], &[]).await, is_taken()),
+        ("manage-queue", Some(account)) => word(app.list_queue(caller, Some(account.clone()), None).await, None),
         // Without an account these ask for nothing that a use case could be asked for.
         (_, None) => asked(house, caller, cell).await,
         (other, Some(_)) => panic!("{other} is in the list and has no use case"),
@@ -180,6 +183,8 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
         "manage-domains" => with::<ManageDomains>(tx, caller, cell),
         "manage-shared" => with::<ManageShared>(tx, caller, cell),
         "collect" => with::<Collect>(tx, caller, cell),
+        "manage-queue" => with::<ManageQueue>(tx, caller, cell),
+        "run-queue" => with::<RunQueue>(tx, caller, cell),
         other => panic!("the gate has no class for {other}"),
     }
 }

@@ -68,6 +68,7 @@ impl OpenHouse {
             plaintext_sign_in: Default::default(),
             password_places: 2,
             exempt_loopback: true,
+            node: 1,
         })
         .map_err(failed)?;
         let operator = house.operator(0).map_err(failed)?;

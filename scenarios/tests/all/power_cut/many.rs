@@ -8,7 +8,6 @@ use postern_app::{AuditQuery, Delivery, DeliveryError, SharedChange};
 use postern_testkit::power::{Image, Random, Syncs};
 use postern_types::DisplayName;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 const TEAM: &str = "team@example.org";
 /// More than one commit takes.
@@ -37,8 +36,8 @@ async fn answers(open: &OpenHouse, to: &[String]) -> Result<Vec<Result<(), Deliv
     for one in to {
         recipients.push(open.house.recipient(&address(one)).await.map_err(failed)?);
     }
-    let raw = Arc::new(b"Subject: To all of you\r\n\r\nA line.\r\n".to_vec());
-    let delivery = Delivery { raw, trace_bytes: 0, recipients, peer: peer(), protocol: "lmtp" };
+    let raw = b"Subject: To all of you\r\n\r\nA line.\r\n".to_vec();
+    let delivery = Delivery::new(raw, 0, recipients, peer(), "lmtp");
     Ok(open.house.deliver(delivery).await)
 }
 

@@ -73,7 +73,7 @@ impl World {
                 recipients.push(self.open.house.recipient(&address(place.owner)).await.map_err(failed)?);
             }
             let begun = self.position();
-            let delivery = Delivery { raw: letter.clone(), trace_bytes: 0, recipients, peer: peer(), protocol: "lmtp" };
+            let delivery = Delivery::new(letter.to_vec(), 0, recipients, peer(), "lmtp");
             for result in self.open.house.deliver(delivery).await {
                 result.map_err(failed)?;
             }

@@ -1,0 +1,223 @@
+//! How much may be sent: limits of credentials and accounts, on a clock that the story moves on.
+
+use crate::direct::{issue, secret, wish};
+use crate::people::address;
+use crate::sending::{ALICE, BOB, CUSTOMER, SUPPORT, at_work, letter, wait_for};
+use postern_app::{CredentialWish, OnLimit, Purpose, SendingWish};
+use postern_testkit::{Engine, House, Sink, SmtpClient};
+
+/// Runs a story on a standing clock, where this machine is counted like any other.
+fn counted<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(House) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        if let Some(house) = House::builder(engine).without_exemption().standing_still().start().await {
+            story(house).await;
+        }
+    });
+}
+
+/// The same for each story, on both engines.
+macro_rules! counted {
+    ($($(#[$doc:meta])* async fn $name:ident($house:ident: House) $story:block)+) => { $(
+        $(#[$doc])*
+        mod $name {
+            use super::*;
+
+            async fn story($house: House) $story
+
+            #[test]
+            fn sqlite() {
+                counted(Engine::Sqlite, story);
+            }
+
+            #[test]
+            fn postgres() {
+                counted(Engine::Postgres, story);
+            }
+        }
+    )+ };
+}
+
+async fn signed_in(house: &House, wish: CredentialWish) -> (SmtpClient, String) {
+    let issued = issue(house, wish).await;
+    let secret = secret(&issued);
+    let mut client = house.submission().await;
+    assert!(client.auth(SUPPORT, &secret).await.starts_with("235"));
+    (client, secret)
+}
+
+async fn send(client: &mut SmtpClient, to: &str, id: &str) -> String {
+    client.submit(SUPPORT, &[to], &letter(SUPPORT, to, id)).await
+}
+
+counted! {
+    /// Messages in a minute, recipients in a day and new ones among them: refused for now, with the moment at
+    /// which there is room. Mail within the house counts nothing, and the owner hears of a day's limit once.
+    async fn limits_refuse_for_now_and_tell_when(house: House) {
+        let _sink = at_work(&house).await;
+        let sending = SendingWish {
+            messages_per_minute: Some(3),
+            recipients_per_day: Some(4),
+            new_recipients_per_day: Some(2),
+            ..SendingWish::default()
+        };
+        let (mut tool, _) = signed_in(&house, CredentialWish { sending, ..wish(Purpose::Ticketing) }).await;
+        for (number, to) in ["a@example.net", "b@example.net", "a@example.net"].into_iter().enumerate() {
+            let reply = send(&mut tool, to, &number.to_string()).await;
+            assert!(reply.starts_with("250"), "{to}: {reply}");
+        }
+        let reply = send(&mut tool, "a@example.net", "4").await;
+        assert!(reply.starts_with("451 4.7.1") && reply.contains("3 messages in a minute"), "{reply}");
+        assert!(reply.contains("try again at 20"), "{reply}");
+
+        house.pass_minutes(1);
+        let reply = send(&mut tool, "c@example.net", "5").await;
+        assert!(reply.starts_with("451 4.7.1") && reply.contains("never sent before"), "{reply}");
+        assert!(send(&mut tool, "b@example.net", "6").await.starts_with("250"));
+        let reply = send(&mut tool, "a@example.net", "7").await;
+        assert!(reply.starts_with("451 4.7.1") && reply.contains("4 recipients in a day"), "{reply}");
+        let reply = send(&mut tool, "a@example.net", "8").await;
+        assert!(reply.starts_with("451 4.7.1"), "{reply}");
+        for number in 0..5 {
+            let reply = send(&mut tool, BOB, &format!("in{number}")).await;
+            assert!(reply.starts_with("250"), "mail within the house: {reply}");
+        }
+        let mut alice = house.imap_as(ALICE).await;
+        wait_for(&mut alice, "INBOX", 1).await;
+        alice.ok("EXAMINE INBOX", "* 1 EXISTS").await;
+        alice.ok("FETCH 1 BODY.PEEK[]", "support@example.org/ticketing has reached a limit").await;
+        house.pass_days(1);
+        assert!(send(&mut tool, "a@example.net", "9").await.starts_with("250"));
+    }
+
+    /// A credential that is to stop at a limit is suspended, and its owner told.
+    async fn a_credential_may_stop_at_a_limit(house: House) {
+        let _sink = at_work(&house).await;
+        let sending = SendingWish { recipients_per_day: Some(1), on_limit: Some(OnLimit::Suspend), ..SendingWish::default() };
+        let (mut tool, secret) = signed_in(&house, CredentialWish { sending, ..wish(Purpose::Ticketing) }).await;
+        assert!(send(&mut tool, "a@example.net", "1").await.starts_with("250"));
+        let reply = send(&mut tool, "b@example.net", "2").await;
+        assert!(reply.starts_with("550 5.7.1") && reply.contains("suspended") || reply.starts_with("421"), "{reply}");
+        let mut again = house.submission().await;
+        assert!(again.auth(SUPPORT, &secret).await.starts_with("535"));
+        let mut alice = house.imap_as(ALICE).await;
+        wait_for(&mut alice, "INBOX", 1).await;
+    }
+
+    /// A device sends within the house alone, and a credential with From sends as nothing else.
+    async fn scopes_of_sending_hold(house: House) {
+        let sink = at_work(&house).await;
+        let (mut scanner, _) = signed_in(&house, wish(Purpose::Device)).await;
+        let reply = send(&mut scanner, CUSTOMER, "1").await;
+        assert!(reply.starts_with("550 5.7.1") && reply.contains("within the organisation"), "{reply}");
+        assert!(send(&mut scanner, BOB, "2").await.starts_with("250"));
+        let alias = postern_app::SharedChange { add_aliases: vec![address("help@example.org")], ..Default::default() };
+        house.app().set_shared(house.operator(), &address(SUPPORT), alias).await.expect("an alias");
+        let sending = SendingWish { from: vec![address("help@example.org")], ..SendingWish::default() };
+        let (mut tool, _) = signed_in(&house, CredentialWish { sending, ..wish(Purpose::Ticketing) }).await;
+        let reply = send(&mut tool, CUSTOMER, "3").await;
+        assert!(reply.starts_with("550 5.7.1") && reply.contains("you may send as help@example.org"), "{reply}");
+        let letter = letter("help@example.org", CUSTOMER, "4");
+        assert!(tool.submit("help@example.org", &[CUSTOMER], &letter).await.starts_with("250"));
+        sink.wait_for(1).await;
+    }
+
+    /// A campaign: its recipients have reverse paths of their own, and one whose mail comes back for good is
+    /// sent no other.
+    async fn what_comes_back_of_a_campaign_is_suppressed(house: House) {
+        let sink = at_work(&house).await;
+        let (mut platform, _) = signed_in(&house, wish(Purpose::Marketing)).await;
+        let offer = letter(SUPPORT, CUSTOMER, "1").replace("Bcc:", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nBcc:");
+        assert!(platform.submit(SUPPORT, &[CUSTOMER, "gone@example.com"], &offer).await.starts_with("250"));
+        let mut taken = sink.wait_for(2).await;
+        taken.sort_by(|one, other| one.recipients.cmp(&other.recipients));
+        let path = &taken[1].from;
+        assert!(path.starts_with("support+b-") && path.ends_with("=gone=example.com@example.org"), "{path}");
+        assert!(taken[0].from != taken[1].from && taken[0].message.contains("List-Unsubscribe=One-Click"));
+
+        let bounce = |status: &str| format!(
+            "From: mailer-daemon@example.com\r\nTo: {path}\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=x\r\n\r\n--x\r\n\r\nNo.\r\n--x\r\n\
+             Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; example.com\r\n\r\n\
+             Final-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: {status}\r\n\
+             Diagnostic-Code: smtp; 550 {status} gone\r\n\r\n--x--\r\n"
+        );
+        let mut server = house.smtp().await;
+        let forged = path.replace("support+b-", "support+b-a");
+        assert!(server.submit("", &[&forged], &bounce("5.1.1")).await.starts_with("250"));
+        assert!(server.submit("", &[path.as_str()], &bounce("4.2.2")).await.starts_with("250"));
+        assert!(send(&mut platform, "gone@example.com", "2").await.starts_with("250"), "not yet");
+        assert!(server.submit("", &[path.as_str()], &bounce("5.1.1")).await.starts_with("250"));
+        let reply = send(&mut platform, "gone@example.com", "3").await;
+        assert!(reply.starts_with("550 5.7.1") && reply.contains("came back for good"), "{reply}");
+        let list = house.app().list_suppressed(house.operator(), &address(SUPPORT), None).await.expect("a list");
+        assert_eq!(list.recipients.len(), 1);
+        assert_eq!(list.recipients[0].address, "gone@example.com");
+    }
+}
+
+/// Mails of a campaign are taken at once and leave at their pace, six hundred a minute; what a person sends
+/// meanwhile passes them.
+async fn at_its_pace(house: House, messages: usize) {
+    let sink = at_work(&house).await;
+    let (platform, secret) = signed_in(&house, wish(Purpose::Marketing)).await;
+    drop(platform);
+    let mut senders = tokio::task::JoinSet::new();
+    for part in 0..4 {
+        let mut client = house.submission().await;
+        assert!(client.auth(SUPPORT, &secret).await.starts_with("235"));
+        senders.spawn(async move { campaign(&mut client, part, messages / 4).await });
+    }
+    while let Some(sent) = senders.join_next().await {
+        sent.expect("every message is taken");
+    }
+    let first = sink.wait_for(600).await;
+    assert_eq!(first.len(), 600, "a minute's, and no more");
+    let mut alice = house.submission_as(ALICE).await;
+    alice.sends(ALICE, &[CUSTOMER], &letter(ALICE, CUSTOMER, "mine")).await;
+    assert_eq!(sink.wait_for(601).await.len(), 601, "a person's mail passes");
+    let mut all = 600;
+    while all < messages {
+        house.pass_minutes(1);
+        all = messages.min(all + 600);
+        assert_eq!(sink.wait_for(all + 1).await.len(), all + 1);
+    }
+    each_once(&sink, messages);
+}
+
+/// Ten thousand, as many as it may send in a day; on PostgreSQL, where each takes longer, a few minutes' worth.
+mod a_campaign_leaves_at_its_pace_and_people_pass {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        counted(Engine::Sqlite, |house| at_its_pace(house, 10_000));
+    }
+
+    #[test]
+    fn postgres() {
+        counted(Engine::Postgres, |house| at_its_pace(house, 2000));
+    }
+}
+
+/// Sends a part of a campaign, each message to one recipient, many commands at a time.
+async fn campaign(client: &mut SmtpClient, part: usize, messages: usize) {
+    for number in 0..messages {
+        let to = format!("r{part}-{number}@example.net");
+        let message = letter(SUPPORT, &to, &format!("{part}-{number}"));
+        client.send(format!("MAIL FROM:<{SUPPORT}>\r\nRCPT TO:<{to}>\r\nDATA\r\n").as_bytes()).await;
+        for expected in ["250", "250", "354"] {
+            let reply = client.reply().await;
+            assert!(reply.starts_with(expected), "{to}: {reply}");
+        }
+        client.send(format!("{message}.\r\n").as_bytes()).await;
+        let reply = client.reply().await;
+        assert!(reply.starts_with("250"), "{to}: {reply}");
+    }
+}
+
+fn each_once(sink: &Sink, messages: usize) {
+    let recipients: std::collections::BTreeSet<String> =
+        sink.taken().into_iter().flat_map(|taken| taken.recipients).filter(|to| to.starts_with('r')).collect();
+    assert_eq!(recipients.len(), messages);
+}
