@@ -1,24 +1,40 @@
-//! The client of both sides: LMTP deliveries over some connections, each mail timed.
+//! The client of all sides: deliveries and submissions over some connections, each mail timed.
 //!
 //! One thread serves all connections, so that the client takes as little as it can of the
 //! processors that the servers are measured on. The envelope is sent in one piece (RFC 2920),
-//! as the mail transfer agents do that deliver by LMTP.
+//! as the mail transfer agents do that deliver by LMTP, and the tools that send much.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
 
-use crate::corpus::Corpus;
+use crate::corpus::{self, Corpus};
 
 /// A server that says nothing for so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Its name, wherever it listens.
+const SERVER_NAME: &str = "mail.example.org";
+
+/// One mail with its envelope.
+pub struct Letter {
+    /// The reverse path.
+    pub sender: String,
+    /// All of the envelope.
+    pub recipients: Vec<String>,
+    /// As [`corpus::Mail`] has it.
+    pub wire: Arc<Vec<u8>>,
+}
 
 /// What a round of deliveries took.
 pub struct Delivered {
@@ -28,7 +44,17 @@ pub struct Delivered {
     pub latencies: Vec<Duration>,
 }
 
-/// Delivers every mail once; each connection takes the next as soon as its last is acknowledged.
+/// Where a server takes mail, and how.
+pub struct Entrance {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Under TLS from the first byte, with a certificate of the authority in this file.
+    pub authority: Option<PathBuf>,
+    /// The password of whoever sends, where that is asked for.
+    pub password: Option<String>,
+}
+
+/// Delivers every mail once by LMTP.
 pub async fn deliver(
     address: SocketAddr,
     recipient: &str,
@@ -37,16 +63,47 @@ pub async fn deliver(
 ) -> Result<Delivered> {
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
-        open.push(Connection::open(address).await?);
+        open.push(Connection::open(connect(address).await?, "LHLO").await?);
     }
+    let letter = |mail: &corpus::Mail| Letter {
+        sender: "sender@example.com".to_owned(),
+        recipients: vec![recipient.to_owned()],
+        wire: Arc::clone(&mail.wire),
+    };
+    hand_over(open, corpus.mails.iter().map(letter).collect()).await
+}
+
+/// Connections for [`submit`], signed in as `sender` where that is asked for.
+pub async fn connections(entrance: &Entrance, sender: &str, count: usize) -> Result<Connections> {
+    let mut open = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut connection = Connection::open(entrance.stream().await?, "EHLO").await?;
+        if let Some(password) = &entrance.password {
+            let response = corpus::base64(format!("\0{sender}\0{password}").as_bytes());
+            connection.send(format!("AUTH PLAIN {response}\r\n").as_bytes()).await?;
+            connection.expect("235").await?;
+        }
+        open.push(connection);
+    }
+    Ok(Connections(open))
+}
+
+/// Submits every letter once.
+pub async fn submit(connections: Connections, letters: Vec<Letter>) -> Result<Delivered> {
+    hand_over(connections.0, letters).await
+}
+
+/// Each connection takes the next letter as soon as its last is acknowledged.
+async fn hand_over<S: Stream>(open: Vec<Connection<S>>, letters: Vec<Letter>) -> Result<Delivered> {
+    let letters: Arc<[Letter]> = letters.into();
     let next = Arc::new(AtomicUsize::new(0));
     let start = Instant::now();
     let mut tasks = JoinSet::new();
     for connection in open {
-        tasks.spawn(work(connection, recipient.to_owned(), Arc::clone(corpus), Arc::clone(&next)));
+        tasks.spawn(work(connection, Arc::clone(&letters), Arc::clone(&next)));
     }
-    let mut latencies = Vec::with_capacity(corpus.mails.len());
-    let mut connections = Vec::with_capacity(connections);
+    let mut latencies = Vec::with_capacity(letters.len());
+    let mut connections = Vec::new();
     while let Some(done) = tasks.join_next().await {
         let (connection, own) = done.context("a client task failed")??;
         connections.push(connection);
@@ -60,50 +117,86 @@ pub async fn deliver(
     Ok(Delivered { elapsed, latencies })
 }
 
-async fn work(
-    mut connection: Connection,
-    recipient: String,
-    corpus: Arc<Corpus>,
+async fn work<S: Stream>(
+    mut connection: Connection<S>,
+    letters: Arc<[Letter]>,
     next: Arc<AtomicUsize>,
-) -> Result<(Connection, Vec<Duration>)> {
+) -> Result<(Connection<S>, Vec<Duration>)> {
     let mut latencies = Vec::new();
-    while let Some(mail) = corpus.mails.get(next.fetch_add(1, Ordering::Relaxed)) {
+    while let Some(letter) = letters.get(next.fetch_add(1, Ordering::Relaxed)) {
         let start = Instant::now();
-        connection.mail(&recipient, &mail.wire).await?;
+        connection.letter(letter).await?;
         latencies.push(start.elapsed());
     }
     Ok((connection, latencies))
 }
 
-struct Connection {
-    stream: BufReader<TcpStream>,
+/// Connections that wait for their first letter.
+pub struct Connections(Vec<Connection<Box<dyn Stream>>>);
+
+/// What mail can go over.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
+
+impl Entrance {
+    async fn stream(&self) -> Result<Box<dyn Stream>> {
+        let stream = connect(self.address).await?;
+        let Some(authority) = &self.authority else { return Ok(Box::new(stream)) };
+        let name = ServerName::try_from(SERVER_NAME)?;
+        let stream = tls(authority)?.connect(name, stream).await;
+        Ok(Box::new(stream.with_context(|| format!("no TLS at {}", self.address))?))
+    }
+}
+
+fn tls(authority: &Path) -> Result<TlsConnector> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority).context("the authority of the certificate")?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into())
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await.with_context(|| format!("no answer at {address}"))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+struct Connection<S> {
+    stream: BufReader<S>,
     line: String,
 }
 
-impl Connection {
-    async fn open(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("no answer at {address}"))?;
-        stream.set_nodelay(true)?;
+impl<S: Stream> Connection<S> {
+    async fn open(stream: S, hello: &str) -> Result<Self> {
         let mut connection = Self { stream: BufReader::new(stream), line: String::new() };
         connection.expect("220").await?;
-        connection.send(b"LHLO client.example.org\r\n").await?;
+        connection.send(format!("{hello} client.example.org\r\n").as_bytes()).await?;
         let offered = connection.expect("250").await?;
-        // Both are spoken to in the same way, so both must take it.
+        // All are spoken to in the same way, so all must take it.
         for extension in ["PIPELINING", "8BITMIME"] {
             if !offered.contains(extension) {
-                bail!("the server at {address} does not offer {extension}");
+                bail!("the server does not offer {extension}");
             }
         }
         Ok(connection)
     }
 
-    async fn mail(&mut self, recipient: &str, wire: &[u8]) -> Result<()> {
-        let envelope = format!("MAIL FROM:<sender@example.com> BODY=8BITMIME\r\nRCPT TO:<{recipient}>\r\nDATA\r\n");
-        self.send(envelope.as_bytes()).await?;
-        for code in ["250", "250", "354"] {
-            self.expect(code).await?;
+    async fn letter(&mut self, letter: &Letter) -> Result<()> {
+        let mut envelope = format!("MAIL FROM:<{}> BODY=8BITMIME\r\n", letter.sender);
+        for recipient in &letter.recipients {
+            envelope.push_str("RCPT TO:<");
+            envelope.push_str(recipient);
+            envelope.push_str(">\r\n");
         }
-        self.send(wire).await?;
+        envelope.push_str("DATA\r\n");
+        self.send(envelope.as_bytes()).await?;
+        for _ in 0..=letter.recipients.len() {
+            self.expect("250").await?;
+        }
+        self.expect("354").await?;
+        self.send(&letter.wire).await?;
         self.expect("250").await?;
         Ok(())
     }
@@ -115,7 +208,12 @@ impl Connection {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        let sent = tokio::time::timeout(PATIENCE, self.stream.get_mut().write_all(bytes)).await;
+        let stream = self.stream.get_mut();
+        let sent = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        };
+        let sent = tokio::time::timeout(PATIENCE, sent).await;
         sent.context("the server takes no bytes any more")?.context("the connection broke")
     }
 

@@ -6,10 +6,15 @@
 
 mod compose;
 mod encode;
+mod outgoing;
 mod words;
+
+use std::sync::Arc;
 
 use crate::random::Random;
 use compose::Composer;
+pub use encode::base64;
+pub use outgoing::{campaign, notes};
 
 /// What kind of mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +38,7 @@ impl Kind {
 /// One mail, ready for the wire.
 pub struct Mail {
     /// With dots doubled at line starts and the end of data behind it (RFC 5321 section 4.5.2).
-    pub wire: Vec<u8>,
+    pub wire: Arc<Vec<u8>>,
     /// Its own bytes.
     pub size: u64,
 }
@@ -63,7 +68,7 @@ impl Corpus {
 
 impl Mail {
     fn of(message: &[u8]) -> Self {
-        Self { size: message.len() as u64, wire: stuffed(message) }
+        Self { size: message.len() as u64, wire: Arc::new(stuffed(message)) }
     }
 }
 

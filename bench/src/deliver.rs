@@ -6,10 +6,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::time::Instant;
 
 use crate::client;
 use crate::corpus::{self, Corpus};
@@ -18,10 +16,6 @@ use crate::machine;
 use crate::servers::{self, Kind, RECIPIENT, Server, Tools};
 use crate::spread::{Spread, share};
 
-/// How long a server may go on working after its last acknowledgement.
-const REST_LIMIT: Duration = Duration::from_secs(10);
-/// How long no processor time may be taken for a server to be at rest: longer than a tick.
-const REST: Duration = Duration::from_millis(120);
 /// Mails before the first round that are not counted: caches, first folders, first connections.
 const WARM_UP_MAILS: usize = 100;
 
@@ -180,19 +174,8 @@ impl Contestant {
         Ok(tree + outside)
     }
 
-    /// Waits until the server takes no processor time.
     async fn rest(&self) -> Result<()> {
-        let start = Instant::now();
-        let mut last = self.server.seconds()?;
-        while start.elapsed() < REST_LIMIT {
-            tokio::time::sleep(REST).await;
-            let now = self.server.seconds()?;
-            if now == last {
-                break;
-            }
-            last = now;
-        }
-        Ok(())
+        servers::rest(|| self.server.seconds()).await
     }
 
     /// Every mail that was acknowledged must be there.

@@ -1,7 +1,7 @@
 //! Repeatable workloads beside a peer: `make bench`, or `cargo run --release -p postern-bench`.
 //!
-//! Postern and Debian's Dovecot run on the same disk in the same run, both durable, with the
-//! same mails from the same client; ratios are what counts. Exit status: 0 floors met, 1 a floor
+//! Postern, Debian's Dovecot and its Postfix run on the same disk in the same run, all durable, with
+//! the same mails from the same client; ratios are what counts. Exit status: 0 floors met, 1 a floor
 //! missed or something failed, 2 wrong usage. `docs/speed.md` tells how to read the figures.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the person who started it")]
 
@@ -18,7 +18,9 @@ mod random;
 mod report;
 mod revoke;
 mod seeded;
+mod send;
 mod servers;
+mod sink;
 mod spread;
 mod storm;
 mod timing;
@@ -48,6 +50,12 @@ enum Name {
     /// LMTP deliveries over eight connections, mails of real sizes
     #[value(name = "deliver-8")]
     DeliverEight,
+    /// Both workloads that send
+    Send,
+    /// A thousand small mails submitted and relayed, over eight connections
+    Submit,
+    /// One mail of 424 KB submitted and relayed to ten thousand recipients
+    Bulk,
     /// How soon two hundred open sessions hear that a right was taken back
     Revoke,
     /// What asking the gate at every command costs
@@ -144,13 +152,18 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut documents = Vec::new();
     let workloads = arguments.deliveries();
     let mut surroundings = None;
-    if !workloads.is_empty() || arguments.wants_own() {
+    if !workloads.is_empty() || arguments.wants_own() || !arguments.sendings().is_empty() {
         let folder = folder(arguments.dir.as_deref())?;
         let before = report::Surroundings::now(folder.path())?;
         println!("{}\n", before.text());
         surroundings = Some(before.document());
         for workload in workloads {
             let (document, reached) = deliver_beside_peers(arguments, workload, folder.path()).await?;
+            documents.push(document);
+            met &= reached;
+        }
+        for workload in arguments.sendings() {
+            let (document, reached) = send_beside_postfix(arguments, workload, folder.path()).await?;
             documents.push(document);
             met &= reached;
         }
@@ -221,16 +234,9 @@ async fn own_workloads(arguments: &Arguments, folder: &Path, documents: &mut Vec
 async fn deliver_beside_peers(arguments: &Arguments, workload: &Workload, folder: &Path) -> Result<(Value, bool)> {
     let postgres = std::env::var(POSTGRES).ok();
     let kinds = arguments.kinds()?;
-    let postern = match kinds.iter().all(|kind| kind.is_peer()) {
-        true => PathBuf::new(),
-        false => arguments.product().await?,
-    };
+    let postern = arguments.product_of(&kinds).await?;
     let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
-    let extent = Extent {
-        rounds: arguments.rounds as usize,
-        mails: arguments.mails.map(|mails| mails as usize),
-        seed: arguments.seed,
-    };
+    let extent = arguments.extent();
     let folder = folder.join(workload.name);
     std::fs::create_dir(&folder)?;
     let measured = deliver::run(workload, &kinds, &tools, &extent, &folder, |line| eprintln!("{line}")).await?;
@@ -242,6 +248,25 @@ async fn deliver_beside_peers(arguments: &Arguments, workload: &Workload, folder
     Ok((document, verdicts.iter().all(|verdict| verdict.met() != Some(false))))
 }
 
+async fn send_beside_postfix(arguments: &Arguments, workload: &send::Workload, folder: &Path) -> Result<(Value, bool)> {
+    let postgres = std::env::var(POSTGRES).ok();
+    let mut kinds = arguments.senders(postgres.is_some());
+    if kinds.contains(&Kind::Postfix)
+        && let Some(why) = servers::Postfix::missing()
+    {
+        println!("{}: without Postfix, so nothing is judged: {why}", workload.name);
+        kinds.retain(|kind| *kind != Kind::Postfix);
+    }
+    let postern = arguments.product_of(&kinds).await?;
+    let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
+    let folder = folder.join(workload.name);
+    std::fs::create_dir(&folder)?;
+    let told = |line: &str| eprintln!("{line}");
+    let answer = send::run(workload, &kinds, &tools, &arguments.extent(), &folder, told).await?;
+    std::fs::remove_dir_all(&folder).context("cannot clear what was measured")?;
+    Ok(answer)
+}
+
 impl Arguments {
     /// The binary that is measured.
     async fn product(&self) -> Result<PathBuf> {
@@ -249,6 +274,15 @@ impl Arguments {
             Some(postern) => Ok(postern.clone()),
             None => servers::binary().await,
         }
+    }
+
+    /// The same, if any of the servers is it.
+    async fn product_of(&self, kinds: &[Kind]) -> Result<PathBuf> {
+        if kinds.iter().all(|kind| kind.is_peer()) { Ok(PathBuf::new()) } else { self.product().await }
+    }
+
+    fn extent(&self) -> Extent {
+        Extent { rounds: self.rounds as usize, mails: self.mails.map(|mails| mails as usize), seed: self.seed }
     }
 
     fn wants(&self, name: Name) -> bool {
@@ -266,6 +300,20 @@ impl Arguments {
         named.into_iter().filter(|(name, _)| both || self.wants(*name)).map(|(_, workload)| workload).collect()
     }
 
+    fn sendings(&self) -> Vec<&'static send::Workload> {
+        let both = self.wants(Name::Send);
+        let named = [(Name::Submit, &send::SUBMIT), (Name::Bulk, &send::BULK)];
+        named.into_iter().filter(|(name, _)| both || self.wants(*name)).map(|(_, workload)| workload).collect()
+    }
+
+    /// Those that send, in the order of each round.
+    fn senders(&self, postgres: bool) -> Vec<Kind> {
+        let asked = |kind: &Kind| self.servers.is_empty() || self.servers.contains(kind);
+        let can = |kind: &Kind| !self.servers.is_empty() || postgres || *kind != Kind::PosternPostgres;
+        let all = Kind::value_variants().iter().copied().filter(|kind| kind.sends());
+        all.filter(|kind| asked(kind) && can(kind)).collect()
+    }
+
     /// The servers in the order of each round. A floor needs both sides, so leaving one out
     /// must be said twice.
     fn kinds(&self) -> Result<Vec<Kind>> {
@@ -275,9 +323,10 @@ impl Arguments {
     fn kinds_with(&self, postgres: bool) -> Result<Vec<Kind>> {
         let asked = |kind: &Kind| self.servers.is_empty() || self.servers.contains(kind);
         let can = |kind: &Kind| !self.servers.is_empty() || postgres || *kind != Kind::PosternPostgres;
-        let kinds: Vec<Kind> = Kind::value_variants().iter().copied().filter(|kind| asked(kind) && can(kind)).collect();
+        let kinds: Vec<Kind> =
+            Kind::value_variants().iter().copied().filter(|kind| kind.delivers() && asked(kind) && can(kind)).collect();
         let judged = kinds.iter().any(|kind| kind.has_floor()) && kinds.iter().any(|kind| kind.is_peer());
-        if !judged && !self.no_floors {
+        if !judged && !self.no_floors && !self.deliveries().is_empty() {
             bail!("without postern-sqlite and a peer there is nothing to compare; add --no-floors to report only");
         }
         Ok(kinds)
@@ -322,6 +371,18 @@ mod tests {
             assert!(!parsed("bench --workload deliver").wants(name));
         }
         assert!(!parsed("bench --workload rights-model").wants(Name::PowerCut));
+    }
+
+    #[test]
+    fn sending_runs_alone_and_beside_postfix() {
+        let names = |line| parsed(line).sendings().iter().map(|workload| workload.name).collect::<Vec<_>>();
+        assert_eq!(names("bench"), ["submit", "bulk"]);
+        assert_eq!(names("bench --workload send"), ["submit", "bulk"]);
+        assert_eq!(names("bench --workload bulk"), ["bulk"]);
+        let bulk = parsed("bench --workload bulk");
+        assert!(bulk.deliveries().is_empty() && !bulk.wants_own());
+        assert_eq!(bulk.senders(false), [Kind::PosternSqlite, Kind::Postfix]);
+        assert!(parsed("bench --workload bulk --server postern-sqlite").kinds_with(false).is_ok());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub fn text(workload: &Workload, mails: usize, measured: &[Measured], verdicts: 
         if workload.connections == 1 { "" } else { "s" },
         workload.kind.described(),
     );
-    text.push_str(&table(measured.iter().map(row).collect()));
+    text.push_str(&table(&HEADINGS, measured.iter().map(row).collect()));
     text.push('\n');
     for verdict in verdicts {
         text.push_str(&sentence(verdict));
@@ -27,8 +27,8 @@ pub fn text(workload: &Workload, mails: usize, measured: &[Measured], verdicts: 
     text
 }
 
-fn row(server: &Measured) -> [String; 7] {
-    [
+fn row(server: &Measured) -> Vec<String> {
+    vec![
         server.kind.name().to_owned(),
         format!("{:.0}", server.spread(|round| round.rate)),
         format!("{:.1}", server.spread(|round| round.p50_ms)),
@@ -39,16 +39,15 @@ fn row(server: &Measured) -> [String; 7] {
     ]
 }
 
-fn table(rows: Vec<[String; 7]>) -> String {
-    let mut widths = HEADINGS.map(str::len);
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.len());
-        }
-    }
+/// Rows under headings, in columns.
+pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(headings).chain(rows).collect();
+    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
     let mut table = String::new();
-    for row in std::iter::once(HEADINGS.map(str::to_owned)).chain(rows) {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
         table.push_str(cells.join("  ").trim_end());
         table.push('\n');
     }
@@ -110,7 +109,8 @@ pub fn document(workload: &Workload, mails: usize, measured: &[Measured], verdic
     })
 }
 
-fn spread(spread: Spread) -> Value {
+/// A figure as a document.
+pub fn spread(spread: Spread) -> Value {
     json!({ "median": spread.median, "min": spread.min, "max": spread.max })
 }
 

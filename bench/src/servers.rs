@@ -6,16 +6,27 @@
 mod database;
 mod dovecot;
 mod postern;
+mod postfix;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use tokio::time::Instant;
 
+use crate::cargo;
+use crate::client::Entrance;
 pub use postern::{Postern, binary, binary_that_trusts_its_cache};
+pub use postfix::Postfix;
 
 /// Whom the mail is for, on every server.
 pub const RECIPIENT: &str = "support@example.org";
+/// How long a server may go on working after its last acknowledgement.
+const REST_LIMIT: Duration = Duration::from_secs(10);
+/// How long no processor time may be taken for a server to be at rest: longer than a tick.
+const REST: Duration = Duration::from_millis(120);
 
 /// A kind of server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -28,6 +39,17 @@ pub enum Kind {
     DovecotMaildir,
     /// Dovecot with a file for each mail, in its own form.
     DovecotSdbox,
+    /// Postfix, which relays.
+    Postfix,
+}
+
+/// How mail is submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// In clear, on this machine.
+    Plain,
+    /// Under TLS.
+    Tls,
 }
 
 impl Kind {
@@ -38,6 +60,7 @@ impl Kind {
             Self::PosternPostgres => "postern-postgres",
             Self::DovecotMaildir => "dovecot-maildir",
             Self::DovecotSdbox => "dovecot-sdbox",
+            Self::Postfix => "postfix",
         }
     }
 
@@ -48,7 +71,17 @@ impl Kind {
 
     /// Somebody else's server.
     pub fn is_peer(self) -> bool {
-        matches!(self, Self::DovecotMaildir | Self::DovecotSdbox)
+        matches!(self, Self::DovecotMaildir | Self::DovecotSdbox | Self::Postfix)
+    }
+
+    /// It keeps mail.
+    pub fn delivers(self) -> bool {
+        self != Self::Postfix
+    }
+
+    /// It sends mail.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::PosternSqlite | Self::PosternPostgres | Self::Postfix)
     }
 }
 
@@ -74,6 +107,18 @@ pub trait Server {
     fn stop(&self) -> Result<()>;
 }
 
+/// A server that takes mail of its people and relays it.
+pub trait Submits {
+    /// Where and how it takes it.
+    fn entrance(&self, way: Way) -> Result<Entrance>;
+    /// Somebody of this address may send.
+    fn add_sender(&self, address: &str) -> Result<()>;
+    /// Processor time so far of everything that serves, or `None` where it cannot be seen.
+    fn seconds(&self) -> Result<Option<f64>>;
+    /// Ends it in good order.
+    fn stop(&self) -> Result<()>;
+}
+
 /// Starts one; it takes mail when this answers.
 pub async fn start(kind: Kind, tools: &Tools<'_>, folder: &Path) -> Result<Box<dyn Server>> {
     let folder = folder.join(kind.name());
@@ -83,7 +128,46 @@ pub async fn start(kind: Kind, tools: &Tools<'_>, folder: &Path) -> Result<Box<d
         Kind::PosternPostgres => Box::new(postern::Postern::start(tools, &folder, true).await?),
         Kind::DovecotMaildir => Box::new(dovecot::Dovecot::start(dovecot::Format::Maildir, &folder).await?),
         Kind::DovecotSdbox => Box::new(dovecot::Dovecot::start(dovecot::Format::Sdbox, &folder).await?),
+        Kind::Postfix => bail!("Postfix keeps no mail here"),
     })
+}
+
+/// Starts one that relays everything to `next`.
+pub async fn start_to_send(kind: Kind, tools: &Tools<'_>, folder: &Path, next: SocketAddr) -> Result<Box<dyn Submits>> {
+    std::fs::create_dir(folder)?;
+    if kind == Kind::Postfix {
+        return Ok(Box::new(Postfix::start(folder, next).await?));
+    }
+    let next = next.to_string();
+    // What this machine sends is counted, as what others send.
+    let environment = [("POSTERN_RELAY__SMARTHOST", next.as_str()), ("POSTERN_SECURITY__EXEMPT_LOOPBACK", "false")];
+    let on_postgres = kind == Kind::PosternPostgres;
+    Ok(Box::new(Postern::start_with(tools, folder, on_postgres, &environment).await?))
+}
+
+/// Waits until a server, of whose processor time `seconds` tells, takes none.
+pub async fn rest(seconds: impl Fn() -> Result<Option<f64>>) -> Result<()> {
+    let start = Instant::now();
+    let mut last = seconds()?;
+    while start.elapsed() < REST_LIMIT {
+        tokio::time::sleep(REST).await;
+        let now = seconds()?;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    Ok(())
+}
+
+/// What a program answers.
+fn answer(command: &mut Command) -> Result<String> {
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", cargo::line(command)))?;
+    if !output.status.success() {
+        bail!("{}: {}", cargo::line(command), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).context("the answer is no text")
 }
 
 /// Writes a file that only a measurement needs.

@@ -49,6 +49,24 @@ impl Composer {
         mail.into_bytes()
     }
 
+    /// Fields of mail that goes out for the first time.
+    pub(super) fn first_header(&mut self, from: &str, to: &str) -> String {
+        self.written += 1;
+        let random = &mut self.random;
+        let subject = header_text(&self.vocabulary.phrase(Tongue::Plain, 5, random));
+        format!(
+            "From: <{from}>\r\nTo: {to}\r\nSubject: {subject}\r\n\
+             Date: Tue, {} Oct 2026 {:02}:{:02}:{:02} +0200\r\n\
+             Message-ID: <{}.{:016x}@example.org>\r\nMIME-Version: 1.0\r\n",
+            1 + random.below(28),
+            random.below(24),
+            random.below(60),
+            random.below(60),
+            self.written,
+            random.number(),
+        )
+    }
+
     fn header(&mut self, tongue: Tongue, size: usize) -> String {
         let number = self.written;
         let random = &mut self.random;
@@ -104,7 +122,7 @@ impl Composer {
     }
 
     /// Content fields and the text itself, encoded as its letters need.
-    fn text(&mut self, tongue: Tongue, size: usize, mail: &mut String) {
+    pub(super) fn text(&mut self, tongue: Tongue, size: usize, mail: &mut String) {
         let (encoding, growth) = match tongue {
             Tongue::Plain => ("7bit", 1.0),
             Tongue::Accents if self.random.percent(30) => ("8bit", 1.0),
@@ -145,7 +163,7 @@ impl Composer {
         mail.push_str(&quoted_printable(&page));
     }
 
-    fn alternative(&mut self, tongue: Tongue, size: usize, mail: &mut String) {
+    pub(super) fn alternative(&mut self, tongue: Tongue, size: usize, mail: &mut String) {
         let boundary = self.boundary();
         mail.push_str(&format!("Content-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n\r\n"));
         let inner = size.saturating_sub(330);
@@ -176,17 +194,17 @@ impl Composer {
 
     /// A picture, which no one can compress further, or a sheet of text, in base64.
     fn attachment(&mut self, number: usize, size: usize, mail: &mut String) {
-        let decoded = size * 57 / 78;
-        let (kind, name, bytes) = if self.random.percent(50) {
-            ("image/jpeg", format!("picture{number}.jpg"), self.random.bytes(decoded))
-        } else {
-            ("text/csv", format!("sheet{number}.csv"), self.sheet(decoded))
-        };
-        mail.push_str(&format!(
-            "Content-Type: {kind}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\
-             Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n"
-        ));
-        mail.push_str(&base64_lines(&bytes));
+        if self.random.percent(50) {
+            return self.picture(number, size, mail);
+        }
+        let sheet = self.sheet(decoded(size));
+        attach("text/csv", &format!("sheet{number}.csv"), &sheet, mail);
+    }
+
+    /// A picture alone.
+    pub(super) fn picture(&mut self, number: usize, size: usize, mail: &mut String) {
+        let picture = self.random.bytes(decoded(size));
+        attach("image/jpeg", &format!("picture{number}.jpg"), &picture, mail);
     }
 
     fn sheet(&mut self, size: usize) -> Vec<u8> {
@@ -220,9 +238,22 @@ impl Composer {
         prose
     }
 
-    fn boundary(&mut self) -> String {
+    pub(super) fn boundary(&mut self) -> String {
         format!("=_part_{:016x}", self.random.number())
     }
+}
+
+/// Bytes whose base64 takes `size` bytes of lines.
+fn decoded(size: usize) -> usize {
+    size * 57 / 78
+}
+
+fn attach(kind: &str, name: &str, bytes: &[u8], mail: &mut String) {
+    mail.push_str(&format!(
+        "Content-Type: {kind}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n"
+    ));
+    mail.push_str(&base64_lines(bytes));
 }
 
 /// A long word on folded lines.

@@ -14,11 +14,14 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::database::Database;
-use super::{RECIPIENT, Server, Tools};
+use super::{RECIPIENT, Server, Submits, Tools, Way, answer};
 use crate::child::Child;
+use crate::client::Entrance;
 use crate::{cargo, machine};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// Of whoever sends.
+const PASSWORD: &str = "correct horse battery staple";
 
 /// Builds the release binary, or a moment's look where it is up to date; answers where it is.
 pub async fn binary() -> Result<PathBuf> {
@@ -136,6 +139,28 @@ impl Postern {
     }
 }
 
+impl Submits for Postern {
+    fn entrance(&self, way: Way) -> Result<Entrance> {
+        let (listener, authority) = match way {
+            Way::Plain => ("submission", None),
+            Way::Tls => ("submissions", Some(self.data.join("tls/ca.pem"))),
+        };
+        Ok(Entrance { address: self.listener(listener)?, authority, password: Some(PASSWORD.to_owned()) })
+    }
+
+    fn add_sender(&self, address: &str) -> Result<()> {
+        self.add_person(address, PASSWORD)
+    }
+
+    fn seconds(&self) -> Result<Option<f64>> {
+        Server::seconds(self)
+    }
+
+    fn stop(&self) -> Result<()> {
+        Server::stop(self)
+    }
+}
+
 impl Server for Postern {
     fn lmtp(&self) -> Result<SocketAddr> {
         self.listener("lmtp")
@@ -164,13 +189,4 @@ impl Server for Postern {
     fn stop(&self) -> Result<()> {
         self.child.stop()
     }
-}
-
-fn answer(command: &mut Command) -> Result<String> {
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", cargo::line(command)))?;
-    if !output.status.success() {
-        bail!("{}: {}", cargo::line(command), String::from_utf8_lossy(&output.stderr).trim());
-    }
-    String::from_utf8(output.stdout).context("the answer is no text")
 }
