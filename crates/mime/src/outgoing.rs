@@ -63,8 +63,6 @@ pub struct OutgoingHeader {
     pub forwarded: Vec<String>,
     /// Subject, decoded.
     pub subject: String,
-    /// Whether the header holds bytes over 127 (RFC 6532), which need SMTPUTF8 on the way (RFC 6531).
-    pub needs_smtputf8: bool,
     /// Whether any byte of the message is over 127 (RFC 6152).
     pub eight_bit: bool,
     /// Received fields (RFC 5321 section 6.3).
@@ -140,12 +138,7 @@ pub enum OutgoingError {
 pub fn read_outgoing(raw: &[u8]) -> Result<OutgoingHeader, OutgoingError> {
     let header_bytes = lines::check_lines(raw)?;
     let raw_header = &raw[..header_bytes];
-    let mut header = OutgoingHeader {
-        header_bytes,
-        needs_smtputf8: !raw_header.is_ascii(),
-        eight_bit: !raw.is_ascii(),
-        ..OutgoingHeader::default()
-    };
+    let mut header = OutgoingHeader { header_bytes, eight_bit: !raw.is_ascii(), ..OutgoingHeader::default() };
     let mut seen = [false; ONCE.len()];
     for field in fields(raw_header) {
         if let Some(index) = ONCE.iter().position(|name| field.is(name))

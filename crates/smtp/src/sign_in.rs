@@ -8,7 +8,7 @@ use crate::connection::{Connection, End, Handled, Stop};
 use crate::link::Face;
 use postern_access::SignInDenied;
 use postern_app::wire::Wire;
-use postern_app::{Attempt, SignInRefused};
+use postern_app::{Attempt, Plain, SignInRefused};
 use postern_smtp_wire::{Auth, AuthResponse, BadLine, Enhanced, Event, Refusal, Reply};
 use postern_types::Secret;
 
@@ -107,50 +107,4 @@ fn too_long(bad: BadLine) -> Refusal {
 /// A name that is not UTF-8 is nobody's, and is looked up all the same.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// What a response of PLAIN says.
-struct Plain {
-    username: String,
-    password: Secret,
-}
-
-impl Plain {
-    /// `[authzid] NUL authcid NUL password` (RFC 4616 section 2). Acting for someone else is asked of
-    /// the house under the joined name, which is nobody's unless it knows such names.
-    fn read(response: &Secret) -> Option<Self> {
-        let mut parts = response.expose().splitn(3, |byte| *byte == 0);
-        let (authzid, authcid, password) = (parts.next()?, parts.next()?, parts.next()?);
-        if password.contains(&0) {
-            return None;
-        }
-        let username = if authzid.is_empty() || authzid == authcid {
-            text(authcid)
-        } else {
-            format!("{}/{}", text(authcid), text(authzid))
-        };
-        Some(Self { username, password: Secret::new(password) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(response: &[u8]) -> Option<(String, Vec<u8>)> {
-        Plain::read(&Secret::new(response)).map(|plain| (plain.username, plain.password.expose().to_vec()))
-    }
-
-    /// RFC 4616 section 2.
-    #[test]
-    fn a_response_of_plain_has_three_parts() {
-        let alice = Some(("alice@example.org".to_owned(), b"secret".to_vec()));
-        assert_eq!(read(b"\0alice@example.org\0secret"), alice);
-        assert_eq!(read(b"alice@example.org\0alice@example.org\0secret"), alice);
-        let joined = read(b"support@example.org\0alice@example.org\0secret").unwrap().0;
-        assert_eq!(joined, "alice@example.org/support@example.org");
-        for wrong in [&b""[..], b"alice\0secret", b"\0alice\0sec\0ret"] {
-            assert_eq!(read(wrong), None);
-        }
-    }
 }
