@@ -103,10 +103,12 @@ impl Sink {
     /// Waits until it has taken so many messages, and answers all of them.
     pub async fn wait_for(&self, messages: usize) -> Vec<Taken> {
         let mut count = self.count.clone();
-        let reached = count.wait_for(|taken| *taken >= messages);
-        let waited = tokio::time::timeout(std::time::Duration::from_secs(60), reached).await;
-        assert!(waited.is_ok(), "{messages} messages were to come, and {} did", self.taken().len());
-        self.taken()
+        // What it answers is a lock on the count, which is told under the lock of what was taken: let go first.
+        let reached = async { count.wait_for(|taken| *taken >= messages).await.is_ok() };
+        let is_reached = tokio::time::timeout(std::time::Duration::from_secs(60), reached).await;
+        let taken = self.taken();
+        assert!(is_reached == Ok(true), "{messages} messages were to come, and {} did", taken.len());
+        taken
     }
 }
 
