@@ -179,7 +179,10 @@ fn grant_reasons(combination: &Combination<'_>, now: Timestamp) -> Vec<Reason> {
 fn job_verdict(job: Job, facts: &MailboxFacts<'_>) -> Verdict {
     let rights = match job {
         Job::Delivery => Letter::Insert | Letter::Post,
-        Job::Submission if facts.special_use == Some(SpecialUse::Sent) => Letter::Insert.into(),
+        // What was sent, and what was taken back.
+        Job::Submission if matches!(facts.special_use, Some(SpecialUse::Sent | SpecialUse::Drafts)) => {
+            Letter::Insert.into()
+        }
         Job::Import => Letter::Insert.into(),
         Job::Submission | Job::Expiry | Job::Collection | Job::Seed => Rights::NONE,
     };

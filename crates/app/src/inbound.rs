@@ -7,7 +7,7 @@ use crate::queue::is_hard;
 use crate::submit::bits;
 use crate::{DeliveryError, House, Recipient, Refused};
 use postern_mime as mime;
-use postern_store::{GateError, Lane, NewQueued, NewRecipient, RunQueue, Tx};
+use postern_store::{After, GateError, Lane, NewQueued, NewRecipient, RunQueue, Tx};
 use postern_types::{AccountId, Address};
 
 /// Failures that leave nothing to try again.
@@ -70,6 +70,7 @@ impl House {
             hold: None,
             undo_until: None,
             first_try: self.now(),
+            after: After::default(),
             recipients: recipients.collect(),
         };
         let job = self.submission_job()?;

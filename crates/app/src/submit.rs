@@ -5,14 +5,15 @@ mod prepare;
 mod recipients;
 
 use crate::carrier::NotifyWish;
-use crate::ingest::{PARSED_IN_PLACE, copy_identity};
+use crate::ingest::{PARSED_IN_PLACE, copy_identity, id_hash};
 use crate::{House, Session};
-use postern_access::{Job, Limit, OnLimit, OverLimit, SendDenied, day_after};
+use postern_access::{Actor, Job, Limit, OnLimit, OverLimit, SendDenied, day_after};
 use postern_mime as mime;
 use postern_store::{
-    Caller, CopyIdentity, Filed, GateError, Load, Rule, SendError, SendPlan, SenderNames, Sending, Tx,
+    After, AnswerFacts, Caller, CopyIdentity, Filed, GateError, Load, Rule, SendError, SendPlan, SenderNames, Sending,
+    Tx,
 };
-use postern_types::{Address, MailboxId, Timestamp};
+use postern_types::{Address, MailboxId, SpecialUse, Timestamp};
 use prepare::Ready;
 pub(crate) use prepare::{Notice, bits, rfc3339};
 use recipients::Begun;
@@ -122,8 +123,9 @@ pub(super) struct Said {
     identity: Option<CopyIdentity>,
     /// The same of a campaign, by its Message-ID alone: what it says to each recipient is one message.
     campaign: Option<CopyIdentity>,
-    /// Hashes of what it answers, and of what it forwards.
-    pub answers: Vec<i64>,
+    /// What it answers, and what came before that.
+    pub answer: AnswerFacts,
+    /// Hashes of what it forwards.
     pub forwards: Vec<i64>,
 }
 
@@ -187,6 +189,7 @@ impl House {
                 Some(planned) => planned,
                 None => self.plan(session, &said).await?,
             };
+            let planned = self.with_sent_mailbox(session, &said, planned).await?;
             let ready = self.prepare(session, &request, &said, &places, planned).await?;
             let lanes = ready.lanes();
             if let Some(submitted) = self.write_submission(session, &said, &load, ready).await? {
@@ -219,13 +222,25 @@ impl House {
         names.sender = parse_all(&header.sender)?.pop();
         names.resent = parse_all(&header.resent_from)?;
         names.resent.extend(parse_all(&header.resent_sender)?);
-        let hashes = |ids: &[String]| ids.iter().take(MARKED_ORIGINALS).map(|id| crate::ingest::id_hash(id)).collect();
-        let (answers, forwards) = (hashes(&header.in_reply_to), hashes(&header.forwarded));
+        let answer = self.answer_facts(&header, &request.id);
+        let forwards = header.forwarded.iter().take(MARKED_ORIGINALS).map(|id| id_hash(id)).collect();
         let campaign = header.message_id.as_ref().map(|id| {
             let message = self.blobs.hash(format!("campaign\0{id}").as_bytes());
             CopyIdentity { message, dated: message }
         });
-        Ok(Said { header, names, identity, campaign, answers, forwards })
+        Ok(Said { header, names, identity, campaign, answer, forwards })
+    }
+
+    /// A message as an answer to others.
+    fn answer_facts(&self, header: &mime::OutgoingHeader, queue_id: &str) -> AnswerFacts {
+        let made = || prepare::made_message_id(queue_id, self.hostname());
+        let own = header.message_id.clone().unwrap_or_else(made);
+        let ancestors = header.in_reply_to.iter().chain(header.references.iter().rev());
+        AnswerFacts {
+            id: id_hash(&own),
+            answers: header.in_reply_to.iter().take(MARKED_ORIGINALS).map(|id| id_hash(id)).collect(),
+            ancestors: ancestors.map(|id| id_hash(id)).collect(),
+        }
     }
 
     /// Finds out anew how it is sent.
@@ -235,6 +250,24 @@ impl House {
             Ok(planned) => Ok(planned),
             Err(error) => Err(self.refusal(session, &said.names, error).await),
         }
+    }
+
+    /// Somebody deleted the mailbox for what is sent: it is made again, so that the copy is not lost.
+    async fn with_sent_mailbox(
+        &self,
+        session: &Session,
+        said: &Arc<Said>,
+        planned: Planned,
+    ) -> Result<Planned, SubmitError> {
+        if planned.plan.without_sent.is_empty() {
+            return Ok(planned);
+        }
+        let accounts = planned.plan.without_sent.clone();
+        let made = self.run(move |queue| -> Result<(), GateError> {
+            accounts.iter().try_for_each(|account| queue.mailbox_for(*account, SpecialUse::Sent).map(|_| ()))
+        });
+        made.await.map_err(|_| SubmitError::Unavailable)?;
+        self.plan(session, said).await
     }
 
     /// The transaction that counts, files and queues; nothing where it was prepared for another plan than
@@ -337,20 +370,28 @@ fn write(
         return Ok(None);
     }
     let slot = load.map(|load| sending.take_room(load)).transpose()?;
+    let mut queued = ready.queued(slot.map(|slot| slot.leaves), tx.now());
+    let waits = queued.hold.is_some() || queued.first_try > tx.now();
+    let mut after =
+        After { answered: said.answer.answers.clone(), forwarded: said.forwards.clone(), ..After::default() };
+    // A program does not come back to what it sent; and a person's rights are asked when it leaves.
+    let follows = waits && matches!(caller.actor(), Actor::Person(_));
+    if !follows {
+        sending.mark_originals(&std::mem::take(&mut after))?;
+    }
     for mailbox in &ready.plan.copies {
-        let message = ready.copy_for(*mailbox);
-        if sending.file(job, *mailbox, message, said.identity(&ready.plan))? == Filed::IsGone {
-            return Err(SendError::Changed);
+        match sending.file(job, *mailbox, ready.copy_for(*mailbox), said.identity(&ready.plan))? {
+            Filed::IsGone => return Err(SendError::Changed),
+            Filed::Now(uid) if waits && !ready.plan.is_campaign => after.copies.push((*mailbox, uid)),
+            Filed::Now(_) | Filed::WasThere => {}
         }
     }
-    let is_parked = ready.stale.is_some();
-    if !is_parked {
-        sending.mark_originals(&said.answers, &said.forwards)?;
-    }
     if ready.plan.stale_reply_minutes > 0 && !said.header.is_automatic {
-        sending.note_answered(&said.answers, is_parked)?;
+        let can_be_taken_back = waits.then_some(queued.public_id.as_str());
+        sending.note_answered(&said.answer, can_be_taken_back, ready.stale.is_some())?;
+        after.is_answer = waits;
     }
-    let queued = ready.queued(slot.map(|slot| slot.leaves), tx.now());
+    queued.after = after;
     sending.queue(&queued)?;
     if let Some(notice) = &ready.notice {
         tx.authority::<postern_store::RunQueue>(job)?.notify(notice.account, &notice.queued)?;
@@ -363,10 +404,10 @@ fn write(
 /// Who else answered what this answers, where the account asks for that and nobody is a program.
 fn stale(sending: &Sending<'_>, said: &Said, now: Timestamp) -> Result<Option<(String, Timestamp)>, SendError> {
     let minutes = sending.plan().stale_reply_minutes;
-    if minutes <= 0 || said.answers.is_empty() || said.header.is_automatic {
+    if minutes <= 0 || said.answer.answers.is_empty() || said.header.is_automatic {
         return Ok(None);
     }
-    sending.answered_by_another(&said.answers, now.plus_ms(-minutes * 60_000))
+    sending.answered_by_another(&said.answer, now.plus_ms(-minutes * 60_000))
 }
 
 fn names(session: &Session, reverse_path: Option<Address>) -> SenderNames {

@@ -99,8 +99,9 @@ pub(crate) async fn hold(ask: Ask) -> Result<Reply, Problem> {
 }
 
 pub(crate) async fn remove(ask: Ask) -> Result<Reply, Problem> {
-    let (seen, removed_recipients) = ask.house.remove_queued(ask.caller()?, &which(&ask)?).await?;
-    Reply::ok(&QueuedRemoved { removed_recipients, message: shown(seen, ask.house.now()) })
+    let (seen, removed) = ask.house.remove_queued(ask.caller()?, &which(&ask)?).await?;
+    let message = shown(seen, ask.house.now());
+    Reply::ok(&QueuedRemoved { removed_recipients: removed.recipients, moved_to_drafts: removed.drafts, message })
 }
 
 pub(crate) async fn suppressed(ask: Ask) -> Result<Reply, Problem> {

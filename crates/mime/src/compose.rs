@@ -135,6 +135,16 @@ pub(crate) fn write_plain_field(out: &mut Vec<u8>, name: &str, value: &str) {
     field.end();
 }
 
+/// A field of addresses without names (RFC 5322 section 3.6.3).
+pub(crate) fn write_addresses_field(out: &mut Vec<u8>, name: &str, addresses: &[&str]) {
+    let mut field = FieldWriter::begin(out, name);
+    for (index, address) in addresses.iter().enumerate() {
+        let comma = if index + 1 < addresses.len() { "," } else { "" };
+        field.piece(&format!(" {}{comma}", clean_address(address)));
+    }
+    field.end();
+}
+
 /// A field that holds one mailbox (RFC 5322 section 3.4). An empty name is none.
 pub(crate) fn write_mailbox_field(out: &mut Vec<u8>, name: &str, display_name: &str, address: &str) {
     let display_name = one_line(display_name);

@@ -140,7 +140,7 @@ fn readable(mailbox: &Mailbox) -> String {
     }
 }
 
-fn bare_address(mailbox: &Mailbox) -> String {
+pub(crate) fn bare_address(mailbox: &Mailbox) -> String {
     let local = decode_words(&mailbox.local);
     let mut address = clean_line(match mailbox.domain.as_slice() {
         b"" => local,

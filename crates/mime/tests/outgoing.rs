@@ -269,6 +269,31 @@ fn what_leaves_tells_nobody_of_bcc() {
     assert_eq!(left(PLAIN, &Edits::default()), PLAIN, "byte for byte");
 }
 
+/// Some programs take Bcc out before they send: the copy names in Bcc whoever is in no field, once each, and hostile
+/// addresses make no field of their own.
+#[test]
+fn the_copy_names_in_bcc_who_is_in_no_field() {
+    let message = "From: a@example.org\nTo: \"B, the\" <B@Example.net>,\n team: c@example.net;\nCc: d@example.net (x)\n\
+                   Resent-To: e@example.net\n\nbody\n";
+    let copy = |recipients: &[&str]| {
+        let copy = filed(&mail(message), &Edits { recipients, ..Edits::default() });
+        String::from_utf8(copy).expect("text").replace("\r\n", "\n")
+    };
+    assert_eq!(copy(&["b@example.net", "c@example.net", "d@example.net", "E@EXAMPLE.net"]), message);
+    assert_eq!(
+        copy(&["f@example.net", "b@example.net", "g@example.net", "F@example.net"]),
+        format!("Bcc: f@example.net, g@example.net\n{message}")
+    );
+    let hostile = copy(&["x@example.net\r\nSubject: y", "a\tb@example.net"]);
+    assert!(hostile.ends_with(message) && !hostile.contains("\nSubject"), "{hostile}");
+    let many: Vec<String> = (0..500).map(|number| format!("recipient-{number}@example.net")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let long = copy(&many);
+    assert!(long.lines().all(|line| line.len() <= 78), "it is folded");
+    let again = filed(&mail(&long), &Edits { recipients: &many, ..Edits::default() });
+    assert_eq!(again.len(), mail(&long).len(), "all of them are named");
+}
+
 /// RFC 6409 section 8: Sender, Date and Message-ID of the house.
 #[test]
 fn edits_are_made_on_top() {
@@ -278,6 +303,7 @@ fn edits_are_made_on_top() {
         message_id: Some("<two@example.org>"),
         date: Some(Timestamp(1_795_384_200_000)),
         sent_by: None,
+        recipients: &["f@example.net"],
     };
     assert_eq!(
         left("From: a@example.org\nSender: b@example.org\nDate: soon\nMessage-ID:\nSubject: x\n\nbody", &all),

@@ -156,6 +156,7 @@ fn borrowed(own: &OwnEdits) -> Edits<'_> {
         message_id: message_id.as_deref(),
         date: date.map(Timestamp),
         sent_by: sent_by.as_deref(),
+        recipients: &[],
     }
 }
 

@@ -319,6 +319,7 @@ CREATE TABLE queue_message (
     hold_office BIGINT NOT NULL,              -- whoever runs the mailbox holds it, and not its sender
     leaves_ms BIGINT NOT NULL,                -- from when on it is tried: delays count from here
     undo_until_ms BIGINT,                    -- its sender may take it back until then
+    follows BIGINT NOT NULL,                 -- something follows when it leaves: queue_after
     created_ms BIGINT NOT NULL
 );
 CREATE INDEX queue_message_by_body ON queue_message (account_id, blob_hash);
@@ -360,17 +361,30 @@ CREATE TABLE sent_copy (
 );
 CREATE INDEX sent_copy_by_time ON sent_copy (at_ms);
 
--- Who answered which message lately, where an account asks for it.
+-- What follows when a message that waits leaves, and what is undone when it is taken back before.
+CREATE TABLE queue_after (
+    message_id BIGINT NOT NULL,              -- of queue_message
+    kind TEXT NOT NULL CHECK (kind IN ('answered', 'forwarded', 'copy')),
+    subject BIGINT NOT NULL,                 -- hash of the Message-ID that is marked; of a copy, its mailbox
+    uid BIGINT NOT NULL,                     -- of a copy; else 0
+    PRIMARY KEY (message_id, kind, subject, uid)
+);
+CREATE INDEX queue_after_by_copy ON queue_after (subject, uid) WHERE kind = 'copy';
+
+-- Who answered what lately, where an account asks for it.
 CREATE TABLE answered (
     account_id BIGINT NOT NULL,
-    parent BIGINT NOT NULL,                  -- hash of the Message-ID that was answered
+    subject TEXT NOT NULL,                    -- the thread, and the message by the hash of its Message-ID
     actor TEXT NOT NULL,
+    answer BIGINT NOT NULL,                  -- hash of the answer's Message-ID; 0 where one was parked
     sender TEXT NOT NULL,
-    parked BIGINT NOT NULL,                  -- their answer was parked, once
+    counts BIGINT NOT NULL,                  -- 0: it is parked and was not sent
+    queued TEXT,                              -- its name in the queue, while it can be taken back
     at_ms BIGINT NOT NULL,
-    PRIMARY KEY (account_id, parent, actor)
+    PRIMARY KEY (account_id, subject, actor, answer)
 );
 CREATE INDEX answered_by_time ON answered (at_ms);
+CREATE INDEX answered_by_queued ON answered (queued) WHERE queued IS NOT NULL;
 
 -- How much was sent in a minute or a day.
 CREATE TABLE send_use (

@@ -37,6 +37,7 @@ mod sending_kill;
 mod sending_limits;
 mod sending_queue;
 mod sending_settings;
+mod sending_taken_back;
 mod shared;
 mod signins;
 mod story;

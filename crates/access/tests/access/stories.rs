@@ -164,7 +164,8 @@ fn jobs_hold_what_their_task_needs() {
     assert_eq!(held(Job::Delivery, None, AccountState::Active), "ip");
     assert_eq!(held(Job::Import, None, AccountState::Active), "i");
     assert_eq!(held(Job::Submission, sent, AccountState::Active), "i");
-    assert_eq!(held(Job::Submission, Some(SpecialUse::Drafts), AccountState::Active), "");
+    assert_eq!(held(Job::Submission, Some(SpecialUse::Drafts), AccountState::Active), "i");
+    assert_eq!(held(Job::Submission, Some(SpecialUse::Archive), AccountState::Active), "");
     assert_eq!(held(Job::Submission, None, AccountState::Active), "");
     for job in [Job::Expiry, Job::Collection, Job::Seed] {
         assert_eq!(held(job, sent, AccountState::Active), "", "{job:?}");

@@ -3,7 +3,8 @@
 use super::settle::Ending;
 use crate::carrier::{Carried, Hop, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said};
 use crate::{House, Refused};
-use postern_store::{BodyKey, GateError, Lane, QueuedMessage, RunQueue, StoredForm, TakenRecipient, Tx};
+use postern_access::Actor;
+use postern_store::{BodyKey, Caller, GateError, Lane, QueuedMessage, RunQueue, StoredForm, TakenRecipient, Tx};
 use postern_types::Domain;
 use std::sync::{Arc, PoisonError};
 
@@ -74,6 +75,12 @@ impl House {
     pub(super) async fn bring(&self, lane: Lane, parcel: Parcelled) -> bool {
         // Held until it is settled: a notification may bring the message back.
         let Some(_room) = self.queue.room(lane, parcel.message.size).await else { return false };
+        if parcel.message.follows
+            && let Err(error) = self.leaves(&parcel.message).await
+        {
+            tracing::error!(event = "queue.not-left", message = parcel.message.public_id, %error);
+            return false;
+        }
         let ending = match &parcel.place {
             Where::Here => self.bring_here(&parcel).await,
             Where::There(hop) => self.bring_there(&parcel, hop).await,
@@ -96,6 +103,18 @@ impl House {
                 false
             }
         }
+    }
+
+    /// It can not be taken back from here on: what follows from it is done first.
+    async fn leaves(&self, message: &Arc<QueuedMessage>) -> Result<(), Refused> {
+        let sender = match &message.person {
+            Some((person, label)) => {
+                Some(Caller::new(Actor::Person(*person), self.origin("queue", String::new(), label.clone())?))
+            }
+            None => None,
+        };
+        let message = Arc::clone(message);
+        self.run(move |queue| queue.leaves(&message, sender.as_ref())).await
     }
 
     async fn bring_there(&self, parcel: &Parcelled, hop: &Arc<Hop>) -> Result<Ending, Refused> {

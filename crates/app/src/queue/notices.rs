@@ -8,7 +8,7 @@ use crate::carrier::{NotifyWish, Said};
 use crate::submit::{Notice, SubmitError, bits, rfc3339};
 use crate::{House, Refused};
 use postern_mime as mime;
-use postern_store::{Lane, NewQueued, NewRecipient, QueuedMessage, TakenRecipient, Tx};
+use postern_store::{After, Lane, NewQueued, NewRecipient, QueuedMessage, TakenRecipient, Tx};
 use postern_types::{AccountId, Address, BlobHash, Domain, Timestamp};
 
 /// A recipient of whom the sender hears.
@@ -129,6 +129,7 @@ impl House {
             hold: None,
             undo_until: None,
             first_try: self.now(),
+            after: After::default(),
             recipients: vec![recipient],
         };
         Ok(Notice { account, queued })

@@ -4,7 +4,8 @@ use crate::admin::duty_at;
 use crate::shared::number_of;
 use crate::{House, Refused};
 use postern_store::{
-    Caller, GateError, ManageQueue, ManageShared, QueueFilter, QueueRecipientRow, QueueRow, Queued, Suppressed, Tx,
+    Caller, GateError, ManageQueue, ManageShared, QueueFilter, QueueRecipientRow, QueueRow, Queued, RemovedQueued,
+    RunQueue, Suppressed, Tx,
 };
 use postern_types::Address;
 
@@ -90,13 +91,13 @@ impl House {
         .await
     }
 
-    /// Takes it out; answers it as it was, and how many recipients do not get it.
-    pub async fn remove_queued(&self, caller: &Caller, id: &str) -> Result<(QueueShown, u64), Refused> {
-        let (caller, id) = (caller.clone(), id.to_owned());
+    /// Takes it out; answers it as it was, and what was taken out.
+    pub async fn remove_queued(&self, caller: &Caller, id: &str) -> Result<(QueueShown, RemovedQueued), Refused> {
+        let (caller, id, job) = (caller.clone(), id.to_owned(), self.submission_job()?);
         self.change(move |tx| {
             let queued = tx.queued(&caller, &id)?;
             let before = shown(&queued)?;
-            Ok((before, queued.remove()?))
+            Ok((before, queued.remove(&tx.authority::<RunQueue>(&job)?)?))
         })
         .await
     }

@@ -4,7 +4,7 @@ use super::bring::{Parcelled, Where};
 use super::of_lane;
 use crate::wire::Shutdown;
 use crate::{House, Refused};
-use postern_store::{Authority, GateError, Lane, QueuedMessage, RunQueue, Stopped, StoreError, Tx};
+use postern_store::{Authority, GateError, Lane, QueuedMessage, RunQueue, Stopped, Tx};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -90,13 +90,14 @@ impl House {
     }
 
     /// Something that the submission job does to the queue, beside what people wait for.
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static, E: Into<GateError>>(
         &self,
-        work: impl Fn(&Authority<'_, RunQueue>) -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn(&Authority<'_, RunQueue>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, Refused> {
         let job = self.submission_job()?;
-        let write =
-            self.db.write(move |tx: &Tx<'_>| -> Result<T, GateError> { Ok(work(&tx.authority::<RunQueue>(&job)?)?) });
+        let write = self.db.write(move |tx: &Tx<'_>| -> Result<T, GateError> {
+            work(&tx.authority::<RunQueue>(&job)?).map_err(Into::into)
+        });
         Ok(write.await?)
     }
 

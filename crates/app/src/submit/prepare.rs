@@ -6,7 +6,7 @@ use super::{Planned, Said, SubmitError, SubmitRequest};
 use crate::carrier::NotifyWish;
 use crate::{House, Session};
 use postern_mime as mime;
-use postern_store::{Lane, NewMessage, NewQueued, NewRecipient, Prepared, SendPlan};
+use postern_store::{After, Lane, NewMessage, NewQueued, NewRecipient, Prepared, SendPlan};
 use postern_types::{AccountId, MailboxId, Timestamp};
 use std::sync::Arc;
 
@@ -141,9 +141,15 @@ impl House {
             hold,
             undo_until: None,
             first_try: self.db.now(),
+            after: After::default(),
             recipients: recipients.collect(),
         }
     }
+}
+
+/// The Message-ID of a message that came without, without its brackets (RFC 6409 section 8.3).
+pub(super) fn made_message_id(queue_id: &str, hostname: &str) -> String {
+    format!("{queue_id}@{hostname}")
 }
 
 /// When a sender hears, as the queue keeps it.
@@ -158,6 +164,7 @@ struct Texts {
     message_id: String,
     date: Timestamp,
     sent_by: String,
+    is_campaign: bool,
 }
 
 impl Texts {
@@ -170,18 +177,24 @@ impl Texts {
         Self {
             sender: plan.accepted.sender_to_add.as_ref().map(ToString::to_string),
             from,
-            message_id: format!("<{}@{}>", request.id, house.hostname()),
+            message_id: format!("<{}>", made_message_id(&request.id, house.hostname())),
             date: house.now(),
             sent_by: session.caller.origin().label.clone(),
+            is_campaign: plan.is_campaign,
         }
     }
 
     /// The message as it leaves, and as it is filed where that is wanted.
     async fn apply(self, request: &Arc<SubmitRequest>, file: bool) -> Result<(Vec<u8>, Option<Vec<u8>>), SubmitError> {
         let request = Arc::clone(request);
+        let is_campaign = self.is_campaign;
         let is_small = request.raw.len() < crate::ingest::PARSED_IN_PLACE;
         let work = move || {
+            // The copy of a campaign is that of all its messages.
+            let recipients = request.recipients.iter().filter(|_| !is_campaign).map(|to| to.address.as_str());
+            let recipients: Vec<&str> = recipients.collect();
             let edits = mime::Edits {
+                recipients: &recipients,
                 sender: self.sender.as_deref(),
                 from: self.from.as_ref().map(|(name, address)| (name.as_str(), address.as_str())),
                 message_id: Some(&self.message_id),

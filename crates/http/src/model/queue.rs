@@ -100,6 +100,8 @@ pub struct QueuedWithRecipients {
 pub struct QueuedRemoved {
     /// How many recipients do not get it. One who was being tried at that moment is not among them.
     pub removed_recipients: u64,
+    /// How many copies of it went from Sent to Drafts: it never left.
+    pub moved_to_drafts: u64,
     /// As it was.
     pub message: QueuedWithRecipients,
 }

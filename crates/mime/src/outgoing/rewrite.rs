@@ -4,12 +4,16 @@
 //! Bcc does not leave (RFC 5322 section 3.6.3), Return-Path belongs to final delivery (RFC 5321 section 4.4), and a
 //! `Postern-` field is the house's word, so none that a client wrote is let through.
 
+use std::collections::HashSet;
+
 use postern_types::Timestamp;
 
-use crate::compose::{write_date_field, write_ids_field, write_mailbox_field, write_text_field};
+use crate::address::{AddressItem, Addresses};
+use crate::compose::{write_addresses_field, write_date_field, write_ids_field, write_mailbox_field, write_text_field};
 use crate::date::parse_date;
 use crate::header::{Field, fields, header_end, unfold};
 use crate::message_id::message_id;
+use crate::summary::bare_address;
 
 /// What the house changes in a submitted message. Control characters in the values are dropped, so no value is more
 /// than one field.
@@ -25,17 +29,40 @@ pub struct Edits<'a> {
     pub date: Option<Timestamp>,
     /// The value of Postern-Sent-By, in the sent copy alone.
     pub sent_by: Option<&'a str>,
+    /// Whom it goes to. Who stands in no field is named in Bcc, in the sent copy alone: some programs take that out
+    /// before they send.
+    pub recipients: &'a [&'a str],
 }
 
 /// What leaves: without Bcc, Resent-Bcc, Return-Path and every `Postern-` field, and with the edits made. The body and
 /// all other fields are as they were.
 pub fn leaving(raw: &[u8], edits: &Edits<'_>) -> Vec<u8> {
-    rewrite(raw, &Edits { sent_by: None, ..*edits }, |field| stays_at_home(field) || is_bcc(field))
+    let edits = Edits { sent_by: None, recipients: &[], ..*edits };
+    rewrite(raw, &edits, |field| stays_at_home(field) || is_bcc(field))
 }
 
-/// What is filed as the sent copy: as [`leaving`], but Bcc and Resent-Bcc stay, and Postern-Sent-By stands on top.
+/// What is filed as the sent copy: as [`leaving`], but Bcc and Resent-Bcc stay, and on top stand Postern-Sent-By and
+/// a Bcc of those recipients who are in no field.
 pub fn filed(raw: &[u8], edits: &Edits<'_>) -> Vec<u8> {
-    rewrite(raw, edits, stays_at_home)
+    let unnamed = unnamed(raw, edits.recipients);
+    rewrite(raw, &Edits { recipients: &unnamed, ..*edits }, stays_at_home)
+}
+
+/// Recipients that no field names, in their order.
+fn unnamed<'a>(raw: &[u8], recipients: &[&'a str]) -> Vec<&'a str> {
+    const NAMING: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
+    let mut unnamed: HashSet<String> = recipients.iter().map(|address| address.to_lowercase()).collect();
+    for field in fields(raw).filter(|field| NAMING.iter().any(|name| field.is(name))) {
+        if unnamed.is_empty() {
+            break;
+        }
+        for item in Addresses::new(&unfold(field.value)) {
+            if let AddressItem::Mailbox(mailbox) = item {
+                unnamed.remove(&bare_address(&mailbox).to_lowercase());
+            }
+        }
+    }
+    recipients.iter().copied().filter(|address| unnamed.remove(&address.to_lowercase())).collect()
 }
 
 fn is_bcc(field: &Field<'_>) -> bool {
@@ -87,6 +114,9 @@ fn rewrite(raw: &[u8], edits: &Edits<'_>, is_left_out: impl Fn(&Field<'_>) -> bo
 fn write_edits(out: &mut Vec<u8>, edits: &Edits<'_>, adds_id: bool, adds_date: bool) {
     if let Some(sent_by) = edits.sent_by {
         write_text_field(out, "Postern-Sent-By", sent_by);
+    }
+    if !edits.recipients.is_empty() {
+        write_addresses_field(out, "Bcc", edits.recipients);
     }
     if let Some(at) = edits.date.filter(|_| adds_date) {
         write_date_field(out, at);

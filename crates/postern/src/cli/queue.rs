@@ -286,9 +286,12 @@ fn taken_out(removed: &QueuedRemoved) -> String {
         0 => String::new(),
         left => format!("{} at this moment, and may get it all the same.\n", on_its_way(left)),
     };
+    let next = match removed.moved_to_drafts {
+        0 => "a copy that was filed in Sent stays there; delete it where it should not",
+        _ => "its copy is in Drafts now, to go on with",
+    };
     format!(
-        "{} is taken out: {gone}, and {} hears nothing of that.\n{under_way}Next: a copy that was filed in Sent stays there; \
-         delete it where it should not\n",
+        "{} is taken out: {gone}, and {} hears nothing of that.\n{under_way}Next: {next}\n",
         message.id,
         plain(&message.sender)
     )
@@ -400,6 +403,7 @@ mod tests {
     fn what_was_taken_out_says_who_gets_it_all_the_same() {
         let removed = |removed_recipients| QueuedRemoved {
             removed_recipients,
+            moved_to_drafts: 0,
             message: QueuedWithRecipients { message: message(), recipients: Vec::new() },
         };
         assert!(taken_out(&removed(2)).starts_with(
@@ -411,5 +415,7 @@ mod tests {
             "{some}"
         );
         assert!(taken_out(&removed(0)).starts_with("Nothing is taken out: "));
+        let back = taken_out(&QueuedRemoved { moved_to_drafts: 1, ..removed(2) });
+        assert!(back.ends_with("Next: its copy is in Drafts now, to go on with\n"), "{back}");
     }
 }

@@ -16,8 +16,9 @@ use postern_types::{AccountId, MailboxId, Timestamp};
 
 /// What an account has by its number: little, and so last. Subscriptions are found person by
 /// person, which would be a walk for each piece of a large mailbox.
-static BY_ACCOUNT: [&Statement; 14] = [
+static BY_ACCOUNT: [&Statement; 15] = [
     &queue_sql::DELETE_RECIPIENTS_OF,
+    &queue_sql::DELETE_AFTER_OF,
     &queue_sql::DELETE_MESSAGES_OF,
     &sending_sql::DELETE_USE,
     &sending_sql::DELETE_KNOWN_RECIPIENTS,

@@ -56,6 +56,8 @@
 mod access;
 mod acl;
 mod admins;
+mod after;
+mod answered;
 mod audit;
 mod authority;
 mod caller;
@@ -96,6 +98,8 @@ mod why;
 
 pub use access::{Access, TRUSTS_CACHE};
 pub use acl::{AclEntry, RightsChange};
+pub use after::After;
+pub use answered::AnswerFacts;
 pub use audit::{AuditFilter, AuditRow, Detail, Doer, Event};
 pub use authority::{
     Authority, CheckOut, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
@@ -122,7 +126,7 @@ pub use networks::FromNetwork;
 pub use people::{AccountRow, Principal};
 pub use policy::{PolicyChange, PolicyChanged, PolicyRow};
 pub use queue::{Again, Lane, NewQueued, NewRecipient, QueuedMessage, Stopped, TakenRecipient};
-pub use queue_admin::{QueueFilter, QueueRecipientRow, QueueRow, Queued};
+pub use queue_admin::{QueueFilter, QueueRecipientRow, QueueRow, Queued, RemovedQueued};
 pub use read::{BodyPlace, Changes, Counters, Entry, FetchRow, FlagsKey, StoredBody};
 pub use remove::Expunged;
 pub use report::{AccessReport, PersonAccess, PersonGrant};

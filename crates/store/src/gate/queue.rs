@@ -4,6 +4,7 @@
 //! Whoever brings a recipient's mail away has taken it: others pass over it until a moment that
 //! moves on while they work. A process that is gone moves it no more.
 
+use super::after::After;
 use super::audit::note;
 use super::authority::{Authority, RunQueue};
 use super::error::GateError;
@@ -13,7 +14,7 @@ use crate::sql::{BodyKey, Row, Value};
 use crate::statements::{queue as sql, sending as sending_sql};
 use crate::{Place, Prepared, StoreError, Tx};
 use postern_access::Actor;
-use postern_types::{AccountId, BlobHash, Timestamp};
+use postern_types::{AccountId, BlobHash, PersonId, Timestamp};
 
 /// Who is brought away first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +75,8 @@ pub struct NewQueued {
     pub undo_until: Option<Timestamp>,
     /// Nothing leaves before.
     pub first_try: Timestamp,
+    /// What follows when it does.
+    pub after: After,
     /// To whom.
     pub recipients: Vec<NewRecipient>,
 }
@@ -153,6 +156,10 @@ pub struct QueuedMessage {
     pub leaves: Timestamp,
     /// Why it does not leave now.
     pub stopped: Option<Stopped>,
+    /// Something follows when it leaves: [`Authority::leaves`].
+    pub follows: bool,
+    /// The person who sent it, where one did, and what they are called.
+    pub person: Option<(PersonId, String)>,
 }
 
 /// What was done about the credential that a message was sent with.
@@ -234,9 +241,11 @@ fn add(tx: &Tx<'_>, account: AccountId, by: &By<'_>, new: &NewQueued) -> Result<
         new.undo_until.map(|until| until.0).into(),
         tx.now().0.into(),
         new.first_try.0.into(),
+        new.after.is_something().into(),
     ];
     let id = tx.one(&sql::ADD_MESSAGE, &values, |row| row.int(0))?;
     let id = id.ok_or_else(|| StoreError::Damaged("a queued message has no number".into()))?;
+    new.after.add(tx, id)?;
     for recipient in &new.recipients {
         let (kind, original) = recipient.original.as_ref().map(|(kind, text)| (kind.as_str(), text.as_str())).unzip();
         let values = [
@@ -303,6 +312,9 @@ impl Authority<'_, RunQueue> {
 
     /// Takes these out, since their credential was taken back: the trail tells, and nobody else.
     pub fn take_out(&self, message: &QueuedMessage, recipients: &[i64], me: i64) -> Result<(), StoreError> {
+        if message.follows {
+            self.tx().execute(&sql::DELETE_AFTER, &[message.id.into()])?;
+        }
         let removed = self.done(message.id, recipients, me)?;
         let detail = format!("{} recipients {removed}", message.public_id);
         note(self.tx(), self.caller(), "queue.removed", message.account, &detail, "")
@@ -398,6 +410,11 @@ fn read_message(id: i64, row: &dyn Row) -> Result<QueuedMessage, StoreError> {
             (Some("suspended"), _) => Some(Stopped::Suspended),
             (Some("revoked"), Some("compromised")) => Some(Stopped::Compromised),
             _ => None,
+        },
+        follows: row.flag(18)?,
+        person: match row.opt_int(19)? {
+            Some(person) => Some((PersonId::of(AccountId::new(person)?), row.text(20)?.to_owned())),
+            None => None,
         },
     })
 }

@@ -5,7 +5,7 @@
 //! absent (law 4).
 
 use super::audit::note;
-use super::authority::{Authority, ManageQueue};
+use super::authority::{Authority, ManageQueue, RunQueue};
 use super::caller::Caller;
 use super::error::{GateError, Rule};
 use crate::sql::Row;
@@ -62,6 +62,15 @@ pub struct QueueRecipientRow {
     pub last_said: Option<String>,
     /// By which server.
     pub last_server: Option<String>,
+}
+
+/// What was taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RemovedQueued {
+    /// Recipients who do not get it.
+    pub recipients: u64,
+    /// Copies that went from Sent to Drafts, since it never left.
+    pub drafts: u64,
 }
 
 /// Which messages are listed.
@@ -194,13 +203,14 @@ impl Queued<'_> {
     }
 
     /// Takes it out: nobody who waits gets it, and its sender hears nothing. What is being brought away at
-    /// this moment can not be called back. Answers how many recipients were taken out.
-    pub fn remove(&self) -> Result<u64, GateError> {
-        let removed = self.tx.execute(&sql::REMOVE_RECIPIENTS, &[self.id.into()])?;
-        self.tx.execute(&sql::DELETE_DONE, &[self.id.into()])?;
-        let detail = format!("{} recipients {removed}", self.public_id);
+    /// this moment can not be called back. A message that never left is taken back as a whole, by `queue`.
+    pub fn remove(&self, queue: &Authority<'_, RunQueue>) -> Result<RemovedQueued, GateError> {
+        let recipients = self.tx.execute(&sql::REMOVE_RECIPIENTS, &[self.id.into()])?;
+        let is_gone = self.tx.execute(&sql::DELETE_DONE, &[self.id.into()])? > 0;
+        let detail = format!("{} recipients {recipients}", self.public_id);
         note(self.tx, self.caller, "queue.removed", self.account, &detail, "")?;
-        Ok(removed)
+        let drafts = if is_gone { queue.taken_back(self.id, &self.public_id)? } else { 0 };
+        Ok(RemovedQueued { recipients, drafts: drafts as u64 })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What comes of a message beside the queue: its copy in Sent, once, and marks on what it answers.
+//! The copy of what is sent, in Sent, once.
 //!
 //! A client that files its own copy gets no second one, whichever comes first: a copy is the same
 //! where the same actor sent or filed it within a day with equal Message-ID, From, To, Subject, Date
@@ -15,10 +15,10 @@ use super::insert::{Appended, NewMessage};
 use super::queue::NewQueued;
 use super::remove::{leaving, take_out};
 use super::submit::{SendError, Sending, actor_key};
-use crate::statements::sending as sql;
+use crate::statements::{queue as queue_sql, sending as sql};
 use crate::{StoreError, Tx};
 use postern_access::Voice;
-use postern_types::{AccountId, BlobHash, Flags, MailboxId, ModSeq, SystemFlag, Timestamp, Uid, UidValidity};
+use postern_types::{AccountId, BlobHash, Flags, MailboxId, ModSeq, Timestamp, Uid, UidValidity};
 
 /// How long a copy is the same one.
 const SAME_MS: i64 = 24 * 60 * 60 * 1000;
@@ -38,7 +38,7 @@ pub struct CopyIdentity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filed {
     /// It was filed.
-    Now,
+    Now(Uid),
     /// It was there, filed with the same message sent before.
     WasThere,
     /// It was there when it was prepared, and is not any more: prepare it.
@@ -70,13 +70,17 @@ impl Sending<'_> {
         identity: Option<CopyIdentity>,
     ) -> Result<Filed, SendError> {
         let (tx, actor) = (self.tx(), self.actor_key());
-        if self.has_copy(mailbox, identity)? {
+        if let Some(copy) = self.copy_of(mailbox, identity)? {
+            // It is the copy of this message too, and stays when the other is taken back.
+            if !self.plan().is_campaign {
+                tx.execute(&queue_sql::KEEP_COPY, &[copy.mailbox.get().into(), i64::from(copy.uid.get()).into()])?;
+            }
             return Ok(Filed::WasThere);
         }
         let Some(message) = message else { return Ok(Filed::IsGone) };
         let access = tx.open::<Insert>(job, mailbox)?;
         let appended = access.append_seen_by(message, self.caller().actor())?;
-        let Some(CopyIdentity { message: same, dated }) = identity else { return Ok(Filed::Now) };
+        let Some(CopyIdentity { message: same, dated }) = identity else { return Ok(Filed::Now(appended.uid)) };
         note_copy(tx, (mailbox, appended.uid, message.facts.sent), (same, dated), (&actor, true))?;
         // What the client filed before says of itself who sent it: the true one takes its place.
         let filed = copy(tx, mailbox.account(), dated, &actor)?;
@@ -87,93 +91,18 @@ impl Sending<'_> {
             let (account, mailbox) = (Some(mailbox.account()), Some(mailbox));
             tx.record(job, &Event { class: "A", action: "message.replaced", account, mailbox, detail })?;
         }
-        Ok(Filed::Now)
+        Ok(Filed::Now(appended.uid))
     }
 
     /// Is its copy there already, filed by the house for this sender? Then none has to be prepared.
     pub fn has_copy(&self, mailbox: MailboxId, identity: Option<CopyIdentity>) -> Result<bool, SendError> {
-        let Some(CopyIdentity { message, dated }) = identity else { return Ok(false) };
+        Ok(self.copy_of(mailbox, identity)?.is_some())
+    }
+
+    fn copy_of(&self, mailbox: MailboxId, identity: Option<CopyIdentity>) -> Result<Option<Copy>, StoreError> {
+        let Some(CopyIdentity { message, dated }) = identity else { return Ok(None) };
         let known = copy(self.tx(), mailbox.account(), message, &self.actor_key())?;
-        Ok(known.is_some_and(|copy| copy.mailbox == mailbox && copy.by_house && copy.dated == dated))
-    }
-
-    /// Marks what the message answers and forwards, as far as its sender may: in the account it is sent as
-    /// and in their own (RFC 9051 section 2.3.2, RFC 5788 `$Forwarded`).
-    pub fn mark_originals(&self, answered: &[i64], forwarded: &[i64]) -> Result<(), SendError> {
-        let flag = |text: &str| Flags::parse(text).ok();
-        let marks = [(answered, Some(Flags::from_iter([SystemFlag::Answered]))), (forwarded, flag("$Forwarded"))];
-        for (ids, flags) in marks {
-            let Some(flags) = flags else { continue };
-            for id in ids {
-                self.mark(*id, &flags)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn mark(&self, id: i64, flags: &Flags) -> Result<(), SendError> {
-        let tx = self.tx();
-        let mut accounts = vec![self.plan().account];
-        if let postern_access::Actor::Person(person) = self.caller().actor() {
-            accounts.push(person.account());
-        }
-        accounts.dedup();
-        for account in accounts {
-            let places = tx.all(&sql::PLACES_OF_ID, &[account.get().into(), id.into()], |row| {
-                Ok((MailboxId::from_key(row.int(0)?)?, Uid::from_i64(row.int(1)?)?))
-            })?;
-            for (mailbox, uid) in places {
-                match tx.open::<Read>(self.caller(), mailbox).and_then(|access| Ok(access.also::<ChangeFlags>()?)) {
-                    Ok(access) => drop(access.change_flags(&[uid], flags, FlagChange::Add)?),
-                    // Who may not mark it sends all the same.
-                    Err(GateError::Denied(_)) => {}
-                    Err(other) => return Err(other.into()),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Who else answered one of these messages since `since`, latest first: their address and when. Not where
-    /// an answer of this sender was parked before.
-    pub fn answered_by_another(
-        &self,
-        parents: &[i64],
-        since: Timestamp,
-    ) -> Result<Option<(String, Timestamp)>, SendError> {
-        let (account, actor) = (self.plan().account.get(), self.actor_key());
-        let parked = parked_key(&actor);
-        for parent in parents {
-            let key = [account.into(), (*parent).into(), parked.as_str().into(), since.0.into()];
-            if self.tx().one(&sql::WAS_PARKED, &key, |_| Ok(()))?.is_some() {
-                continue;
-            }
-            let key = [account.into(), (*parent).into(), since.0.into(), actor.as_str().into()];
-            let other =
-                self.tx().one(&sql::ANSWERED_BY, &key, |row| Ok((row.text(0)?.to_owned(), Timestamp(row.int(1)?))))?;
-            if other.is_some() {
-                return Ok(other);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Notes that this sender answered them, or that their answer was parked.
-    pub fn note_answered(&self, parents: &[i64], parked: bool) -> Result<(), SendError> {
-        let (actor, sender) = (self.actor_key(), self.plan().own.0.as_str());
-        let actor = if parked { parked_key(&actor) } else { actor };
-        for parent in parents {
-            let values = [
-                self.plan().account.get().into(),
-                (*parent).into(),
-                actor.as_str().into(),
-                sender.into(),
-                parked.into(),
-                self.tx().now().0.into(),
-            ];
-            self.tx().execute(&sql::NOTE_ANSWERED, &values)?;
-        }
-        Ok(())
+        Ok(known.filter(|copy| copy.mailbox == mailbox && copy.by_house && copy.dated == dated))
     }
 
     /// The sending, on the trail: how, how much and as whom; to whom is personal.
@@ -235,11 +164,6 @@ impl Access<'_, Insert> {
     pub fn is_sent(&self) -> Result<bool, StoreError> {
         Ok(self.tx().one(&sql::IS_SENT, &[self.mailbox().get().into()], |_| Ok(()))?.is_some())
     }
-}
-
-/// Under which name it is noted that an answer of an actor was parked: what they send after it is noted beside.
-fn parked_key(actor: &str) -> String {
-    format!("parked {actor}")
 }
 
 /// The copy that this actor sent or filed within a day, if it is still there.

@@ -5,6 +5,7 @@
 //! accounts they belong to are held before anything is asked, so whoever takes a right to send away
 //! and a message that rests on it take turns.
 
+use super::after::mailbox_for;
 use super::authority::with_duty_facts_at;
 use super::caller::Caller;
 use super::error::GateError;
@@ -16,7 +17,7 @@ use postern_access::{
     Accepted, Actor, OverLimit, SendDenied, SendLimits, ShowSender, Submission, Usable, Voice, credential_voice,
     may_submit, voice,
 };
-use postern_types::{AccountId, Address, MailboxId};
+use postern_types::{AccountId, Address, MailboxId, SpecialUse};
 use std::collections::BTreeMap;
 
 /// What a message and its envelope say of who sends it.
@@ -53,6 +54,8 @@ pub struct SendPlan {
     pub own: (String, String),
     /// Where copies are filed.
     pub copies: Vec<MailboxId>,
+    /// Accounts where one would be, had they a mailbox for what was sent.
+    pub without_sent: Vec<AccountId>,
     /// How much may be sent.
     pub limits: SendLimits,
     /// A credential whose recipients are in domains of ours alone.
@@ -357,12 +360,14 @@ impl<'t> Speaker<'t> {
         };
         let known = self.credential.as_ref().map(|known| &known.facts);
         let is_program = known.is_some();
+        let (copies, without_sent) = self.copies(account, voice, &settings.sent_copy)?;
         Ok(SendPlan {
             account,
             voice,
             accepted,
             own,
-            copies: self.copies(account, voice, &settings.sent_copy)?,
+            copies,
+            without_sent,
             limits: known.map_or(SendLimits::PERSON, |known| known.send_limits(self.tx.now())),
             own_domains: known.is_some_and(|known| known.scope.sending.own_domains),
             is_campaign: known.is_some_and(|known| known.purpose == postern_access::Purpose::Marketing),
@@ -373,8 +378,14 @@ impl<'t> Speaker<'t> {
         })
     }
 
-    /// Where copies go: to who sent it, to the account they sent as, or both. One's own mail has one.
-    fn copies(&self, account: AccountId, voice: Voice, setting: &str) -> Result<Vec<MailboxId>, StoreError> {
+    /// Where copies go: to who sent it, to the account they sent as, or both. One's own mail has one. Beside
+    /// the mailboxes, accounts that have none for it.
+    fn copies(
+        &self,
+        account: AccountId,
+        voice: Voice,
+        setting: &str,
+    ) -> Result<(Vec<MailboxId>, Vec<AccountId>), StoreError> {
         let own = match self.caller.actor() {
             Actor::Person(person) => person.account(),
             _ => account,
@@ -386,13 +397,15 @@ impl<'t> Speaker<'t> {
             _ if own == account => &[account],
             _ => &[account, own],
         };
-        let found = accounts.iter().map(|account| sent_mailbox(self.tx, *account)).collect::<Result<Vec<_>, _>>()?;
-        Ok(found.into_iter().flatten().collect())
+        let (mut copies, mut without_sent) = (Vec::new(), Vec::new());
+        for account in accounts {
+            match mailbox_for(self.tx, *account, SpecialUse::Sent)? {
+                Some(sent) => copies.push(sent),
+                None => without_sent.push(*account),
+            }
+        }
+        Ok((copies, without_sent))
     }
-}
-
-fn sent_mailbox(tx: &Tx<'_>, account: AccountId) -> Result<Option<MailboxId>, StoreError> {
-    tx.one(&sql::SENT_MAILBOX, &[account.get().into()], |row| Ok(MailboxId::from_key(row.int(0)?)?))
 }
 
 fn settings(tx: &Tx<'_>, account: AccountId) -> Result<Option<Settings>, StoreError> {

@@ -79,7 +79,7 @@ impl Tx<'_> {
         }
     }
 
-    fn record_tree(
+    pub(super) fn record_tree(
         &self,
         caller: &Caller,
         action: &'static str,

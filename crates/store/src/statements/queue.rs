@@ -7,8 +7,8 @@ statements! {
     ADD_MESSAGE = "
         INSERT INTO queue_message (public_id, account_id, person_id, credential_id, sender, from_address, reverse_path, verp,
                                    blob_hash, blob_place, size, prefix, smtputf8, eight_bit, return_full, envelope_id, lane,
-                                   hold, hold_office, undo_until_ms, leaves_ms, created_ms)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $21, $20)
+                                   hold, hold_office, undo_until_ms, leaves_ms, created_ms, follows)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $21, $20, $22)
         RETURNING id";
     /// One recipient of message `$1`.
     ADD_RECIPIENT = "
@@ -51,7 +51,7 @@ statements! {
         SELECT public_id, account_id, from_address, reverse_path, verp, blob_hash, blob_place, size, prefix, smtputf8,
                eight_bit, return_full, envelope_id, lane, created_ms, leaves_ms,
                (SELECT c.state FROM credential c WHERE c.id = credential_id),
-               (SELECT c.end_reason FROM credential c WHERE c.id = credential_id)
+               (SELECT c.end_reason FROM credential c WHERE c.id = credential_id), follows, person_id, sender
           FROM queue_message
          WHERE id = $1";
     /// Holds message `$1` until the commit: of two who end its last recipients, one sees that they were the
@@ -111,6 +111,19 @@ statements! {
     SET_DUE = "UPDATE queue_recipient SET held = 0, next_try_ms = $2 WHERE message_id = $1 AND tried_by = 0";
     /// Takes the recipients of message `$1` out that nobody tries now. Index: queue_recipient_by_message.
     REMOVE_RECIPIENTS = "DELETE FROM queue_recipient WHERE message_id = $1 AND tried_by = 0";
+
+    /// When message `$1` leaves, this (`$2` what, `$3` of which, `$4` where) follows.
+    ADD_AFTER = "
+        INSERT INTO queue_after (message_id, kind, subject, uid) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    /// What follows when message `$1` leaves. Primary key.
+    AFTER = "SELECT kind, subject, uid FROM queue_after WHERE message_id = $1 ORDER BY kind, subject, uid";
+    /// Nothing follows any more. Primary key.
+    DELETE_AFTER = "DELETE FROM queue_after WHERE message_id = $1";
+    /// The same, as its message knows. Primary key.
+    SET_FOLLOWED = "UPDATE queue_message SET follows = 0 WHERE id = $1";
+    /// Another message rests on the copy at UID `$2` of mailbox `$1`: it is not taken back with one.
+    /// Index: queue_after_by_copy.
+    KEEP_COPY = "DELETE FROM queue_after WHERE kind = 'copy' AND subject = $1 AND uid = $2";
     /// How many messages and recipients wait. The whole of both, which are short.
     COUNT = "SELECT (SELECT COUNT(*) FROM queue_message), (SELECT COUNT(*) FROM queue_recipient)";
 
@@ -122,6 +135,14 @@ statements! {
                         FROM queue_message m JOIN queue_recipient r ON r.message_id = m.id
                        WHERE m.account_id = $1
                        LIMIT $2)";
+    /// Deletes up to `$2` of what follows when they leave. Index: queue_message_by_body, primary key.
+    DELETE_AFTER_OF = "
+        DELETE FROM queue_after
+         WHERE (message_id, kind, subject, uid) IN
+               (SELECT a.message_id, a.kind, a.subject, a.uid
+                  FROM queue_message m JOIN queue_after a ON a.message_id = m.id
+                 WHERE m.account_id = $1
+                 LIMIT $2)";
     /// Deletes up to `$2` messages sent as account `$1` that wait. Index: queue_message_by_body.
     DELETE_MESSAGES_OF = "
         DELETE FROM queue_message WHERE id IN (SELECT id FROM queue_message WHERE account_id = $1 LIMIT $2)";

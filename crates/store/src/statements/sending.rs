@@ -7,8 +7,10 @@ statements! {
     /// How account `$1` sends. Primary key.
     SETTINGS = "
         SELECT address, name, sent_copy, show_sender, undo_seconds, stale_reply_minutes FROM account WHERE id = $1";
-    /// The mailbox of account `$1` for what was sent (RFC 6154). Index: mailbox_by_name.
-    SENT_MAILBOX = "SELECT id FROM mailbox WHERE account_id = $1 AND special_use = '\\Sent' ORDER BY id LIMIT 1";
+    /// The mailbox of account `$1` for what `$2` says (RFC 6154). Index: mailbox_by_name.
+    MAILBOX_FOR = "SELECT id FROM mailbox WHERE account_id = $1 AND special_use = $2 ORDER BY id LIMIT 1";
+    /// Mailbox `$1` is for what `$2` says, where it was for nothing. Primary key.
+    SET_USE = "UPDATE mailbox SET special_use = $2 WHERE id = $1 AND special_use IS NULL";
     /// Is mailbox `$1` that of what was sent? Primary key.
     IS_SENT = "SELECT 1 FROM mailbox WHERE id = $1 AND special_use = '\\Sent'";
     /// Addresses of account `$1`, the primary one first. Index: address_by_account.
@@ -42,24 +44,31 @@ statements! {
          ORDER BY p.mailbox_id, p.uid
          LIMIT 10";
 
-    /// Who answered message `$2` in account `$1` after `$3`, but for `$4`, latest first. Primary key.
+    /// Answers to `$2` in account `$1` after `$3` that others than `$4` sent, latest first. Primary key.
     ANSWERED_BY = "
-        SELECT sender, at_ms FROM answered
-         WHERE account_id = $1 AND parent = $2 AND at_ms > $3 AND actor <> $4 AND parked = 0
-         ORDER BY at_ms DESC LIMIT 1";
+        SELECT sender, at_ms, answer FROM answered
+         WHERE account_id = $1 AND subject = $2 AND at_ms > $3 AND actor <> $4 AND counts = 1
+         ORDER BY at_ms DESC LIMIT 20";
     /// Was an answer of `$3` to it parked after `$4`? Primary key.
     WAS_PARKED = "
         SELECT 1 FROM answered
-         WHERE account_id = $1 AND parent = $2 AND actor = $3 AND parked = 1 AND at_ms > $4";
-    /// Notes that `$3` answered it, or (`$5`) that their answer was parked.
+         WHERE account_id = $1 AND subject = $2 AND actor = $3 AND answer = 0 AND at_ms > $4";
+    /// Notes that `$3`, who is called `$5`, answered it with `$4`; `$6` says whether that was sent, and `$7` which
+    /// message that can be taken back it is.
     NOTE_ANSWERED = "
-        INSERT INTO answered (account_id, parent, actor, sender, parked, at_ms) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (account_id, parent, actor) DO UPDATE SET parked = excluded.parked, at_ms = excluded.at_ms";
+        INSERT INTO answered (account_id, subject, actor, answer, sender, counts, queued, at_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (account_id, subject, actor, answer) DO UPDATE
+           SET counts = excluded.counts, queued = excluded.queued, at_ms = excluded.at_ms";
+    /// The answer that waits as `$1` is sent at `$2`. Index: answered_by_queued.
+    ANSWER_LEAVES = "UPDATE answered SET counts = 1, queued = NULL, at_ms = $2 WHERE queued = $1";
+    /// It is taken back. Index: answered_by_queued.
+    ANSWER_TAKEN_BACK = "DELETE FROM answered WHERE queued = $1";
     /// Forgets at most `$2` of those older than `$1`. Index: answered_by_time.
     FORGET_ANSWERED = "
         DELETE FROM answered
-         WHERE (account_id, parent, actor) IN
-               (SELECT account_id, parent, actor FROM answered WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)";
+         WHERE (account_id, subject, actor, answer) IN
+               (SELECT account_id, subject, actor, answer FROM answered WHERE at_ms < $1 ORDER BY at_ms LIMIT $2)";
 
     /// The latest use of kind `$1` by `$2`. Primary key.
     LATEST_USE = "
@@ -134,6 +143,6 @@ statements! {
     /// Deletes who answered, up to `$2` of them. Primary key.
     DELETE_ANSWERED = "
         DELETE FROM answered
-         WHERE (account_id, parent, actor) IN
-               (SELECT account_id, parent, actor FROM answered WHERE account_id = $1 LIMIT $2)";
+         WHERE (account_id, subject, actor, answer) IN
+               (SELECT account_id, subject, actor, answer FROM answered WHERE account_id = $1 LIMIT $2)";
 }

@@ -84,7 +84,7 @@ async fn a_sender_takes_back_what_waits() {
     let text = scene.text(&format!("queue remove {MESSAGE} {}", acting(ALICE))).await;
     assert!(
         text.starts_with(&format!(
-            "{MESSAGE} is taken out: 1 recipient does not get it, and {ALICE} hears nothing of that.\nNext: a copy"
+            "{MESSAGE} is taken out: 1 recipient does not get it, and {ALICE} hears nothing of that.\nNext: its copy is in"
         )),
         "{text}"
     );

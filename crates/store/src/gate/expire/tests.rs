@@ -46,20 +46,23 @@ test_statements! {
     /// Mail that waits to be sent as it.
     ADD_QUEUED = "
         INSERT INTO queue_message (public_id, account_id, sender, from_address, reverse_path, verp, blob_hash, blob_place,
-                                   size, prefix, smtputf8, eight_bit, lane, hold_office, leaves_ms, created_ms)
-        VALUES ($2, $1, '', '', '', 0, $3, 0, 1, $3, 0, 0, 0, 0, 0, 0)
+                                   size, prefix, smtputf8, eight_bit, lane, hold_office, leaves_ms, created_ms, follows)
+        VALUES ($2, $1, '', '', '', 0, $3, 0, 1, $3, 0, 0, 0, 0, 0, 0, 1)
         RETURNING id";
     /// Who waits for it.
     ADD_RECIPIENT = "
         INSERT INTO queue_recipient (message_id, address, domain, lane, held, next_try_ms, tried_by, tries, notify, delay_told)
         VALUES ($1, $2, '', 0, 0, 0, 0, 0, 0, 0)";
+    /// What follows when it leaves.
+    ADD_AFTER = "INSERT INTO queue_after (message_id, kind, subject, uid) VALUES ($1, 'answered', 1, 0)";
     /// Where a copy of what was sent lies.
     ADD_COPY = "
         INSERT INTO sent_copy (account_id, identity, dated, actor, mailbox_id, uid, by_house, at_ms)
         VALUES ($1, $3, $3, $2, 1, 1, 1, 0)";
     /// Who answered.
     ADD_ANSWERED = "
-        INSERT INTO answered (account_id, parent, actor, sender, parked, at_ms) VALUES ($1, 1, $2, $2, 0, 0)";
+        INSERT INTO answered (account_id, subject, actor, answer, sender, counts, at_ms)
+        VALUES ($1, '', $2, 1, $2, 1, 0)";
     /// How much was sent.
     ADD_USED = "
         INSERT INTO send_use (kind, subject_id, start_ms, messages, recipients, new_recipients, bytes, told)
@@ -87,6 +90,7 @@ test_statements! {
                (SELECT COUNT(*) FROM known_network WHERE account_id = $1),
                (SELECT COUNT(*) FROM queue_message WHERE account_id = $1),
                (SELECT COUNT(*) FROM queue_recipient r JOIN queue_message m ON m.id = r.message_id WHERE m.account_id = $1),
+               (SELECT COUNT(*) FROM queue_after f JOIN queue_message m ON m.id = f.message_id WHERE m.account_id = $1),
                (SELECT COUNT(*) FROM sent_copy WHERE account_id = $1),
                (SELECT COUNT(*) FROM answered WHERE account_id = $1),
                (SELECT COUNT(*) FROM send_use WHERE kind = 'account-day' AND subject_id = $1),
@@ -102,7 +106,7 @@ test_statements! {
 }
 
 /// Kinds that are counted; the last is the account itself.
-const KINDS: usize = 23;
+const KINDS: usize = 24;
 /// Rows of each kind that the test adds; more than one piece of each.
 const EACH: i64 = 5;
 const PIECE: usize = 2;
@@ -148,6 +152,7 @@ fn fill(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
         let hash = [0_u8; 4];
         let queued = tx.one(&ADD_QUEUED, &[one, (&text).into(), hash.as_slice().into()], |row| row.int(0))?;
         tx.execute(&ADD_RECIPIENT, &[queued.unwrap().into(), (&text).into()])?;
+        tx.execute(&ADD_AFTER, &[queued.unwrap().into()])?;
         tx.execute(&ADD_COPY, &[one, (&text).into(), hash.as_slice().into()])?;
         tx.execute(&ADD_ANSWERED, &[one, (&text).into()])?;
         tx.execute(&ADD_USED, &[one, number.into()])?;
