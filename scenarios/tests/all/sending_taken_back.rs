@@ -98,6 +98,28 @@ scenario! {
         assert_eq!(sink.wait_for(1).await[0].recipients, ["other@example.net"]);
     }
 
+    /// Where the copy, or the mailbox for drafts, is gone, it is taken back all the same.
+    async fn it_is_taken_back_without_its_mailboxes(house: House) {
+        let sink = at_work(&house).await;
+        with_undo(&house, 0).await;
+        house.delegate_with(SUPPORT, ALICE, "lrswipkxte", SEND_AS).await;
+        let (mut alice, mut imap) = (house.submission_as(ALICE).await, house.imap_as(ALICE).await);
+        let sender = house.acting_as(ALICE).await;
+        let first = alice.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "1")).await;
+        imap.ok(&format!("DELETE {SENT}"), "").await;
+        let (_, removed) = house.app().remove_queued(&sender, &first).await.expect("taken back");
+        assert_eq!((removed.recipients, removed.drafts), (1, 0));
+
+        let second = alice.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "2")).await;
+        imap.ok(&format!("DELETE {DRAFTS}"), "").await;
+        let (_, removed) = house.app().remove_queued(&sender, &second).await.expect("taken back");
+        assert_eq!((removed.recipients, removed.drafts), (1, 1), "one is made");
+        count(&mut imap, DRAFTS, 1).await;
+        house.pass_minutes(3);
+        alice.sends(ALICE, &[CUSTOMER], &letter(ALICE, CUSTOMER, "3")).await;
+        assert!(sink.wait_for(1).await[0].message.contains("<3@client"), "nothing else left");
+    }
+
     /// A parked answer has answered nothing until it is sent on; one that was taken back makes no other stale.
     async fn only_what_was_sent_is_an_answer(house: House) {
         let sink = at_work(&house).await;

@@ -88,10 +88,10 @@ fn mark(tx: &Tx<'_>, (sender, account): (&Caller, AccountId), id: i64, flags: &F
             Ok((MailboxId::from_key(row.int(0)?)?, Uid::from_i64(row.int(1)?)?))
         })?;
         for (mailbox, uid) in places {
-            match tx.open::<Read>(sender, mailbox).and_then(|access| Ok(access.also::<ChangeFlags>()?)) {
-                Ok(access) => drop(access.change_flags(&[uid], flags, FlagChange::Add)?),
-                // Who may not mark it sends all the same.
-                Err(GateError::Denied(_)) => {}
+            let access = tx.open::<Read>(sender, mailbox).and_then(|access| Ok(access.also::<ChangeFlags>()?));
+            match access.and_then(|access| access.change_flags(&[uid], flags, FlagChange::Add)) {
+                // Who may not mark it, or where it has all the keywords it can have, sends all the same.
+                Ok(_) | Err(GateError::Denied(_) | GateError::Rule(_)) => {}
                 Err(other) => return Err(other),
             }
         }
@@ -124,9 +124,14 @@ impl Authority<'_, RunQueue> {
         let tx = self.tx();
         let mut count = 0;
         for (mailbox, uid) in After::of(tx, message)?.copies {
-            let Some(drafts) = self.mailbox_for(mailbox.account(), SpecialUse::Drafts)? else { continue };
             facts::lock_account(tx, mailbox.account())?;
-            let source = tx.open::<Insert>(self.caller(), mailbox)?;
+            // There is none where somebody deleted the mailbox, or the account is closed.
+            let source = match tx.open::<Insert>(self.caller(), mailbox) {
+                Ok(source) => source,
+                Err(GateError::Denied(_)) => continue,
+                Err(other) => return Err(other),
+            };
+            let Some(drafts) = self.mailbox_for(mailbox.account(), SpecialUse::Drafts)? else { continue };
             let target = tx.open::<Insert>(self.caller(), drafts)?;
             let flags = Flags::from_iter([SystemFlag::Draft, SystemFlag::Seen]);
             count += usize::from(source.refile(&target, uid, &flags)?);
