@@ -14,7 +14,7 @@ use postern_types::{Limits, Timestamp};
 /// A shape makes a message of size `n`.
 type Shape = (&'static str, fn(usize) -> String);
 
-const SHAPES: [Shape; 35] = [
+const SHAPES: [Shape; 36] = [
     ("fields", |n| format!("{}\r\nbody", "Received: from relay.example.org\r\n".repeat(n))),
     ("folds", |n| format!("Subject: a\r\n{}\r\nbody", " folded\r\n".repeat(4 * n))),
     ("strays", |n| format!("Subject: a\r\n{}", "this line is no field\r\n".repeat(8 * n))),
@@ -58,6 +58,7 @@ const SHAPES: [Shape; 35] = [
     }),
     ("senders", |n| from(&format!("{}a@example.org", "\"A, B\" <a@example.org>, ".repeat(n)), "")),
     ("sender_words", |n| from(&format!("{} <a@example.org>", "=?utf-8?Q?a=40?= b (c) \"d\\\"\" ".repeat(4 * n)), "")),
+    ("sender_comments", |n| from(&format!("{}a@example.org", "(=?utf-8?Q?b?=) ".repeat(4 * n)), "")),
     ("resent_fields", |n| from("a@example.org", &"Resent-From: a@example.org\r\n".repeat(4 * n))),
     ("reply_fields", |n| from("a@example.org", &"In-Reply-To: <a@example.org> <b@example.org>\r\n".repeat(4 * n))),
     ("blind_copies", |n| from("a@example.org", &"X-A: b\r\nBcc: a@example.org\r\nPostern-X: y\r\n".repeat(4 * n))),

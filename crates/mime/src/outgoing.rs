@@ -49,8 +49,6 @@ pub struct OutgoingHeader {
     pub resent_from: Vec<String>,
     /// Resent-Sender, of every time it was sent again.
     pub resent_sender: Vec<String>,
-    /// The name beside the first address of From, decoded.
-    pub from_name: Option<String>,
     /// Message-ID without its angle brackets; none where it can not be read.
     pub message_id: Option<String>,
     /// Whether there is a Date that can be read (RFC 6409 section 8.2).
@@ -176,10 +174,7 @@ impl OutgoingHeader {
         if list.len() + mailboxes.len() > ADDRESSES_MAX {
             return Err(OutgoingError::TooManyAddresses { field: name });
         }
-        if name == "From" {
-            self.from_name = mailboxes.first().and_then(|mailbox| mailbox.name.clone());
-        }
-        list.extend(mailboxes.into_iter().map(|mailbox| mailbox.address));
+        list.extend(mailboxes);
         Ok(())
     }
 

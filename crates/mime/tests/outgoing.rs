@@ -42,7 +42,6 @@ fn an_ordinary_message_is_read() {
     let header = read(PLAIN);
     assert_eq!(header.header_bytes, mail(PLAIN).len() - "Hello\r\n".len());
     assert_eq!(header.from, ["alice@example.org"]);
-    assert_eq!(header.from_name.as_deref(), Some("Alice Example"));
     assert_eq!(header.message_id.as_deref(), Some("one@example.org"));
     assert_eq!((header.subject.as_str(), header.has_date), ("Minutes", true));
     assert!(!header.eight_bit && !header.is_automatic && !header.has_list_unsubscribe);
@@ -139,6 +138,7 @@ fn an_address_with_two_readings_is_refused() {
         ("=?utf-8?Q?boss?= =?utf-8?Q?=40example.com?= <alice@example.org>", HiddenAddress),
         ("\"=?utf-8?Q?boss=40example.com?=\" <alice@example.org>", HiddenAddress),
         ("(=?utf-8?Q?boss=40example.com?=) alice@example.org", HiddenAddress),
+        ("(=?utf-8?Q?boss=40example.com?=) alice@example.org (Alice)", HiddenAddress),
         ("\"<boss@example.com>\" <alice@example.org>", HiddenAddress),
         ("=?utf-8?Q?Boss=00?= <alice@example.org>", Unshowable),
         ("=?utf-8?Q?Boss=0AFrom=3A_b?= <alice@example.org>", Unshowable),

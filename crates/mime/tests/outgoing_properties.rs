@@ -261,7 +261,7 @@ fn an_address_that_is_put_in_reads_back() {
         prop_assert!(shown.contains(&domain), "{shown}");
         if let Ok(header) = read_outgoing(&out) {
             prop_assert_eq!(&header.from, &header.sender);
-            prop_assert_eq!(header.from_name.unwrap_or_default(), name.trim());
+            prop_assert_eq!(from[0].name().unwrap_or_default(), name.trim());
         }
         Ok(())
     });

@@ -7,15 +7,12 @@
 
 use postern_types::Domain;
 
-use crate::charset::cut_text;
 use crate::compose::{is_atom_character, is_dot_atom, quoted_length};
 use crate::header::unfold;
 use crate::words::decode_words;
 
 /// Longest address: a local part, `@` and a domain (RFC 5321 section 4.5.3.1).
 const ADDRESS_BYTES_MAX: usize = 64 + 1 + 255;
-/// Longest display name that is kept.
-const NAME_BYTES_MAX: usize = 1000;
 
 /// Why an address can not be taken for what it seems to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,15 +55,9 @@ pub enum AddressFlaw {
     Unshowable,
 }
 
-/// One mailbox: what is shown beside the address, and the address as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SenderMailbox {
-    pub(super) name: Option<String>,
-    pub(super) address: String,
-}
-
-/// Reads a raw value as a list of mailboxes, of which there is at least one; stops where it has `mailboxes_max`.
-pub(super) fn read_mailboxes(value: &[u8], mailboxes_max: usize) -> Result<Vec<SenderMailbox>, AddressFlaw> {
+/// Reads a raw value as a list of mailboxes, of which there is at least one; stops where it has `mailboxes_max`. Gives
+/// their addresses as written, without the names beside them.
+pub(super) fn read_mailboxes(value: &[u8], mailboxes_max: usize) -> Result<Vec<String>, AddressFlaw> {
     let unfolded = unfold(value);
     let text = std::str::from_utf8(&unfolded).map_err(|_| AddressFlaw::Unshowable)?;
     if text.chars().any(|character| character.is_control() && character != '\t') {
@@ -103,7 +94,7 @@ struct Draft<'a> {
     in_pieces: bool,
     /// A bare `@` or `[` was met, which only an address may have.
     special: Option<char>,
-    comment: Option<&'a str>,
+    comments: Vec<&'a str>,
     bracketed: Option<&'a str>,
 }
 
@@ -118,35 +109,24 @@ impl<'a> Draft<'a> {
         self.phrase.push_str(text);
     }
 
-    /// The mailbox, when all of it is as it should be.
-    fn finish(self, text: &'a str) -> Result<SenderMailbox, AddressFlaw> {
-        let (address, name) = match (self.bracketed, self.span) {
-            (Some(address), _) => {
-                if let Some(special) = self.special {
-                    return Err(AddressFlaw::Special(special));
-                }
-                (address, Some(self.phrase).filter(|phrase| !phrase.is_empty()))
-            }
-            (None, None) => return Err(AddressFlaw::Missing),
-            (None, Some((start, end))) => {
-                if self.in_pieces {
-                    return Err(if self.special.is_some() { AddressFlaw::AfterAddress } else { AddressFlaw::NoDomain });
-                }
-                (&text[start..end], None)
-            }
+    /// The address, when all of the mailbox is as it should be.
+    fn finish(self, text: &'a str) -> Result<String, AddressFlaw> {
+        let address = match (self.bracketed, self.special, self.span) {
+            (Some(_), Some(special), _) => return Err(AddressFlaw::Special(special)),
+            (Some(address), None, _) => address,
+            (None, _, None) => return Err(AddressFlaw::Missing),
+            (None, Some(_), _) if self.in_pieces => return Err(AddressFlaw::AfterAddress),
+            (None, None, _) if self.in_pieces => return Err(AddressFlaw::NoDomain),
+            (None, _, Some((start, end))) => &text[start..end],
         };
         check_address(address)?;
-        // The name as it reads, and with what stands between its words.
-        let span = self.span.map(|(start, end)| &text[start..end]).filter(|_| self.bracketed.is_some());
-        for shown in [name.as_deref(), span, self.comment].into_iter().flatten() {
-            check_shown(shown, address)?;
+        // The name as it reads, and with what stands between its words; where there is none, a comment is shown.
+        if let Some((start, end)) = self.span.filter(|_| self.bracketed.is_some()) {
+            check_shown(&self.phrase, address)?;
+            check_shown(&text[start..end], address)?;
         }
-        let name = name.as_deref().or(self.comment).map(|name| decode_words(name.as_bytes()).trim().to_owned());
-        let name = name.filter(|name| !name.is_empty()).map(|mut name| {
-            cut_text(&mut name, NAME_BYTES_MAX);
-            name
-        });
-        Ok(SenderMailbox { name, address: address.to_owned() })
+        self.comments.iter().try_for_each(|comment| check_shown(comment, address))?;
+        Ok(address.to_owned())
     }
 }
 
@@ -160,7 +140,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads up to a comma or to the end, and stays there.
-    fn read_mailbox(&mut self) -> Result<SenderMailbox, AddressFlaw> {
+    fn read_mailbox(&mut self) -> Result<String, AddressFlaw> {
         let mut draft = Draft::default();
         while let Some(character) = self.peek() {
             match character {
@@ -170,7 +150,7 @@ impl<'a> Reader<'a> {
                     draft.gap = true;
                 }
                 '(' => {
-                    draft.comment = Some(self.take_comment()?);
+                    draft.comments.push(self.take_comment()?);
                     draft.gap = true;
                 }
                 _ if draft.bracketed.is_some() => return Err(AddressFlaw::AfterAddress),
