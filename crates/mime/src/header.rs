@@ -113,9 +113,11 @@ pub(crate) fn header_end(bytes: &[u8], start: usize, stops: impl Fn(usize) -> bo
         let continues = in_field && matches!(line[0], b' ' | b'\t');
         if colon_of_field(line).is_some() {
             (in_field, field_seen) = (true, true);
-        } else if !continues && !is_mbox_line(line) {
+        } else if !continues {
             in_field = false;
-            first_stray.get_or_insert(position);
+            if !is_mbox_line(line) {
+                first_stray.get_or_insert(position);
+            }
         }
         position += line.len();
     }
