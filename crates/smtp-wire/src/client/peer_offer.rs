@@ -5,6 +5,9 @@
 
 use super::answer::Answer;
 
+/// Most mechanisms that are kept. Servers offer a handful; what is compared with each other must have an end.
+const MECHANISMS_MAX: usize = 50;
+
 /// The offer; nothing at all by default, as after HELO.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PeerOffer {
@@ -24,11 +27,11 @@ pub struct PeerOffer {
     pub dsn: bool,
     /// STARTTLS (RFC 3207).
     pub starttls: bool,
-    /// SASL mechanisms, upper case (RFC 4954).
+    /// SASL mechanisms, upper case (RFC 4954); the first 50.
     pub mechanisms: Vec<String>,
-    /// How many recipients one message may have (RFC 9422 section 3, RCPTMAX).
+    /// How many recipients one message may have (RFC 9422 section 4.2, RCPTMAX).
     pub recipients_limit: Option<usize>,
-    /// How many messages one connection may have (RFC 9422 section 3, MAILMAX).
+    /// How many messages one connection may have (RFC 9422 section 4.1, MAILMAX).
     pub messages_limit: Option<usize>,
 }
 
@@ -75,13 +78,16 @@ impl PeerOffer {
 
     fn add_mechanisms<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
         for word in words.map(str::to_ascii_uppercase) {
+            if self.mechanisms.len() == MECHANISMS_MAX {
+                return;
+            }
             if !self.has_mechanism(&word) {
                 self.mechanisms.push(word);
             }
         }
     }
 
-    /// RFC 9422 section 3: at most six digits, and never zero.
+    /// RFC 9422 sections 4.1 and 4.2: at most six digits, and never zero.
     fn add_limit(&mut self, word: &str) {
         let Some((name, value)) = word.split_once('=') else { return };
         let value = digits(value).and_then(|value| usize::try_from(value).ok());
@@ -152,5 +158,15 @@ mod tests {
     #[test]
     fn mechanisms_of_old_are_read() {
         assert_eq!(offer(&["AUTH PLAIN", "AUTH=LOGIN PLAIN"]).mechanisms, ["PLAIN", "LOGIN"]);
+    }
+
+    /// An answer has room for thousands of names, and each is compared with those before it.
+    #[test]
+    fn mechanisms_have_an_end() {
+        let lines: Vec<String> =
+            (0..40).map(|line| (0..50).fold("AUTH".to_owned(), |all, one| format!("{all} {line}-{one}"))).collect();
+        let offer = offer(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(offer.mechanisms.len(), MECHANISMS_MAX);
+        assert!(offer.has_mechanism("0-0") && !offer.has_mechanism("39-49"));
     }
 }
