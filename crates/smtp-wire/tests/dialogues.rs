@@ -179,7 +179,7 @@ fn a_bare_newline_in_a_command_line_is_refused() {
     }
 }
 
-/// RFC 1870 section 6.2: the limit holds whatever MAIL promised, and the stream stays in step.
+/// RFC 1870 section 6.3: the limit holds whatever MAIL promised, and the stream stays in step.
 #[test]
 fn a_message_over_the_limit_is_read_to_its_end_and_refused() {
     let mut house = House::ready_for_data();

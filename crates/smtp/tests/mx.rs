@@ -313,7 +313,7 @@ async fn many_small_chunks_are_taken_in_their_time() {
     assert!(scene.inbox("alice").await[0].ends_with(&format!("\r\n{}\r\n", "x".repeat(10_000))));
 }
 
-/// RFC 1870 section 6.2: what is too large in truth is read to its end and refused.
+/// RFC 1870 section 6.3: what is too large in truth is read to its end and refused.
 #[tokio::test]
 async fn what_is_too_large_is_refused() {
     let scene = Scene::with(|limits| limits.message_bytes = 10_000).await;

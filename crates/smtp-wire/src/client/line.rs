@@ -31,7 +31,7 @@ pub enum Unsayable {
     /// It is no path, or one that somebody might read in another way.
     #[error("the address can not stand in a command")]
     Path,
-    /// It is not ASCII (RFC 6531 section 3.3).
+    /// It is not ASCII (RFC 6531 section 3.2).
     #[error("the address needs SMTPUTF8")]
     NeedsSmtpUtf8,
     /// A parameter's value.
@@ -276,7 +276,7 @@ mod tests {
             assert_eq!(rcpt(line), Err(Unsayable::Path), "{wrong:?}");
         }
         assert_eq!(rcpt(RcptLine::default()), Err(Unsayable::Path), "nobody is no recipient");
-        assert_eq!(mail("ünï@example.org"), Err(Unsayable::NeedsSmtpUtf8)); // RFC 6531 section 3.3
+        assert_eq!(mail("ünï@example.org"), Err(Unsayable::NeedsSmtpUtf8)); // RFC 6531 section 3.2
     }
 
     #[test]

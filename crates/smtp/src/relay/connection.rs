@@ -128,7 +128,7 @@ impl<W: Wire> Connection<W> {
         self.reader.buffered() > 0
     }
 
-    /// The server takes another message on this connection (RFC 9422 section 3, MAILMAX).
+    /// The server takes another message on this connection (RFC 9422 section 4.1, MAILMAX).
     pub fn may_go_on(&self) -> bool {
         let is_clean = !self.is_spoiled && !self.has_unread();
         is_clean && self.offer.messages_limit.is_none_or(|limit| self.transactions < limit)

@@ -137,7 +137,7 @@ impl<'a> Transaction<'a> {
         let size = size(parcel);
         if let Some(limit) = offer.size_limit.filter(|limit| size > *limit) {
             let text = format!("The message has {size} octets and the server takes no more than {limit}");
-            return Err(said::ours("5.3.4", text)); // RFC 1870 section 6.1
+            return Err(said::ours("5.3.4", text)); // RFC 1870 section 6.2
         }
         if self.message_needs_smtputf8() && !smtputf8 {
             let text = "The message has addresses or a header that are not ASCII, which the server does not take";
