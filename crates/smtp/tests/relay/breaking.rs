@@ -149,9 +149,7 @@ async fn an_answer_in_drops_has_no_more_time() {
 #[tokio::test(start_paused = true)]
 async fn all_of_a_transaction_has_an_end() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.parcel(&["a@example.com"; 100]));
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
+    let (carried, mut server) = stage.open(stage.parcel(&["a@example.com"; 100]), &[]).await;
     let since = Instant::now();
     let answering = tokio::spawn(async move {
         server.hear_line("MAIL").await;
@@ -173,13 +171,8 @@ async fn all_of_a_transaction_has_an_end() {
 async fn a_server_that_stops_reading_is_left() {
     let mut stage = Stage::new(HopTls::Never);
     let large = Parcel { message: vec![Arc::new(vec![b'x'; 1 << 20])], ..stage.one() };
-    let carried = stage.carry(large);
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    for (hear, say) in [("MAIL", "250 ok\r\n"), ("RCPT", "250 ok\r\n"), ("DATA", "354 go\r\n")] {
-        server.hear_line(hear).await;
-        server.say(say).await;
-    }
+    let (carried, mut server) = stage.open(large, &[]).await;
+    server.hear_envelope().await;
     let told = told(&carried.await.unwrap());
     assert_eq!(told, ["later 4.4.2 The server did not answer within 3 minutes"]);
 }
@@ -194,13 +187,8 @@ async fn a_server_that_hangs_up_in_the_message_may_say_why() {
     ] {
         let mut stage = Stage::new(HopTls::Never);
         let large = Parcel { message: vec![Arc::new(vec![b'x'; 1 << 20])], ..stage.one() };
-        let carried = stage.carry(large);
-        let mut server = stage.server().await;
-        server.greet(&[]).await;
-        for (hear, say) in [("MAIL", "250 ok\r\n"), ("RCPT", "250 ok\r\n"), ("DATA", "354 go\r\n")] {
-            server.hear_line(hear).await;
-            server.say(say).await;
-        }
+        let (carried, mut server) = stage.open(large, &[]).await;
+        server.hear_envelope().await;
         server.hear(&"x".repeat(1000)).await;
         server.say(last_words).await;
         drop(server);

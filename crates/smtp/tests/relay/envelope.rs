@@ -8,9 +8,8 @@ use std::sync::Arc;
 #[tokio::test(start_paused = true)]
 async fn with_pipelining_the_envelope_is_one_write() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.parcel(&["a@example.com", "b@example.com"]));
-    let mut server = stage.server().await;
-    server.greet(&["PIPELINING", "SIZE 1000000", "8BITMIME"]).await;
+    let parcel = stage.parcel(&["a@example.com", "b@example.com"]);
+    let (carried, mut server) = stage.open(parcel, &["PIPELINING", "SIZE 1000000", "8BITMIME"]).await;
     let envelope =
         "MAIL FROM:<bob@example.org> SIZE=24\r\nRCPT TO:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n";
     server.hear_at_once(envelope).await;
@@ -26,9 +25,7 @@ async fn with_pipelining_the_envelope_is_one_write() {
 #[tokio::test(start_paused = true)]
 async fn without_pipelining_each_command_waits_for_its_answer() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
+    let (carried, mut server) = stage.open(stage.one(), &[]).await;
     server.hear_at_once("MAIL FROM:<bob@example.org>\r\n").await;
     server.say("250 ok\r\n").await;
     server.hear_at_once("RCPT TO:<a@example.com>\r\n").await;
@@ -46,9 +43,8 @@ async fn without_pipelining_each_command_waits_for_its_answer() {
 async fn a_long_envelope_does_not_jam() {
     let mut stage = Stage::new(HopTls::Never);
     let addresses: Vec<String> = (0..1000).map(|number| format!("recipient-{number:06}@example.com")).collect();
-    let carried = stage.carry(stage.parcel(&addresses.iter().map(String::as_str).collect::<Vec<_>>()));
-    let mut server = stage.server().await;
-    server.greet(&["PIPELINING"]).await;
+    let parcel = stage.parcel(&addresses.iter().map(String::as_str).collect::<Vec<_>>());
+    let (carried, mut server) = stage.open(parcel, &["PIPELINING"]).await;
     server.hear_line("MAIL").await;
     server.say("250 ok\r\n").await;
     for address in &addresses {
@@ -67,9 +63,8 @@ async fn a_long_envelope_does_not_jam() {
 async fn each_recipient_has_an_outcome_of_its_own() {
     for pipelining in [true, false] {
         let mut stage = Stage::new(HopTls::Never);
-        let carried = stage.carry(stage.parcel(&["a@example.com", "b@example.com", "c@example.com", "d@example.com"]));
-        let mut server = stage.server().await;
-        server.greet(if pipelining { &["PIPELINING"] } else { &[] }).await;
+        let parcel = stage.parcel(&["a@example.com", "b@example.com", "c@example.com", "d@example.com"]);
+        let (carried, mut server) = stage.open(parcel, if pipelining { &["PIPELINING"] } else { &[] }).await;
         server.hear("MAIL FROM:<bob@example.org>\r\n").await;
         server.say("250 ok\r\n").await;
         for (address, answer) in [
@@ -99,9 +94,7 @@ async fn each_recipient_has_an_outcome_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_message_for_nobody_is_empty() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.parcel(&["a@example.com", "b@example.com"]));
-    let mut server = stage.server().await;
-    server.greet(&["PIPELINING"]).await;
+    let (carried, mut server) = stage.open(stage.parcel(&["a@example.com", "b@example.com"]), &["PIPELINING"]).await;
     server.hear_line("MAIL").await;
     server.hear_line("RCPT").await;
     server.hear_line("RCPT").await;
@@ -125,9 +118,8 @@ async fn a_message_for_nobody_is_empty() {
 async fn when_all_are_refused_there_is_no_data_and_the_transaction_is_reset() {
     for answers in [&["250 ok", "550 5.1.1 no"][..], &["250 ok", "550 5.1.1 no", "503 5.5.1 no recipients"]] {
         let mut stage = Stage::new(HopTls::Never);
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(if answers.len() == 3 { &["PIPELINING"] } else { &[] }).await;
+        let offer: &[&str] = if answers.len() == 3 { &["PIPELINING"] } else { &[] };
+        let (carried, mut server) = stage.open(stage.one(), offer).await;
         for (answer, command) in answers.iter().zip(["MAIL", "RCPT", "DATA"]) {
             server.hear_line(command).await;
             server.say(&format!("{answer}\r\n")).await;
@@ -145,9 +137,7 @@ async fn a_refused_sender_speaks_for_everybody() {
         (&[], "550 5.7.1 Not from you\r\n"),
     ] {
         let mut stage = Stage::new(HopTls::Never);
-        let carried = stage.carry(stage.parcel(&["a@example.com", "b@example.com"]));
-        let mut server = stage.server().await;
-        server.greet(offer).await;
+        let (carried, mut server) = stage.open(stage.parcel(&["a@example.com", "b@example.com"]), offer).await;
         server.hear_line("MAIL").await;
         server.say(answers).await;
         if !offer.is_empty() {
@@ -165,9 +155,7 @@ async fn a_refused_sender_speaks_for_everybody() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_without_a_sender() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["PIPELINING"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["PIPELINING"]).await;
     server.hear_line("MAIL").await;
     server.hear_line("RCPT").await;
     server.hear_line("DATA").await;
@@ -188,9 +176,7 @@ async fn data_and_message_may_be_refused() {
         ("354 go", Some("354 go on"), "later 4.5.0 354 go on"),
     ] {
         let mut stage = Stage::new(HopTls::Never);
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&[]).await;
+        let (carried, mut server) = stage.open(stage.one(), &[]).await;
         server.hear_line("MAIL").await;
         server.say("250 ok\r\n").await;
         server.hear_line("RCPT").await;
@@ -223,9 +209,7 @@ async fn wishes_for_reports_are_passed_on_where_they_are_understood() {
         parcel.envelope_id = Some("a+b".to_owned());
         parcel.recipients[0].notify = Some(NotifyWish { success: true, failure: true, delay: false });
         parcel.recipients[0].original = Some(("rfc822".to_owned(), "A+@example.org".to_owned()));
-        let carried = stage.carry(parcel);
-        let mut server = stage.server().await;
-        server.greet(offer).await;
+        let (carried, mut server) = stage.open(parcel, offer).await;
         server.hear_at_once(mail).await;
         server.say("250 ok\r\n").await;
         server.hear_at_once(rcpt).await;
@@ -244,9 +228,7 @@ async fn international_mail_says_so() {
     let mut stage = Stage::new(HopTls::Never);
     let mut parcel = stage.parcel(&["a@example.com", "ü@example.com"]);
     parcel.eight_bit = true;
-    let carried = stage.carry(parcel);
-    let mut server = stage.server().await;
-    server.greet(&["8BITMIME", "SMTPUTF8"]).await;
+    let (carried, mut server) = stage.open(parcel, &["8BITMIME", "SMTPUTF8"]).await;
     server.hear("MAIL FROM:<bob@example.org> BODY=8BITMIME SMTPUTF8\r\n").await;
     server.say("250 ok\r\n").await;
     server.hear("RCPT TO:<a@example.com>\r\n").await;
@@ -272,9 +254,7 @@ async fn what_the_server_can_not_take_is_not_tried() {
         (|parcel| parcel.reverse_path = "a@example.org> SIZE=1".to_owned(), "5.1.7", "can not stand"),
     ];
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["SIZE 100"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["SIZE 100"]).await;
     server.hear("MAIL FROM:<bob@example.org> SIZE=24\r\n").await;
     server.say("250 ok\r\n").await;
     server.hear_line("RCPT").await;
@@ -298,22 +278,19 @@ async fn what_the_server_can_not_take_is_not_tried() {
 async fn an_address_that_can_not_be_said_fails_alone() {
     let mut stage = Stage::new(HopTls::Never);
     let wrong = "b@example.com>\r\nRCPT TO:<c@example.com";
-    let carried = stage.carry(stage.parcel(&[wrong, "ü@example.com", "a@example.com"]));
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
+    let (carried, mut server) = stage.open(stage.parcel(&[wrong, "ü@example.com", "a@example.com"]), &[]).await;
     server.take_one().await;
     let told = told(&carried.await.unwrap());
     assert!(told[0].starts_with("never 5.1.3 ") && told[1].starts_with("never 5.6.7 "), "{told:?}");
     assert_eq!(told[2], "done");
 }
 
-/// RFC 9422 section 3.
+/// RFC 9422 sections 4.1 and 4.2.
 #[tokio::test(start_paused = true)]
 async fn limits_of_the_server_are_kept() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.parcel(&["a@example.com", "b@example.com"]));
-    let mut server = stage.server().await;
-    server.greet(&["LIMITS RCPTMAX=1 MAILMAX=1"]).await;
+    let parcel = stage.parcel(&["a@example.com", "b@example.com"]);
+    let (carried, mut server) = stage.open(parcel, &["LIMITS RCPTMAX=1 MAILMAX=1"]).await;
     server.take_one().await;
     let told = told(&carried.await.unwrap());
     assert_eq!(told[0], "done");
@@ -327,9 +304,7 @@ async fn dots_are_doubled_across_pieces() {
     let mut stage = Stage::new(HopTls::Never);
     let pieces = ["A: b\r", "\n", ".c\r\n\r\n", ".", "\r\n.", ".\r\nend"];
     let message = pieces.iter().map(|piece| Arc::new(piece.as_bytes().to_vec())).collect();
-    let carried = stage.carry(Parcel { message, ..stage.one() });
-    let mut server = stage.server().await;
-    server.greet(&["SIZE"]).await;
+    let (carried, mut server) = stage.open(Parcel { message, ..stage.one() }, &["SIZE"]).await;
     server.hear("MAIL FROM:<bob@example.org> SIZE=24\r\n").await;
     server.say("250 ok\r\n").await;
     server.hear_line("RCPT").await;
@@ -347,9 +322,7 @@ async fn a_large_message_streams() {
     let mut stage = Stage::new(HopTls::Never);
     let line = format!(".{}\r\n", "x".repeat(76));
     let body = Arc::new(line.repeat(20_000).into_bytes());
-    let carried = stage.carry(Parcel { message: vec![body.clone(), body], ..stage.one() });
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
+    let (carried, mut server) = stage.open(Parcel { message: vec![body.clone(), body], ..stage.one() }, &[]).await;
     server.hear_line("MAIL").await;
     server.say("250 ok\r\n").await;
     server.hear_line("RCPT").await;

@@ -11,11 +11,7 @@ use tokio::time::Instant;
 #[tokio::test(start_paused = true)]
 async fn the_next_parcel_uses_the_same_connection() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    assert_eq!(carried.await.unwrap().outcomes, [DONE]);
+    let mut server = stage.kept().await;
 
     // No RSET between finished transactions (RFC 5321 section 4.1.1.4).
     let carried = stage.carry(stage.one());
@@ -29,16 +25,10 @@ async fn the_next_parcel_uses_the_same_connection() {
 #[tokio::test(start_paused = true)]
 async fn nobody_uses_a_connection_of_another_login() {
     let mut stage = Stage::new(HopTls::Implicit);
-    let carried = stage.carry(stage.one());
-    let mut first = stage.server().await;
-    first.greet(&[]).await;
-    first.take_one().await;
-    carried.await.unwrap();
+    let mut first = stage.kept().await;
 
     stage.hop = Arc::new(hop_with_login(HopTls::Implicit));
-    let carried = stage.carry(stage.one());
-    let mut second = stage.server().await;
-    second.greet(&["AUTH PLAIN"]).await;
+    let (carried, mut second) = stage.open(stage.one(), &["AUTH PLAIN"]).await;
     second.hear_line("AUTH PLAIN ").await;
     second.say("235 ok\r\n").await;
     second.take_one().await;
@@ -55,22 +45,14 @@ async fn nobody_uses_a_connection_of_another_login() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_closed_after_five_seconds() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    carried.await.unwrap();
+    let mut server = stage.kept().await;
     let since = Instant::now();
     server.hear_goodbye().await;
     let waited = since.elapsed();
     assert!(waited >= Duration::from_secs(5) && waited < Duration::from_secs(6), "{waited:?}");
 
     // And again for one that is opened afterwards.
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    carried.await.unwrap();
+    let mut server = stage.kept().await;
     server.hear_goodbye().await;
     assert_eq!(stage.dials(), 2);
 }
@@ -80,22 +62,14 @@ async fn an_idle_connection_is_closed_after_five_seconds() {
 async fn tidying_closes_what_is_old() {
     let options = RelayOptions { idle: Duration::ZERO, ..RelayOptions::default() };
     let mut stage = Stage::with(hop(HopTls::Never), options);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    carried.await.unwrap();
+    let mut server = stage.kept().await;
     stage.relay.tidy(Timestamp(0));
     server.hear_goodbye().await;
     let relay = stage.relay.clone();
     std::thread::spawn(move || relay.tidy(Timestamp(0))).join().unwrap();
 
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    carried.await.unwrap();
+    let mut server = stage.kept().await;
     stage.relay.tidy(Timestamp(0));
     let carried = stage.carry(stage.one());
     server.take_one().await;
@@ -107,19 +81,11 @@ async fn tidying_closes_what_is_old() {
 async fn a_connection_that_was_closed_while_idle_is_not_used() {
     for goodbye in ["", "421 4.4.2 Idle for too long\r\n"] {
         let mut stage = Stage::new(HopTls::Never);
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&[]).await;
-        server.take_one().await;
-        carried.await.unwrap();
+        let mut server = stage.kept().await;
         server.say(goodbye).await;
         drop(server);
 
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&[]).await;
-        server.take_one().await;
-        assert_eq!(carried.await.unwrap().outcomes, [DONE]);
+        stage.kept().await;
     }
 }
 
@@ -128,11 +94,7 @@ async fn a_connection_that_was_closed_while_idle_is_not_used() {
 async fn a_kept_connection_that_breaks_at_once_is_replaced_once() {
     for goodbye in ["", "421 4.4.2 Too many messages\r\n"] {
         let mut stage = Stage::new(HopTls::Never);
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&[]).await;
-        server.take_one().await;
-        carried.await.unwrap();
+        let mut server = stage.kept().await;
 
         let carried = stage.carry(stage.one());
         server.hear_line("MAIL").await;
@@ -153,11 +115,7 @@ async fn a_kept_connection_that_breaks_at_once_is_replaced_once() {
 #[tokio::test(start_paused = true)]
 async fn a_kept_connection_that_breaks_later_is_not_replaced() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    carried.await.unwrap();
+    let mut server = stage.kept().await;
 
     let carried = stage.carry(stage.one());
     server.hear_line("MAIL").await;
@@ -174,15 +132,8 @@ async fn a_kept_connection_that_breaks_later_is_not_replaced() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_answers_too_often_is_not_kept() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.hear_line("MAIL").await;
-    server.say("250 ok\r\n").await;
-    server.hear_line("RCPT").await;
-    server.say("250 ok\r\n").await;
-    server.hear_line("DATA").await;
-    server.say("354 go\r\n").await;
+    let (carried, mut server) = stage.open(stage.one(), &[]).await;
+    server.hear_envelope().await;
     server.hear("Subject: hello\r\n\r\nText\r\n.\r\n").await;
     server.say("250 taken\r\n250 and more\r\n").await;
     assert_eq!(carried.await.unwrap().outcomes, [DONE]);
@@ -215,16 +166,10 @@ async fn no_more_connections_than_allowed() {
 async fn a_parcel_that_is_given_up_holds_nothing() {
     let options = RelayOptions { connections_per_hop: 1, ..RelayOptions::default() };
     let mut stage = Stage::with(hop(HopTls::Never), options);
-    let given_up = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
+    let (given_up, mut server) = stage.open(stage.one(), &[]).await;
     server.hear_line("MAIL").await;
     given_up.abort();
     server.hear_end().await;
 
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&[]).await;
-    server.take_one().await;
-    assert_eq!(carried.await.unwrap().outcomes, [DONE]);
+    stage.kept().await;
 }

@@ -74,9 +74,7 @@ async fn an_ehlo_for_later_is_not_a_reason_for_helo() {
 async fn after_starttls_everything_is_asked_again() {
     for tls in [HopTls::Required, HopTls::Opportunistic] {
         let mut stage = Stage::new(tls);
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&["STARTTLS", "PIPELINING", "SIZE 1", "DSN"]).await;
+        let (carried, mut server) = stage.open(stage.one(), &["STARTTLS", "PIPELINING", "SIZE 1", "DSN"]).await;
         server.hear_at_once("STARTTLS\r\n").await;
         server.say("220 go\r\n").await;
         server.offer(&[]).await;
@@ -88,24 +86,18 @@ async fn after_starttls_everything_is_asked_again() {
 #[tokio::test(start_paused = true)]
 async fn without_tls_nothing_is_sent_where_it_is_required() {
     let mut stage = Stage::new(HopTls::Required);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["PIPELINING"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["PIPELINING"]).await;
     server.hear_goodbye().await;
     assert!(only(&carried.await.unwrap()).starts_with("later 4.7.4 The server offers no STARTTLS"));
 
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["STARTTLS"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["STARTTLS"]).await;
     server.hear("STARTTLS\r\n").await;
     server.say("454 4.7.0 TLS not available\r\n").await;
     server.hear_goodbye().await;
     assert_eq!(only(&carried.await.unwrap()), "later 4.7.0 454 4.7.0 TLS not available");
 
     stage.line.tls_fails.store(true, Ordering::SeqCst);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["STARTTLS"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["STARTTLS"]).await;
     server.hear("STARTTLS\r\n").await;
     server.say("220 go\r\n").await;
     server.hear_end().await;
@@ -117,9 +109,7 @@ async fn without_tls_nothing_is_sent_where_it_is_required() {
 #[tokio::test(start_paused = true)]
 async fn where_tls_is_a_bonus_mail_goes_without() {
     let mut stage = Stage::new(HopTls::Opportunistic);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["STARTTLS"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["STARTTLS"]).await;
     server.hear("STARTTLS\r\n").await;
     server.say("454 4.7.0 TLS not available\r\n").await;
     server.take_one().await;
@@ -127,9 +117,7 @@ async fn where_tls_is_a_bonus_mail_goes_without() {
     server.hear_goodbye().await;
 
     stage.line.tls_fails.store(true, Ordering::SeqCst);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["STARTTLS"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["STARTTLS"]).await;
     server.hear("STARTTLS\r\n").await;
     server.say("220 go\r\n").await;
     server.hear_end().await;
@@ -142,9 +130,7 @@ async fn where_tls_is_a_bonus_mail_goes_without() {
 #[tokio::test(start_paused = true)]
 async fn where_tls_is_never_it_is_not_asked_for() {
     let mut stage = Stage::new(HopTls::Never);
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["STARTTLS"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["STARTTLS"]).await;
     server.take_one().await;
     assert_eq!(carried.await.unwrap().outcomes, [DONE]);
 }
@@ -155,9 +141,7 @@ async fn what_is_slipped_in_before_tls_ends_the_connection() {
     for slipped in ["250-mail.example.com\r\n250 AUTH PLAIN\r\n", "2", "250-half\r\n"] {
         for tls in [HopTls::Required, HopTls::Opportunistic] {
             let mut stage = Stage::with(hop_with_login(tls), RelayOptions::default());
-            let carried = stage.carry(stage.one());
-            let mut server = stage.server().await;
-            server.greet(&["STARTTLS"]).await;
+            let (carried, mut server) = stage.open(stage.one(), &["STARTTLS"]).await;
             server.hear("STARTTLS\r\n").await;
             server.say(&format!("220 go\r\n{slipped}")).await;
             server.hear_end().await;
@@ -170,9 +154,7 @@ async fn what_is_slipped_in_before_tls_ends_the_connection() {
 #[tokio::test(start_paused = true)]
 async fn the_hops_login_is_used_under_tls() {
     let mut stage = Stage::with(hop_with_login(HopTls::Implicit), RelayOptions::default());
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["AUTH LOGIN PLAIN"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["AUTH LOGIN PLAIN"]).await;
     server.hear_at_once("AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n").await;
     server.say("235 2.7.0 welcome\r\n").await;
     server.take_one().await;
@@ -183,9 +165,7 @@ async fn the_hops_login_is_used_under_tls() {
 async fn login_is_used_where_plain_is_not_to_be_had() {
     for offer in ["AUTH LOGIN", "AUTH PLAIN LOGIN"] {
         let mut stage = Stage::with(hop_with_login(HopTls::Implicit), RelayOptions::default());
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&[offer]).await;
+        let (carried, mut server) = stage.open(stage.one(), &[offer]).await;
         if offer.contains("PLAIN") {
             server.hear_line("AUTH PLAIN ").await;
             server.say("504 5.5.4 Not that one\r\n").await;
@@ -205,16 +185,12 @@ async fn login_is_used_where_plain_is_not_to_be_had() {
 #[tokio::test(start_paused = true)]
 async fn no_password_is_sent_in_clear_but_to_this_machine() {
     let mut stage = Stage::with(hop_with_login(HopTls::Opportunistic), RelayOptions::default());
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["AUTH PLAIN LOGIN"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["AUTH PLAIN LOGIN"]).await;
     server.hear_goodbye().await;
     assert!(only(&carried.await.unwrap()).starts_with("later 4.7.11 The password is not sent without TLS"));
 
     *stage.line.address.lock().unwrap() = [127, 0, 0, 1].into();
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["AUTH PLAIN"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["AUTH PLAIN"]).await;
     server.hear_line("AUTH PLAIN ").await;
     server.say("235 ok\r\n").await;
     server.take_one().await;
@@ -230,9 +206,7 @@ async fn a_refused_sign_in_is_for_later_and_keeps_its_secret() {
         ("535 AHRpbQB0YW5zdGFhZnRhbnN0YWFm", "later 4.7.8 535 (the rest repeats what we signed in with)"),
     ] {
         let mut stage = Stage::with(hop_with_login(HopTls::Implicit), RelayOptions::default());
-        let carried = stage.carry(stage.one());
-        let mut server = stage.server().await;
-        server.greet(&["AUTH PLAIN LOGIN"]).await;
+        let (carried, mut server) = stage.open(stage.one(), &["AUTH PLAIN LOGIN"]).await;
         server.hear_line("AUTH PLAIN ").await;
         server.say(&format!("{answer}\r\n")).await;
         server.hear_goodbye().await;
@@ -243,9 +217,7 @@ async fn a_refused_sign_in_is_for_later_and_keeps_its_secret() {
 #[tokio::test(start_paused = true)]
 async fn a_sign_in_that_does_not_end_is_ended() {
     let mut stage = Stage::with(hop_with_login(HopTls::Implicit), RelayOptions::default());
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["AUTH PLAIN"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["AUTH PLAIN"]).await;
     server.hear_line("AUTH PLAIN ").await;
     server.say("334 more\r\n").await;
     server.hear("*\r\n").await;
@@ -257,9 +229,7 @@ async fn a_sign_in_that_does_not_end_is_ended() {
 #[tokio::test(start_paused = true)]
 async fn a_server_without_a_way_to_sign_in_is_for_later() {
     let mut stage = Stage::with(hop_with_login(HopTls::Implicit), RelayOptions::default());
-    let carried = stage.carry(stage.one());
-    let mut server = stage.server().await;
-    server.greet(&["AUTH GSSAPI"]).await;
+    let (carried, mut server) = stage.open(stage.one(), &["AUTH GSSAPI"]).await;
     server.hear_goodbye().await;
     assert!(only(&carried.await.unwrap()).starts_with("later 4.7.4 "));
 }

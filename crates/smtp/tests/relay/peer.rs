@@ -146,7 +146,15 @@ impl Server {
         self.say(&(text + "250 HELP\r\n")).await;
     }
 
-    /// Takes the plain message of [`parcel`] for one recipient, without PIPELINING.
+    /// Says yes to MAIL, one RCPT and DATA, whatever they hold, without PIPELINING.
+    pub async fn hear_envelope(&mut self) {
+        for (hear, say) in [("MAIL", "250 ok\r\n"), ("RCPT", "250 ok\r\n"), ("DATA", "354 go\r\n")] {
+            self.hear_line(hear).await;
+            self.say(say).await;
+        }
+    }
+
+    /// Takes the plain message of [`Stage::one`], without PIPELINING.
     pub async fn take_one(&mut self) {
         self.hear("MAIL FROM:<bob@example.org>\r\n").await;
         self.say("250 2.1.0 ok\r\n").await;
@@ -197,6 +205,22 @@ impl Stage {
     pub fn carry(&self, parcel: Parcel) -> JoinHandle<Carried> {
         let relay = self.relay.clone();
         tokio::spawn(async move { relay.carry(parcel).await })
+    }
+
+    /// Carries a parcel over a new connection, to a server that has greeted and offers this.
+    pub async fn open(&mut self, parcel: Parcel, offer: &[&str]) -> (JoinHandle<Carried>, Server) {
+        let carried = self.carry(parcel);
+        let mut server = self.server().await;
+        server.greet(offer).await;
+        (carried, server)
+    }
+
+    /// The other end of a new connection over which one message went; it is kept for the next.
+    pub async fn kept(&mut self) -> Server {
+        let (carried, mut server) = self.open(self.one(), &[]).await;
+        server.take_one().await;
+        assert_eq!(carried.await.unwrap().outcomes, [DONE]);
+        server
     }
 
     /// A small message to these.
