@@ -2,19 +2,24 @@
 #![allow(clippy::print_stderr, reason = "how many messages were accepted is told to whoever runs it")]
 
 mod common;
+#[path = "properties/outgoing.rs"]
+mod outgoing;
+#[path = "properties/report.rs"]
+mod report;
 
 use std::cell::Cell;
 
 use common::{corpus, with_crlf};
 use mail_parser::MessageParser;
+use outgoing::{check_outgoing, is_of_the_house, named};
 use postern_mime::{
-    Edits, Field, Report, ReportKind, ReportRecipient, build_report, fields, filed, leaving, parse, read_outgoing,
-    read_report, sent_identity,
+    Edits, Notice, Report, ReportKind, ReportRecipient, fields, leaving, parse, read_outgoing, sent_identity,
 };
 use postern_types::{Limits, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use report::{check_incoming, check_notice, check_report};
 
 /// Runs a property with a seed that can be given again.
 fn property<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
@@ -160,65 +165,28 @@ fn borrowed(own: &OwnEdits) -> Edits<'_> {
     }
 }
 
-fn named(field: &Field<'_>, names: &[&str]) -> bool {
-    names.iter().any(|name| field.is(name))
-}
-
-fn is_of_the_house(field: &Field<'_>) -> bool {
-    field.is("Return-Path") || field.name.to_ascii_lowercase().starts_with(b"postern-")
-}
-
-/// The fields that are left of a message are its own, byte for byte and in order, behind at most one each of ours.
-fn check_rewrite(raw: &[u8], out: &[u8], edits: &Edits<'_>, keeps_bcc: bool) -> Result<(), TestCaseError> {
-    let header = read_outgoing(raw).expect("the message is accepted");
-    let is_kept = |field: &Field<'_>| {
-        !(is_of_the_house(field)
-            || (!keeps_bcc && named(field, &["Bcc", "Resent-Bcc"]))
-            || (edits.sender.is_some() && field.is("Sender"))
-            || (edits.from.is_some() && field.is("From"))
-            || (edits.date.is_some() && !header.has_date && field.is("Date"))
-            || (edits.message_id.is_some() && header.message_id.is_none() && field.is("Message-ID")))
-    };
-    let kept: Vec<Field<'_>> = fields(raw).filter(is_kept).collect();
-    let all: Vec<Field<'_>> = fields(out).collect();
-    prop_assert!(all.ends_with(&kept), "the other fields are changed");
-    prop_assert!(keeps_bcc || !all.iter().any(|field| named(field, &["Bcc", "Resent-Bcc", "Postern-Sent-By"])));
-    let mut ours = ["Postern-Sent-By", "Date", "From", "Sender", "Message-ID"].iter();
-    for field in &all[..all.len() - kept.len()] {
-        prop_assert!(ours.any(|name| field.is(name)), "{field:?} is none of ours, or not in its place");
-        let lines: Vec<&[u8]> = field.raw.split_inclusive(|&byte| byte == b'\n').collect();
-        prop_assert!(lines.iter().all(|line| line.ends_with(b"\r\n") && line.len() <= 1000), "{field:?}");
-        let text = String::from_utf8_lossy(field.raw).replace("\r\n", "");
-        prop_assert!(!text.chars().any(|one| one.is_control() || one == '\u{2028}'), "{text:?}");
-    }
-    Ok(())
-}
-
 /// No value of an edit is more than one field, and nothing but fields on top is changed.
 #[test]
 fn edits_add_fields_and_change_nothing_else() {
     let accepted = Cell::new(0);
     property(3000, (message(), edits()), |(raw, own)| {
-        let edits = borrowed(&own);
-        let _ = read_report(&raw);
-        for (out, keeps_bcc) in [(leaving(&raw, &edits), false), (filed(&raw, &edits), true)] {
-            let Ok(header) = read_outgoing(&raw) else {
-                let body = &raw[parse(&raw, &Limits::default()).header_bytes as usize..];
-                prop_assert!(out.ends_with(body), "the body is changed");
-                continue;
-            };
-            accepted.set(accepted.get() + 1);
-            check_rewrite(&raw, &out, &edits, keeps_bcc)?;
-            let after = parse(&out, &Limits::default());
-            prop_assert_eq!(&out[after.header_bytes as usize..], &raw[header.header_bytes..]);
-        }
+        accepted.set(accepted.get() + usize::from(check_outgoing(&raw, &borrowed(&own)).is_some()));
         Ok(())
     });
     eprintln!("{} accepted", accepted.get());
-    assert!(accepted.get() > 300, "{} accepted", accepted.get());
+    assert!(accepted.get() > 150, "{} accepted", accepted.get());
 }
 
-/// A sender that is accepted is the one that other readers show, and stays accepted when it leaves.
+/// What stands behind the line of an mbox goes on with no field, so where the header ends does not depend on one that
+/// is put before it.
+#[test]
+fn a_line_of_an_mbox_has_no_continuation() {
+    let raw = b"From alice Sun Nov 22\r\n  21:50\r\nReturn-Path: <bob@example.net>\r\nTo: bob@example.net\r\n";
+    let edits = Edits { from: Some(("Alice", "alice@example.org")), ..Edits::default() };
+    assert_eq!(check_outgoing(raw, &edits), None);
+}
+
+/// A sender that is accepted is the one that other readers show.
 #[test]
 fn another_reader_sees_the_same_sender() {
     let accepted = Cell::new(0);
@@ -231,15 +199,6 @@ fn another_reader_sees_the_same_sender() {
         };
         prop_assert_eq!(&list(other.from()), &header.from);
         prop_assert_eq!(&list(other.sender()), &header.sender);
-        let shown = parse(&raw, &Limits::default()).summary.from_address;
-        prop_assert_eq!(shown.as_ref(), header.from.first());
-
-        let plain = Edits::default();
-        let (out, copy) = (leaving(&raw, &plain), filed(&raw, &plain));
-        let left = read_outgoing(&out);
-        prop_assert_eq!(left.as_ref().map(|left| (&left.from, &left.sender)), Ok((&header.from, &header.sender)));
-        prop_assert_eq!(&sent_identity(&out), &sent_identity(&raw));
-        prop_assert_eq!(&sent_identity(&copy), &sent_identity(&raw));
         Ok(())
     });
     assert!(accepted.get() > 300, "{} accepted", accepted.get());
@@ -267,50 +226,79 @@ fn an_address_that_is_put_in_reads_back() {
     });
 }
 
-/// A report holds three parts and lines that SMTP can carry, whatever it is made of.
+/// Words that are plain, or that are not.
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        value(true),
+        any::<String>(),
+        select(&["alice@example.org", "rfc822", "5.1.1", "mx.example.net", "é@example.org"][..])
+            .prop_map(str::to_owned),
+        select(vec!["x".repeat(1500), "x ".repeat(1500), "é".repeat(1500), "=_postern_1_=".to_owned()]),
+    ]
+}
+
+type OwnRecipient = (Vec<String>, ReportKind, [bool; 2], [Option<i64>; 2]);
+
+/// Six texts, what became of it, which of two texts there are, and when.
+fn recipient() -> impl Strategy<Value = OwnRecipient> {
+    let kinds = vec![ReportKind::Failed, ReportKind::Delayed, ReportKind::Delivered, ReportKind::Relayed];
+    (proptest::collection::vec(words(), 6), select(kinds), any::<[bool; 2]>(), any::<[Option<i64>; 2]>())
+}
+
+fn borrowed_recipient((words, kind, [has_original, has_reply], times): &OwnRecipient) -> ReportRecipient<'_> {
+    ReportRecipient {
+        final_recipient: &words[0],
+        original: has_original.then_some((&words[1], &words[2])),
+        kind: *kind,
+        status: &words[3],
+        remote_server: has_reply.then_some(&words[4]),
+        diagnostic: has_reply.then_some(&words[5]),
+        is_reply: *has_reply,
+        last_attempt: times[0].map(Timestamp),
+        retry_until: times[1].map(Timestamp),
+    }
+}
+
+/// A report holds three parts and lines that SMTP can carry, whatever it is made of, and says what it was given.
 #[test]
 fn a_report_is_sound_whatever_it_is_about() {
-    let words = || prop_oneof![value(true), any::<String>(), Just("x".repeat(1500)), Just("=_postern_1_=".to_owned())];
-    property(
-        700,
-        (message(), proptest::collection::vec(words(), 8), any::<bool>()),
-        |(original, words, return_full)| {
-            let recipients = [ReportRecipient {
-                final_recipient: &words[0],
-                original: Some((&words[1], &words[2])),
-                kind: ReportKind::Failed,
-                status: &words[3],
-                remote_server: Some(&words[4]),
-                diagnostic: Some(&words[5]),
-                is_reply: true,
-                last_attempt: None,
-                retry_until: None,
-            }];
-            let report = Report {
-                hostname: &words[6],
-                from: "postmaster@example.org",
-                to: &words[7],
-                message_id: "report@example.org",
-                at: Timestamp(0),
-                envelope_id: Some(&words[3]),
-                arrived: None,
-                recipients: &recipients,
-                original: &original,
-                return_full,
-            };
-            let built = build_report(&report);
-            prop_assert!(
-                built.split_inclusive(|&byte| byte == b'\n').all(|line| line.ends_with(b"\r\n") && line.len() <= 1000)
-            );
-            prop_assert!(!built.contains(&0));
-            let read = read_report(&built);
-            prop_assert!(read.as_ref().is_some_and(|read| read.recipients.len() <= 1), "{read:?}");
-            // Our own reader: the other one stops at a message inside the message that is returned.
-            let parts = parse(&built, &Limits::default()).parts;
-            prop_assert!(parts.part(&[3]).is_some() && parts.part(&[4]).is_none(), "three parts (RFC 6522 section 3)");
-            Ok(())
-        },
-    );
+    let recipients = proptest::collection::vec(recipient(), 0..4);
+    let heads = (proptest::collection::vec(words(), 5), any::<(i64, Option<i64>)>(), any::<bool>());
+    property(700, (message(), recipients, heads), |(original, recipients, (words, (at, arrived), return_full))| {
+        check_incoming(&original);
+        let recipients: Vec<ReportRecipient<'_>> = recipients.iter().map(borrowed_recipient).collect();
+        check_report(&Report {
+            hostname: &words[0],
+            from: &words[1],
+            to: &words[2],
+            message_id: &words[3],
+            at: Timestamp(at),
+            envelope_id: arrived.map(|_| words[4].as_str()),
+            arrived: arrived.map(Timestamp),
+            recipients: &recipients,
+            original: &original,
+            return_full,
+        });
+        Ok(())
+    });
+}
+
+/// A note is one text, whatever stands in it.
+#[test]
+fn a_note_is_one_text() {
+    property(500, (proptest::collection::vec(words(), 5..9), any::<i64>()), |(words, at)| {
+        let paragraphs: Vec<&str> = words[5..].iter().map(String::as_str).collect();
+        check_notice(&Notice {
+            from: &words[0],
+            to: &words[1],
+            at: Timestamp(at),
+            message_id: &words[2],
+            in_reply_to: Some(&words[3]),
+            subject: &words[4],
+            paragraphs: &paragraphs,
+        });
+        Ok(())
+    });
 }
 
 /// Real mail: it leaves as it is but for what must not leave, and its sender is the one that lists show.
