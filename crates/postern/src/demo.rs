@@ -139,10 +139,10 @@ fn settings(base: u16) -> Settings {
     loopback(Settings { hostname: Some("mail.example.org".to_owned()), ..Settings::default() }, base)
 }
 
-/// The screen is for the welcome; warnings still come through.
+/// The screen is for the welcome; warnings still come through, and that the configuration was read again.
 fn quiet(mut config: Config) -> Config {
     if config.log.level == "info" {
-        config.log.level = "warn".to_owned();
+        config.log.level = "warn,postern::reload=info".to_owned();
     }
     config
 }
@@ -189,7 +189,7 @@ fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret
         }
     }
     line(format!("\n{}", ink.bold("Sending: Alice writes to Bob")));
-    for (name, value) in sending(&at("submissions"), &at("submission"), folder) {
+    for (name, value) in sending(&at("submissions"), &at("submission"), file, folder) {
         line(format!("  {name:9} {value}"));
     }
     line(format!("\n{}", ink.bold("Three things to try, each a line for another terminal")));
@@ -220,8 +220,8 @@ fn credential(imaps: &str, secret: &str, file: &Path, folder: &Path) -> [(&'stat
     ]
 }
 
-/// Where mail goes out, and a letter that does. None leaves the house: it has no smarthost.
-fn sending(submissions: &str, submission: &str, folder: &Path) -> [(&'static str, String); 2] {
+/// Where mail goes out, a letter that does, and how it waits. None leaves the house until it has a smarthost.
+fn sending(submissions: &str, submission: &str, file: &Path, folder: &Path) -> [(&'static str, String); 4] {
     let (implicit, late) = (port_of(submissions), port_of(submission));
     let authority = quoted(&folder.join("tls/ca.pem"));
     let ((alice, password), (bob, _)) = (ALICE, BOB);
@@ -234,6 +234,15 @@ fn sending(submissions: &str, submission: &str, folder: &Path) -> [(&'static str
             format!(
                 "printf '{letter}' | curl -sS --cacert {authority} --user {alice}:{password} --mail-from {alice} \
                  --mail-rcpt {bob} --upload-file - smtps://localhost:{implicit}"
+            ),
+        ),
+        ("waiting", format!("{} --config {} queue list", typed(), quoted(file))),
+        (
+            "elsewhere",
+            format!(
+                "is refused until [relay] in {} names a smarthost; then: kill -HUP {}",
+                quoted(file),
+                std::process::id()
             ),
         ),
     ]

@@ -9,6 +9,7 @@ mod demo;
 mod globals;
 mod init;
 mod process;
+mod reload;
 mod seed;
 mod serve;
 mod version;

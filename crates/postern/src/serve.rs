@@ -5,6 +5,7 @@
 
 use crate::globals::GlobalArgs;
 use crate::process::{WrongUsage, absolute, raise_file_limit, refuse_flags};
+use crate::reload::reload;
 use anyhow::Context;
 use postern_server::config::{Config, environment};
 use postern_server::{Logging, ReadyFile, RealDisk, Running, Server, StartOptions};
@@ -75,31 +76,6 @@ pub(crate) async fn end(running: Running) {
     tracing::info!(event = "server.draining");
     let in_time = running.drain(PATIENCE).await;
     tracing::info!(event = "server.ended", in_time);
-}
-
-fn reload(running: &Running, file: &Path, logging: Option<&Logging>) {
-    let fresh = match Config::load(file, &environment()) {
-        Ok(fresh) => fresh,
-        Err(error) => {
-            tracing::error!(event = "server.reload-failed", %error, "the old configuration stays in force");
-            return;
-        }
-    };
-    if let Some(logging) = logging {
-        logging.set_level(&fresh.log.level);
-    }
-    let reloaded = running.reload(fresh);
-    if let Err(error) = reloaded.certificate {
-        tracing::error!(event = "server.certificate-not-reloaded", %error, "the old certificate stays in force");
-    }
-    if let Err(error) = reloaded.relay {
-        tracing::error!(event = "server.relay-not-reloaded", %error, "mail goes where it went");
-    }
-    if !reloaded.needs_restart.is_empty() {
-        let keys = reloaded.needs_restart.join(", ");
-        tracing::warn!(event = "server.reload-needs-restart", keys, "these hold after a restart");
-    }
-    tracing::info!(event = "server.reloaded");
 }
 
 /// What people and supervisors ask of the process.

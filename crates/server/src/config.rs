@@ -6,6 +6,7 @@
 //! they are at fault.
 
 mod check;
+mod chosen;
 mod environment;
 mod error;
 mod limits;

@@ -51,8 +51,13 @@ impl ConfigError {
     }
 
     pub(super) fn in_file(file: &Path, text: &str, error: &toml::de::Error) -> Self {
-        let line = error.span().map(|span| line_at(text, &span));
-        Self::of_file(file, line, error.message().trim_end().to_owned(), SEE_DEFAULTS)
+        let span = error.span();
+        let line = span.as_ref().map(|span| line_at(text, span));
+        let twice = span.filter(|_| error.message().starts_with("duplicate key")).and_then(|span| twice(text, &span));
+        match twice {
+            Some((reason, cure)) => Self::of_file(file, line, reason, &cure),
+            None => Self::of_file(file, line, error.message().trim_end().to_owned(), SEE_DEFAULTS),
+        }
     }
 
     pub(super) fn merged(file: &Path, error: &toml::de::Error) -> Self {
@@ -93,6 +98,32 @@ impl Problem {
         }
         ConfigError::of_file(file, line_of_key(text, &self.key), self.reason, &self.cure)
     }
+}
+
+/// What stands twice, a table or a key of one, where it stands first, and what to do.
+fn twice(text: &str, span: &Range<usize>) -> Option<(String, String)> {
+    let is_quote = |c: char| c.is_whitespace() || "\"'[]".contains(c);
+    let key = text.get(span.clone())?.trim_matches(is_quote);
+    let second = line_at(text, span);
+    let (mut table, mut first_table, mut first_key) = (None, None, None);
+    for (number, line) in (1..second).zip(text.lines()) {
+        let line = line.trim();
+        if let Some((name, _)) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            // Keys of another table are others.
+            (table, first_key) = (Some(name.trim()), None);
+            first_table = first_table.or((name.trim() == key).then_some(number));
+        } else if line.split_once('=').is_some_and(|(name, _)| name.trim_matches(is_quote) == key) {
+            first_key = first_key.or(Some(number));
+        }
+    }
+    let is_table = text.lines().nth(second - 1)?.trim_start().starts_with('[');
+    let (name, first, cure) = match table {
+        _ if is_table => (format!("[{key}]"), first_table, format!("put all keys of [{key}] below one of them")),
+        Some(table) => (format!("[{table}] {key}"), first_key, "keep one of the lines".to_owned()),
+        None => (key.to_owned(), first_key, "keep one of the lines".to_owned()),
+    };
+    let before = first.map(|line| format!(", first on line {line}")).unwrap_or_default();
+    Some((format!("{name} stands there twice{before}"), cure))
 }
 
 fn line_at(text: &str, span: &Range<usize>) -> usize {

@@ -48,6 +48,50 @@ fn the_printed_defaults_are_the_defaults() {
     }
 }
 
+/// Only what is set is shown, and what it came from; never a password.
+#[test]
+fn what_is_set_is_shown_alone() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("postern.toml");
+    let quiet = document(
+        &Settings {
+            hostname: Some("mail.example.org".into()),
+            smarthost: Some("relay.example.net:587".into()),
+            ..Settings::default()
+        },
+        Shown::AsComments,
+    );
+    let text = format!("{quiet}\n[relay.route]\n\"example.net\" = \"127.0.0.1:2525\"\n");
+    postern_store::Disk::replace_file_durably(&postern_store::RealDisk, &file, text.as_bytes(), 0o600).unwrap();
+    let environment = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let shown = Config::chosen(&file, &environment("POSTERN_LIMITS__IDLE_SECONDS", "1800")).unwrap();
+    assert_eq!(
+        shown,
+        "hostname = \"mail.example.org\"\n\n[limits]\nidle_seconds = 1800  # from POSTERN_LIMITS__IDLE_SECONDS\n\n\
+         [relay]\nsmarthost = \"relay.example.net:587\"\n\n[relay.route]\n\"example.net\" = \"127.0.0.1:2525\"\n"
+    );
+    assert_eq!(parse(&shown).unwrap().hostname, "mail.example.org", "it is a file of its own");
+    let database = environment("POSTERN_DATABASE__URL", "postgres://postern:quiet-garden@db.example.org/postern");
+    let shown = Config::chosen(&file, &database).unwrap();
+    assert!(shown.contains("\"postgres://postern:…@db.example.org/postern\"  # from "), "{shown}");
+    assert!(Config::chosen(&file, &environment("POSTERN_LIMITS__IDLE_SECONDS", "1")).is_err(), "checked first");
+}
+
+/// What was pasted twice is told with both places, and not in TOML's words.
+#[test]
+fn what_stands_twice_is_told_with_both_places() {
+    let head = format!("{MINIMAL}[log]\nlevel = \"info\"\n[relay]\n");
+    let relay = "smarthost = \"relay.example.net:587\"\nusername = \"postern\"\n";
+    let twice = |more: &str| format!("{head}{relay}{more}");
+    refused(&twice(relay), 7, &["[relay] smarthost stands there twice, first on line 5", "keep one of the lines"]);
+    refused(&twice("\"username\" = \"other\"\n"), 7, &["[relay] username stands there twice, first on line 6"]);
+    let whole = twice(&format!("[limits]\nidle_seconds = 1800\n[relay]\n{relay}"));
+    refused(&whole, 9, &["[relay] stands there twice, first on line 4", "put all keys of [relay] below one of them"]);
+    refused(&format!("{MINIMAL}{MINIMAL}"), 2, &["hostname stands there twice, first on line 1"]);
+    let route = twice("[relay.route]\n\"example.net\" = \"127.0.0.1:2525\"\n\"example.net\" = \"127.0.0.1:2526\"\n");
+    refused(&route, 9, &["[relay.route] example.net stands there twice, first on line 8"]);
+}
+
 #[test]
 fn a_loopback_house_says_so_in_its_file() {
     let settings = Settings {
