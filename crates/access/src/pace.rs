@@ -5,8 +5,7 @@
 //! minute, or the next day, that has room. Mail within the house and notifications count nothing.
 
 use crate::{CredentialFacts, Purpose};
-use postern_types::{Address, Timestamp};
-use std::fmt;
+use postern_types::{Address, Timestamp, counted};
 
 const MINUTE_MS: i64 = 60 * 1000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
@@ -177,16 +176,17 @@ pub enum Limit {
     AccountRecipients,
 }
 
-/// What it counts, as it reads after "may send".
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Limit::Messages => "messages in a minute",
-            Limit::Recipients => "recipients in a day",
-            Limit::NewRecipients => "recipients in a day to whom the mailbox never sent before",
-            Limit::Bytes => "bytes in a day",
-            Limit::AccountRecipients => "recipients in a day, whoever sends",
-        })
+impl Limit {
+    /// So much of what it counts, as it reads after "may send": `30 messages in a minute`.
+    pub fn told(self, most: u64) -> String {
+        let (noun, more) = match self {
+            Limit::Messages => ("message", "in a minute"),
+            Limit::Recipients => ("recipient", "in a day"),
+            Limit::NewRecipients => ("recipient", "in a day to whom the mailbox never sent before"),
+            Limit::Bytes => ("byte", "in a day"),
+            Limit::AccountRecipients => ("recipient", "in a day, whoever sends"),
+        };
+        format!("{} {more}", counted(most, noun))
     }
 }
 

@@ -1,18 +1,21 @@
 //! Credentials of shared mailboxes: issued for a purpose, shown once, handed over, taken back.
 
+mod listing;
 mod terms;
 mod wrap;
 
 use crate::admin::{allowed, duty_at};
 use crate::bearer::{Bearer, Kind, RANDOM_BYTES};
 use crate::{House, LiveSession, Refused};
-use postern_access::{Actor, GrantFact, Hours, Networks, Obstacle, OnLimit, Protocol, Protocols, Purpose, Role};
+use listing::{all_credentials, credentials_at};
+use postern_access::{
+    Actor, Denied, GrantFact, Hours, Networks, Obstacle, OnLimit, Protocol, Protocols, Purpose, Role,
+};
 use postern_store::{
     Authority, Caller, CheckOut, CredentialRow, GateError, GrantReach, ManageCredentials, ManageSelf, NewCredential,
     NewWrap, ReadGrants, ReadOrganisation, Revoke, Rule, Tx,
 };
 use postern_types::{AccountId, Address, PersonId, Rights, Secret, Timestamp};
-use std::collections::HashSet;
 use std::sync::Arc;
 use wrap::{code_hash, seal, unseal};
 
@@ -463,73 +466,31 @@ impl House {
     }
 }
 
-/// Those of one shared mailbox, for whoever sees its grants; else those there that the caller answers
-/// for or uses, if there are any.
-fn credentials_at(
-    tx: &Tx<'_>,
-    caller: &Caller,
-    address: &Address,
-    ended_too: bool,
-) -> Result<Vec<CredentialRow>, GateError> {
-    let denied = match duty_at::<ReadGrants>(tx, caller, address, "shared mailbox") {
-        Ok((_, grants)) => return grants.credentials(ended_too),
-        Err(denied @ (GateError::Denied(_) | GateError::Rule(_))) => denied,
-        Err(error) => return Err(error),
-    };
-    let account = tx.account_at(address)?.unwrap_or_else(Tx::no_account);
-    let rows = answered_for(tx, caller, ended_too, |of| of == account)?;
-    if rows.is_empty() { Err(denied) } else { Ok(rows) }
-}
-
-/// Those of every mailbox whose grants the caller sees, with those that they answer for or use. Whoever
-/// does not see the organisation walks their own mailboxes alone: neither its cost nor its time tells
-/// how many others there are.
-fn all_credentials(tx: &Tx<'_>, caller: &Caller, ended_too: bool) -> Result<Vec<CredentialRow>, GateError> {
-    let accounts = match allowed(tx.authority::<ReadOrganisation>(caller))? {
-        Some(_) => tx.accounts_with_credentials(ended_too)?,
-        None => tx.accounts_of(caller)?,
-    };
-    let (mut rows, mut seen) = (Vec::new(), HashSet::new());
-    for account in accounts {
-        if let Some(grants) = allowed(tx.authority_on::<ReadGrants>(caller, account))? {
-            rows.extend(grants.credentials(ended_too)?);
-            seen.insert(account);
-        }
-    }
-    rows.extend(answered_for(tx, caller, ended_too, |of| !seen.contains(&of))?);
-    rows.sort_by_key(|row| (row.facts.account, row.facts.id));
-    Ok(rows)
-}
-
-/// Those that the caller answers for or uses in such accounts.
-fn answered_for(
-    tx: &Tx<'_>,
-    caller: &Caller,
-    ended_too: bool,
-    is_meant: impl Fn(AccountId) -> bool,
-) -> Result<Vec<CredentialRow>, GateError> {
-    let Actor::Person(person) = caller.actor() else { return Ok(Vec::new()) };
-    let mut rows = Vec::new();
-    for (account, public_id) in tx.credentials_answered_for(*person)? {
-        if !is_meant(account) {
-            continue;
-        }
-        match tx.credential::<ReadGrants>(caller, &public_id) {
-            Ok(credential) => rows.push(credential.row()?),
-            Err(GateError::Denied(_) | GateError::Rule(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    rows.retain(|row| ended_too || row.ended.is_none());
-    Ok(rows)
-}
-
 fn managing<'t>(
     tx: &'t Tx<'t>,
     caller: &'t Caller,
     shared: &Address,
 ) -> Result<(AccountId, Authority<'t, ManageCredentials>), GateError> {
-    duty_at::<ManageCredentials>(tx, caller, shared, "shared mailbox")
+    let account = tx.account_at(shared)?.unwrap_or_else(Tx::no_account);
+    let proof = duty_at::<ManageCredentials>(tx, caller, shared, "shared mailbox");
+    // Told to those who may know that there is such a person (law 4).
+    let (is_allowed, may_know) = match &proof {
+        Ok(_) => (true, true),
+        Err(GateError::Denied(Denied::NotYours { .. })) => {
+            (false, allowed(tx.authority::<ReadOrganisation>(caller))?.is_some())
+        }
+        Err(_) => (false, false),
+    };
+    if may_know && tx.is_person(account)? {
+        let what = if is_allowed { "no shared mailbox" } else { "a person's own mailbox" };
+        let text = format!(
+            "{shared} is {what}, and credentials are of shared ones. People sign in as themselves, in their mail programs \
+             too: {shared} with their own password. For a program, name a shared mailbox that it works in, or make one: \
+             postern shared add EMAIL"
+        );
+        return Err(Rule::Unusable(text).into());
+    }
+    proof
 }
 
 /// Where a delegate could do it: why that does not do.

@@ -77,7 +77,7 @@ pub use messages::{AppendRequest, Written};
 pub use passwords::{PasswordError, check_password_rules};
 pub use plain::Plain;
 pub use policy::PolicySet;
-pub use queue::{QueueShown, SuppressedList};
+pub use queue::{NAMED_AT_ONCE, QueueAct, QueueChoice, QueueDone, QueueMany, QueuePage, QueueShown, SuppressedList};
 pub use refused::Refused;
 pub use room::Room;
 pub use search::{Criterion, DateField, SearchError};
@@ -95,6 +95,7 @@ pub use postern_access::{
 pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
     Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
-    ListedMailbox, MemberRow, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow, QueueRow,
-    RightsChange, Rule, SharedChange, SignInRow, Stored, Suppressed, TokenRow, WhichToken, how_and_reason,
+    ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow,
+    QueueRow, QueueState, RightsChange, Rule, SendUse, SharedChange, SignInRow, Stored, Suppressed, TokenRow,
+    WhichToken, how_and_reason,
 };

@@ -8,14 +8,16 @@
 
 mod bring;
 mod local;
+mod many;
 mod notices;
 mod people;
 mod run;
 mod settle;
 
 pub(crate) use local::QueueEnd;
+pub use many::{NAMED_AT_ONCE, QueueAct, QueueDone, QueueMany};
 pub(crate) use notices::{Note, parked_text};
-pub use people::{QueueShown, SuppressedList};
+pub use people::{QueueChoice, QueuePage, QueueShown, SuppressedList};
 pub(crate) use settle::is_hard;
 
 use crate::carrier::Carrier;

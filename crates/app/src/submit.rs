@@ -13,7 +13,7 @@ use postern_store::{
     After, AnswerFacts, Caller, CopyIdentity, Filed, GateError, Load, Rule, SendError, SendPlan, SenderNames, Sending,
     Tx,
 };
-use postern_types::{Address, MailboxId, SpecialUse, Timestamp};
+use postern_types::{Address, MailboxId, SpecialUse, Timestamp, counted};
 use prepare::Ready;
 pub(crate) use prepare::{Notice, bits, rfc3339};
 use recipients::Begun;
@@ -94,7 +94,7 @@ pub enum SubmitError {
     #[error("{0}")]
     Suppressed(String),
     /// More recipients than one message may have.
-    #[error("A message may have {0} recipients; send it again for the others")]
+    #[error("A message may have {}; send it again for the others", counted(*.0 as u64, "recipient"))]
     TooManyRecipients(usize),
     /// A limit that is free again at this moment.
     #[error("{text}")]
@@ -437,14 +437,15 @@ fn sentence(text: &str) -> String {
 
 pub(super) fn over_limit(over: &OverLimit, on_limit: OnLimit) -> SubmitError {
     let OverLimit { limit, most, until, is_never } = *over;
+    let limit = limit.told(most);
     if on_limit == OnLimit::Suspend {
-        let text = format!("The limit of {most} {limit} is reached, so this credential is suspended; ask its owner");
+        let text = format!("The limit of {limit} is reached, so this credential is suspended; ask its owner");
         return SubmitError::NotAllowed(text);
     }
     if is_never {
-        let text = format!("This message alone is over the limit of {most} {limit}; send it in parts");
+        let text = format!("This message alone is over the limit of {limit}; send it in parts");
         return SubmitError::NotAllowed(text);
     }
     let at = rfc3339(until);
-    SubmitError::OverLimit { text: format!("The limit of {most} {limit} is reached; try again at {at}"), until }
+    SubmitError::OverLimit { text: format!("The limit of {limit} is reached; try again at {at}"), until }
 }

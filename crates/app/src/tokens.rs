@@ -8,10 +8,10 @@ use crate::admin::duty_at;
 use crate::bearer::{Bearer, Kind};
 use crate::sign_in::{Attempt, Peer, SignInRefused};
 use crate::{House, Refused};
-use postern_access::{Actor, Denied, SecretCheck, SignInReason, TokenRole};
+use postern_access::{Actor, Denied, SecretCheck, SentCopy, SignInReason, TokenRole};
 use postern_store::{
-    Caller, GateError, HeldToken, ManageSelf, NewToken, ReadAccount, ReadGrants, Revoke, Rule, StoreError, TokenRow,
-    Tx, WhichToken,
+    AccountRow, Caller, GateError, HeldToken, ManageSelf, NewToken, OwnSending, ReadAccount, ReadGrants, Revoke, Rule,
+    StoreError, TokenRow, Tx, WhichToken,
 };
 use postern_types::{AccountId, Address, DisplayName, Secret, Timestamp};
 
@@ -64,6 +64,23 @@ pub struct Me {
     pub admin: bool,
     /// The role of the token they came with; nothing without one.
     pub role: Option<TokenRole>,
+    /// A copy of what they send as themselves is filed in their Sent.
+    pub files_copy: bool,
+    /// Seconds in which what they send as themselves can be taken back.
+    pub undo_seconds: u64,
+}
+
+impl Me {
+    fn of(row: AccountRow, caller: &Caller) -> Self {
+        Self {
+            files_copy: row.sent_copy != SentCopy::None.name(),
+            undo_seconds: row.undo_seconds,
+            address: row.address,
+            name: row.name,
+            admin: row.admin,
+            role: caller.token().map(|token: HeldToken| token.role),
+        }
+    }
 }
 
 /// Why somebody's own password was not changed.
@@ -236,8 +253,18 @@ impl House {
         self.ask(move |tx| {
             let row = tx.authority_on::<ReadAccount>(&caller, account)?.row()?;
             let row = row.ok_or_else(|| Rule::Absent("such person".into()))?;
-            let role = caller.token().map(|token: HeldToken| token.role);
-            Ok(Me { address: row.address, name: row.name, admin: row.admin, role })
+            Ok(Me::of(row, &caller))
+        })
+        .await
+    }
+
+    /// Changes how the caller's own mail is sent.
+    pub async fn set_own_sending(&self, caller: &Caller, change: OwnSending) -> Result<Me, Refused> {
+        let account = own_account(caller)?;
+        let caller = caller.clone();
+        self.change(move |tx| {
+            let row = tx.authority_on::<ManageSelf>(&caller, account)?.set_sending(&change)?;
+            Ok(Me::of(row, &caller))
         })
         .await
     }

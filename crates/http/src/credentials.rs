@@ -3,8 +3,8 @@
 use crate::groups::addresses;
 use crate::model::{
     AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialParameters, CredentialPlace,
-    CredentialSending, CredentialSession, CredentialWithSessions, Credentials, NewCredential, Revocation, SecretText,
-    Setting, Unwrap, WhileYoung,
+    CredentialSending, CredentialSession, CredentialUsed, CredentialWithSessions, Credentials, NewCredential,
+    Revocation, SecretText, Setting, Unwrap, WhileYoung,
 };
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
@@ -123,9 +123,26 @@ pub(crate) fn session(live: LiveSession) -> CredentialSession {
     }
 }
 
-fn with_sessions(house: &House, seen: CredentialSeen) -> Result<Reply, Problem> {
-    let sessions = seen.sessions.into_iter().map(session).collect();
-    Reply::ok(&CredentialWithSessions { credential: shown(house, &seen.row), sessions })
+/// What was done is done, so a count that fails beside it is left out.
+async fn with_sessions(ask: &Ask, seen: CredentialSeen) -> Result<Reply, Problem> {
+    let (house, caller, id) = (&ask.house, ask.caller()?, &seen.row.public_id);
+    let submits = seen.row.facts.scope.protocols.has(Protocol::Submission);
+    let waiting_messages = match submits {
+        true => house.waiting_of_credential(caller, id).await.unwrap_or_default(),
+        false => None,
+    };
+    let used = house.credential_use(caller, id).await.unwrap_or_default();
+    Reply::ok(&CredentialWithSessions {
+        credential: shown(house, &seen.row),
+        sessions: seen.sessions.into_iter().map(session).collect(),
+        waiting_messages,
+        used: used.map(|used| CredentialUsed {
+            messages_this_minute: used.messages,
+            recipients_today: used.recipients,
+            new_recipients_today: used.new_recipients,
+            bytes_today: used.bytes,
+        }),
+    })
 }
 
 /// Which credential the path means.
@@ -217,7 +234,7 @@ fn wider(issued: &Issued) -> Vec<String> {
     let letters = rights.letters().map(|letter| letter.as_char().to_string());
     let facts = &issued.row.facts;
     let limits = facts.purpose.sending_widened_by(&facts.scope.sending);
-    let limits = limits.into_iter().map(|(limit, most)| format!("{most} {limit}"));
+    let limits = limits.into_iter().map(|(limit, most)| limit.told(most));
     names(protocols).into_iter().chain(letters).chain(limits).collect()
 }
 
@@ -257,18 +274,18 @@ pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
     let seen = ask.house.credential(ask.caller()?, &which(&ask)?).await?;
-    with_sessions(&ask.house, seen)
+    with_sessions(&ask, seen).await
 }
 
 pub(crate) async fn revoke(ask: Ask) -> Result<Reply, Problem> {
     let document: Revocation = ask.document()?;
     let seen = ask.house.revoke_credential(ask.caller()?, &which(&ask)?, document.compromised).await?;
-    with_sessions(&ask.house, seen)
+    with_sessions(&ask, seen).await
 }
 
 pub(crate) async fn suspend(ask: Ask) -> Result<Reply, Problem> {
     let seen = ask.house.suspend_credential(ask.caller()?, &which(&ask)?).await?;
-    with_sessions(&ask.house, seen)
+    with_sessions(&ask, seen).await
 }
 
 pub(crate) async fn resume(ask: Ask) -> Result<Reply, Problem> {
@@ -285,7 +302,7 @@ pub(crate) async fn open(ask: Ask) -> Result<Reply, Problem> {
 
 pub(crate) async fn close(ask: Ask) -> Result<Reply, Problem> {
     let seen = ask.house.close_credential(ask.caller()?, &which(&ask)?).await?;
-    with_sessions(&ask.house, seen)
+    with_sessions(&ask, seen).await
 }
 
 pub(crate) async fn unwrap(ask: Ask) -> Result<Reply, Problem> {

@@ -97,12 +97,16 @@ pub(crate) async fn take_back(ask: Ask) -> Result<Reply, Problem> {
     let (shared, grantee) = (ask.part("address", Address::parse)?, ask.part("grantee", Address::parse)?);
     let asked: TakeBackParameters = ask.query()?;
     let reach = reach(asked.mailbox.as_deref(), asked.subtree.as_deref())?;
-    let taken = ask.house.take_back(ask.caller()?, &shared, &grantee, reach).await?;
+    let caller = ask.caller()?;
+    let taken = ask.house.take_back(caller, &shared, &grantee, reach).await?;
+    // What was done is done, so a count that fails beside it is left out.
+    let waiting_messages = ask.house.waiting_of_person(caller, &shared, &grantee).await.unwrap_or_default();
     Reply::ok(&TakenBack {
         shared: shared.to_string(),
         grantee: grantee.to_string(),
         removed: taken.removed,
         through_groups: taken.through_groups.into_iter().map(shown).collect(),
+        waiting_messages,
     })
 }
 

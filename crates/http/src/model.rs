@@ -14,18 +14,20 @@ pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingG
 pub(crate) use credential::CredentialParameters;
 pub use credential::{
     AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialPlace, CredentialSending,
-    CredentialSession, CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet, PolicyShown,
-    PolicyTerms, Revocation, Setting, Unwrap, WhileYoung,
+    CredentialSession, CredentialUsed, CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet,
+    PolicyShown, PolicyTerms, Revocation, Setting, Unwrap, WhileYoung,
 };
 pub use keys::{Key, KeyRotated, Keys};
 pub use queue::{
-    Queue, QueuedMessage, QueuedRecipient, QueuedRemoved, QueuedWithRecipients, SuppressedRecipient,
-    SuppressedRecipients, Unsuppressed,
+    Queue, QueuedLeft, QueuedMany, QueuedMessage, QueuedRecipient, QueuedRemoved, QueuedWhich, QueuedWithRecipients,
+    SuppressedRecipient, SuppressedRecipients, Unsuppressed,
 };
 pub(crate) use queue::{QueueParameters, SuppressedParameters};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
 pub(crate) use sign_in::TokenParameters;
-pub use sign_in::{LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, Revoked, Token, TokenMade, Tokens};
+pub use sign_in::{
+    LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, OwnSettings, Revoked, Token, TokenMade, Tokens,
+};
 pub(crate) use sign_ins::SignInParameters;
 pub use sign_ins::{SignIn, SignInPage};
 
@@ -473,6 +475,9 @@ pub struct TakenBack {
     pub removed: u64,
     /// What groups hold that they are in; it counts still.
     pub through_groups: Vec<Delegate>,
+    /// How many messages that they sent as this mailbox wait to be sent still; nothing for a group, and for those
+    /// who do not manage what waits there.
+    pub waiting_messages: Option<u64>,
 }
 
 /// Which grant is taken back.

@@ -2,22 +2,29 @@
 //! is sent any more, because mail to them came back for good.
 
 use crate::model::{
-    Queue, QueueParameters, QueuedMessage, QueuedRecipient, QueuedRemoved, QueuedWithRecipients, SuppressedParameters,
-    SuppressedRecipient, SuppressedRecipients, Unsuppressed,
+    Queue, QueueParameters, QueuedLeft, QueuedMany, QueuedMessage, QueuedRecipient, QueuedRemoved, QueuedWhich,
+    QueuedWithRecipients, SuppressedParameters, SuppressedRecipient, SuppressedRecipients, Unsuppressed,
 };
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::{QueueRecipientRow, QueueRow, QueueShown, Refused};
+use postern_app::{QueueAct, QueueChoice, QueueMany, QueueRecipientRow, QueueRow, QueueShown, QueueState};
 use postern_types::{Address, Timestamp};
 use std::convert::Infallible;
 
-/// Messages on a page of [`postern_app::House::list_queue`]: a full one may have another after it.
-const PAGE: usize = 200;
+/// What a page's `next_before` begins with.
+const PLACE: &str = "pos_";
+
+/// Does it wait for somebody, and not for a moment?
+fn waits_for_somebody(state: QueueState) -> bool {
+    matches!(state, QueueState::Held | QueueState::CredentialSuspended | QueueState::CredentialCompromised)
+}
 
 fn message(row: QueueRow, now: Timestamp) -> QueuedMessage {
-    let next_try = row.next_try.filter(|_| row.hold.is_none());
+    let state = row.state(now);
+    let next_try = row.next_try.filter(|_| !waits_for_somebody(state));
     QueuedMessage {
+        state: state.name().to_owned(),
         id: row.id,
         account: row.account,
         sender: row.sender,
@@ -29,13 +36,16 @@ fn message(row: QueueRow, now: Timestamp) -> QueuedMessage {
         undo_until: row.undo_until.filter(|until| now < *until).map(show_date),
         created_at: show_date(row.created),
         recipients_left: row.recipients,
+        recipients_being_tried: row.being_tried,
         next_try_at: next_try.map(show_date),
         tries: row.tries,
+        last_said: row.last_said,
+        last_server: row.last_server,
     }
 }
 
-fn recipient(row: QueueRecipientRow, is_held: bool) -> QueuedRecipient {
-    let waits = !is_held && !row.is_tried;
+fn recipient(row: QueueRecipientRow, is_kept: bool) -> QueuedRecipient {
+    let waits = !is_kept && !row.is_tried;
     QueuedRecipient {
         address: row.address,
         tries: row.tries,
@@ -47,10 +57,10 @@ fn recipient(row: QueueRecipientRow, is_held: bool) -> QueuedRecipient {
 }
 
 fn shown(seen: QueueShown, now: Timestamp) -> QueuedWithRecipients {
-    let is_held = seen.row.hold.is_some();
+    let is_kept = waits_for_somebody(seen.row.state(now));
     QueuedWithRecipients {
         message: message(seen.row, now),
-        recipients: seen.recipients.into_iter().map(|row| recipient(row, is_held)).collect(),
+        recipients: seen.recipients.into_iter().map(|row| recipient(row, is_kept)).collect(),
     }
 }
 
@@ -59,28 +69,74 @@ fn which(ask: &Ask) -> Result<String, Problem> {
     ask.part("id", |text| Ok::<_, Infallible>(text.to_owned()))
 }
 
-pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
-    let asked: QueueParameters = ask.query()?;
-    let account = asked.account.as_deref().map(|text| field("account", text, Address::parse)).transpose()?;
-    let (caller, now) = (ask.caller()?, ask.house.now());
-    let all = match &account {
-        None => count(&ask).await?,
-        Some(_) => None,
-    };
-    let rows = ask.house.list_queue(caller, account, asked.before).await?;
-    let next_before = rows.last().filter(|_| rows.len() >= PAGE).map(|row| row.id.clone());
-    let (all_messages, all_recipients) = all.unzip();
-    let messages = rows.into_iter().map(|row| message(row, now)).collect();
-    Reply::ok(&Queue { messages, next_before, all_messages, all_recipients })
+/// From where a list goes on, as the page before says it.
+fn place(text: &str) -> Result<i64, String> {
+    let number = text.strip_prefix(PLACE).and_then(|number| number.parse().ok());
+    number.ok_or_else(|| "it is what next_before of the page before says".to_owned())
 }
 
-/// How much waits in all; nothing for those who see a part of it.
-async fn count(ask: &Ask) -> Result<Option<(u64, u64)>, Problem> {
-    match ask.house.count_queue(ask.caller()?).await {
-        Ok(counts) => Ok(Some(counts)),
-        Err(Refused::Denied(_)) => Ok(None),
-        Err(refused) => Err(refused.into()),
+/// Which messages are meant, where they are not named one by one.
+fn choice(account: Option<&str>, credential: Option<&str>) -> Result<QueueChoice, Problem> {
+    match (account, credential) {
+        (None, None) => Ok(QueueChoice::All),
+        (Some(account), None) => Ok(QueueChoice::Account(field("account", account, Address::parse)?)),
+        (None, Some(credential)) => Ok(QueueChoice::Credential(credential.to_owned())),
+        (Some(_), Some(_)) => Err(Problem::unusable("Give account or credential, not both")),
     }
+}
+
+pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
+    let asked: QueueParameters = ask.query()?;
+    let choice = choice(asked.account.as_deref(), asked.credential.as_deref())?;
+    let before = asked.before.as_deref().map(|text| field("before", text, place)).transpose()?;
+    let page = ask.house.list_queue(ask.caller()?, choice, before).await?;
+    let now = ask.house.now();
+    let (all_messages, all_recipients) = page.all;
+    Reply::ok(&Queue {
+        messages: page.rows.into_iter().map(|row| message(row, now)).collect(),
+        next_before: page.next_before.map(|number| format!("{PLACE}{number}")),
+        all_messages,
+        all_recipients,
+        only_own: page.is_own,
+    })
+}
+
+/// To which messages something is done.
+fn many(document: QueuedWhich) -> Result<QueueMany, Problem> {
+    let QueuedWhich { messages, credential, account, all } = document;
+    let given = [!messages.is_empty(), credential.is_some(), account.is_some(), all];
+    if given.into_iter().filter(|given| *given).count() != 1 {
+        return Err(Problem::unusable("Give one of messages, credential, account and all"));
+    }
+    if !messages.is_empty() {
+        return Ok(QueueMany::Named(messages));
+    }
+    Ok(QueueMany::All(choice(account.as_deref(), credential.as_deref())?))
+}
+
+async fn act_on_many(ask: Ask, act: QueueAct) -> Result<Reply, Problem> {
+    let done = ask.house.act_on_queue(ask.caller()?, many(ask.document()?)?, act).await?;
+    let left = done.left_because.into_iter().map(|(id, because)| QueuedLeft { id, because });
+    Reply::ok(&QueuedMany {
+        messages: done.messages,
+        recipients: done.recipients,
+        recipients_being_tried: done.being_tried,
+        moved_to_drafts: done.drafts,
+        left_messages: done.left,
+        left: left.collect(),
+    })
+}
+
+pub(crate) async fn retry_many(ask: Ask) -> Result<Reply, Problem> {
+    act_on_many(ask, QueueAct::Retry).await
+}
+
+pub(crate) async fn hold_many(ask: Ask) -> Result<Reply, Problem> {
+    act_on_many(ask, QueueAct::Hold).await
+}
+
+pub(crate) async fn remove_many(ask: Ask) -> Result<Reply, Problem> {
+    act_on_many(ask, QueueAct::Remove).await
 }
 
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
@@ -126,6 +182,8 @@ pub(crate) async fn unsuppress(ask: Ask) -> Result<Reply, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postern_store::Stopped;
+    use postern_types::AccountId;
 
     const NOW: Timestamp = Timestamp(1_795_381_200_000);
 
@@ -133,19 +191,61 @@ mod tests {
         QueueRow {
             number: 7,
             id: "msg_abcdefghijkl".into(),
+            account_id: AccountId::new(3).unwrap(),
             account: "support@example.org".into(),
+            person: None,
             sender: "alice@example.org".into(),
             from: "support@example.org".into(),
             reverse_path: String::new(),
             size: 1000,
             is_bulk: false,
             hold: None,
+            is_held_by_office: false,
+            stopped: None,
             undo_until: Some(NOW.plus_ms(5000)),
+            leaves: NOW.plus_ms(5000),
             created: NOW,
             recipients: 1,
+            being_tried: 0,
             next_try: Some(NOW.plus_ms(5000)),
             tries: 0,
+            last_said: None,
+            last_server: None,
         }
+    }
+
+    /// What somebody decided comes before what a server said.
+    #[test]
+    fn each_state_is_told() {
+        let later = NOW.plus_ms(60_000);
+        let plain = QueueRow { undo_until: None, leaves: NOW, ..row() };
+        let state = |row: &QueueRow| message(row.clone(), NOW).state;
+        assert_eq!(state(&row()), "undo");
+        assert_eq!(state(&QueueRow { hold: Some("held by operator(0)".into()), ..row() }), "held");
+        assert_eq!(state(&QueueRow { leaves: later, ..plain.clone() }), "scheduled");
+        assert_eq!(state(&QueueRow { next_try: Some(NOW), ..plain.clone() }), "due");
+        assert_eq!(state(&plain), "due", "put back for a moment, and not tried");
+        assert_eq!(state(&QueueRow { tries: 2, next_try: Some(later), ..plain.clone() }), "retrying");
+        assert_eq!(state(&QueueRow { tries: 2, next_try: Some(NOW), ..plain.clone() }), "due");
+        let tried = QueueRow { being_tried: 1, tries: 2, next_try: None, ..plain.clone() };
+        assert_eq!((state(&tried), message(tried, NOW).next_try_at), ("being-tried".to_owned(), None));
+        for (stopped, told) in
+            [(Stopped::Suspended, "credential-suspended"), (Stopped::Compromised, "credential-compromised")]
+        {
+            let row = QueueRow { stopped: Some(stopped), being_tried: 1, ..plain.clone() };
+            assert_eq!((state(&row), message(row, NOW).next_try_at), (told.to_owned(), None));
+        }
+    }
+
+    #[test]
+    fn which_are_meant_is_said_in_one_way() {
+        let read = |json: &str| many(serde_json::from_str(json).unwrap());
+        assert_eq!(read(r#"{"all":true}"#).unwrap(), QueueMany::All(QueueChoice::All));
+        assert_eq!(read(r#"{"messages":["msg_a"]}"#).unwrap(), QueueMany::Named(vec!["msg_a".to_owned()]));
+        for json in ["{}", r#"{"all":false}"#, r#"{"all":true,"account":"a@example.org"}"#, r#"{"account":"a"}"#] {
+            assert!(read(json).is_err(), "{json}");
+        }
+        assert_eq!((place("pos_7"), place("msg_abcdefghijkl").is_err(), place("7").is_err()), (Ok(7), true, true));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Signing in and out over REST, and what a person sees and changes of themselves.
 
-use crate::model::{LoggedIn, LoggedOut, Login, Me, OwnPassword, PasswordSet, SecretText};
+use crate::model::{LoggedIn, LoggedOut, Login, Me, OwnPassword, OwnSettings, PasswordSet, SecretText};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::OwnPasswordRefused;
+use postern_app::{OwnPasswordRefused, OwnSending};
 use postern_types::Address;
 
 /// A sign-in as any other: the same use case, limits, refusals and trail as over IMAP.
@@ -27,14 +27,36 @@ pub(crate) async fn logout(ask: Ask) -> Result<Reply, Problem> {
     Reply::ok(&LoggedOut { signed_out: true })
 }
 
-pub(crate) async fn me(ask: Ask) -> Result<Reply, Problem> {
-    let me = ask.house.me(ask.caller()?).await?;
-    Reply::ok(&Me {
+fn shown(me: postern_app::Me) -> Me {
+    Me {
         address: me.address,
         name: me.name,
         admin: me.admin,
         token_role: me.role.map(|role| role.name().to_owned()),
-    })
+        sent_copy: if me.files_copy { "own" } else { "none" }.to_owned(),
+        undo_seconds: me.undo_seconds,
+    }
+}
+
+pub(crate) async fn me(ask: Ask) -> Result<Reply, Problem> {
+    Reply::ok(&shown(ask.house.me(ask.caller()?).await?))
+}
+
+pub(crate) async fn set_me(ask: Ask) -> Result<Reply, Problem> {
+    let document: OwnSettings = ask.document()?;
+    let files_copy = |text: &str| match text {
+        "own" => Ok(true),
+        "none" => Ok(false),
+        _ => Err("there are own and none"),
+    };
+    let change = OwnSending {
+        files_copy: document.sent_copy.as_deref().map(|text| field("sent_copy", text, files_copy)).transpose()?,
+        undo_seconds: document.undo_seconds,
+    };
+    if change == OwnSending::default() {
+        return Err(Problem::unusable("Nothing is to be changed; name a setting, such as undo_seconds"));
+    }
+    Reply::ok(&shown(ask.house.set_own_sending(ask.caller()?, change).await?))
 }
 
 pub(crate) async fn set_own_password(ask: Ask) -> Result<Reply, Problem> {

@@ -51,6 +51,7 @@ fn deed(event: &AuditEvent) -> String {
         "domain.removed" => format!("removed the domain {detail}"),
         "person.added" if detail == "admin" => format!("added the administrator {subject}"),
         "person.added" => format!("added the person {subject}"),
+        "person.set" => format!("changed how {account} sends: {detail}"),
         "person.password-set" => format!("set the password of {account}"),
         "person.suspended" => format!("suspended {account}"),
         "person.resumed" => format!("let {account} back"),

@@ -9,10 +9,10 @@ use crate::model::{
     CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
     FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, KeyRotated, Keys, LoggedIn, LoggedOut, Login, Made,
     Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword,
-    PasswordSet, Person, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Queue,
-    QueuedRemoved, QueuedWithRecipients, Removed, Revocation, Revoked, Shared, SharedMailboxes, SharedSettings,
-    SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension, TakenBack, Terms, TokenMade, Tokens,
-    Unsuppressed, Unwrap,
+    OwnSettings, PasswordSet, Person, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind,
+    Queue, QueuedMany, QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed, Revocation, Revoked, Shared,
+    SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension, TakenBack,
+    Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
@@ -131,6 +131,10 @@ pub static ROUTES: &[Route] = &[
         .gives::<LoggedIn>(200)
         .refuses(&[SignInRefused]),
     route(Get, "/api/v1/me", "me.show", Who::Person, to!(sign_in::me)).says("Who bears the token.").gives::<Me>(200),
+    route(Patch, "/api/v1/me", "me.set", Who::Person, to!(sign_in::set_me))
+        .says("Changes how one's own mail is sent: whether a copy is filed, and how long it can be taken back.")
+        .takes::<OwnSettings>(r#"{"undo_seconds":10}"#)
+        .gives::<Me>(200),
     route(Put, "/api/v1/me/password", "me.set-password", Who::Person, to!(sign_in::set_own_password))
         .says("Changes one's own password. Sessions and logins got by the one before end, but for this one.")
         .takes::<OwnPassword>(
@@ -260,7 +264,7 @@ pub static ROUTES: &[Route] = &[
     .gives::<ConvertedFromPerson>(200)
     .refuses(&[Forbidden])
     .absent("There is no person {address}, or a member is nobody here"),
-    route(Get, "/api/v1/shared/{address}/suppressed", "shared.suppressed", SHARED, to!(queue::suppressed))
+    route(Get, "/api/v1/shared/{address}/suppressed", "shared.suppressed", QUEUE, to!(queue::suppressed))
         .says("Recipients from whom mail of a campaign came back for good: none is sent there any more.")
         .at("/api/v1/shared/support@example.org/suppressed")
         .query(&[("after", "Only those after this address: `next_after` of the page before.")])
@@ -271,7 +275,7 @@ pub static ROUTES: &[Route] = &[
         Delete,
         "/api/v1/shared/{address}/suppressed/{recipient}",
         "shared.unsuppress",
-        SHARED,
+        QUEUE,
         to!(queue::unsuppress),
     )
     .says("Lets campaigns of a shared mailbox go to a recipient again.")
@@ -478,18 +482,42 @@ pub static ROUTES: &[Route] = &[
     // What waits to be sent.
     route(Get, "/api/v1/queue", "queue.list", Who::SignedIn, to!(queue::list))
         .says(
-            "What waits to be sent, newest first: all of it for administrators, with `account` what is sent as that for              its owners, and without it what whoever asks has sent. Envelopes, never mail.",
+            "What waits to be sent, newest first: all of it for administrators, with `account` or `credential` what is \
+             sent as that for its owners, and without them what whoever asks has sent. Envelopes, never mail.",
         )
         .query(&[
             ("account", "Only what is sent as the account with this address."),
-            ("before", "Only what was handed in before this one: `next_before` of the page before."),
+            ("credential", "Only what this credential handed in, by its id or as `ADDRESS/NAME`."),
+            ("before", "Only what was handed in before: `next_before` of the page before."),
         ])
         .gives::<Queue>(200)
         .refuses(&[Unusable])
-        .absent("There is no such account, or that message has left"),
+        .absent("There is no such account or credential"),
+    route(Post, "/api/v1/queue/retry", "queue.retry-many", QUEUE, to!(queue::retry_many))
+        .says(
+            "Sends several messages now: those that are named, or all of an account, of a credential or of the list. Of \
+             all, what waits for its sender's own word or time is sent by its sender alone.",
+        )
+        .takes::<QueuedWhich>(r#"{"account":"support@example.org"}"#)
+        .gives::<QueuedMany>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account or credential"),
+    route(Post, "/api/v1/queue/hold", "queue.hold-many", QUEUE, to!(queue::hold_many))
+        .says("Holds several messages until somebody sends or removes them.")
+        .takes::<QueuedWhich>(r#"{"account":"support@example.org"}"#)
+        .gives::<QueuedMany>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account or credential"),
+    route(Post, "/api/v1/queue/remove", "queue.remove-many", QUEUE, to!(queue::remove_many))
+        .says("Takes several messages out. What is handed in meanwhile stays.")
+        .takes::<QueuedWhich>(r#"{"account":"support@example.org"}"#)
+        .gives::<QueuedMany>(200)
+        .refuses(&[Unusable])
+        .absent("There is no such account or credential"),
     route(Get, "/api/v1/queue/{id}", "queue.show", QUEUE, to!(queue::show))
         .says(
-            "A message that waits, with those who have not got it and what their servers said. For whoever sent it,              too, as the three below are.",
+            "A message that waits, with those who have not got it and what their servers said. For whoever sent it, too, \
+             as the three below are.",
         )
         .at("/api/v1/queue/msg_abcdefghijkl")
         .gives::<QueuedWithRecipients>(200)
@@ -506,7 +534,8 @@ pub static ROUTES: &[Route] = &[
         .absent("There is no message {id} waiting to be sent"),
     route(Delete, "/api/v1/queue/{id}", "queue.remove", QUEUE, to!(queue::remove))
         .says(
-            "Takes a message out: who waits for it does not get it, and its sender hears nothing. The copy in Sent              stays. This is how a sender takes back what is not on its way yet.",
+            "Takes a message out: who waits for it does not get it, and its sender hears nothing. The copy in Sent \
+             stays. This is how a sender takes back what is not on its way yet.",
         )
         .at("/api/v1/queue/msg_abcdefghijkl")
         .gives::<QueuedRemoved>(200)

@@ -340,7 +340,7 @@ async fn what_is_hidden_is_answered_as_what_is_absent() {
         ("/api/v1/signins?credential=TOKEN", "/api/v1/signins?credential=tok_aaaaaaaa"),
         ("/api/v1/queue?account=support@example.org", "/api/v1/queue?account=nothing@example.org"),
         ("/api/v1/queue?account=oona@example.org", "/api/v1/queue?account=nothing@example.org"),
-        ("/api/v1/queue?before=msg_abcdefghijkl", "/api/v1/queue?before=msg_aaaaaaaaaaaa"),
+        ("/api/v1/queue?credential=support@example.org/desk", "/api/v1/queue?credential=nothing@example.org/desk"),
         ("/api/v1/tokens?person=alice@example.org", "/api/v1/tokens?person=nobody@example.org"),
         ("/api/v1/persons/alice@example.org", "/api/v1/persons/nobody@example.org"),
         ("/api/v1/groups/team@example.org", "/api/v1/groups/nothing@example.org"),
@@ -349,6 +349,31 @@ async fn what_is_hidden_is_answered_as_what_is_absent() {
         let (hidden, absent) = (body(&there.replace("TOKEN", &scene.token_id)).await, body(absent).await);
         assert!(hidden.0 >= 400, "{there}: {hidden:?}");
         assert_eq!(hidden, absent, "{there}");
+    }
+    // Nor does what is done to many of the messages that wait.
+    for verb in ["retry", "hold", "remove"] {
+        let act = async |which: &str| {
+            let answered = ask(&house, stranger, "POST", &format!("/api/v1/queue/{verb}"), Some(which)).await;
+            (answered.status, String::from_utf8(answered.body).unwrap())
+        };
+        let absent = act(r#"{"account":"nothing@example.org"}"#).await;
+        assert_eq!(absent.0, 404, "{verb}: {absent:?}");
+        for which in [
+            r#"{"account":"support@example.org"}"#,
+            r#"{"account":"oona@example.org"}"#,
+            r#"{"credential":"support@example.org/desk"}"#,
+            r#"{"credential":"nothing@example.org/desk"}"#,
+        ] {
+            assert_eq!(act(which).await, absent, "{verb}: {which}");
+        }
+        let (status, hidden) = act(&format!(r#"{{"messages":["{QUEUED}"]}}"#)).await;
+        assert_eq!(
+            (status, hidden.replace(QUEUED, "msg_aaaaaaaaaaaa")),
+            act(r#"{"messages":["msg_aaaaaaaaaaaa"]}"#).await
+        );
+        assert!(hidden.starts_with(r#"{"messages":0,"#), "{hidden}");
+        let all: Value = serde_json::from_str(&act(r#"{"all":true}"#).await.1).unwrap();
+        assert_eq!((&all["messages"], &all["left_messages"]), (&0.into(), &0.into()), "{verb}: {all}");
     }
     // A delegate learns no more of the credentials of their mailbox than a stranger.
     let delegate = &scene.askers[2];

@@ -4,6 +4,7 @@
 //! every other crate may hold; nothing here decides who may do what (see `postern-access`).
 
 mod address;
+mod counted;
 mod display_name;
 mod flags;
 mod ids;
@@ -16,6 +17,7 @@ mod seen;
 mod time;
 
 pub use address::{Address, AddressError, Domain};
+pub use counted::counted;
 pub use display_name::{DisplayName, DisplayNameError};
 pub use flags::{FlagError, Flags, Keyword, SystemFlag};
 pub use ids::{

@@ -2,7 +2,7 @@
 
 use crate::direct::{issue, secret, wish};
 use crate::people::address;
-use crate::sending::{ALICE, BOB, CUSTOMER, SUPPORT, at_work, letter, wait_for};
+use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter, only, wait_for};
 use postern_app::{CredentialWish, OnLimit, Purpose, SendingWish};
 use postern_testkit::{Engine, House, Sink, SmtpClient};
 
@@ -220,4 +220,50 @@ fn each_once(sink: &Sink, messages: usize) {
     let recipients: std::collections::BTreeSet<String> =
         sink.taken().into_iter().flat_map(|taken| taken.recipients).filter(|to| to.starts_with('r')).collect();
     assert_eq!(recipients.len(), messages);
+}
+
+/// The limit of a mailbox is its owners' matter, whoever sends last: they hear of it, once, and not the
+/// delegate who is refused.
+async fn owners_hear_of_the_limit(house: House) {
+    let sink = at_work(&house).await;
+    sink.answer_so_many(0);
+    house.delegate(SUPPORT, ALICE, SEND_AS).await;
+    house.grant(SUPPORT, BOB, "lra").await;
+    let mut alice = house.submission_as(ALICE).await;
+    for part in 0..20 {
+        let to: Vec<String> = (0..500).map(|number| format!("r{part}-{number}@example.net")).collect();
+        let to: Vec<&str> = to.iter().map(String::as_str).collect();
+        let reply = alice.submit(SUPPORT, &to, &letter(SUPPORT, CUSTOMER, &part.to_string())).await;
+        assert!(reply.starts_with("250"), "{part}: {reply}");
+    }
+    for id in ["one", "two"] {
+        let reply = alice.submit(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, id)).await;
+        assert!(
+            reply.starts_with("451 4.7.1") && reply.contains("10000 recipients in a day, whoever sends"),
+            "{reply}"
+        );
+    }
+    let mut bob = house.imap_as(BOB).await;
+    wait_for(&mut bob, "INBOX", 1).await;
+    let told = only(&mut bob, "INBOX").await;
+    for text in [
+        "support@example.org has reached a limit: 10000 recipients in a day",
+        "The last to send was alice@example.org.",
+        "postern audit list --account support@example.org",
+        "postern queue list --account support@example.org",
+    ] {
+        assert!(told.contains(text), "{text} is not in {told}");
+    }
+    let mut imap = house.imap_as(ALICE).await;
+    imap.ok("STATUS INBOX (MESSAGES)", "MESSAGES 0").await;
+}
+
+/// Ten thousand recipients, on SQLite; who hears is read by statements that both engines run elsewhere.
+mod owners_hear_of_the_limit_of_their_mailbox {
+    use super::*;
+
+    #[test]
+    fn sqlite() {
+        counted(Engine::Sqlite, owners_hear_of_the_limit);
+    }
 }

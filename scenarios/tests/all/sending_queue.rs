@@ -2,7 +2,7 @@
 
 use crate::people::address;
 use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter, only, until, wait_for};
-use postern_app::{Caller, QueueShown, Refused};
+use postern_app::{Caller, QueueAct, QueueChoice, QueueDone, QueueMany, QueueShown, QueueState, Refused, SharedChange};
 use postern_testkit::{House, scenario};
 
 async fn shown(house: &House, caller: &Caller, id: &str) -> Result<QueueShown, Refused> {
@@ -21,8 +21,8 @@ async fn tried(house: &House, id: &str, tries: u64) -> QueueShown {
 
 /// Waits until nothing waits to be sent.
 async fn nothing_waits(house: &House) {
-    let count = async || house.app().count_queue(house.operator()).await.expect("a count");
-    until("an empty queue", async || (count().await == (0, 0)).then_some(())).await;
+    let list = async || house.app().list_queue(house.operator(), QueueChoice::All, None).await.expect("a list");
+    until("an empty queue", async || (list().await.all == (0, 0)).then_some(())).await;
 }
 
 scenario! {
@@ -121,12 +121,12 @@ scenario! {
         let absent = |result: Result<QueueShown, Refused>| result.expect_err("not theirs").to_string();
         let missing = absent(shown(&house, &other, "msg_aaaaaaaaaaaa").await);
         assert_eq!(absent(shown(&house, &other, &id).await), missing.replace("msg_aaaaaaaaaaaa", &id));
-        assert!(house.app().list_queue(&other, None, None).await.expect("their own").is_empty());
-        assert_eq!(house.app().list_queue(&sender, None, None).await.expect("their own").len(), 1);
-        assert!(house.app().list_queue(&sender, Some(address(SUPPORT)), None).await.is_err(), "no owner");
+        assert!(house.app().list_queue(&other, QueueChoice::All, None).await.expect("their own").rows.is_empty());
+        assert_eq!(house.app().list_queue(&sender, QueueChoice::All, None).await.expect("their own").rows.len(), 1);
+        assert!(house.app().list_queue(&sender, QueueChoice::Account(address(SUPPORT)), None).await.is_err(), "no owner");
         house.grant(SUPPORT, BOB, "lra").await;
         let owner = house.acting_as(BOB).await;
-        assert_eq!(house.app().list_queue(&owner, Some(address(SUPPORT)), None).await.expect("an owner's").len(), 1);
+        assert_eq!(house.app().list_queue(&owner, QueueChoice::Account(address(SUPPORT)), None).await.expect("an owner's").rows.len(), 1);
 
         let held = house.app().hold_queued(&owner, &id).await.expect("held");
         assert_eq!(held.row.hold.as_deref(), Some("held by bob@example.org"));
@@ -237,5 +237,143 @@ scenario! {
         house.pass_minutes(2);
         nothing_waits(&house).await;
         assert_eq!(sink.taken().len(), 1);
+    }
+
+    /// Why each message waits, as lists tell it.
+    async fn each_state_is_told(house: House) {
+        let sink = at_work(&house).await;
+        sink.answer(|recipient| (recipient != "silent@example.net").then(|| "451 4.2.1 Come back later".to_owned()));
+        house.delegate(SUPPORT, ALICE, SEND_AS).await;
+        let state = async |id: &str| shown(&house, house.operator(), id).await.expect("it waits").row.state(house.app().now());
+        let mut alice = house.submission_as(ALICE).await;
+        let retried = alice.sends(ALICE, &[CUSTOMER], &letter(ALICE, CUSTOMER, "1")).await;
+        let row = tried(&house, &retried, 1).await.row;
+        assert_eq!((state(&retried).await, row.being_tried), (QueueState::Retrying, 0));
+        assert!(row.last_said.is_some_and(|said| said.contains("Come back later")) && row.last_server.is_some());
+
+        sink.answer_so_many(0);
+        let silent = alice.sends(ALICE, &["silent@example.net"], &letter(ALICE, CUSTOMER, "2")).await;
+        until("one that is being tried", async || (state(&silent).await == QueueState::BeingTried).then_some(())).await;
+        let row = shown(&house, house.operator(), &silent).await.expect("it waits").row;
+        assert_eq!((row.being_tried, row.next_try), (1, None), "the end of a lease is no next try");
+        house.app().hold_queued(house.operator(), &silent).await.expect("held");
+        assert_eq!(state(&silent).await, QueueState::Held);
+
+        let mail = alice.command(&format!("MAIL FROM:<{ALICE}> HOLDFOR=3600")).await;
+        assert!(mail.starts_with("250"), "{mail}");
+        assert!(alice.command(&format!("RCPT TO:<{CUSTOMER}>")).await.starts_with("250"));
+        assert!(alice.command("DATA").await.starts_with("354"));
+        alice.send(format!("{}.\r\n", letter(ALICE, CUSTOMER, "3")).as_bytes()).await;
+        let reply = alice.reply().await;
+        let name = reply.split_whitespace().find(|word| word.starts_with("msg_")).expect("a name");
+        let later = name.trim_end_matches([';', ',', '.']).to_owned();
+        assert_eq!(state(&later).await, QueueState::Scheduled);
+
+        let undo = SharedChange { undo_seconds: Some(600), ..SharedChange::default() };
+        house.app().set_shared(house.operator(), &address(SUPPORT), undo).await.expect("set");
+        let fresh = alice.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "4")).await;
+        assert_eq!(state(&fresh).await, QueueState::Undo);
+
+        let issued = crate::direct::issue(&house, crate::direct::wish(postern_app::Purpose::Ticketing)).await;
+        let mut tool = house.submission().await;
+        assert!(tool.auth(SUPPORT, &crate::direct::secret(&issued)).await.starts_with("235"));
+        let tools = tool.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "5")).await;
+        house.app().suspend_credential(house.operator(), &issued.row.public_id).await.expect("suspended");
+        assert_eq!(state(&tools).await, QueueState::CredentialSuspended);
+        sink.answer_so_many(usize::MAX);
+    }
+
+    /// The same done to many: of an account by its owner, of a credential, of oneself. What waits for its
+    /// sender's own word stays, and a place in the list holds though its message is gone.
+    async fn many_are_acted_on_at_once(house: House) {
+        let sink = at_work(&house).await;
+        sink.answer(|_| Some("451 4.2.1 Come back later".to_owned()));
+        house.delegate(SUPPORT, ALICE, SEND_AS).await;
+        house.grant(SUPPORT, BOB, "lra").await;
+        let [alice, owner] = [house.acting_as(ALICE).await, house.acting_as(BOB).await];
+        let app = house.app();
+        let mut client = house.submission_as(ALICE).await;
+        let mut ids = Vec::new();
+        for (from, number) in [(SUPPORT, "1"), (SUPPORT, "2"), (ALICE, "3")] {
+            ids.push(client.sends(from, &[CUSTOMER], &letter(from, CUSTOMER, number)).await);
+        }
+        let issued = crate::direct::issue(&house, crate::direct::wish(postern_app::Purpose::Ticketing)).await;
+        let mut tool = house.submission().await;
+        assert!(tool.auth(SUPPORT, &crate::direct::secret(&issued)).await.starts_with("235"));
+        ids.push(tool.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "4")).await);
+        for id in &ids {
+            tried(&house, id, 1).await;
+        }
+        let support = || QueueMany::All(QueueChoice::Account(address(SUPPORT)));
+        let credential = || QueueChoice::Credential(issued.row.public_id.clone());
+        let counted = |done: &QueueDone| (done.messages, done.recipients, done.left);
+        let denied = async |caller: &Caller, which: QueueMany| {
+            app.act_on_queue(caller, which, QueueAct::Hold).await.expect_err("not theirs").to_string()
+        };
+        assert!(denied(&alice, support()).await.starts_with("You may not manage what waits"));
+        let held = app.act_on_queue(&owner, support(), QueueAct::Hold).await.expect("held");
+        assert_eq!(counted(&held), (3, 3, 0), "hers as support@, and the tool's");
+        // What the mailbox's owner holds she does not send on; her own mail she does.
+        let sent = app.act_on_queue(&alice, QueueMany::All(QueueChoice::All), QueueAct::Retry).await.expect("hers");
+        assert_eq!(counted(&sent), (1, 1, 2), "{sent:?}");
+        tried(&house, &ids[2], 2).await;
+        let sent = app.act_on_queue(&owner, support(), QueueAct::Retry).await.expect("sent");
+        assert_eq!(counted(&sent), (3, 3, 0));
+        for id in [&ids[0], &ids[1], &ids[3]] {
+            tried(&house, id, 2).await;
+        }
+
+        // Her own hold is hers to lift, and so is what she can take back.
+        app.hold_queued(&alice, &ids[0]).await.expect("held");
+        let undo = SharedChange { undo_seconds: Some(600), ..SharedChange::default() };
+        app.set_shared(house.operator(), &address(SUPPORT), undo).await.expect("set");
+        ids.push(client.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "5")).await);
+        let sent = app.act_on_queue(&owner, support(), QueueAct::Retry).await.expect("sent");
+        assert_eq!(counted(&sent), (2, 2, 2), "{sent:?}");
+        for id in [&ids[1], &ids[3]] {
+            tried(&house, id, 3).await;
+        }
+
+        // Revoked, and its mail taken out.
+        app.revoke_credential(house.operator(), &issued.row.public_id, false).await.expect("taken back");
+        let waiting = async |caller: &Caller| {
+            app.waiting_of_credential(caller, &issued.row.public_id).await.expect("a count")
+        };
+        assert_eq!((waiting(&owner).await, waiting(&alice).await), (Some(1), None));
+        let page = app.list_queue(&owner, credential(), None).await.expect("a list");
+        assert_eq!((page.rows.len(), page.all), (1, (1, 1)));
+        let removed = app.act_on_queue(&owner, QueueMany::All(credential()), QueueAct::Remove).await.expect("out");
+        assert_eq!(counted(&removed), (1, 1, 0));
+        assert_eq!(waiting(&owner).await, Some(0));
+        let person = app.waiting_of_person(&owner, &address(SUPPORT), &address(ALICE)).await.expect("a count");
+        assert_eq!(person, Some(3));
+
+        // The place of one that is gone.
+        let list = app.list_queue(house.operator(), QueueChoice::All, None).await.expect("a list").rows;
+        let third = list[2].number;
+        app.remove_queued(house.operator(), &list[2].id).await.expect("taken out");
+        let older = app.list_queue(house.operator(), QueueChoice::All, Some(third)).await.expect("a list").rows;
+        assert_eq!(older.len(), list.len() - 3);
+        let named = QueueMany::Named(vec![ids[0].clone(), "msg_aaaaaaaaaaaa".to_owned(), ids[0].clone()]);
+        let removed = app.act_on_queue(&alice, named, QueueAct::Remove).await.expect("hers");
+        assert_eq!((removed.messages, removed.left_because.len()), (1, 1), "{removed:?}");
+        let removed = app.act_on_queue(house.operator(), QueueMany::All(QueueChoice::All), QueueAct::Remove).await;
+        assert_eq!(counted(&removed.expect("out")).2, 0);
+        nothing_waits(&house).await;
+    }
+
+    /// Whom campaigns are not sent to is for owners of the mailbox, too.
+    async fn owners_see_who_is_suppressed(house: House) {
+        let _sink = at_work(&house).await;
+        house.grant(SUPPORT, ALICE, "lra").await;
+        house.grant(SUPPORT, BOB, "lrs").await;
+        let [owner, delegate] = [house.acting_as(ALICE).await, house.acting_as(BOB).await];
+        let list = async |caller: &Caller, of: &str| house.app().list_suppressed(caller, &address(of), None).await;
+        assert!(list(&owner, SUPPORT).await.expect("an owner's").recipients.is_empty());
+        let refused = list(&delegate, SUPPORT).await.expect_err("no owner").to_string();
+        assert!(refused.starts_with("You may not manage what waits"), "{refused}");
+        assert!(list(&owner, BOB).await.is_err() && list(&owner, "nothing@example.org").await.is_err());
+        let gone = house.app().unsuppress(&owner, &address(SUPPORT), &address(CUSTOMER)).await.expect_err("there is none");
+        assert!(gone.to_string().contains("suppressed recipient"), "{gone}");
     }
 }

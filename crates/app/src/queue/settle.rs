@@ -6,7 +6,7 @@ use crate::carrier::{Outcome, Said};
 use crate::{House, Refused};
 use postern_mime::ReportKind;
 use postern_store::{Again, GateError, Lane, RunQueue, TakenRecipient, Tx};
-use postern_types::Timestamp;
+use postern_types::{Timestamp, counted};
 
 /// What a sender hears of who has said nothing: of failure and of delay (RFC 3461 section 4.1).
 pub(super) const DEFAULT_NOTIFY: i64 = 0b110;
@@ -143,7 +143,11 @@ impl House {
             Outcome::Later(said) if now >= expires => {
                 written.done.push(recipient.id);
                 tracing::warn!(event = "message.expired", message = message.public_id, status = said.status);
-                let text = format!("it was tried for {} days; the last time: {}", self.limits.queue_days, said.text);
+                let text = format!(
+                    "it was tried for {}; the last time: {}",
+                    counted(self.limits.queue_days.into(), "day"),
+                    said.text
+                );
                 let said = Said { status: "5.4.7".into(), text, is_reply: false };
                 Ok(tell(ReportKind::Failed, &said, FAILURE))
             }

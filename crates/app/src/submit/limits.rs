@@ -4,7 +4,7 @@
 use super::{Notice, Said, SubmitError, SubmitRequest};
 use crate::queue::{Note, parked_text};
 use crate::{House, Refused, Session};
-use postern_access::{Actor, OnLimit, OverLimit};
+use postern_access::{Actor, Limit, OnLimit, OverLimit};
 use postern_store::{GateError, RunQueue, Tx};
 use postern_types::{AccountId, Timestamp};
 
@@ -38,23 +38,12 @@ impl House {
             return Ok(());
         }
         let label = session.caller.origin().label.clone();
-        let whom = self.who_answers(session).await?;
-        let what = match on_limit {
-            OnLimit::Slow => "What it sends beyond that waits until then.",
-            OnLimit::Refuse | OnLimit::Suspend => "What it sends is refused until then.",
-        };
-        let reached = format!("{label} has reached a limit: {} {}.", over.most, over.limit);
-        let until = match over.is_never {
-            _ if suspends => format!("It is suspended. To resume it: postern credential resume {label}"),
-            true => "One message alone was over it, and was refused.".to_owned(),
-            false => format!("There is room again at {}. {what}", super::prepare::rfc3339(over.until)),
-        };
-        let next =
-            format!("See what was sent with: postern audit list --actor {label}; what waits with: postern queue list");
+        let whom = self.who_answers(session, account, limit).await?;
+        let (name, paragraphs) = self.limit_told((account, &label), over, on_limit, suspends).await?;
+        let subject = format!("{name} has reached a sending limit");
+        let paragraphs: Vec<&str> = paragraphs.iter().map(String::as_str).collect();
         let mut notices = Vec::new();
         for (address, account) in &whom {
-            let paragraphs = [reached.as_str(), until.as_str(), next.as_str()];
-            let subject = format!("{label} has reached a sending limit");
             let note = Note { to: address, account: *account, subject: &subject, paragraphs: &paragraphs, about: None };
             notices.push(self.note(&note).await?);
         }
@@ -75,11 +64,52 @@ impl House {
         Ok(())
     }
 
-    /// Who answers for a sender: the owner of a credential; a person themselves.
-    async fn who_answers(&self, session: &Session) -> Result<Vec<(String, AccountId)>, Refused> {
+    /// Who answers for a limit: the owners of an account for its own; else the owner of a credential, and a
+    /// person themselves.
+    async fn who_answers(
+        &self,
+        session: &Session,
+        account: AccountId,
+        limit: Limit,
+    ) -> Result<Vec<(String, AccountId)>, Refused> {
         let caller = session.caller.clone();
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> { tx.who_answers_for(&caller) });
+        let read =
+            self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> { tx.who_answers_for(&caller, account, limit) });
         Ok(read.await?)
+    }
+
+    /// Who has reached a limit, and what is said of it, with the commands on lines of their own.
+    async fn limit_told(
+        &self,
+        (account, label): (AccountId, &str),
+        over: &OverLimit,
+        on_limit: OnLimit,
+        suspends: bool,
+    ) -> Result<(String, Vec<String>), Refused> {
+        let is_account = over.limit == Limit::AccountRecipients;
+        let address = if is_account { self.db.read(move |tx: &Tx<'_>| tx.address_of(account)).await? } else { None };
+        let name = address.unwrap_or_else(|| label.to_owned());
+        let last = if is_account { format!(" The last to send was {label}.") } else { String::new() };
+        let mut told = vec![format!("{name} has reached a limit: {}.{last}", over.limit.told(over.most))];
+        match over.is_never {
+            _ if suspends => {
+                told.push(format!("{label} is suspended. To resume it:"));
+                told.push(format!("postern credential resume {label}"));
+            }
+            true => told.push("One message alone was over it, and was refused.".to_owned()),
+            false => {
+                let what = match on_limit {
+                    OnLimit::Slow => "What it sends beyond that waits until then.",
+                    OnLimit::Refuse | OnLimit::Suspend => "What it sends is refused until then.",
+                };
+                told.push(format!("There is room again at {}. {what}", super::prepare::rfc3339(over.until)));
+            }
+        }
+        // A person has no limit but that of an account.
+        let (by, of) = if is_account { ("account", "account") } else { ("actor", "credential") };
+        told.extend(["What was sent:".to_owned(), format!("postern audit list --{by} {name}")]);
+        told.extend(["What waits:".to_owned(), format!("postern queue list --{of} {name}")]);
+        Ok((name, told))
     }
 
     /// The note to whoever sent an answer that is parked.

@@ -289,6 +289,24 @@ pub struct CredentialWithSessions {
     pub credential: Credential,
     /// The sessions on this node.
     pub sessions: Vec<CredentialSession>,
+    /// How many messages that it handed in wait to be sent still; nothing where it does not send, and for those
+    /// who do not manage what waits in its mailbox.
+    pub waiting_messages: Option<u64>,
+    /// What it has used of its limits; nothing where it does not send.
+    pub used: Option<CredentialUsed>,
+}
+
+/// What a credential has used of its limits. Days are of UTC.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CredentialUsed {
+    /// Messages in this minute.
+    pub messages_this_minute: u32,
+    /// Recipients elsewhere, today.
+    pub recipients_today: u32,
+    /// Of them to whom the mailbox never sent before.
+    pub new_recipients_today: u32,
+    /// Bytes today.
+    pub bytes_today: u64,
 }
 
 /// How a credential is taken back.

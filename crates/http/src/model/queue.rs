@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueueParameters {
     pub account: Option<String>,
+    pub credential: Option<String>,
     pub before: Option<String>,
 }
 
@@ -25,11 +26,12 @@ pub struct Queue {
     pub messages: Vec<QueuedMessage>,
     /// Give it as `before` for the next page; nothing on the last one.
     pub next_before: Option<String>,
-    /// How many messages wait in all; nothing where one account is asked about, and for those who see
-    /// only their own.
-    pub all_messages: Option<u64>,
-    /// How many recipients wait in all, likewise.
-    pub all_recipients: Option<u64>,
+    /// How many messages wait in all of what was asked for, on this page and others.
+    pub all_messages: u64,
+    /// To how many recipients.
+    pub all_recipients: u64,
+    /// It is only what whoever asks has sent: they do not manage what others send.
+    pub only_own: bool,
 }
 
 /// A message that waits to be sent: its envelope, never what is in it.
@@ -53,6 +55,12 @@ pub struct QueuedMessage {
     pub bytes: u64,
     /// It is of a campaign.
     pub campaign: bool,
+    /// Why it has not left: `held` (until somebody sends or removes it), `undo` (its sender can take it back),
+    /// `credential-suspended` and `credential-compromised` (by what was done about the credential that handed it
+    /// in; the latter is taken out at its next try), `scheduled` (its time has not come, by its sender's wish or at a
+    /// limit), `being-tried`, `retrying` (it was tried in vain, and is tried again) or `due` (it leaves now).
+    #[schema(example = "retrying")]
+    pub state: String,
     /// Why it waits for somebody to send or remove it; nothing where it leaves by itself.
     pub held_because: Option<String>,
     /// Until when it waits for its sender to take it back; nothing once that is over.
@@ -61,10 +69,16 @@ pub struct QueuedMessage {
     pub created_at: String,
     /// Recipients who have not got it.
     pub recipients_left: u64,
-    /// When the first of them is tried next; nothing while it is held.
+    /// Of them, to whom it is on its way at this moment.
+    pub recipients_being_tried: u64,
+    /// When the first of the others is tried next; nothing while it is held, and by what was done about its credential.
     pub next_try_at: Option<String>,
     /// How often one of them was tried, at most.
     pub tries: u64,
+    /// What was said to that one at the last try.
+    pub last_said: Option<String>,
+    /// By which server.
+    pub last_server: Option<String>,
 }
 
 /// A recipient who has not got it.
@@ -77,7 +91,7 @@ pub struct QueuedRecipient {
     pub tries: u64,
     /// It is being tried now.
     pub is_being_tried: bool,
-    /// When it is tried next; nothing while it is being tried, or held.
+    /// When it is tried next; nothing while it is being tried, held, or kept by what was done about its credential.
     pub next_try_at: Option<String>,
     /// What was said at the last try.
     pub last_said: Option<String>,
@@ -104,6 +118,50 @@ pub struct QueuedRemoved {
     pub moved_to_drafts: u64,
     /// As it was.
     pub message: QueuedWithRecipients,
+}
+
+/// To which of the messages that wait something is done: one of these is given.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QueuedWhich {
+    /// Those with these ids, 500 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
+    /// All that a credential handed in, by its id or as `support@example.org/newsletter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+    /// All that is sent as the account with this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// All of the list without parameters: everything for administrators, for others what they sent.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// What was done to several messages that waited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueuedMany {
+    /// To how many messages it was done.
+    pub messages: u64,
+    /// Their recipients who had not got them; of those that are taken out, who do not get them.
+    pub recipients: u64,
+    /// Recipients to whom one of them was on its way at that moment, which is not stopped.
+    pub recipients_being_tried: u64,
+    /// How many copies went from Sent to Drafts, of what was taken out and never left.
+    pub moved_to_drafts: u64,
+    /// How many were left alone.
+    pub left_messages: u64,
+    /// The first hundred of these.
+    pub left: Vec<QueuedLeft>,
+}
+
+/// A message that was left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueuedLeft {
+    /// Its id, as it was named.
+    pub id: String,
+    /// Why: also that there is none, for whoever asks.
+    pub because: String,
 }
 
 /// Recipients to whom no campaign of a mailbox is sent any more.

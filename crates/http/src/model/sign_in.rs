@@ -49,6 +49,25 @@ pub struct Me {
     pub admin: bool,
     /// What the token of the request lets through: `login`, `admin`, `owner` or `auditor`.
     pub token_role: Option<String>,
+    /// Where a copy of what they send as themselves is filed: `own`, their own Sent, or `none`.
+    #[schema(example = "own")]
+    pub sent_copy: String,
+    /// Seconds in which what they send as themselves can be taken back.
+    pub undo_seconds: u64,
+}
+
+/// How a person sends as themselves; what is left out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnSettings {
+    /// Where a copy is filed: `own`, their own Sent, or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "own")]
+    pub sent_copy: Option<String>,
+    /// Seconds in which it can be taken back; 0 sends at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 600)]
+    pub undo_seconds: Option<u32>,
 }
 
 /// A person changes their own password.

@@ -3,6 +3,7 @@
 //! To make a person's mailbox shared opens private mail to its delegates, so it is confirmed:
 //! with `--yes`, or by an answer at the terminal that names who is concerned.
 
+use super::confirm::Question;
 use super::failure::Failure;
 use super::output::Said;
 use super::shared::{WHICH, path};
@@ -106,16 +107,9 @@ fn confirm(
         "delegates of {address} will read mail that was private until now, and this person's password, tokens and \
          sessions end"
     );
-    if !is_asked {
-        return Err(Failure::usage(consequence).next("if that is meant, say so with --yes"));
-    }
-    let mut answer = String::new();
-    let asked = write!(screen, "Careful: {consequence}.\nType the address to go on: ").and_then(|()| screen.flush());
-    let heard = asked.and_then(|()| answers.read_line(&mut answer));
-    match heard {
-        Ok(_) if Address::parse(answer.trim()).is_ok_and(|typed| typed == *address) => Ok(()),
-        _ => Err(Failure::new("nothing was changed: that is not the address")),
-    }
+    let question = Question { consequence: &consequence, word: "the address", otherwise: "that is not the address" };
+    let is_right = |typed: &str| Address::parse(typed).is_ok_and(|typed| typed == *address);
+    question.ask(is_asked, is_right, screen, answers)
 }
 
 #[cfg(test)]

@@ -289,6 +289,7 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
     let mut text =
         format!("{} ({}) is taken back for good: it signs in nowhere any more.\n", label(credential), credential.id);
     text.push_str(&told::cut(&seen.sessions));
+    text.push_str(&told::waits(&seen, compromised));
     text.push_str(&match compromised {
         true => format!(
             "It is on the trail as compromised.\nNext: what it did: postern audit list --actor {}; from where: postern \

@@ -10,7 +10,7 @@ use super::transport::{Client, segment};
 use clap::{Args, Subcommand};
 use postern_access::Role;
 use postern_http::model::{Delegate, Delegates, GivenDelegate, TakenBack, Terms};
-use postern_types::{Address, MailboxName, Rights};
+use postern_types::{Address, MailboxName, Rights, counted};
 
 /// What to do with delegates.
 #[derive(Debug, Clone, Subcommand)]
@@ -256,6 +256,21 @@ pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
     table(&headings, rows.collect(), &none)
 }
 
+/// What somebody sent as the mailbox before, and has not left.
+fn waits(taken: &TakenBack) -> String {
+    let TakenBack { shared, grantee, waiting_messages, .. } = taken;
+    match waiting_messages.unwrap_or_default() {
+        0 => String::new(),
+        some => format!(
+            "{} that {grantee} sent as {shared} {} to be sent still, and {}.\nNext: to see what waits there, hold it or take \
+             it out: postern queue list --account {shared}\n",
+            counted(some, "message"),
+            if some == 1 { "waits" } else { "wait" },
+            if some == 1 { "leaves" } else { "leave" },
+        ),
+    }
+}
+
 async fn remove(
     client: &mut Client,
     shared: &Address,
@@ -277,6 +292,7 @@ async fn remove(
         }
     };
     text.push_str(&still);
+    text.push_str(&waits(&taken));
     text.push_str(&match taken.through_groups.first() {
         Some(one) => format!(
             "Next: to end that: postern group remove-member {group} {grantee}, or for the whole group: postern delegate \

@@ -7,6 +7,7 @@
 
 mod audit;
 mod clock;
+mod confirm;
 mod conversion;
 mod credential;
 mod dates;

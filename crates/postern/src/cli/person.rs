@@ -7,12 +7,14 @@ use super::domain::day;
 use super::failure::Failure;
 use super::output::{Said, bytes, facts, plain, table};
 use super::password;
-use super::settings::Switch;
+use super::settings::{self, Switch};
 use super::transport::{Client, segment};
 use super::unbuilt;
-use clap::Subcommand;
-use postern_http::model::{Made, OwnPassword, PasswordSet, Person, PersonSettings, Persons, SecretText, Suspension};
-use postern_types::{Address, Secret};
+use clap::{Args, Subcommand, ValueEnum};
+use postern_http::model::{
+    Made, Me, OwnPassword, OwnSettings, PasswordSet, Person, PersonSettings, Persons, SecretText, Suspension,
+};
+use postern_types::{Address, Secret, length};
 use serde_json::json;
 
 /// What to do with people.
@@ -34,11 +36,14 @@ pub enum Verb {
     },
     /// Every person
     List,
-    /// One person
+    /// One person; with --self you, and how your own mail is sent
     Show {
         /// Their address
-        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
-        address: Address,
+        #[arg(value_name = "EMAIL", value_parser = Address::parse, required_unless_present = "own", conflicts_with = "own")]
+        address: Option<Address>,
+        /// Yourself, as whom you have signed in
+        #[arg(long = "self")]
+        own: bool,
     },
     /// Give a person another password; their sessions end
     ///
@@ -55,18 +60,11 @@ pub enum Verb {
         #[arg(long = "self")]
         own: bool,
     },
-    /// Say whether a person administers the organisation
+    /// Say whether a person administers the organisation; with --self, how your own mail is sent
     ///
-    /// Who signed in as an administrator may, and the operator; no token that was made. The last
-    /// administrator who can sign in stays one, unless the operator says otherwise.
-    Set {
-        /// Their address
-        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
-        address: Address,
-        /// With it on they administer the organisation, and hold no mail by that
-        #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
-        admin: Switch,
-    },
+    /// Who signed in as an administrator says who is one, and the operator; no token that was made. The
+    /// last administrator who can sign in stays one, unless the operator says otherwise.
+    Set(Set),
     /// Suspend a person: their sessions end, their mail stays
     ///
     /// The last administrator who can sign in is suspended by the operator alone.
@@ -88,6 +86,36 @@ pub enum Verb {
     Remove(unbuilt::Unbuilt),
 }
 
+/// What is set of a person.
+#[derive(Debug, Clone, Args)]
+pub struct Set {
+    /// Their address
+    #[arg(value_name = "EMAIL", value_parser = Address::parse, required_unless_present = "own", requires = "admin")]
+    address: Option<Address>,
+    /// With it on they administer the organisation, and hold no mail by that
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true, conflicts_with = "own")]
+    admin: Option<Switch>,
+    /// Your own, as whom you have signed in
+    #[arg(long = "self", conflicts_with = "address")]
+    own: bool,
+    /// Where a copy of what you send as yourself is filed: own (your Sent) or none
+    #[arg(long, value_enum, value_name = "own|none", hide_possible_values = true, requires = "own")]
+    sent_copy: Option<OwnCopy>,
+    /// How long what you send as yourself waits, so that you can take it back: 0s to 10m; 0 sends at once
+    #[arg(long, value_name = "SPAN", value_parser = settings::undo, requires = "own")]
+    undo: Option<u32>,
+}
+
+/// Where the copy of one's own mail is filed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OwnCopy {
+    /// In one's own Sent
+    Own,
+    /// Nowhere
+    None,
+}
+
+const ME: &str = "/api/v1/me";
 const PERSONS: &str = "/api/v1/persons";
 const WHO: &str = "see who there is: postern person list";
 
@@ -95,7 +123,11 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
     match verb {
         Verb::Add { address, name, password_stdin } => add(client, &address, &name, password_stdin).await,
         Verb::List => list(client).await,
-        Verb::Show { address } => {
+        Verb::Show { address: None, .. } => {
+            let me: Me = client.get(ME).await?;
+            Ok(Said::new(own(&me), &me))
+        }
+        Verb::Show { address: Some(address), .. } => {
             let person: Person = client.get(&path(&address)).await.map_err(|failure| failure.if_absent(WHO))?;
             Ok(Said::new(shown(&person), &person))
         }
@@ -103,7 +135,10 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             set_password(client, &address, password_stdin).await
         }
         Verb::SetPassword { address: None, password_stdin, .. } => set_own_password(client, password_stdin).await,
-        Verb::Set { address, admin } => set_admin(client, &address, admin == Switch::On).await,
+        Verb::Set(Set { address: Some(address), admin, .. }) => {
+            set_admin(client, &address, admin == Some(Switch::On)).await
+        }
+        Verb::Set(Set { sent_copy, undo, .. }) => set_own(client, sent_copy, undo).await,
         Verb::Suspend { address } => set_suspended(client, &address, true).await,
         Verb::Resume { address } => set_suspended(client, &address, false).await,
         Verb::Remove(_) => Err(unbuilt::command(
@@ -217,6 +252,21 @@ async fn set_admin(client: &mut Client, address: &Address, admin: bool) -> Resul
     Ok(Said::new(text, &set))
 }
 
+async fn set_own(client: &mut Client, sent_copy: Option<OwnCopy>, undo: Option<u32>) -> Result<Said, Failure> {
+    let copy = |copy| if copy == OwnCopy::Own { "own" } else { "none" }.to_owned();
+    let document = OwnSettings { sent_copy: sent_copy.map(copy), undo_seconds: undo };
+    if document == OwnSettings::default() {
+        let failure = Failure::usage("nothing is to be changed; name a setting: --sent-copy or --undo");
+        return Err(failure.next("see how it is: postern person show --self"));
+    }
+    let set: Me = client.send("PATCH", ME, &document).await?;
+    let next = match set.undo_seconds {
+        0 => String::new(),
+        _ => "Next: to take back what waits: postern queue list, and postern queue remove ID\n".to_owned(),
+    };
+    Ok(Said::new(format!("Your own mail is sent so from now on.\n{}{next}", own(&set)), &set))
+}
+
 async fn set_suspended(client: &mut Client, address: &Address, suspended: bool) -> Result<Said, Failure> {
     let (verb, text) = match suspended {
         true => (
@@ -251,6 +301,21 @@ async fn list(client: &mut Client) -> Result<Said, Failure> {
 
 fn state(person: &Person) -> String {
     if person.admin { format!("{}, admin", person.state) } else { person.state.clone() }
+}
+
+/// A person as they see themselves.
+fn own(me: &Me) -> String {
+    let undo = match me.undo_seconds {
+        0 => "no: it leaves at once".to_owned(),
+        seconds => format!("for {}", length(i64::try_from(seconds).unwrap_or(i64::MAX))),
+    };
+    facts(&[
+        ("Email", me.address.clone()),
+        ("Name", plain(&me.name)),
+        ("Administers", if me.admin { "the organisation" } else { "" }.to_owned()),
+        ("Copy of what you send", if me.sent_copy == "none" { "none" } else { "in your Sent" }.to_owned()),
+        ("Can be taken back", undo),
+    ])
 }
 
 fn shown(person: &Person) -> String {

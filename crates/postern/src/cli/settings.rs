@@ -59,7 +59,7 @@ pub struct Set {
 }
 
 /// For clap: seconds in which something can be taken back.
-fn undo(text: &str) -> Result<u32, String> {
+pub(super) fn undo(text: &str) -> Result<u32, String> {
     let seconds = span_or_none(text)?;
     let fits = u32::try_from(seconds).ok().filter(|seconds| *seconds <= UNDO_SECONDS_MOST);
     fits.ok_or_else(|| format!("it is {} at most", length(UNDO_SECONDS_MOST.into())))

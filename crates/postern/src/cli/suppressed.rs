@@ -7,7 +7,7 @@ use super::output::{Said, plain, table};
 use super::shared::{WHICH, path};
 use super::transport::{Client, segment};
 use postern_http::model::{SuppressedRecipients, Unsuppressed};
-use postern_types::Address;
+use postern_types::{Address, counted};
 
 pub(super) async fn list(client: &mut Client, shared: &Address, after: Option<&str>) -> Result<Said, Failure> {
     let after = after.map(|after| format!("?after={}", segment(after))).unwrap_or_default();
@@ -23,11 +23,8 @@ fn told(page: &SuppressedRecipients, shared: &Address) -> String {
     if page.recipients.is_empty() {
         return text;
     }
-    let count = page.recipients.len();
-    text.push_str(&format!(
-        "{count} recipient{} to whom no campaign is sent; other mail goes to them as ever.\n",
-        if count == 1 { "" } else { "s" }
-    ));
+    let count = counted(page.recipients.len() as u64, "recipient");
+    text.push_str(&format!("{count} to whom no campaign is sent; other mail goes to them as ever.\n"));
     if let Some(after) = &page.next_after {
         text.push_str(&format!("Next: further ones: postern shared suppressed {shared} --after {after}\n"));
     }

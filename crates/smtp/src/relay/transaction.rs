@@ -10,6 +10,7 @@ use postern_app::wire::Wire;
 use postern_app::{NotifyWish, Outcome, Parcel, ParcelRecipient, Said};
 use postern_smtp_wire::client::{Answer, DATA, DotStuffer, MailLine, PeerOffer, RSET, RcptLine, Unsayable};
 use postern_smtp_wire::{Body, Enhanced, Notify, ReturnContent};
+use postern_types::counted;
 
 /// Octets of one group of commands: little enough to be on its way whether or not the server reads,
 /// so that we never wait for one that waits for us (RFC 2920 section 3.1).
@@ -104,7 +105,10 @@ impl<'a> Transaction<'a> {
         let mut steps = vec![Step { kind: Kind::Mail, line: mail }];
         for (index, recipient) in self.parcel.recipients.iter().enumerate() {
             if let Some(limit) = offer.recipients_limit.filter(|limit| steps.len() > *limit) {
-                let text = format!("The server takes {limit} recipients at once; this one is for the next time");
+                let text = format!(
+                    "The server takes {} at once; this one is for the next time",
+                    counted(limit as u64, "recipient")
+                );
                 self.outcomes[index] = Some(Outcome::Later(said::ours("4.5.3", text)));
                 continue;
             }

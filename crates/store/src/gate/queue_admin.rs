@@ -8,44 +8,12 @@ use super::audit::note;
 use super::authority::{Authority, ManageQueue, RunQueue};
 use super::caller::Caller;
 use super::error::{GateError, Rule};
+use super::queue_row::{QueueRow, count, read_row};
 use crate::sql::Row;
 use crate::statements::queue as sql;
 use crate::{StoreError, Tx};
 use postern_access::{Actor, TokenRole};
-use postern_types::{AccountId, Timestamp};
-
-/// A message that waits, as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueRow {
-    /// Its number, for the next page.
-    pub number: i64,
-    /// Its name.
-    pub id: String,
-    /// The address of the account that it is sent as.
-    pub account: String,
-    /// Who sent it.
-    pub sender: String,
-    /// The address in From.
-    pub from: String,
-    /// The reverse path.
-    pub reverse_path: String,
-    /// Its bytes.
-    pub size: u64,
-    /// It is of a campaign.
-    pub is_bulk: bool,
-    /// Why it waits for somebody.
-    pub hold: Option<String>,
-    /// Its sender may take it back until then.
-    pub undo_until: Option<Timestamp>,
-    /// When it was put in.
-    pub created: Timestamp,
-    /// Recipients who have not got it.
-    pub recipients: u64,
-    /// When the first of them is tried next.
-    pub next_try: Option<Timestamp>,
-    /// How often one of them was tried, at most.
-    pub tries: u64,
-}
+use postern_types::{AccountId, CredentialId, PersonId, Timestamp};
 
 /// A recipient who has not got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,15 +41,14 @@ pub struct RemovedQueued {
     pub drafts: u64,
 }
 
-/// Which messages are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueFilter {
-    /// Sent as this account alone.
-    pub account: Option<AccountId>,
-    /// Older than this number.
-    pub before: Option<i64>,
-    /// At most so many.
-    pub most: usize,
+/// Those of the messages that wait that somebody may see and do something about. Made by [`Tx::queue_of`]
+/// alone.
+pub struct QueueOf<'t> {
+    tx: &'t Tx<'t>,
+    caller: &'t Caller,
+    account: i64,
+    sent_by: i64,
+    credential: i64,
 }
 
 /// A message that its holder may do something about. Made by [`Tx::queued`] alone.
@@ -96,9 +63,16 @@ pub struct Queued<'t> {
 }
 
 impl Tx<'_> {
-    /// Messages that wait, newest first, as far as `caller` may see them.
-    pub fn list_queue(&self, caller: &Caller, filter: &QueueFilter) -> Result<Vec<QueueRow>, GateError> {
-        let sent_by = match filter.account {
+    /// Messages that wait, as far as `caller` may see them: of one account, or, without one, all of them for
+    /// those who manage all, and what they sent themselves for everybody else. Of a credential of that
+    /// account alone, where one is named.
+    pub fn queue_of<'t>(
+        &'t self,
+        caller: &'t Caller,
+        account: Option<AccountId>,
+        credential: Option<CredentialId>,
+    ) -> Result<QueueOf<'t>, GateError> {
+        let sent_by = match account {
             Some(account) => self.authority_on::<ManageQueue>(caller, account).map(|_| 0)?,
             None => match (self.authority::<ManageQueue>(caller), caller.actor()) {
                 (Ok(_), _) => 0,
@@ -107,13 +81,8 @@ impl Tx<'_> {
                 (Err(error), _) => return Err(error),
             },
         };
-        let values = [
-            filter.before.unwrap_or(i64::MAX).into(),
-            (filter.most as i64).into(),
-            filter.account.map_or(0, AccountId::get).into(),
-            sent_by.into(),
-        ];
-        Ok(self.all(&sql::LIST, &values, read_row)?)
+        let (account, credential) = (account.map_or(0, AccountId::get), credential.map_or(0, CredentialId::get));
+        Ok(QueueOf { tx: self, caller, account, sent_by, credential })
     }
 
     /// The message of this name, for whoever may do something about it; absent for all others.
@@ -139,17 +108,68 @@ impl Tx<'_> {
 }
 
 impl Authority<'_, ManageQueue> {
-    /// How many messages and recipients wait.
-    pub fn count_queue(&self) -> Result<(u64, u64), GateError> {
-        let counts = self.tx().one(&sql::COUNT, &[], |row| Ok((count(row.int(0)?)?, count(row.int(1)?)?)))?;
-        Ok(counts.unwrap_or_default())
+    /// How many messages that somebody sent as this account wait.
+    pub fn waiting_of_person(&self, person: PersonId) -> Result<u64, GateError> {
+        Ok(count_of(self.tx(), [self.which()?.get(), person.get(), 0])?.0)
     }
+
+    /// How many messages that a credential of this account handed in wait.
+    pub fn waiting_of_credential(&self, credential: CredentialId) -> Result<u64, GateError> {
+        Ok(count_of(self.tx(), [self.which()?.get(), 0, credential.get()])?.0)
+    }
+}
+
+impl<'t> QueueOf<'t> {
+    /// Those older than number `before`, newest first, at most `most`.
+    pub fn list(&self, before: Option<i64>, most: usize) -> Result<Vec<QueueRow>, GateError> {
+        let values = [
+            before.unwrap_or(i64::MAX).into(),
+            (most as i64).into(),
+            self.account.into(),
+            self.sent_by.into(),
+            self.credential.into(),
+        ];
+        Ok(self.tx.all(&sql::LIST, &values, read_row)?)
+    }
+
+    /// How many messages and recipients.
+    pub fn count(&self) -> Result<(u64, u64), GateError> {
+        count_of(self.tx, [self.account, self.sent_by, self.credential])
+    }
+
+    /// Are these only what the caller sent themselves, since they do not manage the others?
+    pub fn is_own(&self) -> bool {
+        self.sent_by != 0
+    }
+
+    /// One of them, to do something about it.
+    pub fn queued(&self, row: &QueueRow) -> Queued<'t> {
+        Queued {
+            tx: self.tx,
+            caller: self.caller,
+            id: row.number,
+            account: row.account_id,
+            public_id: row.id.clone(),
+            is_shut: self.is_own() && row.is_held_by_office,
+        }
+    }
+}
+
+fn count_of(tx: &Tx<'_>, which: [i64; 3]) -> Result<(u64, u64), GateError> {
+    let read = |row: &dyn Row| Ok((count(row.int(0)?)?, count(row.int(1)?)?));
+    let counts = match which {
+        [0, 0, 0] => tx.one(&sql::COUNT, &[], read)?,
+        [account, sent_by, credential] => {
+            tx.one(&sql::COUNT_OF, &[account.into(), sent_by.into(), credential.into()], read)?
+        }
+    };
+    Ok(counts.unwrap_or_default())
 }
 
 impl Queued<'_> {
     /// As it is now, with at most `most` of its recipients.
     pub fn show(&self, most: usize) -> Result<(QueueRow, Vec<QueueRecipientRow>), GateError> {
-        let values = [(self.id + 1).into(), 1.into(), 0.into(), 0.into()];
+        let values = [(self.id + 1).into(), 1.into(), 0.into(), 0.into(), 0.into()];
         let row = self.tx.one(&sql::LIST, &values, read_row)?.filter(|row| row.number == self.id);
         let row = row.ok_or_else(|| Rule::Absent(format!("message {} waiting to be sent", self.public_id)))?;
         let recipients = self.tx.all(&sql::RECIPIENTS, &[self.id.into(), (most as i64).into()], |row| {
@@ -217,27 +237,4 @@ impl Queued<'_> {
 /// Signed in themselves, or by a login; a token that was made shows nothing of one's own.
 fn is_at_home(caller: &Caller) -> bool {
     caller.token().is_none_or(|token| token.role == TokenRole::Login)
-}
-
-fn count(number: i64) -> Result<u64, StoreError> {
-    u64::try_from(number).map_err(|_| StoreError::Damaged("a count of the queue".into()))
-}
-
-fn read_row(row: &dyn Row) -> Result<QueueRow, StoreError> {
-    Ok(QueueRow {
-        number: row.int(0)?,
-        id: row.text(1)?.to_owned(),
-        sender: row.text(3)?.to_owned(),
-        from: row.text(4)?.to_owned(),
-        reverse_path: row.text(5)?.to_owned(),
-        size: count(row.int(6)?)?,
-        is_bulk: row.int(7)? != 0,
-        hold: row.opt_text(8)?.map(str::to_owned),
-        undo_until: row.opt_int(9)?.map(Timestamp),
-        created: Timestamp(row.int(10)?),
-        recipients: count(row.int(12)?)?,
-        next_try: row.opt_int(13)?.map(Timestamp),
-        tries: count(row.opt_int(14)?.unwrap_or(0))?,
-        account: row.opt_text(15)?.unwrap_or_default().to_owned(),
-    })
 }

@@ -2,23 +2,31 @@
 //! is sent again.
 
 use super::audit::note;
-use super::authority::{Authority, Expire, ManageShared, RunQueue};
+use super::authority::{Authority, Expire, ManageQueue, ReadGrants, RunQueue, with_duty_facts_at};
 use super::caller::Caller;
+use super::credentials::CredentialAuthority;
 use super::error::{GateError, Rule};
 use super::facts;
+use super::people::AccountRow;
 use super::scope;
+use super::shared::in_use;
 use super::submit::{SendError, Sending};
 use super::tree::raise_epoch;
 use crate::sql::Row;
-use crate::statements::{credentials as credentials_sql, sending as sql};
+use crate::statements::{credentials as credentials_sql, people as people_sql, sending as sql};
 use crate::{StoreError, Tx};
-use postern_access::{Actor, CredentialState, Limit, Purpose, SendLimits, Slot, Used, UsedDay, Wanted, day_of};
-use postern_types::{AccountId, Address, CredentialId, PersonId, Timestamp};
+use postern_access::{
+    Actor, CredentialState, DutyFacts, Limit, Purpose, SendLimits, Slot, Used, UsedDay, Wanted, account_verdict,
+    day_of, minute_of,
+};
+use postern_types::{AccountId, Address, CredentialId, Letter, PersonId, Timestamp};
 
 /// What is kept of use: yesterday is enough for a limit of a day, and tomorrow for those who wait.
 const KEPT_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 /// How long it is kept who sent a copy, and who answered what.
 const KEPT_NOTES_MS: i64 = 8 * 24 * 60 * 60 * 1000;
+/// So many owners of an account hear of its limit.
+const OWNERS_TOLD: usize = 20;
 
 /// What a message takes of the limits, before it is known who is new.
 #[derive(Debug, Clone, Default)]
@@ -123,24 +131,26 @@ impl OwnTerms<'_> {
 }
 
 fn used(tx: &Tx<'_>, account: AccountId, credential: Option<CredentialId>) -> Result<Used, StoreError> {
-    let read = |row: &dyn Row| {
-        let count = |column| Ok::<_, StoreError>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
-        let bytes = u64::try_from(row.int(4)?).unwrap_or(u64::MAX);
-        let day = UsedDay { start: Timestamp(row.int(0)?), recipients: count(2)?, new_recipients: count(3)?, bytes };
-        Ok((count(1)?, day))
-    };
     let today = day_of(tx.now()).0;
-    let days = tx.all(&sql::USE_FROM, &["account-day".into(), account.get().into(), today.into()], read)?;
+    let days = tx.all(&sql::USE_FROM, &["account-day".into(), account.get().into(), today.into()], read_use)?;
     let day = |place: usize| days.get(place).map_or_else(UsedDay::default, |(_, day)| *day);
     let account_days = [day(0), day(1)];
     let Some(credential) = credential.map(CredentialId::get) else {
         return Ok(Used { account_days, ..Used::default() });
     };
     let latest = |kind: &str| {
-        Ok::<_, StoreError>(tx.one(&sql::LATEST_USE, &[kind.into(), credential.into()], read)?.unwrap_or_default())
+        Ok::<_, StoreError>(tx.one(&sql::LATEST_USE, &[kind.into(), credential.into()], read_use)?.unwrap_or_default())
     };
     let (messages, minute) = latest("credential-minute")?;
     Ok(Used { minute: (minute.start, messages), day: latest("credential-day")?.1, account_days })
+}
+
+/// Messages of a minute or a day, and all else that was used of it.
+fn read_use(row: &dyn Row) -> Result<(u32, UsedDay), StoreError> {
+    let count = |column| Ok::<_, StoreError>(u32::try_from(row.int(column)?).unwrap_or(u32::MAX));
+    let bytes = u64::try_from(row.int(4)?).unwrap_or(u64::MAX);
+    let day = UsedDay { start: Timestamp(row.int(0)?), recipients: count(2)?, new_recipients: count(3)?, bytes };
+    Ok((count(1)?, day))
 }
 
 /// Whose day a limit is of; nothing for a limit of minutes.
@@ -167,16 +177,46 @@ fn count_use(tx: &Tx<'_>, kind: &str, subject: i64, start: Timestamp, wanted: &W
 }
 
 impl Tx<'_> {
-    /// Whoever answers for a sender: a person for themselves, for a credential its owner; with the account of
-    /// each.
-    pub fn who_answers_for(&self, caller: &Caller) -> Result<Vec<(String, AccountId)>, GateError> {
+    /// Whoever answers for a limit, with the account of each. For an account's own its owners, and for a
+    /// credential, whatever the limit, whoever answers for that; where nobody does, a person for themselves.
+    pub fn who_answers_for(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        limit: Limit,
+    ) -> Result<Vec<(String, AccountId)>, GateError> {
+        let owners = if limit == Limit::AccountRecipients { self.owners_of(account)? } else { Vec::new() };
+        if !owners.is_empty() && matches!(caller.actor(), Actor::Person(_)) {
+            return Ok(owners);
+        }
         let person = match caller.actor() {
             Actor::Person(person) => Some(*person),
             Actor::Credential { id, .. } => scope::known(self, id.get())?.and_then(|known| known.owner),
             Actor::Operator { .. } | Actor::Job(_) => None,
         };
-        let Some(account) = person.map(PersonId::account) else { return Ok(Vec::new()) };
-        Ok(self.address_of(account)?.map(|address| (address, account)).into_iter().collect())
+        let Some(account) = person.map(PersonId::account) else { return Ok(owners) };
+        let sender = self.address_of(account)?.map(|address| (address, account));
+        let sender = sender.filter(|sender| !owners.contains(sender));
+        Ok(owners.into_iter().chain(sender).collect())
+    }
+
+    /// Persons who hold `a` on all of an account, the first twenty, with the account of each.
+    fn owners_of(&self, account: AccountId) -> Result<Vec<(String, AccountId)>, StoreError> {
+        let concerned = self.all(&people_sql::PERSONS_CONCERNED, &[account.get().into()], |row| {
+            Ok((row.text(1)?.to_owned(), AccountId::new(row.int(0)?)?))
+        })?;
+        let mut owners = Vec::new();
+        for (address, person) in concerned {
+            let actor = Actor::Person(PersonId::of(person));
+            let owns = |facts: &DutyFacts<'_>| account_verdict(&actor, facts).rights.has(Letter::Administer);
+            if with_duty_facts_at(self, &actor, Some(account), self.now(), owns)? {
+                owners.push((address, person));
+            }
+            if owners.len() >= OWNERS_TOLD {
+                break;
+            }
+        }
+        Ok(owners)
     }
 
     /// Was whoever answers for a sender told of a limit of this day? A limit of minutes is no news.
@@ -229,11 +269,44 @@ impl Tx<'_> {
     }
 }
 
-impl Authority<'_, ManageShared> {
+/// What a credential has used of its limits so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SendUse {
+    /// Messages in this minute.
+    pub messages: u32,
+    /// Recipients elsewhere, today.
+    pub recipients: u32,
+    /// Of them to whom the account never sent before.
+    pub new_recipients: u32,
+    /// Bytes today.
+    pub bytes: u64,
+}
+
+impl CredentialAuthority<'_, ReadGrants> {
+    /// What it has used in this minute and today.
+    pub fn send_use(&self) -> Result<SendUse, StoreError> {
+        let (tx, id) = (self.tx(), self.id().get());
+        let from = |kind: &str, start: Timestamp| {
+            let used = tx.all(&sql::USE_FROM, &[kind.into(), id.into(), start.0.into()], read_use)?;
+            let now = used.into_iter().find(|(_, day)| day.start == start);
+            Ok::<_, StoreError>(now.unwrap_or_default())
+        };
+        let (messages, _) = from("credential-minute", minute_of(tx.now()))?;
+        let (_, day) = from("credential-day", day_of(tx.now()))?;
+        let UsedDay { recipients, new_recipients, bytes, .. } = day;
+        Ok(SendUse { messages, recipients, new_recipients, bytes })
+    }
+}
+
+impl Authority<'_, ManageQueue> {
+    fn shared_in_use(&self) -> Result<AccountRow, GateError> {
+        in_use(self.row_of_kind("shared")?, self.tx().now())
+    }
+
     /// Recipients to whom no campaign is sent any more, after an address, at most `most`.
     pub fn list_suppressed(&self, after: &str, most: usize) -> Result<Vec<Suppressed>, GateError> {
-        self.row_in_use()?;
-        let values = [self.which()?.get().into(), after.into(), (most as i64).into()];
+        let account = self.shared_in_use()?.id;
+        let values = [account.get().into(), after.into(), (most as i64).into()];
         let list = self.tx().all(&sql::LIST_SUPPRESSED, &values, |row| {
             let (address, reason) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
             Ok(Suppressed { address, reason, at: Timestamp(row.int(2)?) })
@@ -243,7 +316,7 @@ impl Authority<'_, ManageShared> {
 
     /// Lets campaigns go to this address again.
     pub fn unsuppress(&self, address: &Address) -> Result<(), GateError> {
-        let account = self.row_in_use()?.id;
+        let account = self.shared_in_use()?.id;
         if self.tx().execute(&sql::UNSUPPRESS, &[account.get().into(), address.as_str().into()])? == 0 {
             return Err(Rule::Absent(format!("suppressed recipient {address}")).into());
         }

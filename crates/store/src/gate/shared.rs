@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::sql::Value;
 use crate::statements::{people as people_sql, shared as sql};
 use postern_access::{STALE_REPLY_MINUTES_MOST, SentCopy, ShowSender, UNDO_SECONDS_MOST};
-use postern_types::{AccountId, Address, DisplayName, Seen, length};
+use postern_types::{AccountId, Address, DisplayName, Seen, Timestamp, length};
 
 /// What changes in the settings of a shared account; nothing leaves a thing as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,10 +73,7 @@ impl SharedChange {
         }
         told.extend(self.sent_copy.map(|copy| format!("sent copy {}", copy.name())));
         told.extend(self.show_sender.map(|shows| format!("show sender {}", shows.name())));
-        told.extend(self.undo_seconds.map(|seconds| match seconds {
-            0 => "no undo".to_owned(),
-            seconds => format!("undo {}", length(seconds.into())),
-        }));
+        told.extend(self.undo_seconds.map(told_undo));
         told.extend(self.stale_reply_minutes.map(|minutes| match minutes {
             0 => "no look for stale replies".to_owned(),
             minutes => format!("stale reply {}", length(i64::from(minutes) * 60)),
@@ -89,16 +86,44 @@ impl SharedChange {
 
     /// Refuses what lasts longer than it may.
     fn check_spans(&self) -> Result<(), GateError> {
-        if self.undo_seconds.is_some_and(|seconds| seconds > UNDO_SECONDS_MOST) {
-            let most = length(UNDO_SECONDS_MOST.into());
-            return Err(Rule::Unusable(format!("What is sent waits {most} at most to be taken back")).into());
-        }
+        check_undo(self.undo_seconds)?;
         if self.stale_reply_minutes.is_some_and(|minutes| minutes > STALE_REPLY_MINUTES_MOST) {
             let most = length(i64::from(STALE_REPLY_MINUTES_MOST) * 60);
             return Err(Rule::Unusable(format!("An answer makes others stale for {most} at most")).into());
         }
         Ok(())
     }
+}
+
+/// As the trail tells it.
+pub(super) fn told_undo(seconds: u32) -> String {
+    match seconds {
+        0 => "no undo".to_owned(),
+        seconds => format!("undo {}", length(seconds.into())),
+    }
+}
+
+pub(super) fn check_undo(seconds: Option<u32>) -> Result<(), GateError> {
+    if seconds.is_some_and(|seconds| seconds > UNDO_SECONDS_MOST) {
+        let most = length(UNDO_SECONDS_MOST.into());
+        return Err(Rule::Unusable(format!("What is sent waits {most} at most to be taken back")).into());
+    }
+    Ok(())
+}
+
+fn there(row: Option<AccountRow>, now: Timestamp) -> Result<AccountRow, GateError> {
+    Ok(row.filter(|row| row.is_there(now)).ok_or_else(|| Rule::Absent("such shared mailbox".into()))?)
+}
+
+/// A shared account that is in use; of one that was removed it is said how it comes back.
+pub(super) fn in_use(row: Option<AccountRow>, now: Timestamp) -> Result<AccountRow, GateError> {
+    let row = there(row, now)?;
+    if row.removed.is_some() {
+        let address = &row.address;
+        let text = format!("{address} is removed; bring it back with: postern shared restore {address}");
+        return Err(Rule::Unusable(text).into());
+    }
+    Ok(row)
 }
 
 impl<D: DutyClass> Authority<'_, D> {
@@ -116,8 +141,7 @@ impl<D: DutyClass> Authority<'_, D> {
 impl Authority<'_, ManageShared> {
     /// The shared account; a removed one as long as it can come back.
     pub fn shared_row(&self) -> Result<AccountRow, GateError> {
-        let row = self.row_of_kind("shared")?.filter(|row| row.is_there(self.tx().now()));
-        Ok(row.ok_or_else(|| Rule::Absent("such shared mailbox".into()))?)
+        there(self.row_of_kind("shared")?, self.tx().now())
     }
 
     /// Is it in use? Who manages it hears what to do about one that was removed.
@@ -126,13 +150,7 @@ impl Authority<'_, ManageShared> {
     }
 
     pub(super) fn row_in_use(&self) -> Result<AccountRow, GateError> {
-        let row = self.shared_row()?;
-        if row.removed.is_some() {
-            let address = &row.address;
-            let text = format!("{address} is removed; bring it back with: postern shared restore {address}");
-            return Err(Rule::Unusable(text).into());
-        }
-        Ok(row)
+        in_use(self.row_of_kind("shared")?, self.tx().now())
     }
 
     /// Every address of a shared account, the primary one first.

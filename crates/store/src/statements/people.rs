@@ -65,6 +65,8 @@ statements! {
                a.show_sender, a.undo_seconds, a.stale_reply_minutes
           FROM account a
          WHERE a.kind = $1 AND a.id = $2";
+    /// Where copies of what is sent as account `$1` are filed, and how long it can be taken back. Primary key.
+    SET_SENDING = "UPDATE account SET sent_copy = $2, undo_seconds = $3 WHERE id = $1";
     /// Account `$1` with the columns of ACCOUNTS. Primary key.
     ACCOUNT_ROW = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,

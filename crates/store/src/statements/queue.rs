@@ -73,20 +73,38 @@ statements! {
     BODY_IS_QUEUED = "SELECT 1 FROM queue_message WHERE account_id = $1 AND blob_hash = $2 LIMIT 1";
 
     /// Messages that wait, newest first, older than number `$1`, at most `$2`: of account `$3` alone where it
-    /// is not 0, sent by person `$4` alone where that is not 0. Primary key.
+    /// is not 0, sent by person `$4` alone and by credential `$5` alone where those are not 0. Primary keys,
+    /// queue_recipient_by_message.
     LIST = "
         SELECT m.id, m.public_id, m.account_id, m.sender, m.from_address, m.reverse_path, m.size, m.lane, m.hold,
                m.undo_until_ms, m.created_ms, m.person_id,
                (SELECT COUNT(*) FROM queue_recipient r WHERE r.message_id = m.id),
-               (SELECT MIN(r.next_try_ms) FROM queue_recipient r WHERE r.message_id = m.id),
+               (SELECT MIN(r.next_try_ms) FROM queue_recipient r WHERE r.message_id = m.id AND r.tried_by = 0),
                (SELECT MAX(r.tries) FROM queue_recipient r WHERE r.message_id = m.id),
-               a.address
-          FROM queue_message m LEFT JOIN account a ON a.id = m.account_id
+               a.address,
+               (SELECT COUNT(*) FROM queue_recipient r WHERE r.message_id = m.id AND r.tried_by <> 0),
+               m.leaves_ms, m.hold_office, c.state, c.end_reason,
+               (SELECT r.last_said FROM queue_recipient r
+                 WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1),
+               (SELECT r.last_server FROM queue_recipient r
+                 WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1)
+          FROM queue_message m
+          LEFT JOIN account a ON a.id = m.account_id
+          LEFT JOIN credential c ON c.id = m.credential_id
          WHERE m.id < $1
            AND (CAST($3 AS BIGINT) = 0 OR m.account_id = CAST($3 AS BIGINT))
            AND (CAST($4 AS BIGINT) = 0 OR m.person_id = CAST($4 AS BIGINT))
+           AND (CAST($5 AS BIGINT) = 0 OR m.credential_id = CAST($5 AS BIGINT))
          ORDER BY m.id DESC
          LIMIT $2";
+    /// How many messages and recipients wait of account `$1`, sent by person `$2`, by credential `$3`, each
+    /// where it is not 0. Reads the messages that wait. Index: queue_recipient_by_message.
+    COUNT_OF = "
+        SELECT COUNT(DISTINCT m.id), COUNT(r.id)
+          FROM queue_message m JOIN queue_recipient r ON r.message_id = m.id
+         WHERE (CAST($1 AS BIGINT) = 0 OR m.account_id = CAST($1 AS BIGINT))
+           AND (CAST($2 AS BIGINT) = 0 OR m.person_id = CAST($2 AS BIGINT))
+           AND (CAST($3 AS BIGINT) = 0 OR m.credential_id = CAST($3 AS BIGINT))";
     /// The number, account and sender of the message called `$1`, who holds it, and the state of the
     /// credential that sent it. Index: the unique public_id, the primary key of credentials.
     FIND = "

@@ -16,8 +16,9 @@ statements! {
     /// Brings account `$1` back. Primary key.
     RESTORE = "UPDATE account SET state = 'active', removed_ms = NULL WHERE id = $1";
 
-    /// Account `$1` is shared from now on. Primary key.
-    MAKE_SHARED = "UPDATE account SET kind = 'shared' WHERE id = $1";
+    /// Account `$1` is shared from now on, without the ways of sending that its person had set for themselves.
+    /// Primary key.
+    MAKE_SHARED = "UPDATE account SET kind = 'shared', sent_copy = 'shared', undo_seconds = 0 WHERE id = $1";
     /// Account `$1` is a person's from now on, without the quota and the ways of `\Seen` and of sending
     /// that only a shared one can be given. Primary key.
     MAKE_PERSONAL = "

@@ -4,7 +4,7 @@
 use super::cells::{Cell, Word};
 use super::rows::Place;
 use crate::people::address;
-use postern_app::{AuditQuery, Caller, CredentialWish, Networks, PolicyChange, Purpose, Refused};
+use postern_app::{AuditQuery, Caller, CredentialWish, Networks, PolicyChange, Purpose, QueueChoice, Refused};
 use postern_store::{
     Access, Administer, Authority, ChangeFlags, CheckOut, Class, Collect, CreateChild, DeleteMailbox, DutyClass,
     Expire, GateError, Insert, Lookup, ManageAdministrators, ManageCredentials, ManageDomains, ManageGrants,
@@ -81,7 +81,16 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
         ("manage-credentials", Some(account)) => {
             let wish =
                 CredentialWish { networks: Some(Networks::Any), ..CredentialWish::new(Purpose::Backup, nobody, "x") };
-            word_or_rule(app.issue_credential(caller, account, wish).await)
+            match app.issue_credential(caller, account, wish).await {
+                // Whoever sees the organisation hears what to do instead.
+                Err(Refused::Rule(Rule::Unusable(text)))
+                    if cell.place == Place::Own
+                        && text.starts_with(&format!("{account} is a person's own mailbox")) =>
+                {
+                    Word::NotYours
+                }
+                issued => word_or_rule(issued),
+            }
         }
         ("manage-policy", account) => {
             word_or_rule(app.set_policy(caller, account.as_ref(), PolicyChange::default()).await)
@@ -99,7 +108,9 @@ pub async fn by_use_case(house: &House, caller: &Caller, cell: &Cell) -> Word {
             word(app.add_domain(caller, &taken.domain()).await, Some(Rule::AddressTaken("example.org".to_owned())))
         }
         ("manage-shared", _) => word(app.add_shared(caller, &taken, &name, &[], &[]).await, is_taken()),
-        ("manage-queue", Some(account)) => word(app.list_queue(caller, Some(account.clone()), None).await, None),
+        ("manage-queue", Some(account)) => {
+            word(app.list_queue(caller, QueueChoice::Account(account.clone()), None).await, None)
+        }
         // Without an account these ask for nothing that a use case could be asked for.
         (_, None) => asked(house, caller, cell).await,
         (other, Some(_)) => panic!("{other} is in the list and has no use case"),

@@ -1,12 +1,12 @@
 //! What a credential sends, in words, and the flags that say so at its issue.
 
-use super::told::spelled;
+use super::told::{spelled, spelled_with};
 use crate::cli::dates::seconds;
 use crate::cli::output::bytes;
 use crate::cli::size;
 use clap::Args;
 use postern_access::OnLimit;
-use postern_http::model::{CredentialSending, NewCredential};
+use postern_http::model::{CredentialSending, CredentialUsed, NewCredential};
 use postern_types::Address;
 
 /// What it sends, where that is not as its purpose has it.
@@ -61,18 +61,18 @@ pub(super) fn told(sending: &CredentialSending) -> String {
     if sending.own_domains_only {
         parts.push("recipients in your own domains only".to_owned());
     }
-    parts.extend(sending.messages_per_minute.map(|most| format!("{} messages a minute", spelled(most))));
+    parts.extend(sending.messages_per_minute.map(|most| format!("{} a minute", spelled_with(most, "message"))));
     match (sending.recipients_per_day, sending.new_recipients_per_day) {
         (Some(all), Some(new)) if all == new => {
-            parts.push(format!("{} recipients and as many new ones a day", spelled(all)));
+            parts.push(format!("{} and as many new ones a day", spelled_with(all, "recipient")));
         }
         (all, new) => {
-            parts.extend(all.map(|all| format!("{} recipients a day", spelled(all))));
-            parts.extend(new.map(|new| format!("{} new recipients a day", spelled(new))));
+            parts.extend(all.map(|all| format!("{} a day", spelled_with(all, "recipient"))));
+            parts.extend(new.map(|new| format!("{} a day", spelled_with(new, "new recipient"))));
         }
     }
     parts.extend(sending.while_young.as_ref().map(|young| {
-        format!("{} new recipients a day until {}", spelled(young.new_recipients_per_day), seconds(&young.until))
+        format!("{} a day until {}", spelled_with(young.new_recipients_per_day, "new recipient"), seconds(&young.until))
     }));
     parts.extend(sending.bytes_per_day.map(|most| format!("{} a day", bytes(most))));
     parts.push(
@@ -84,6 +84,26 @@ pub(super) fn told(sending: &CredentialSending) -> String {
         .to_owned(),
     );
     parts.join(", ")
+}
+
+/// What it has used: `today 120 of 10,000 recipients, 3 of 200 new ones, 1.0 MiB; this minute 3 of 30
+/// messages`.
+pub(super) fn used(used: &CredentialUsed, sending: &CredentialSending) -> String {
+    let of = |most: Option<u32>| most.map(|most| format!(" of {}", spelled(most))).unwrap_or_default();
+    let new = sending.new_recipients_per_day.or(sending.while_young.as_ref().map(|young| young.new_recipients_per_day));
+    let recipients = match sending.recipients_per_day {
+        Some(most) => format!("{} of {}", spelled(used.recipients_today), spelled_with(most, "recipient")),
+        None => spelled_with(used.recipients_today, "recipient"),
+    };
+    let sent = match sending.bytes_per_day {
+        Some(most) => format!("{} of {}", bytes(used.bytes_today), bytes(most)),
+        None => bytes(used.bytes_today),
+    };
+    let messages = match sending.messages_per_minute {
+        Some(most) => format!("{} of {}", spelled(used.messages_this_minute), spelled_with(most, "message")),
+        None => spelled_with(used.messages_this_minute, "message"),
+    };
+    format!("today {recipients}, {}{} new, {sent}; this minute {messages}", spelled(used.new_recipients_today), of(new))
 }
 
 #[cfg(test)]
@@ -101,6 +121,29 @@ mod tests {
         on_limit: String::new(),
         while_young: None,
     };
+
+    #[test]
+    fn what_was_used_stands_beside_what_there_is() {
+        let so_far = CredentialUsed {
+            messages_this_minute: 3,
+            recipients_today: 1200,
+            new_recipients_today: 40,
+            bytes_today: 1 << 20,
+        };
+        assert_eq!(
+            used(&so_far, &MARKETING),
+            "today 1,200 of 10,000 recipients, 40 of 10,000 new, 1.0 MiB; this minute 3 of 600 messages"
+        );
+        let plain = CredentialSending {
+            messages_per_minute: Some(1),
+            recipients_per_day: None,
+            new_recipients_per_day: None,
+            bytes_per_day: Some(1 << 30),
+            ..MARKETING
+        };
+        let one = CredentialUsed { recipients_today: 1, new_recipients_today: 0, ..so_far };
+        assert_eq!(used(&one, &plain), "today 1 recipient, 0 new, 1.0 MiB of 1.0 GiB; this minute 3 of 1 message");
+    }
 
     #[test]
     fn limits_are_told_in_one_sentence() {

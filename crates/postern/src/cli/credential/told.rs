@@ -6,8 +6,7 @@ use crate::cli::dates::{self, seconds};
 use crate::cli::output::{facts, plain};
 use postern_access::Obstacle;
 use postern_http::model::{Credential, CredentialPlace, CredentialSession, CredentialWithSessions, Setting};
-use postern_types::length;
-use postern_types::{Letter, Rights, Secret};
+use postern_types::{Letter, Rights, Secret, counted, length};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -50,6 +49,11 @@ pub(super) fn spelled(number: u32) -> String {
         (0, rest) => rest.to_string(),
         (thousands, rest) => format!("{},{rest:03}", spelled(thousands)),
     }
+}
+
+/// Such a number with its noun: `1 recipient`, `10,000 recipients`.
+pub(super) fn spelled_with(number: u32, noun: &str) -> String {
+    format!("{} {noun}{}", spelled(number), if number == 1 { "" } else { "s" })
 }
 
 /// Where, as it reads after what may be done there.
@@ -199,6 +203,15 @@ pub(super) fn all(seen: &CredentialWithSessions) -> String {
         ("No grant since", credential.not_delegation.as_deref().map(plain).unwrap_or_default()),
     ];
     rows.extend(scope(credential));
+    let used = seen.used.as_ref().zip(credential.sending.as_ref());
+    rows.push(("Used", used.map(|(used, sending)| sending::used(used, sending)).unwrap_or_default()));
+    rows.push((
+        "Waiting",
+        match seen.waiting_messages {
+            None | Some(0) => String::new(),
+            Some(some) => format!("{}: postern queue list --credential {}", counted(some, "message"), credential.id),
+        },
+    ));
     rows.extend([
         (
             "Checked out",
@@ -227,6 +240,24 @@ pub(super) fn all(seen: &CredentialWithSessions) -> String {
 fn session(session: &CredentialSession) -> String {
     let from = session.peer.as_deref().map(|peer| format!(" from {peer}")).unwrap_or_default();
     format!("{}{from}, since {}", session.protocol, seconds(&session.since))
+}
+
+/// What it handed in before it was taken back, and has not left.
+pub(super) fn waits(seen: &CredentialWithSessions, is_compromised: bool) -> String {
+    let id = &seen.credential.id;
+    let some = seen.waiting_messages.unwrap_or_default();
+    let (waits, leaves) = match (some, is_compromised) {
+        (0, _) => return String::new(),
+        (1, false) => ("waits", "leaves"),
+        (_, false) => ("wait", "leave"),
+        (1, true) => ("waits", "is taken out at its next try"),
+        (_, true) => ("wait", "are taken out at their next try"),
+    };
+    format!(
+        "{} that it handed in {waits} to be sent still, and {leaves}.\nNext: to take them out now: postern queue remove \
+         --credential {id}; to see them: postern queue list --credential {id}\n",
+        counted(some, "message")
+    )
 }
 
 /// What was cut.

@@ -33,20 +33,29 @@ impl Scene {
     /// Alice sends a message as support@, within the house; nothing here brings it away.
     async fn submit(&self, house: &House, id: &str) {
         let password = std::fs::read_to_string(self.folder.path().join(ALICE)).unwrap();
+        self.submit_by(house, (ALICE, password.trim()), id).await;
+    }
+
+    /// The same by whoever signs in so.
+    async fn submit_by(&self, house: &House, who: (&str, &str), id: &str) {
+        let raw = b"From: support@example.org\r\nTo: bob@example.org\r\nSubject: private\r\n\r\nFor Bob.\r\n";
+        self.submit_raw(house, who, ("support@example.org", raw), id).await;
+    }
+
+    async fn submit_raw(&self, house: &House, (username, secret): (&str, &str), (from, raw): (&str, &[u8]), id: &str) {
         let attempt = Attempt {
-            username: ALICE.to_owned(),
-            secret: Secret::new(password.trim()),
+            username: username.to_owned(),
+            secret: Secret::new(secret),
             peer: Peer { address: None, encrypted: true },
             protocol: "submission",
             mechanism: "PLAIN",
         };
         let session = house.sign_in(attempt).await.unwrap();
-        let raw = "From: support@example.org\r\nTo: bob@example.org\r\nSubject: private\r\n\r\nFor Bob.\r\n";
         let request = SubmitRequest {
             id: id.to_owned(),
-            raw: Arc::new(raw.as_bytes().to_vec()),
+            raw: Arc::new(raw.to_vec()),
             received: "Received: by mail.example.org\r\n".to_owned(),
-            reverse_path: Some(Address::parse("support@example.org").unwrap()),
+            reverse_path: Some(Address::parse(from).unwrap()),
             recipients: vec![SubmitRecipient { address: "bob@example.org".into(), notify: None, original: None }],
             smtputf8: false,
             return_full: None,
@@ -104,16 +113,20 @@ async fn what_waits_is_shown_held_and_sent_on() {
     let ids: Vec<&str> =
         document["messages"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
     assert_eq!(ids, ["msg_abcdefghijk2", MESSAGE], "newest first");
-    assert!(document["all_messages"].is_null() && document["next_before"].is_null(), "{document}");
+    assert_eq!((&document["all_messages"], &document["only_own"]), (&2.into(), &false.into()), "{document}");
+    assert!(document["next_before"].is_null() && document["messages"][0]["state"] == "due", "{document}");
     assert_eq!(scene.json("queue list").await["all_messages"], 2);
-    let older = scene.json("queue list --before msg_abcdefghijk2").await;
+    // The numbers of messages begin at 1: a place is where one was, and need not be there.
+    let older = scene.json("queue list --before pos_2").await;
     assert_eq!(older["messages"].as_array().unwrap().len(), 1, "{older}");
+    let (text, _) = scene.failure("queue list --before msg_abcdefghijk2").await;
+    assert!(text.contains("it is what next_before of the page before says"), "{text}");
 
     let text = scene.text(&format!("queue hold {MESSAGE}")).await;
     assert!(text.starts_with(&format!("{MESSAGE} is held: it leaves when somebody says so.\nNext: ")), "{text}");
     let shown = scene.text(&format!("queue show {MESSAGE}")).await;
-    assert_eq!((row(&shown, "Next  "), row(&shown, "Sender")), ("held by operator(0)", ALICE), "{shown}");
-    assert_eq!(row(&shown, "bob@example.org"), "0      held      -", "{shown}");
+    assert_eq!((row(&shown, "Waits"), row(&shown, "Sender")), ("held by operator(0)", ALICE), "{shown}");
+    assert_eq!(row(&shown, "bob@example.org"), "0      -         -", "{shown}");
     assert!(!shown.contains("private"), "{shown}");
     let text = scene.text(&format!("queue retry {MESSAGE}")).await;
     assert!(text.starts_with(&format!("{MESSAGE} is sent now, to 1 recipient.\n")), "{text}");
@@ -124,6 +137,118 @@ async fn what_waits_is_shown_held_and_sent_on() {
     assert_eq!((&removed["removed_recipients"], &removed["message"]["id"]), (&1.into(), &MESSAGE.into()));
     let (text, _) = scene.failure("queue list --account nobody@example.org").await;
     assert!(text.starts_with("postern: There is no account nobody@example.org"), "{text}");
+}
+
+/// Several at once: named one by one, of an account, of a credential, or all that is listed.
+#[tokio::test]
+async fn many_are_held_sent_and_taken_out_at_once() {
+    let (scene, open, acting) = Scene::with_delegate().await;
+    let issue = "credential issue support@example.org --purpose ticketing --name desk --owner alice@example.org \
+                 --reason needed --any-network";
+    let issued = scene.json(issue).await;
+    let secret = issued["secret"].as_str().unwrap().to_owned();
+    for id in ["msg_aaaaaaaaaaaa", "msg_bbbbbbbbbbbb", "msg_cccccccccccc"] {
+        scene.submit(open.house(), id).await;
+    }
+    scene.submit_by(open.house(), ("support@example.org", &secret), "msg_dddddddddddd").await;
+
+    let held = scene.text("queue hold msg_aaaaaaaaaaaa msg_bbbbbbbbbbbb").await;
+    assert!(held.starts_with("2 messages to 2 recipients are held until somebody sends or removes them.\n"), "{held}");
+    let (text, code) = scene.failure("queue retry msg_aaaaaaaaaaaa msg_zzzzzzzzzzzz").await;
+    let left =
+        "msg_zzzzzzzzzzzz: there is no message msg_zzzzzzzzzzzz waiting to be sent (done before that: 1 message)";
+    assert!(text.to_lowercase().contains(&left.to_lowercase()) && code == 1, "{text}");
+    let sent = scene.text("queue retry --account support@example.org").await;
+    assert!(sent.starts_with("4 messages sent as support@example.org are sent now, to 4 recipients.\n"), "{sent}");
+
+    let bob = acting("bob@example.org");
+    assert_eq!(scene.text(&format!("queue hold --all {bob}")).await, "No message waits to be sent.\n");
+    for (which, absent) in [
+        ("--account support@example.org", "--account no@example.org"),
+        ("--credential support@example.org/desk", "--credential crd_aaaaaaaa"),
+    ] {
+        let told = scene.failure(&format!("queue hold {which} {bob}")).await;
+        assert_eq!(told, scene.failure(&format!("queue hold {absent} {bob}")).await);
+        assert!(told.0.starts_with("postern: There is no such account or credential\n"), "{}", told.0);
+    }
+
+    // What takes out many says so first, where nobody can be asked.
+    let (text, code) = scene.failure("queue remove --all").await;
+    assert!(text.starts_with("postern: 4 messages are taken out: 4 recipients do not get them") && code == 2, "{text}");
+    let text = scene.text("credential show support@example.org/desk").await;
+    assert!(row(&text, "Waiting").starts_with("1 message: postern queue list --credential crd_"), "{text}");
+    let used = "today 0 recipients, 0 of 200 new, 0 B; this minute 0 of 30 messages";
+    assert_eq!(row(&text, "Used"), used, "mail within the house counts nothing: {text}");
+    let text = scene.text("credential revoke support@example.org/desk").await;
+    assert!(text.contains("1 message that it handed in waits to be sent still, and leaves.\nNext: to take them out now: postern queue remove --credential crd_"), "{text}");
+    let id = issued["id"].as_str().unwrap();
+    assert_eq!(scene.json(&format!("queue list --credential {id}")).await["messages"][0]["id"], "msg_dddddddddddd");
+    let text = scene.text(&format!("queue remove --credential {id} --yes")).await;
+    assert!(
+        text.starts_with(&format!("1 message that {id} handed in is taken out: 1 recipient does not get them")),
+        "{text}"
+    );
+    let text = scene.text("delegate remove support@example.org alice@example.org").await;
+    let still =
+        "3 messages that alice@example.org sent as support@example.org wait to be sent still, and leave.\nNext: ";
+    assert!(text.contains(still) && text.contains("postern queue list --account support@example.org\n"), "{text}");
+    // What she sent is hers to take back, whatever she may do now.
+    let removed = scene.json(&format!("queue remove --all --yes {}", acting(ALICE))).await;
+    assert_eq!((&removed["messages"], &removed["left_messages"]), (&3.into(), &0.into()), "{removed}");
+}
+
+/// A credential is of a shared mailbox: of a person's own it is said what to do instead.
+#[tokio::test]
+async fn a_person_needs_no_credential() {
+    let (scene, _open, acting) = Scene::with_delegate().await;
+    let issue = |address: &str| {
+        format!("credential issue {address} --purpose backup --owner {ALICE} --reason copy --any-network")
+    };
+    for (by, whose) in [("", "a person's own"), (&*acting(ALICE), "no shared")] {
+        let (text, code) = scene.failure(&format!("{} {by}", issue(ALICE))).await;
+        assert!(
+            text.contains(&format!("is {whose} mailbox, and credentials are of shared ones. People sign in as"))
+                && code == 1,
+            "{text}"
+        );
+    }
+    let bob = acting("bob@example.org");
+    let told = scene.failure(&format!("{} {bob}", issue(ALICE))).await.0.replace(ALICE, "WHO");
+    assert!(told.contains("There is no shared mailbox WHO"), "{told}");
+}
+
+/// How one's own mail is sent is one's own to say.
+#[tokio::test]
+async fn a_person_says_how_their_own_mail_is_sent() {
+    let (scene, open, acting) = Scene::with_delegate().await;
+    let alice = acting(ALICE);
+    let text = scene.text(&format!("person show --self {alice}")).await;
+    assert_eq!(
+        (row(&text, "Copy of what you send"), row(&text, "Can be taken back")),
+        ("in your Sent", "no: it leaves at once")
+    );
+    let text = scene.text(&format!("person set --self --undo 30s --sent-copy none {alice}")).await;
+    assert_eq!(
+        (row(&text, "Copy of what you send"), row(&text, "Can be taken back")),
+        ("none", "for 30 seconds"),
+        "{text}"
+    );
+    let me = scene.json(&format!("person show --self {alice}")).await;
+    assert_eq!((&me["sent_copy"], &me["undo_seconds"]), (&"none".into(), &30.into()), "{me}");
+    let trail = scene.text("audit list --account alice@example.org --limit 9").await;
+    assert!(trail.contains("changed how alice@example.org sends: sent copy none, undo 30 seconds ("), "{trail}");
+    scene.text(&format!("person set --self --sent-copy own {alice}")).await;
+    assert_eq!(scene.json(&format!("person show --self {alice}")).await["undo_seconds"], 30, "what is not named stays");
+
+    let (text, code) = scene.failure("person set --self --undo 30s").await;
+    assert!(text.contains("people who have signed in") && code == 1, "{text}");
+    let (text, code) = scene.failure(&format!("person set --self {alice}")).await;
+    assert!(text.contains("nothing is to be changed") && code == 2, "{text}");
+    // Mail as herself waits now.
+    let raw = b"From: alice@example.org\r\nTo: bob@example.org\r\nSubject: private\r\n\r\nFor Bob.\r\n";
+    let password = std::fs::read_to_string(scene.folder.path().join(ALICE)).unwrap();
+    scene.submit_raw(open.house(), (ALICE, password.trim()), (ALICE, raw), MESSAGE).await;
+    assert_eq!(scene.json(&format!("queue show {MESSAGE} {alice}")).await["state"], "undo");
 }
 
 /// How a shared mailbox sends is set, shown and on the trail.
@@ -154,7 +279,7 @@ async fn a_shared_mailbox_says_how_it_sends() {
         "settings of support@example.org: sent copy both, show sender via, undo 30 seconds, stale reply 2 hours (";
     assert!(trail.contains(all), "{trail}");
 
-    // Nothing could change them on a person's own account, so they end with it.
+    // A person's own mail is sent as they say, and not as the shared mailbox was.
     scene.text("shared convert-to-person support@example.org").await;
     scene.text("shared convert-from-person support@example.org --yes").await;
     let shown = scene.json("shared show support@example.org").await;

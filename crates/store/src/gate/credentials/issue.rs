@@ -14,7 +14,7 @@ use postern_access::{
     CredentialScope, CredentialState, GrantFact, Hours, Issue, Networks, Protocol, Protocols, Purpose, Reach,
     SendingScope,
 };
-use postern_types::{AccountId, Address, MailboxId, PersonId, Rights, Secret, SpecialUse, Timestamp, length};
+use postern_types::{AccountId, Address, MailboxId, PersonId, Rights, Secret, SpecialUse, Timestamp, counted, length};
 
 /// A credential to be issued. Of its secret only what it is checked against comes here.
 #[derive(Debug, Clone)]
@@ -318,20 +318,22 @@ fn personal(new: &NewCredential, scope: &CredentialScope) -> String {
 
 /// What it may send, as the trail keeps it: how many addresses in From, and each limit.
 fn told_sending(sending: &SendingScope) -> String {
-    let count = |number: Option<u32>, unit: &str| number.map(|number| format!("{number} {unit}"));
+    let count = |number: Option<u32>, noun: &str, span: &str| {
+        number.map(|number| format!("{} {span}", counted(number.into(), noun)))
+    };
     let from = match sending.from.len() {
         0 => "as all its addresses".to_owned(),
         1 => "as 1 address".to_owned(),
         some => format!("as {some} addresses"),
     };
     let own = sending.own_domains.then(|| "own domains only".to_owned());
-    let bytes = sending.bytes_per_day.map(|bytes| format!("{bytes} bytes a day"));
+    let bytes = sending.bytes_per_day.map(|bytes| format!("{} a day", counted(bytes, "byte")));
     let parts = [
         Some(from),
         own,
-        count(sending.messages_per_minute, "messages a minute"),
-        count(sending.recipients_per_day, "recipients a day"),
-        count(sending.new_recipients_per_day, "new recipients a day"),
+        count(sending.messages_per_minute, "message", "a minute"),
+        count(sending.recipients_per_day, "recipient", "a day"),
+        count(sending.new_recipients_per_day, "new recipient", "a day"),
         bytes,
         Some(format!("at a limit {}", sending.on_limit.name())),
     ];
