@@ -307,7 +307,16 @@ impl SendLimits {
         if minute > earliest {
             slowed_by = slowed_by.or(Some(Limit::Messages));
         }
-        Ok(Slot { minute, day: day.max(day_of(minute)), leaves: minute.max(now), slowed_by })
+        // Minutes that are full reach into days to come: those have limits of their own, and an end as well.
+        if minute.0 >= today.0 + 2 * DAY_MS {
+            let (limit, most) = (Limit::Messages, self.most(Limit::Messages));
+            return Err(OverLimit { limit, most, until: day_after(now), is_never: false });
+        }
+        let day = day.max(day_of(minute));
+        if let Some((limit, most)) = self.over_day(wanted, used, day) {
+            return Err(OverLimit { limit, most, until: Timestamp(day.0 + DAY_MS), is_never: false });
+        }
+        Ok(Slot { minute, day, leaves: minute.max(now), slowed_by })
     }
 
     fn fits_empty_day(&self, wanted: &Wanted) -> bool {
@@ -377,6 +386,22 @@ mod tests {
         let over = over.unwrap();
         assert_eq!((over.limit, over.most), (Limit::Recipients, 5));
         assert_eq!(over.until.0, 20_002 * DAY_MS, "a backlog of one day, and no more");
+    }
+
+    /// Where the minutes fill up before the day does, the backlog has an end all the same.
+    #[test]
+    fn minutes_reach_into_tomorrow_and_no_further() {
+        let limits = SendLimits {
+            messages_per_minute: Some(1),
+            recipients_per_day: Some(2000),
+            new_recipients_per_day: None,
+            ..MARKETING
+        };
+        let (left, over) = send(&limits, 10_000);
+        let minutes_left_today = 24 * 60 - 1;
+        assert_eq!(left.len(), minutes_left_today + 24 * 60);
+        let over = over.unwrap();
+        assert_eq!((over.limit, over.until.0), (Limit::Messages, 20_001 * DAY_MS));
     }
 
     #[test]

@@ -107,8 +107,13 @@ impl Recipient {
         self.accounts.first().copied()
     }
 
-    fn admins(tx: &Tx<'_>) -> Result<Self, StoreError> {
-        Self::read(tx, "postmaster", (0, true), tx.admins()?)
+    /// Those who administer, under an address by which the queue finds them again.
+    fn admins(tx: &Tx<'_>, address: Option<&Address>) -> Result<Self, StoreError> {
+        let address = match address {
+            Some(address) => address.to_string(),
+            None => tx.first_domain()?.map_or_else(|| "postmaster".to_owned(), |domain| format!("postmaster@{domain}")),
+        };
+        Self::read(tx, &address, (0, true), tx.admins()?)
     }
 
     fn read(
@@ -147,7 +152,7 @@ impl House {
             };
             let nobody = found.as_ref().is_none_or(|found| found.accounts.is_empty());
             let to_admins = nobody && ours && is_postmaster(&wanted);
-            Ok((ours, if to_admins { Some(Recipient::admins(tx)?) } else { found }))
+            Ok((ours, if to_admins { Some(Recipient::admins(tx, Some(&wanted))?) } else { found }))
         });
         match found.await? {
             // Said now rather than after the message: a group of nobody takes no mail.
@@ -160,7 +165,7 @@ impl House {
 
     /// Mail for `<postmaster>` without a domain (RFC 5321 section 4.5.1).
     pub async fn postmaster(&self) -> Result<Recipient, DeliveryError> {
-        Ok(self.db.read(Recipient::admins).await?)
+        Ok(self.db.read(|tx: &Tx<'_>| Recipient::admins(tx, None)).await?)
     }
 
     /// House time, for trace lines.

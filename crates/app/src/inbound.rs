@@ -42,7 +42,8 @@ impl House {
 
     /// Puts those who have not got it into the queue, which tries again and tells the sender at last.
     async fn queue_rest(&self, delivery: &Delivery, reverse_path: &str, rest: &[Recipient]) -> Result<(), Refused> {
-        let Some(account) = rest.iter().find_map(|recipient| recipient.first_account()) else { return Ok(()) };
+        // Without an account nobody could go on with it: the sender does.
+        let account = rest.iter().find_map(|recipient| recipient.first_account()).ok_or(Refused::Unavailable)?;
         let (trace, message) = delivery.raw.split_at(delivery.trace_bytes.min(delivery.raw.len()));
         let eight_bit = message.iter().any(|byte| *byte > 127);
         let body = self.prepare_body(account, message.to_vec()).await?;

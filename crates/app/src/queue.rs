@@ -25,7 +25,7 @@ use crate::{House, Refused};
 use postern_access::Job;
 use postern_store::{BodyKey, Caller, Lane};
 use postern_types::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
@@ -56,6 +56,10 @@ pub(crate) struct Queue {
     bound_for: Mutex<HashMap<String, usize>>,
     /// Recipients that were taken and of whom nothing could be written down: to be put back.
     lost: Mutex<Vec<i64>>,
+    /// Recipients that somebody here has in hand.
+    in_hand: Mutex<HashSet<i64>>,
+    /// Those that nobody had at the last look, though they are this process's.
+    suspects: Mutex<HashSet<i64>>,
 }
 
 impl Queue {
@@ -73,6 +77,8 @@ impl Queue {
             reached: Mutex::default(),
             bound_for: Mutex::default(),
             lost: Mutex::default(),
+            in_hand: Mutex::default(),
+            suspects: Mutex::default(),
         }
     }
 

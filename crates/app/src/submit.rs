@@ -372,21 +372,25 @@ fn write(
     let slot = load.map(|load| sending.take_room(load)).transpose()?;
     let mut queued = ready.queued(slot.map(|slot| slot.leaves), tx.now());
     let waits = queued.hold.is_some() || queued.first_try > tx.now();
-    let mut after =
-        After { answered: said.answer.answers.clone(), forwarded: said.forwards.clone(), ..After::default() };
-    // A program does not come back to what it sent; and a person's rights are asked when it leaves.
-    let follows = waits && matches!(caller.actor(), Actor::Person(_));
-    if !follows {
-        sending.mark_originals(&std::mem::take(&mut after))?;
-    }
+    let mut copies = Vec::new();
     for mailbox in &ready.plan.copies {
         match sending.file(job, *mailbox, ready.copy_for(*mailbox), said.identity(&ready.plan))? {
             Filed::IsGone => return Err(SendError::Changed),
-            Filed::Now(uid) if waits && !ready.plan.is_campaign => after.copies.push((*mailbox, uid)),
-            Filed::Now(_) | Filed::WasThere => {}
+            Filed::Now(uid) if waits && !ready.plan.is_campaign => copies.push((*mailbox, uid)),
+            Filed::WasThere(Some(uid)) => copies.push((*mailbox, uid)),
+            Filed::Now(_) | Filed::WasThere(None) => {}
         }
     }
-    if ready.plan.stale_reply_minutes > 0 && !said.header.is_automatic {
+    let mut after =
+        After { answered: said.answer.answers.clone(), forwarded: said.forwards.clone(), copies, is_answer: false };
+    // A program does not come back to what it sent; and a person's rights are asked when it leaves.
+    if !waits || !matches!(caller.actor(), Actor::Person(_)) {
+        let copies = if waits { std::mem::take(&mut after.copies) } else { Vec::new() };
+        sending.follow(&std::mem::take(&mut after))?;
+        after.copies = copies;
+    }
+    let is_answer = !said.answer.answers.is_empty() && said.forwards.is_empty() && !said.header.is_automatic;
+    if ready.plan.stale_reply_minutes > 0 && is_answer {
         let can_be_taken_back = waits.then_some(queued.public_id.as_str());
         sending.note_answered(&said.answer, can_be_taken_back, ready.stale.is_some())?;
         after.is_answer = waits;

@@ -17,7 +17,13 @@ const PLACE: &str = "pos_";
 
 /// Does it wait for somebody, and not for a moment?
 fn waits_for_somebody(state: QueueState) -> bool {
-    matches!(state, QueueState::Held | QueueState::CredentialSuspended | QueueState::CredentialCompromised)
+    matches!(
+        state,
+        QueueState::Held
+            | QueueState::CredentialSuspended
+            | QueueState::SenderSuspended
+            | QueueState::CredentialCompromised
+    )
 }
 
 fn message(row: QueueRow, now: Timestamp) -> QueuedMessage {
@@ -229,9 +235,11 @@ mod tests {
         assert_eq!(state(&QueueRow { tries: 2, next_try: Some(NOW), ..plain.clone() }), "due");
         let tried = QueueRow { being_tried: 1, tries: 2, next_try: None, ..plain.clone() };
         assert_eq!((state(&tried), message(tried, NOW).next_try_at), ("being-tried".to_owned(), None));
-        for (stopped, told) in
-            [(Stopped::Suspended, "credential-suspended"), (Stopped::Compromised, "credential-compromised")]
-        {
+        for (stopped, told) in [
+            (Stopped::Suspended, "credential-suspended"),
+            (Stopped::Compromised, "credential-compromised"),
+            (Stopped::SenderSuspended, "sender-suspended"),
+        ] {
             let row = QueueRow { stopped: Some(stopped), being_tried: 1, ..plain.clone() };
             assert_eq!((state(&row), message(row, NOW).next_try_at), (told.to_owned(), None));
         }

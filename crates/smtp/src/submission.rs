@@ -107,12 +107,11 @@ fn wish(notify: Notify) -> NotifyWish {
     }
 }
 
-/// The Received line of what leaves. Where somebody sits is not everybody's business, so it has not
-/// the address of the client, nor a greeting that is one (RFC 5321 section 7.6).
+/// The Received line of what leaves. Where somebody sits, and at which machine, is not everybody's business, and
+/// may tell who sends as the mailbox: it has neither the client's address nor its greeting (RFC 5321 section 7.6).
 fn received(link: &Link, envelope: &Envelope<()>, id: &str, at: Timestamp) -> String {
-    let name = &link.hello.name;
     let trace = Trace {
-        helo: if name.starts_with('[') { "" } else { name },
+        helo: "",
         peer: None,
         hostname: link.offer.hostname(),
         transport: link.transport(envelope.mail.smtputf8),

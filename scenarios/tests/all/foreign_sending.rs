@@ -152,7 +152,7 @@ scenario! {
                 send(sender.username, &data).await.must_succeed();
                 sent += 1;
                 let taken = post.left(sent, sender, &subject).await;
-                assert!(taken.message.starts_with("Received: from client.example.org"), "{}", taken.message);
+                assert!(taken.message.starts_with("Received: from unknown by mail.example.org"), "{}", taken.message);
                 post.is_here(sent, sender, &subject).await;
 
                 let forged = format!("@{}", post.write("forged", &letter(BOB, "forged")));

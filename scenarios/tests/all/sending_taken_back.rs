@@ -96,6 +96,17 @@ scenario! {
         count(&mut imap, SENT, 1).await;
         house.pass_minutes(3);
         assert_eq!(sink.wait_for(1).await[0].recipients, ["other@example.net"]);
+        count(&mut imap, SENT, 1).await;
+        // With the last of them it goes; and one whose message has left stays, whoever sends it once more.
+        let third = alice.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "2")).await;
+        let fourth = alice.sends(SUPPORT, &["other@example.net"], &letter(SUPPORT, CUSTOMER, "2")).await;
+        let again = alice.sends(SUPPORT, &[CUSTOMER], &letter(SUPPORT, CUSTOMER, "1")).await;
+        for (id, drafts) in [(third, 0), (fourth, 1), (again, 0)] {
+            let (_, removed) = house.app().remove_queued(&sender, &id).await.expect("taken back");
+            assert_eq!((removed.recipients, removed.drafts), (1, drafts));
+        }
+        count(&mut imap, SENT, 1).await;
+        count(&mut imap, DRAFTS, 1).await;
     }
 
     /// Where the copy, or the mailbox for drafts, is gone, it is taken back all the same.
@@ -148,6 +159,44 @@ scenario! {
         let stale = alice.sends(SUPPORT, &[CUSTOMER], &reply("4")).await;
         let shown = house.app().show_queued(&as_alice, &stale).await.expect("it is parked");
         assert!(shown.row.hold.is_some_and(|why| why.starts_with("bob@example.org answered")));
+    }
+
+    /// To hand a message on answers nobody.
+    async fn a_forward_makes_no_answer_stale(house: House) {
+        let _sink = at_work(&house).await;
+        with_undo(&house, 30).await;
+        house.deliver(SUPPORT, &question("question", "")).await;
+        let (mut alice, mut bob) = (house.submission_as(ALICE).await, house.submission_as(BOB).await);
+        let forward = "X-Forwarded-Message-Id: <question@example.net>\r\nReferences: <question@example.net>";
+        alice.sends(SUPPORT, &["expert@example.net"], &answer("1", forward)).await;
+        let id = bob.sends(SUPPORT, &[CUSTOMER], &answer("2", "In-Reply-To: <question@example.net>")).await;
+        let sender = house.acting_as(BOB).await;
+        assert_eq!(house.app().show_queued(&sender, &id).await.expect("it waits").row.hold, None);
+    }
+
+    /// What a suspended person sent waits, and what was parked is sent on by those alone who may send it still.
+    async fn what_waits_rests_on_its_sender(house: House) {
+        let sink = at_work(&house).await;
+        with_undo(&house, 0).await;
+        let mut alice = house.submission_as(ALICE).await;
+        let id = alice.sends(SUPPORT, &[CUSTOMER, CUSTOMER, "customer@EXAMPLE.net"], &letter(SUPPORT, CUSTOMER, "1")).await;
+        house.app().suspend_person(house.operator(), &address(ALICE), true).await.expect("suspended");
+        house.pass_minutes(3);
+        let mut bob = house.submission_as(BOB).await;
+        bob.sends(BOB, &[CUSTOMER], &letter(BOB, CUSTOMER, "2")).await;
+        assert!(sink.wait_for(1).await[0].message.contains("<2@client"));
+        let shown = house.app().show_queued(house.operator(), &id).await.expect("it waits");
+        assert_eq!(shown.row.state(house.app().now()).name(), "sender-suspended");
+        assert_eq!(shown.recipients.len(), 1, "named three times, they get it once");
+        house.app().suspend_person(house.operator(), &address(ALICE), false).await.expect("back");
+
+        let sender = house.acting_as(ALICE).await;
+        house.app().hold_queued(&sender, &id).await.expect("held");
+        house.app().take_back(house.operator(), &address(SUPPORT), &address(ALICE), None).await.expect("taken back");
+        let refused = house.app().retry_queued(&sender, &id).await.expect_err("not theirs any more").to_string();
+        assert!(refused.contains("you may not send as this mailbox any more"), "{refused}");
+        house.app().retry_queued(house.operator(), &id).await.expect("sent on by who runs it");
+        sink.wait_for(2).await;
     }
 
     /// Any answer in the thread makes one stale, but for an answer that it rests on.

@@ -7,12 +7,18 @@ use postern_access::Actor;
 use postern_store::{BodyKey, Caller, GateError, Lane, QueuedMessage, RunQueue, StoredForm, TakenRecipient, Tx};
 use postern_types::Domain;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Recipients of one transaction with another server. More would come twice, should we be killed between
 /// its answer and our note of it.
 const RECIPIENTS_AT_ONCE: usize = 50;
 /// Recipients here of one delivery.
 const LOCAL_AT_ONCE: usize = 50;
+/// What was taken longer ago is asked for again, whether it still leaves.
+const FRESH: Duration = Duration::from_secs(1);
+/// So often it is tried to write down what came of a try, in some eight minutes.
+const SETTLE_ATTEMPTS: u32 = 20;
 /// For so long nobody tries a place that could not be reached, in milliseconds.
 const LEFT_ALONE_MS: i64 = 30 * 1000;
 
@@ -33,6 +39,8 @@ pub(super) struct Parcelled {
     pub message: Arc<QueuedMessage>,
     pub place: Where,
     pub recipients: Vec<TakenRecipient>,
+    /// When they were taken.
+    pub taken: Instant,
 }
 
 impl Parcelled {
@@ -55,7 +63,10 @@ impl Parcelled {
             // Recipients of a message come one after the other, so only the last parcels may have room.
             match parcels.iter_mut().rev().take(16).find(has_room) {
                 Some(parcel) => parcel.recipients.push(recipient),
-                None => parcels.push(Self { message: Arc::clone(message), place, recipients: vec![recipient] }),
+                None => {
+                    let (message, taken) = (Arc::clone(message), Instant::now());
+                    parcels.push(Self { message, place, recipients: vec![recipient], taken });
+                }
             }
         }
         parcels
@@ -75,10 +86,10 @@ impl House {
     pub(super) async fn bring(&self, lane: Lane, parcel: Parcelled) -> bool {
         // Held until it is settled: a notification may bring the message back.
         let Some(_room) = self.queue.room(lane, parcel.message.size).await else { return false };
-        if parcel.message.follows
-            && let Err(error) = self.leaves(&parcel.message).await
-        {
-            tracing::error!(event = "queue.not-left", message = parcel.message.public_id, %error);
+        if parcel.taken.elapsed() > FRESH && !self.still_leaves(&parcel.message).await {
+            return false;
+        }
+        if parcel.message.follows && !self.leaves(&parcel.message).await {
             return false;
         }
         let ending = match &parcel.place {
@@ -92,29 +103,58 @@ impl House {
                 Outcome::Later(Said { status: "4.4.4".into(), text, is_reply: false })
             })),
         };
-        let settled = match ending {
-            Ok(ending) => self.settle(&parcel, ending).await,
-            Err(error) => Err(error),
-        };
-        match settled {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(event = "queue.not-settled", message = parcel.message.public_id, %error);
-                false
-            }
-        }
+        let ending = ending.unwrap_or_else(|error| {
+            tracing::error!(event = "queue.not-brought", message = parcel.message.public_id, %error);
+            let text = "this server could not bring it away now".to_owned();
+            Ending::all(&parcel, |_| {
+                Outcome::Later(Said { status: "4.3.0".into(), text: text.clone(), is_reply: false })
+            })
+        });
+        self.settle_at_last(parcel, ending).await
     }
 
-    /// It can not be taken back from here on: what follows from it is done first.
-    async fn leaves(&self, message: &Arc<QueuedMessage>) -> Result<(), Refused> {
-        let sender = match &message.person {
-            Some((person, label)) => {
-                Some(Caller::new(Actor::Person(*person), self.origin("queue", String::new(), label.clone())?))
+    /// Writes down what came of it. What somebody has got is not brought to them again while this process lives,
+    /// so it goes on trying.
+    async fn settle_at_last(&self, mut parcel: Parcelled, mut ending: Ending) -> bool {
+        for attempt in 0..SETTLE_ATTEMPTS {
+            match self.settle(&parcel, ending.clone()).await {
+                Ok(None) => return true,
+                // Others had some of them meanwhile: theirs is what they wrote.
+                Ok(Some(ours)) => ending.keep_only(&mut parcel.recipients, &ours),
+                Err(error) => {
+                    tracing::error!(event = "queue.not-settled", message = parcel.message.public_id, %error);
+                    if !ending.outcomes.iter().any(super::settle::is_done) {
+                        return false;
+                    }
+                    tokio::time::sleep(Duration::from_secs(1 << attempt.min(5))).await;
+                }
             }
-            None => None,
-        };
-        let message = Arc::clone(message);
-        self.run(move |queue| queue.leaves(&message, sender.as_ref())).await
+        }
+        false
+    }
+
+    /// It was taken a while ago: does nobody hold it since, and is its sender still let through?
+    async fn still_leaves(&self, message: &Arc<QueuedMessage>) -> bool {
+        let (job, asked) = (self.submission_job(), Arc::clone(message));
+        let Ok(job) = job else { return false };
+        let read = self
+            .db
+            .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.authority::<RunQueue>(&job)?.message(&asked)?) });
+        matches!(read.await, Ok(Some(message)) if message.stopped.is_none())
+    }
+
+    /// It can not be taken back from here on: what follows from it is done first. Where the marks can not be
+    /// made it leaves all the same. Answers whether it does.
+    async fn leaves(&self, message: &Arc<QueuedMessage>) -> bool {
+        let sender = message.person.as_ref().and_then(|(person, label)| {
+            let origin = self.origin("queue", String::new(), label.clone()).ok()?;
+            Some(Caller::new(Actor::Person(*person), origin))
+        });
+        let marked = Arc::clone(message);
+        let Err(error) = self.run(move |queue| queue.leaves(&marked, sender.as_ref())).await else { return true };
+        tracing::error!(event = "queue.not-marked", message = message.public_id, %error);
+        let plain = Arc::clone(message);
+        self.run(move |queue| queue.leaves(&plain, None)).await.is_ok()
     }
 
     async fn bring_there(&self, parcel: &Parcelled, hop: &Arc<Hop>) -> Result<Ending, Refused> {

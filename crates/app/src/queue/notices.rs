@@ -47,7 +47,11 @@ impl House {
         if told.is_empty() || message.reverse_path.is_empty() {
             return Ok(Vec::new());
         }
-        let body = self.queued_body(message).await?;
+        // A report without the message is better than none, whatever has become of its body.
+        let body = self.queued_body(message).await.unwrap_or_else(|error| {
+            tracing::error!(event = "queue.body-not-read", message = message.public_id, %error);
+            std::sync::Arc::default()
+        });
         let recipients: Vec<_> = told
             .iter()
             .map(|told| mime::ReportRecipient {

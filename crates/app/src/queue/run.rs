@@ -5,6 +5,7 @@ use super::of_lane;
 use crate::wire::Shutdown;
 use crate::{House, Refused};
 use postern_store::{Authority, GateError, Lane, QueuedMessage, RunQueue, Stopped, Tx};
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -23,7 +24,7 @@ const TAKEN_AT_ONCE: usize = 400;
 const BOUND_FOR_ONE: usize = 20;
 /// What finds no worker is due again after so long, in milliseconds.
 const WAITS_MS: i64 = 2000;
-/// Mail of a suspended credential is looked at again after so long.
+/// What somebody holds, or sent who is suspended, is looked at again after so long.
 const SUSPENDED_MS: i64 = 60 * 1000;
 
 /// Recipients in hand. Unless it is told that they are settled, they are put back: whatever became of
@@ -31,13 +32,16 @@ const SUSPENDED_MS: i64 = 60 * 1000;
 pub(super) struct InHand {
     house: Arc<House>,
     recipients: Vec<i64>,
+    /// The same, whatever became of them.
+    held: Vec<i64>,
     place: Option<String>,
 }
 
 impl InHand {
     fn of(house: &Arc<House>, parcel: &Parcelled) -> Self {
-        let recipients = parcel.recipients.iter().map(|recipient| recipient.id).collect();
-        Self { house: Arc::clone(house), recipients, place: None }
+        let recipients: Vec<i64> = parcel.recipients.iter().map(|recipient| recipient.id).collect();
+        house.queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner).extend(&recipients);
+        Self { house: Arc::clone(house), held: recipients.clone(), recipients, place: None }
     }
 
     /// They are on their way to a place; not where enough are.
@@ -57,6 +61,11 @@ impl InHand {
     fn settled(&mut self) {
         self.recipients.clear();
     }
+
+    /// Whoever asks puts them back.
+    fn handed_over(&mut self) -> Vec<i64> {
+        std::mem::take(&mut self.recipients)
+    }
 }
 
 impl Drop for InHand {
@@ -69,6 +78,9 @@ impl Drop for InHand {
                 _ => drop(bound_for.remove(&place)),
             }
         }
+        let mut in_hand = queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        in_hand.retain(|id| !self.held.contains(id));
+        drop(in_hand);
         queue.lost.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.recipients);
     }
 }
@@ -114,6 +126,7 @@ impl House {
                 continue;
             }
             renewed = tokio::time::Instant::now();
+            self.let_go_of_strays().await;
             let (me, until) = (self.queue.me, self.db.now().plus_ms(LEASE_MS));
             if let Err(error) = self.run(move |queue| queue.renew(me, until)).await {
                 tracing::error!(event = "queue.not-renewed", %error);
@@ -122,6 +135,23 @@ impl House {
                 carrier.tidy(self.db.now());
             }
         }
+    }
+
+    /// What this process has taken and nobody has in hand, at two looks one after the other: it was taken by a
+    /// commit whose answer was lost.
+    async fn let_go_of_strays(&self) {
+        let me = self.queue.me;
+        let taken = match self.run(move |queue| queue.taken(me)).await {
+            Ok(taken) => taken,
+            Err(error) => return tracing::error!(event = "queue.not-looked-after", %error),
+        };
+        let in_hand = self.queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let strays: HashSet<i64> = taken.into_iter().filter(|id| !in_hand.contains(id)).collect();
+        let mut suspects = self.queue.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost: Vec<i64> = strays.intersection(&suspects).copied().collect();
+        *suspects = strays;
+        drop(suspects);
+        self.queue.lost.lock().unwrap_or_else(PoisonError::into_inner).extend(lost);
     }
 
     async fn put_back_lost(&self) {
@@ -205,19 +235,7 @@ impl House {
         let parcels = Parcelled::of(recipients, messages, &self.routes());
         // All of them are in hand from here on, whatever happens to the first.
         let parcels: Vec<_> = parcels.into_iter().map(|parcel| (InHand::of(self, &parcel), parcel)).collect();
-        for (mut in_hand, parcel) in parcels {
-            if let Some(stopped) = parcel.message.stopped {
-                self.stop(&parcel, stopped, &mut in_hand).await;
-                continue;
-            }
-            let is_crowded = match &parcel.place {
-                Where::There(hop) if lane == Lane::People => !in_hand.bound_for(hop.to_string()),
-                _ => false,
-            };
-            if is_crowded {
-                self.put_back(std::mem::take(&mut in_hand.recipients), WAITS_MS).await;
-                continue;
-            }
+        for (mut in_hand, parcel) in self.those_that_leave(lane, parcels).await {
             let permit = tokio::select! {
                 permit = self.queue.workers(lane).acquire_owned() => permit.map_err(|_| Refused::Unavailable)?,
                 // What was taken and not begun is let go at the end.
@@ -235,11 +253,40 @@ impl House {
         Ok(count)
     }
 
-    /// Mail of a credential that is suspended waits; of one whose secret others know, it does not leave.
-    async fn stop(&self, parcel: &Parcelled, stopped: Stopped, in_hand: &mut InHand) {
-        if stopped == Stopped::Suspended {
-            return self.put_back(std::mem::take(&mut in_hand.recipients), SUSPENDED_MS).await;
+    /// Puts back what does not leave now, in one write for all of a kind: a campaign that is suspended has
+    /// thousands.
+    async fn those_that_leave(&self, lane: Lane, parcels: Vec<(InHand, Parcelled)>) -> Vec<(InHand, Parcelled)> {
+        let (mut leave, mut crowded, mut kept, mut kept_messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (mut in_hand, parcel) in parcels {
+            let is_crowded = |in_hand: &mut InHand| match &parcel.place {
+                Where::There(hop) if lane == Lane::People => !in_hand.bound_for(hop.to_string()),
+                _ => false,
+            };
+            match parcel.message.stopped {
+                Some(Stopped::Compromised) => self.take_out(&parcel, &mut in_hand).await,
+                Some(Stopped::Held | Stopped::Suspended | Stopped::SenderSuspended) => {
+                    kept.extend(in_hand.handed_over());
+                    kept_messages.push(parcel.message.id);
+                }
+                None if is_crowded(&mut in_hand) => crowded.extend(in_hand.handed_over()),
+                None => leave.push((in_hand, parcel)),
+            }
         }
+        if !crowded.is_empty() {
+            self.put_back(crowded, WAITS_MS).await;
+        }
+        if !kept.is_empty() {
+            self.put_back(kept, SUSPENDED_MS).await;
+            kept_messages.dedup();
+            if let Err(error) = self.run(move |queue| queue.kept(&kept_messages)).await {
+                tracing::error!(event = "queue.not-kept", %error);
+            }
+        }
+        leave
+    }
+
+    /// Mail of a credential whose secret others know does not leave.
+    async fn take_out(&self, parcel: &Parcelled, in_hand: &mut InHand) {
         let (message, ids, me): (Arc<QueuedMessage>, _, _) =
             (Arc::clone(&parcel.message), in_hand.recipients.clone(), self.queue.me);
         match self.run(move |queue| queue.take_out(&message, &ids, me)).await {

@@ -5,7 +5,7 @@ use super::notices::Told;
 use crate::carrier::{Outcome, Said};
 use crate::{House, Refused};
 use postern_mime::ReportKind;
-use postern_store::{Again, GateError, Lane, RunQueue, TakenRecipient, Tx};
+use postern_store::{Again, GateError, Lane, RunQueue, StoreError, TakenRecipient, Tx};
 use postern_types::{Timestamp, counted};
 
 /// What a sender hears of who has said nothing: of failure and of delay (RFC 3461 section 4.1).
@@ -13,6 +13,9 @@ pub(super) const DEFAULT_NOTIFY: i64 = 0b110;
 const SUCCESS: i64 = 1;
 const FAILURE: i64 = 2;
 const DELAY: i64 = 4;
+
+/// Why nothing was written.
+const NOT_OURS: &str = "another process has some of these recipients";
 
 const MINUTE_MS: i64 = 60 * 1000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -34,6 +37,16 @@ impl Ending {
     /// The same for all of a parcel.
     pub fn all(parcel: &Parcelled, outcome: impl Fn(&TakenRecipient) -> Outcome) -> Self {
         Self { server: None, outcomes: parcel.recipients.iter().map(outcome).collect(), is_local: false }
+    }
+}
+
+impl Ending {
+    /// Leaves out whom others have.
+    pub fn keep_only(&mut self, recipients: &mut Vec<TakenRecipient>, ours: &[i64]) {
+        let is_ours: Vec<bool> = recipients.iter().map(|recipient| ours.contains(&recipient.id)).collect();
+        let (mut left, mut right) = (is_ours.iter(), is_ours.iter());
+        recipients.retain(|_| left.next().copied().unwrap_or(false));
+        self.outcomes.retain(|_| right.next().copied().unwrap_or(false));
     }
 }
 
@@ -59,8 +72,9 @@ fn wait_ms(tries: i64, random: u8) -> i64 {
 }
 
 impl House {
-    /// Writes down what came of a parcel, with the notifications that follow from it.
-    pub(super) async fn settle(&self, parcel: &Parcelled, ending: Ending) -> Result<(), Refused> {
+    /// Writes down what came of a parcel, with the notifications that follow from it. Where this process has not
+    /// all of them any more nothing is written, and it answers which it has.
+    pub(super) async fn settle(&self, parcel: &Parcelled, ending: Ending) -> Result<Option<Vec<i64>>, Refused> {
         let now = self.db.now();
         let (mut written, mut told) = (Written::default(), Vec::new());
         for (recipient, outcome) in parcel.recipients.iter().zip(&ending.outcomes) {
@@ -72,29 +86,41 @@ impl House {
         let message = parcel.message.clone();
         let write = move |tx: &Tx<'_>| -> Result<(), GateError> {
             let queue = tx.authority::<RunQueue>(&job)?;
-            // Who has no process any more that had taken them was settled by another: nobody is told twice.
             let ended = queue.done(message.id, &written.done, me)? + queue.again(&written.again, me)?;
             queue.done(message.id, &written.here, me)?;
             queue.put_back(&written.next, me, now)?;
             written.suppressed.iter().try_for_each(|(to, why)| queue.suppress(message.account, to, why))?;
-            if ended == (written.done.len() + written.again.len()) as u64 {
-                notices.iter().try_for_each(|notice| queue.notify(notice.account, &notice.queued))?;
+            // Some were settled by another: nobody is told twice, and nobody never.
+            if ended != (written.done.len() + written.again.len()) as u64 {
+                return Err(StoreError::Conflict(NOT_OURS.to_owned()).into());
             }
-            Ok(())
+            notices.iter().try_for_each(|notice| Ok(queue.notify(notice.account, &notice.queued)?))
         };
         let is_idle = ending.is_local && told.is_empty() && ending.outcomes.iter().all(is_done);
         if is_idle {
-            return Ok(());
+            return Ok(None);
         }
-        match parcel.message.lane {
+        let done = match parcel.message.lane {
             // With what somebody waits for at a screen; of a campaign, behind it.
-            Lane::People | Lane::Here => self.db.write(write).await?,
-            Lane::Bulk => self.db.write_bulk(write).await?,
+            Lane::People | Lane::Here => self.db.write(write).await,
+            Lane::Bulk => self.db.write_bulk(write).await,
+        };
+        match done {
+            Ok(()) => {}
+            Err(GateError::Store(StoreError::Conflict(what))) if what == NOT_OURS => {
+                return self.ours(me).await.map(Some);
+            }
+            Err(error) => return Err(error.into()),
         }
         if !told.is_empty() || has_next {
             self.queue.wake();
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Recipients that this process has taken.
+    async fn ours(&self, me: i64) -> Result<Vec<i64>, Refused> {
+        self.run(move |queue| queue.taken(me)).await
     }
 
     fn settle_one(
@@ -175,7 +201,7 @@ pub(crate) fn is_hard(status: &str) -> bool {
     ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"].contains(&status)
 }
 
-fn is_done(outcome: &Outcome) -> bool {
+pub(super) fn is_done(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Done { .. })
 }
 

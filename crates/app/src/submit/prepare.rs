@@ -8,6 +8,7 @@ use crate::{House, Session};
 use postern_mime as mime;
 use postern_store::{After, Lane, NewMessage, NewQueued, NewRecipient, Prepared, SendPlan};
 use postern_types::{AccountId, MailboxId, Timestamp};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Messages to more recipients than this wait behind those of others.
@@ -118,7 +119,10 @@ impl House {
         places: &[Place],
         (body, hold): (Prepared, Option<String>),
     ) -> NewQueued {
-        let recipients = places.iter().zip(&request.recipients).map(|(place, asked)| NewRecipient {
+        // Named twice, somebody gets it once.
+        let mut seen = HashSet::new();
+        let once = places.iter().zip(&request.recipients).filter(|(place, _)| seen.insert(place.identity()));
+        let recipients = once.map(|(place, asked)| NewRecipient {
             address: place.address.clone(),
             domain: place.domain.clone(),
             is_here: place.local.is_some(),

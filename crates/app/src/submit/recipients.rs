@@ -21,6 +21,15 @@ pub(super) struct Place {
     pub local: Option<Address>,
 }
 
+impl Place {
+    /// The mailbox, however its address is written: a local part elsewhere may tell case (RFC 5321 section 2.4).
+    pub fn identity(&self) -> (String, &str) {
+        let local_part = self.address.rsplit_once('@').map_or(self.address.as_str(), |(local, _)| local);
+        let local_part = if self.local.is_some() { local_part.to_lowercase() } else { local_part.to_owned() };
+        (local_part, &self.domain)
+    }
+}
+
 /// What a message that has come finds.
 pub(super) struct Begun {
     pub places: Vec<Place>,

@@ -57,7 +57,8 @@ pub struct QueuedMessage {
     pub campaign: bool,
     /// Why it has not left: `held` (until somebody sends or removes it), `undo` (its sender can take it back),
     /// `credential-suspended` and `credential-compromised` (by what was done about the credential that handed it
-    /// in; the latter is taken out at its next try), `scheduled` (its time has not come, by its sender's wish or at a
+    /// in; the latter is taken out at its next try), `sender-suspended` (the person who sent it is suspended, or the
+    /// mailbox it was sent as is closed), `scheduled` (its time has not come, by its sender's wish or at a
     /// limit), `being-tried`, `retrying` (it was tried in vain, and is tried again) or `due` (it leaves now).
     #[schema(example = "retrying")]
     pub state: String,

@@ -41,16 +41,18 @@ pub fn leaving(raw: &[u8], edits: &Edits<'_>) -> Vec<u8> {
     rewrite(raw, &edits, |field| stays_at_home(field) || is_bcc(field))
 }
 
-/// What is filed as the sent copy: as [`leaving`], but Bcc and Resent-Bcc stay, and on top stand Postern-Sent-By and
-/// a Bcc of those recipients who are in no field.
+/// What is filed as the sent copy: as [`leaving`], but Bcc and Resent-Bcc stay, and on top stand Postern-Sent-By and,
+/// where there is no Bcc, one of those recipients who are in no field.
 pub fn filed(raw: &[u8], edits: &Edits<'_>) -> Vec<u8> {
-    let unnamed = unnamed(raw, edits.recipients);
+    // A program that says Bcc says all of it, and a message has one (RFC 5322 section 3.6).
+    let says_bcc = fields(raw).any(|field| field.is("Bcc"));
+    let unnamed = if says_bcc { Vec::new() } else { unnamed(raw, edits.recipients) };
     rewrite(raw, &Edits { recipients: &unnamed, ..*edits }, stays_at_home)
 }
 
 /// Recipients that no field names, in their order.
 fn unnamed<'a>(raw: &[u8], recipients: &[&'a str]) -> Vec<&'a str> {
-    const NAMING: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
+    const NAMING: [&str; 5] = ["To", "Cc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
     let mut unnamed: HashSet<String> = recipients.iter().map(|address| address.to_lowercase()).collect();
     for field in fields(raw).filter(|field| NAMING.iter().any(|name| field.is(name))) {
         if unnamed.is_empty() {

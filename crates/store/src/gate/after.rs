@@ -27,9 +27,9 @@ pub struct After {
     pub answered: Vec<i64>,
     /// They are marked as handed on.
     pub forwarded: Vec<i64>,
-    /// Its copies stay where they are; taken back, they go to Drafts.
+    /// Its copies stay where they are; taken back, they go to Drafts, unless another message has the same ones.
     pub copies: Vec<(MailboxId, Uid)>,
-    /// It is noted as an answer (see [`Sending::note_answered`]).
+    /// It is noted as an answer (see `Sending::note_answered`).
     pub is_answer: bool,
 }
 
@@ -99,9 +99,15 @@ fn mark(tx: &Tx<'_>, (sender, account): (&Caller, AccountId), id: i64, flags: &F
     Ok(())
 }
 
+/// What rests on this copy has left: it stays.
+fn keep_copy(tx: &Tx<'_>, (mailbox, uid): (MailboxId, Uid)) -> Result<(), StoreError> {
+    tx.execute(&queue_sql::KEEP_COPY, &[mailbox.get().into(), i64::from(uid.get()).into()]).map(|_| ())
+}
+
 impl Sending<'_> {
     /// Does now what would follow when the message leaves: it does not wait.
-    pub fn mark_originals(&self, after: &After) -> Result<(), SendError> {
+    pub fn follow(&self, after: &After) -> Result<(), SendError> {
+        after.copies.iter().try_for_each(|copy| keep_copy(self.tx(), *copy))?;
         Ok(after.mark(self.tx(), self.caller(), self.plan().account)?)
     }
 }
@@ -110,9 +116,11 @@ impl Authority<'_, RunQueue> {
     /// The message leaves: what was to follow is done, the marks by `sender`, who is the person that sent it.
     pub fn leaves(&self, message: &QueuedMessage, sender: Option<&Caller>) -> Result<(), GateError> {
         let tx = self.tx();
+        let after = After::of(tx, message.id)?;
         if let Some(sender) = sender {
-            After::of(tx, message.id)?.mark(tx, sender, message.account)?;
+            after.mark(tx, sender, message.account)?;
         }
+        after.copies.iter().try_for_each(|copy| keep_copy(tx, *copy))?;
         tx.execute(&sql::ANSWER_LEAVES, &[message.public_id.as_str().into(), tx.now().0.into()])?;
         tx.execute(&queue_sql::DELETE_AFTER, &[message.id.into()])?;
         tx.execute(&queue_sql::SET_FOLLOWED, &[message.id.into()])?;
@@ -124,7 +132,10 @@ impl Authority<'_, RunQueue> {
         let tx = self.tx();
         let mut count = 0;
         for (mailbox, uid) in After::of(tx, message)?.copies {
-            facts::lock_account(tx, mailbox.account())?;
+            let key = [mailbox.get().into(), i64::from(uid.get()).into(), message.into()];
+            if tx.one(&queue_sql::OTHER_WITH_COPY, &key, |_| Ok(()))?.is_some() {
+                continue;
+            }
             // There is none where somebody deleted the mailbox, or the account is closed.
             let source = match tx.open::<Insert>(self.caller(), mailbox) {
                 Ok(source) => source,
@@ -146,6 +157,7 @@ impl Authority<'_, RunQueue> {
     /// of one with another use.
     pub fn mailbox_for(&self, account: AccountId, used: SpecialUse) -> Result<Option<MailboxId>, GateError> {
         let tx = self.tx();
+        facts::lock_account(tx, account)?;
         if let Some(found) = mailbox_for(tx, account, used)? {
             return Ok(Some(found));
         }
@@ -155,12 +167,9 @@ impl Authority<'_, RunQueue> {
                 return Ok(None);
             }
             Some(there) => there,
-            None => {
-                let made = make_mailbox(tx, account, &name, Some(used))?;
-                tx.record_tree(self.caller(), "mailbox.created", made, name.as_str())?;
-                made
-            }
+            None => make_mailbox(tx, account, &name, Some(used))?,
         };
+        tx.record_tree(self.caller(), "mailbox.created", mailbox, name.as_str())?;
         tx.notify(Notice::List(account));
         Ok(Some(mailbox))
     }

@@ -89,13 +89,14 @@ impl Access<'_, MoveOut> {
 
 impl Access<'_, Insert> {
     /// The house's own: moves a message that it filed here to where it belongs in the same account, with these
-    /// flags. Whoever has seen it has seen it there. Answers whether it was still here.
+    /// flags too. Whoever has seen it has seen it there. Answers whether it was still here.
     pub(super) fn refile(&self, target: &Access<'_, Insert>, uid: Uid, flags: &Flags) -> Result<bool, GateError> {
         let (tx, sources) = (self.tx(), leaving(self.tx(), self.mailbox(), &[uid])?);
         let Some(one) = sources.first() else { return Ok(false) };
+        let flags = one.flags.union(flags);
         let advance = advance(tx, target.account(), &Growth::default())?;
-        let taken = take_uids(tx, target.mailbox(), advance.modseq, std::slice::from_ref(flags), one.size)?;
-        let set = intern(tx, target.account(), flags)?;
+        let taken = take_uids(tx, target.mailbox(), advance.modseq, std::slice::from_ref(&flags), one.size)?;
+        let set = intern(tx, target.account(), &flags)?;
         let placing = Placing { message: one.message, set, uid: taken.first_uid, modseq: advance.modseq };
         place(target, one, &placing)?;
         copy_seen(self, target, uid, taken.first_uid, advance.modseq)?;

@@ -162,12 +162,16 @@ pub struct QueuedMessage {
     pub person: Option<(PersonId, String)>,
 }
 
-/// What was done about the credential that a message was sent with.
+/// What was done about a message, or about who sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// It is suspended: its mail waits.
+    /// Somebody holds it.
+    Held,
+    /// The credential that sent it is suspended: its mail waits.
     Suspended,
-    /// It was taken back because its secret is known to others: its mail does not leave.
+    /// The person who sent it is suspended, or the account it was sent as is closed: likewise.
+    SenderSuspended,
+    /// The credential was taken back because its secret is known to others: its mail does not leave.
     Compromised,
 }
 
@@ -310,6 +314,24 @@ impl Authority<'_, RunQueue> {
         Ok(())
     }
 
+    /// What process `me` has taken, by number.
+    pub fn taken(&self, me: i64) -> Result<Vec<i64>, StoreError> {
+        self.tx().all(&sql::TAKEN, &[me.into()], |row| row.int(0))
+    }
+
+    /// A message as it is now; nothing where it is gone.
+    pub fn message(&self, message: &QueuedMessage) -> Result<Option<QueuedMessage>, StoreError> {
+        self.tx().one(&sql::MESSAGE, &[message.id.into()], |row| read_message(message.id, row))
+    }
+
+    /// Something kept these messages, so that they leave from now on: no try was made, and they are not late.
+    pub fn kept(&self, messages: &[i64]) -> Result<(), StoreError> {
+        for message in messages {
+            self.tx().execute(&sql::SET_LEAVES, &[(*message).into(), self.tx().now().0.into()])?;
+        }
+        Ok(())
+    }
+
     /// Takes these out, since their credential was taken back: the trail tells, and nobody else.
     pub fn take_out(&self, message: &QueuedMessage, recipients: &[i64], me: i64) -> Result<(), StoreError> {
         if message.follows {
@@ -385,6 +407,20 @@ fn read_taken(row: &dyn Row) -> Result<TakenRecipient, StoreError> {
     })
 }
 
+/// What was done about who sent a message, by the state and the end of its credential, the state of the account
+/// that it was sent as, and since when its person is suspended.
+pub(super) fn stopped(row: &dyn Row, columns: [usize; 4]) -> Result<Option<Stopped>, StoreError> {
+    let [state, end, account, suspended] = columns;
+    Ok(match (row.opt_text(state)?, row.opt_text(end)?) {
+        (Some("revoked"), Some("compromised")) => Some(Stopped::Compromised),
+        (Some("suspended"), _) => Some(Stopped::Suspended),
+        _ if row.opt_text(account)? != Some("active") || row.opt_int(suspended)?.is_some() => {
+            Some(Stopped::SenderSuspended)
+        }
+        _ => None,
+    })
+}
+
 fn read_message(id: i64, row: &dyn Row) -> Result<QueuedMessage, StoreError> {
     let account = AccountId::new(row.int(1)?)?;
     let hash = row.bytes(5)?.try_into().map_err(|_| StoreError::Damaged("the key of a queued body".into()))?;
@@ -406,10 +442,9 @@ fn read_message(id: i64, row: &dyn Row) -> Result<QueuedMessage, StoreError> {
         lane: Lane::of(row.int(13)?),
         created: Timestamp(row.int(14)?),
         leaves: Timestamp(row.int(15)?),
-        stopped: match (row.opt_text(16)?, row.opt_text(17)?) {
-            (Some("suspended"), _) => Some(Stopped::Suspended),
-            (Some("revoked"), Some("compromised")) => Some(Stopped::Compromised),
-            _ => None,
+        stopped: match row.opt_text(23)? {
+            Some(_) => Some(Stopped::Held),
+            None => stopped(row, [16, 17, 21, 22])?,
         },
         follows: row.flag(18)?,
         person: match row.opt_int(19)? {

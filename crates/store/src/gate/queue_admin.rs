@@ -5,14 +5,14 @@
 //! absent (law 4).
 
 use super::audit::note;
-use super::authority::{Authority, ManageQueue, RunQueue};
+use super::authority::{Authority, ManageQueue, RunQueue, with_duty_facts_at};
 use super::caller::Caller;
 use super::error::{GateError, Rule};
 use super::queue_row::{QueueRow, count, read_row};
 use crate::sql::Row;
 use crate::statements::queue as sql;
 use crate::{StoreError, Tx};
-use postern_access::{Actor, TokenRole};
+use postern_access::{Actor, TokenRole, voice};
 use postern_types::{AccountId, CredentialId, PersonId, Timestamp};
 
 /// A recipient who has not got it.
@@ -58,8 +58,15 @@ pub struct Queued<'t> {
     id: i64,
     account: AccountId,
     public_id: String,
-    /// It is held by whoever runs the mailbox, and this is its sender.
-    is_shut: bool,
+    /// Its holder is who sent it, and does not run the mailbox.
+    is_sender_alone: bool,
+}
+
+/// A message as it is while it is held.
+struct Standing {
+    sent_by: Option<i64>,
+    is_office: bool,
+    credential: Option<String>,
 }
 
 impl Tx<'_> {
@@ -88,19 +95,20 @@ impl Tx<'_> {
     /// The message of this name, for whoever may do something about it; absent for all others.
     pub fn queued<'t>(&'t self, caller: &'t Caller, public_id: &str) -> Result<Queued<'t>, GateError> {
         let found = self.one(&sql::FIND, &[public_id.into()], |row| {
-            Ok((row.int(0)?, AccountId::new(row.int(1)?)?, row.opt_int(2)?, row.flag(3)?))
+            Ok((row.int(0)?, AccountId::new(row.int(1)?)?, row.opt_int(2)?))
         })?;
-        let (id, account, sent_by, is_office) = found.unwrap_or((0, Tx::no_account(), None, false));
+        let (id, account, sent_by) = found.unwrap_or((0, Tx::no_account(), None));
         let is_theirs =
             matches!(caller.actor(), Actor::Person(person) if sent_by == Some(person.get())) && is_at_home(caller);
         let proof = self.authority_on::<ManageQueue>(caller, account).map(|_| ());
         let absent = || GateError::from(Rule::Absent(format!("message {public_id} waiting to be sent")));
+        let queued = |is_sender_alone| {
+            Ok(Queued { tx: self, caller, id, account, public_id: public_id.to_owned(), is_sender_alone })
+        };
         match proof {
             _ if found.is_none() => Err(absent()),
-            Ok(()) => Ok(Queued { tx: self, caller, id, account, public_id: public_id.to_owned(), is_shut: false }),
-            Err(GateError::Denied(_)) if is_theirs => {
-                Ok(Queued { tx: self, caller, id, account, public_id: public_id.to_owned(), is_shut: is_office })
-            }
+            Ok(()) => queued(false),
+            Err(GateError::Denied(_)) if is_theirs => queued(true),
             Err(GateError::Denied(_) | GateError::Rule(_)) => Err(absent()),
             Err(other) => Err(other),
         }
@@ -150,7 +158,7 @@ impl<'t> QueueOf<'t> {
             id: row.number,
             account: row.account_id,
             public_id: row.id.clone(),
-            is_shut: self.is_own() && row.is_held_by_office,
+            is_sender_alone: self.is_own(),
         }
     }
 }
@@ -185,18 +193,34 @@ impl Queued<'_> {
         Ok((row, recipients))
     }
 
+    /// Holds the message until the commit, so that whoever ends its last recipient, holds it or sends it on takes
+    /// turns; and reads what that depends on.
+    fn standing(&self) -> Result<Standing, GateError> {
+        let read = |row: &dyn Row| {
+            Ok(Standing {
+                sent_by: row.opt_int(0)?,
+                is_office: row.flag(1)?,
+                credential: row.opt_text(2)?.map(str::to_owned),
+            })
+        };
+        let standing = self.tx.one(&sql::HOLD_FACTS, &[self.id.into()], read)?;
+        Ok(standing.ok_or_else(|| Rule::Absent(format!("message {} waiting to be sent", self.public_id)))?)
+    }
+
     /// Sends it now: nothing holds it any more, and its next try is at once. What whoever runs the mailbox
-    /// holds, its sender does not send.
+    /// holds, its sender does not send; nor as a mailbox that they may not send as any more.
     pub fn retry(&self) -> Result<(), GateError> {
-        if self.is_shut {
-            let text = format!("{} is held by whoever runs the mailbox; ask them to send it on", self.public_id);
-            return Err(Rule::Unusable(text).into());
+        let standing = self.standing()?;
+        let refuse = |text: String| Err(Rule::Unusable(text).into());
+        if self.is_sender_alone && standing.is_office {
+            return refuse(format!("{} is held by whoever runs the mailbox; ask them to send it on", self.public_id));
         }
-        let state =
-            self.tx.one(&sql::FIND, &[(&self.public_id).into()], |row| Ok(row.opt_text(4)?.map(str::to_owned)))?;
-        if state.flatten().as_deref() == Some("suspended") {
-            let text = format!("{} waits for its credential, which is suspended; resume that first", self.public_id);
-            return Err(Rule::Unusable(text).into());
+        if self.is_sender_alone && !self.may_still_send()? {
+            return refuse(format!("{}: you may not send as this mailbox any more", self.public_id));
+        }
+        if standing.credential.as_deref() == Some("suspended") {
+            let id = &self.public_id;
+            return refuse(format!("{id} waits for its credential, which is suspended; resume that first"));
         }
         let now = self.tx.now().0;
         self.tx.execute(&sql::RELEASE, &[self.id.into(), now.into()])?;
@@ -204,29 +228,35 @@ impl Queued<'_> {
         Ok(note(self.tx, self.caller, "queue.released", self.account, &self.public_id, "")?)
     }
 
+    fn may_still_send(&self) -> Result<bool, StoreError> {
+        let (tx, actor) = (self.tx, self.caller.actor());
+        let voice = with_duty_facts_at(tx, actor, Some(self.account), tx.now(), |facts| voice(actor, facts))?;
+        Ok(voice.is_some())
+    }
+
     /// Holds it until somebody sends or removes it.
     pub fn hold(&self, why: &str) -> Result<(), GateError> {
-        if self.is_shut {
+        let standing = self.standing()?;
+        if self.is_sender_alone && standing.is_office {
             return Ok(());
         }
-        let is_office = !self.is_own()?;
-        self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.into(), is_office.into()])?;
+        let is_own = matches!(self.caller.actor(), Actor::Person(person) if standing.sent_by == Some(person.get()));
+        self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.into(), (!is_own).into()])?;
         self.tx.execute(&sql::SET_HELD, &[self.id.into()])?;
         Ok(note(self.tx, self.caller, "queue.held", self.account, &self.public_id, "")?)
     }
 
-    /// Did the caller send it?
-    fn is_own(&self) -> Result<bool, StoreError> {
-        let Actor::Person(person) = self.caller.actor() else { return Ok(false) };
-        let sent_by = self.tx.one(&sql::FIND, &[(&self.public_id).into()], |row| row.opt_int(2))?.flatten();
-        Ok(sent_by == Some(person.get()))
-    }
-
-    /// Takes it out: nobody who waits gets it, and its sender hears nothing. What is being brought away at
-    /// this moment can not be called back. A message that never left is taken back as a whole, by `queue`.
+    /// Takes it out: nobody who waits gets it, and its sender hears nothing. To whom it is on its way at this
+    /// moment is not called back; they wait for somebody if they can not be reached. A message that never left
+    /// is taken back as a whole, by `queue`.
     pub fn remove(&self, queue: &Authority<'_, RunQueue>) -> Result<RemovedQueued, GateError> {
+        self.standing()?;
         let recipients = self.tx.execute(&sql::REMOVE_RECIPIENTS, &[self.id.into()])?;
         let is_gone = self.tx.execute(&sql::DELETE_DONE, &[self.id.into()])? > 0;
+        if !is_gone {
+            let why = format!("taken out by {}", self.caller.origin().label);
+            self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.as_str().into(), true.into()])?;
+        }
         let detail = format!("{} recipients {recipients}", self.public_id);
         note(self.tx, self.caller, "queue.removed", self.account, &detail, "")?;
         let drafts = if is_gone { queue.taken_back(self.id, &self.public_id)? } else { 0 };

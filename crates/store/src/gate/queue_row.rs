@@ -1,7 +1,7 @@
 //! A message that waits, as lists show it, and why it waits.
 
 use super::caller::Caller;
-use super::queue::Stopped;
+use super::queue::{Stopped, stopped};
 use crate::StoreError;
 use crate::sql::Row;
 use postern_access::Actor;
@@ -65,6 +65,8 @@ pub enum QueueState {
     Undo,
     /// The credential that it was sent with is suspended.
     CredentialSuspended,
+    /// The person who sent it is suspended, or the account it was sent as is closed.
+    SenderSuspended,
     /// The credential that it was sent with was taken back as compromised.
     CredentialCompromised,
     /// Its time has not come: by its sender's wish (RFC 4865), or at a limit.
@@ -84,6 +86,7 @@ impl QueueState {
             QueueState::Held => "held",
             QueueState::Undo => "undo",
             QueueState::CredentialSuspended => "credential-suspended",
+            QueueState::SenderSuspended => "sender-suspended",
             QueueState::CredentialCompromised => "credential-compromised",
             QueueState::Scheduled => "scheduled",
             QueueState::BeingTried => "being-tried",
@@ -100,6 +103,8 @@ impl QueueRow {
         match self.stopped {
             _ if self.hold.is_some() => QueueState::Held,
             _ if is_after(self.undo_until) => QueueState::Undo,
+            Some(Stopped::Held) => QueueState::Held,
+            Some(Stopped::SenderSuspended) => QueueState::SenderSuspended,
             Some(Stopped::Suspended) => QueueState::CredentialSuspended,
             Some(Stopped::Compromised) => QueueState::CredentialCompromised,
             None if self.being_tried > 0 => QueueState::BeingTried,
@@ -152,11 +157,7 @@ pub(super) fn read_row(row: &dyn Row) -> Result<QueueRow, StoreError> {
         being_tried: count(row.int(16)?)?,
         leaves: Timestamp(row.int(17)?),
         is_held_by_office: row.flag(18)?,
-        stopped: match (row.opt_text(19)?, row.opt_text(20)?) {
-            (Some("suspended"), _) => Some(Stopped::Suspended),
-            (Some("revoked"), Some("compromised")) => Some(Stopped::Compromised),
-            _ => None,
-        },
+        stopped: stopped(row, [19, 20, 23, 24])?,
         last_said: row.opt_text(21)?.map(str::to_owned),
         last_server: row.opt_text(22)?.map(str::to_owned),
     })

@@ -40,7 +40,10 @@ pub enum Filed {
     /// It was filed.
     Now(Uid),
     /// It was there, filed with the same message sent before.
-    WasThere,
+    WasThere(
+        /// Where, if that one has not left yet.
+        Option<Uid>,
+    ),
     /// It was there when it was prepared, and is not any more: prepare it.
     IsGone,
 }
@@ -71,11 +74,9 @@ impl Sending<'_> {
     ) -> Result<Filed, SendError> {
         let (tx, actor) = (self.tx(), self.actor_key());
         if let Some(copy) = self.copy_of(mailbox, identity)? {
-            // It is the copy of this message too, and stays when the other is taken back.
-            if !self.plan().is_campaign {
-                tx.execute(&queue_sql::KEEP_COPY, &[copy.mailbox.get().into(), i64::from(copy.uid.get()).into()])?;
-            }
-            return Ok(Filed::WasThere);
+            let key = [mailbox.get().into(), i64::from(copy.uid.get()).into(), 0.into()];
+            let waits = !self.plan().is_campaign && tx.one(&queue_sql::OTHER_WITH_COPY, &key, |_| Ok(()))?.is_some();
+            return Ok(Filed::WasThere(waits.then_some(copy.uid)));
         }
         let Some(message) = message else { return Ok(Filed::IsGone) };
         let access = tx.open::<Insert>(job, mailbox)?;

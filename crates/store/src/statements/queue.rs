@@ -16,14 +16,14 @@ statements! {
                                      original_kind, original_address, delay_told)
         VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, $9, 0)";
 
-    /// Takes at most `$5` recipients of lane `$3` that are due at `$4`: process `$1` tries them until `$2`.
-    /// Another process passes over them. Index: queue_recipient_due.
+    /// Takes at most `$5` recipients of lane `$3` that are due at `$4`: process `$1` tries them until `$2`, but for
+    /// those that it has already. Another process passes over them. Index: queue_recipient_due.
     TAKE = "
         UPDATE queue_recipient
            SET tried_by = $1, next_try_ms = $2
          WHERE id IN (SELECT id
                         FROM queue_recipient
-                       WHERE lane = $3 AND held = 0 AND next_try_ms <= $4
+                       WHERE lane = $3 AND held = 0 AND next_try_ms <= $4 AND tried_by <> $1
                        ORDER BY next_try_ms, id
                        LIMIT $5 /*SKIP*/)
         RETURNING id, message_id, address, domain, tries, notify, original_kind, original_address, delay_told,
@@ -31,19 +31,21 @@ statements! {
     /// When the next recipient of lane `$1` is due. Index: queue_recipient_due.
     NEXT_DUE = "
         SELECT next_try_ms FROM queue_recipient WHERE lane = $1 AND held = 0 ORDER BY next_try_ms, id LIMIT 1";
+    /// What process `$1` tries. Index: queue_recipient_tried.
+    TAKEN = "SELECT id FROM queue_recipient WHERE tried_by = $1 AND tried_by <> 0 ORDER BY id";
     /// Process `$1` goes on with what it tries until `$2`. Index: queue_recipient_tried.
     RENEW = "UPDATE queue_recipient SET next_try_ms = $2 WHERE tried_by = $1 AND tried_by <> 0";
     /// What process `$1` was trying is due at `$2`, unless somebody holds it meanwhile. Index: queue_recipient_tried.
     LET_GO = "
         UPDATE queue_recipient
            SET tried_by = 0, next_try_ms = $2,
-               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id)
+               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
          WHERE tried_by = $1 AND tried_by <> 0";
     /// Recipient `$1`, which process `$2` has taken and not tried, is due at `$3`; likewise. Primary key.
     PUT_BACK = "
         UPDATE queue_recipient
            SET tried_by = 0, next_try_ms = $3,
-               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id)
+               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
          WHERE id = $1 AND tried_by = $2";
 
     /// Message `$1`, as it is brought away. Primary key.
@@ -51,7 +53,9 @@ statements! {
         SELECT public_id, account_id, from_address, reverse_path, verp, blob_hash, blob_place, size, prefix, smtputf8,
                eight_bit, return_full, envelope_id, lane, created_ms, leaves_ms,
                (SELECT c.state FROM credential c WHERE c.id = credential_id),
-               (SELECT c.end_reason FROM credential c WHERE c.id = credential_id), follows, person_id, sender
+               (SELECT c.end_reason FROM credential c WHERE c.id = credential_id), follows, person_id, sender,
+               (SELECT a.state FROM account a WHERE a.id = account_id),
+               (SELECT p.suspended_ms FROM person p WHERE p.id = person_id), hold
           FROM queue_message
          WHERE id = $1";
     /// Holds message `$1` until the commit: of two who end its last recipients, one sees that they were the
@@ -63,7 +67,7 @@ statements! {
     LATER = "
         UPDATE queue_recipient
            SET tried_by = 0, tries = tries + 1, next_try_ms = $3, last_said = $4, last_server = $5, delay_told = $6,
-               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id)
+               held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
          WHERE id = $1 AND tried_by = $2";
     /// Deletes message `$1` when nobody waits for it. Primary key, queue_recipient_by_message.
     DELETE_DONE = "
@@ -87,10 +91,12 @@ statements! {
                (SELECT r.last_said FROM queue_recipient r
                  WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1),
                (SELECT r.last_server FROM queue_recipient r
-                 WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1)
+                 WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1),
+               a.state, p.suspended_ms
           FROM queue_message m
           LEFT JOIN account a ON a.id = m.account_id
           LEFT JOIN credential c ON c.id = m.credential_id
+          LEFT JOIN person p ON p.id = m.person_id
          WHERE m.id < $1
            AND (CAST($3 AS BIGINT) = 0 OR m.account_id = CAST($3 AS BIGINT))
            AND (CAST($4 AS BIGINT) = 0 OR m.person_id = CAST($4 AS BIGINT))
@@ -105,12 +111,15 @@ statements! {
          WHERE (CAST($1 AS BIGINT) = 0 OR m.account_id = CAST($1 AS BIGINT))
            AND (CAST($2 AS BIGINT) = 0 OR m.person_id = CAST($2 AS BIGINT))
            AND (CAST($3 AS BIGINT) = 0 OR m.credential_id = CAST($3 AS BIGINT))";
-    /// The number, account and sender of the message called `$1`, who holds it, and the state of the
-    /// credential that sent it. Index: the unique public_id, the primary key of credentials.
-    FIND = "
-        SELECT id, account_id, person_id, hold_office,
-               (SELECT c.state FROM credential c WHERE c.id = credential_id)
-          FROM queue_message WHERE public_id = $1";
+    /// The number, account and sender of the message called `$1`. Index: the unique public_id.
+    FIND = "SELECT id, account_id, person_id FROM queue_message WHERE public_id = $1";
+    /// Who sent message `$1`, whether whoever runs the mailbox holds it, and the state of its credential; held
+    /// until the commit. Primary key, and that of credentials.
+    HOLD_FACTS = "
+        SELECT person_id, hold_office, (SELECT c.state FROM credential c WHERE c.id = credential_id)
+          FROM queue_message WHERE id = $1 /*LOCK*/";
+    /// Message `$1` leaves from `$2` on: until then something else kept it. Primary key.
+    SET_LEAVES = "UPDATE queue_message SET leaves_ms = $2 WHERE id = $1 AND leaves_ms < $2";
     /// The recipients of message `$1` that have not got it. Index: queue_recipient_by_message.
     RECIPIENTS = "
         SELECT address, tries, next_try_ms, tried_by, last_said, last_server
@@ -139,9 +148,12 @@ statements! {
     DELETE_AFTER = "DELETE FROM queue_after WHERE message_id = $1";
     /// The same, as its message knows. Primary key.
     SET_FOLLOWED = "UPDATE queue_message SET follows = 0 WHERE id = $1";
-    /// Another message rests on the copy at UID `$2` of mailbox `$1`: it is not taken back with one.
-    /// Index: queue_after_by_copy.
+    /// A message has left that has its copy at UID `$2` of mailbox `$1`: it stays, whatever becomes of others that
+    /// rest on it. Index: queue_after_by_copy.
     KEEP_COPY = "DELETE FROM queue_after WHERE kind = 'copy' AND subject = $1 AND uid = $2";
+    /// Does another message than `$3` rest on it? Index: queue_after_by_copy.
+    OTHER_WITH_COPY = "
+        SELECT 1 FROM queue_after WHERE kind = 'copy' AND subject = $1 AND uid = $2 AND message_id <> $3 LIMIT 1";
     /// How many messages and recipients wait. The whole of both, which are short.
     COUNT = "SELECT (SELECT COUNT(*) FROM queue_message), (SELECT COUNT(*) FROM queue_recipient)";
 

@@ -104,6 +104,7 @@ fn waits(message: &QueuedMessage, now: Timestamp, letters: usize) -> String {
         }
         "undo" => format!("can be taken back until {}", at(&message.undo_until)),
         "credential-suspended" => and_tried("its credential is suspended".to_owned()),
+        "sender-suspended" => and_tried("its sender is suspended, or its mailbox closed".to_owned()),
         "credential-compromised" => "its credential was taken back as compromised: it is taken out".to_owned(),
         "scheduled" => format!("for its time, {}", at(&message.next_try_at)),
         "being-tried" => and_tried(match message.recipients_left {
