@@ -534,8 +534,9 @@ pub static ROUTES: &[Route] = &[
         .absent("There is no message {id} waiting to be sent"),
     route(Delete, "/api/v1/queue/{id}", "queue.remove", QUEUE, to!(queue::remove))
         .says(
-            "Takes a message out: who waits for it does not get it, and its sender hears nothing. The copy in Sent \
-             stays. This is how a sender takes back what is not on its way yet.",
+            "Takes a message out: who waits for it does not get it, and its sender hears nothing. A copy in Sent \
+             goes to Drafts where the message has left to nobody, and stays otherwise. This is how a sender takes back what is \
+             not on its way yet.",
         )
         .at("/api/v1/queue/msg_abcdefghijkl")
         .gives::<QueuedRemoved>(200)

@@ -11,6 +11,8 @@ use std::collections::HashSet;
 
 /// Messages of one transaction, at most, and their recipients, where it is not the first that has more.
 const MESSAGES_AT_ONCE: usize = 50;
+/// What is taken out holds the accounts of its copies until the commit.
+const REMOVED_AT_ONCE: usize = 10;
 const RECIPIENTS_AT_ONCE: u64 = 500;
 /// Messages that are named in one request, at most.
 pub const NAMED_AT_ONCE: usize = 500;
@@ -145,7 +147,8 @@ fn act_on_piece(
     before: Option<i64>,
 ) -> Result<(QueueDone, Option<i64>), GateError> {
     let queue = queue_of(tx, &by.caller, choice)?;
-    let rows = queue.list(before, MESSAGES_AT_ONCE)?;
+    let most = if act == QueueAct::Remove { REMOVED_AT_ONCE } else { MESSAGES_AT_ONCE };
+    let rows = queue.list(before, most)?;
     let (mut done, mut last, mut recipients) = (QueueDone::default(), None, 0);
     for row in &rows {
         if last.is_some() && recipients + row.recipients > RECIPIENTS_AT_ONCE {
@@ -163,7 +166,7 @@ fn act_on_piece(
             Err(other) => return Err(other),
         }
     }
-    Ok((done, last.filter(|_| rows.len() == MESSAGES_AT_ONCE)))
+    Ok((done, last.filter(|_| rows.len() == most)))
 }
 
 /// Does it to one, of which so many recipients wait and are being tried.

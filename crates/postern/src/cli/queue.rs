@@ -37,7 +37,8 @@ pub enum Verb {
     Hold(Which),
     /// Take messages out: who waits for them does not get them
     ///
-    /// This takes back what has not left. Their senders hear nothing of it, and the copies in Sent stay.
+    /// This takes back what has not left. Their senders hear nothing of it. A copy in Sent goes to Drafts where its
+    /// message has left to nobody, and stays otherwise.
     Remove(Remove),
 }
 
