@@ -316,7 +316,7 @@ CREATE TABLE queue_message (
     envelope_id TEXT,                         -- ENVID (RFC 3461 section 4.4)
     lane BIGINT NOT NULL,                    -- 0 people, 1 bulk
     hold TEXT,                                -- why it waits for somebody
-    hold_office BIGINT NOT NULL,              -- whoever runs the mailbox holds it, and not its sender
+    hold_office BIGINT NOT NULL,              -- 1: whoever runs the mailbox holds it, not its sender; 2: it is taken out
     leaves_ms BIGINT NOT NULL,                -- from when on it is tried: delays count from here
     undo_until_ms BIGINT,                    -- its sender may take it back until then
     follows BIGINT NOT NULL,                 -- something follows when it leaves: queue_after

@@ -377,7 +377,11 @@ impl House {
 
     /// Hands mail for other domains to a sink.
     pub async fn relay_to(&self, sink: &Sink) {
-        let address = sink.address();
+        self.relay_to_address(sink.address());
+    }
+
+    /// Hands mail for other domains to whatever listens at an address.
+    pub fn relay_to_address(&self, address: SocketAddr) {
         let hop = Hop { host: address.ip().to_string(), port: address.port(), tls: HopTls::Never, login: None };
         self.app().set_routes(Routes { smarthost: Some(Arc::new(hop)), domains: BTreeMap::new() });
     }

@@ -161,6 +161,39 @@ scenario! {
         assert!(shown.row.hold.is_some_and(|why| why.starts_with("bob@example.org answered")));
     }
 
+    /// Taken out while it is on its way, it is not tried again, and nobody sends it on.
+    async fn what_is_taken_out_on_its_way_is_not_tried_again(house: House) {
+        let _sink = at_work(&house).await;
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        house.relay_to_address(silent.local_addr().expect("an address"));
+        let mut alice = house.submission_as(ALICE).await;
+        let id = alice.sends(ALICE, &[CUSTOMER], &letter(ALICE, CUSTOMER, "1")).await;
+        let (connection, _) = silent.accept().await.expect("it is being tried");
+        let (_, removed) = house.app().remove_queued(house.operator(), &id).await.expect("taken out");
+        assert_eq!(removed.recipients, 0, "the try under way is not called back");
+        let sender = house.acting_as(ALICE).await;
+        for caller in [&sender, house.operator()] {
+            let refused = house.app().retry_queued(caller, &id).await.expect_err("taken out").to_string();
+            assert!(refused.contains("was taken out"), "{refused}");
+        }
+        drop(connection);
+        until("the end of it", async || house.app().show_queued(house.operator(), &id).await.is_err().then_some(())).await;
+    }
+
+    /// What an administrator holds of one's own mail, one does not send on.
+    async fn a_hold_of_others_on_ones_own_mail_stays(house: House) {
+        let sink = at_work(&house).await;
+        sink.answer(|_| Some("451 4.2.1 Come back later".to_owned()));
+        let mut alice = house.submission_as(ALICE).await;
+        let id = alice.sends(ALICE, &[CUSTOMER], &letter(ALICE, CUSTOMER, "1")).await;
+        house.app().hold_queued(house.operator(), &id).await.expect("held");
+        let sender = house.acting_as(ALICE).await;
+        house.app().hold_queued(&sender, &id).await.expect("it is held already");
+        let refused = house.app().retry_queued(&sender, &id).await.expect_err("not theirs to lift").to_string();
+        assert!(refused.contains("ask them to send it on"), "{refused}");
+        house.app().retry_queued(house.operator(), &id).await.expect("sent on");
+    }
+
     /// To hand a message on answers nobody.
     async fn a_forward_makes_no_answer_stale(house: House) {
         let _sink = at_work(&house).await;
@@ -188,6 +221,7 @@ scenario! {
         let shown = house.app().show_queued(house.operator(), &id).await.expect("it waits");
         assert_eq!(shown.row.state(house.app().now()).name(), "sender-suspended");
         assert_eq!(shown.recipients.len(), 1, "named three times, they get it once");
+        assert!(house.app().retry_queued(house.operator(), &id).await.is_err(), "not while she is suspended");
         house.app().suspend_person(house.operator(), &address(ALICE), false).await.expect("back");
 
         let sender = house.acting_as(ALICE).await;

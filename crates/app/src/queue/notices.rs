@@ -189,9 +189,9 @@ fn postmaster_of(address: &str, hostname: &str) -> String {
 pub(crate) fn parked_text(id: &str, who: &str, when: Timestamp) -> [String; 5] {
     [
         format!("{who} answered this message at {}, shortly before you. Your answer was not sent.", rfc3339(when)),
-        "To send it all the same:".to_owned(),
+        "To send it all the same (with the postern command, or by whoever runs your mail server):".to_owned(),
         format!("postern queue retry {id}"),
-        "To drop it, which is to be done too if you send it once more:".to_owned(),
+        "To drop it, also if you have sent it anew:".to_owned(),
         format!("postern queue remove {id}"),
     ]
 }

@@ -311,7 +311,7 @@ impl Authority<'_, RunQueue> {
         for id in recipients {
             self.tx().execute(&sql::PUT_BACK, &[(*id).into(), me.into(), at.0.into()])?;
         }
-        Ok(())
+        self.end_taken_out(recipients.iter().copied())
     }
 
     /// What process `me` has taken, by number.
@@ -376,7 +376,20 @@ impl Authority<'_, RunQueue> {
             ];
             kept += self.tx().execute(&sql::LATER, &values)?;
         }
+        self.end_taken_out(recipients.iter().map(|again| again.id))?;
         Ok(kept)
+    }
+
+    /// Whoever of these was tried while their message was taken out is not tried again.
+    fn end_taken_out(&self, recipients: impl Iterator<Item = i64>) -> Result<(), StoreError> {
+        let mut ended = 0;
+        for id in recipients {
+            ended += self.tx().execute(&sql::END_TAKEN_OUT, &[id.into()])?;
+        }
+        if ended > 0 {
+            self.tx().execute(&sql::DELETE_TAKEN_OUT, &[])?;
+        }
+        Ok(())
     }
 
     /// Queues a notification of the house's own, kept with the account it is about.

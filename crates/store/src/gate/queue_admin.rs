@@ -8,6 +8,7 @@ use super::audit::note;
 use super::authority::{Authority, ManageQueue, RunQueue, with_duty_facts_at};
 use super::caller::Caller;
 use super::error::{GateError, Rule};
+use super::queue::{Stopped, stopped};
 use super::queue_row::{QueueRow, count, read_row};
 use crate::sql::Row;
 use crate::statements::queue as sql;
@@ -49,6 +50,8 @@ pub struct QueueOf<'t> {
     account: i64,
     sent_by: i64,
     credential: i64,
+    /// The caller manages what waits everywhere.
+    runs_all: bool,
 }
 
 /// A message that its holder may do something about. Made by [`Tx::queued`] alone.
@@ -62,11 +65,15 @@ pub struct Queued<'t> {
     is_sender_alone: bool,
 }
 
+/// As `hold_office`: it is taken out when the tries under way have ended.
+const TAKEN_OUT: i64 = 2;
+
 /// A message as it is while it is held.
 struct Standing {
     sent_by: Option<i64>,
     is_office: bool,
-    credential: Option<String>,
+    is_taken_out: bool,
+    stopped: Option<Stopped>,
 }
 
 impl Tx<'_> {
@@ -89,7 +96,8 @@ impl Tx<'_> {
             },
         };
         let (account, credential) = (account.map_or(0, AccountId::get), credential.map_or(0, CredentialId::get));
-        Ok(QueueOf { tx: self, caller, account, sent_by, credential })
+        let runs_all = self.authority::<ManageQueue>(caller).is_ok();
+        Ok(QueueOf { tx: self, caller, account, sent_by, credential, runs_all })
     }
 
     /// The message of this name, for whoever may do something about it; absent for all others.
@@ -107,7 +115,8 @@ impl Tx<'_> {
         };
         match proof {
             _ if found.is_none() => Err(absent()),
-            Ok(()) => queued(false),
+            // One's own account is one's own, and not to lift what others hold there.
+            Ok(()) => queued(is_ones_own(caller, account) && self.authority::<ManageQueue>(caller).is_err()),
             Err(GateError::Denied(_)) if is_theirs => queued(true),
             Err(GateError::Denied(_) | GateError::Rule(_)) => Err(absent()),
             Err(other) => Err(other),
@@ -158,7 +167,7 @@ impl<'t> QueueOf<'t> {
             id: row.number,
             account: row.account_id,
             public_id: row.id.clone(),
-            is_sender_alone: self.is_own(),
+            is_sender_alone: self.is_own() || (!self.runs_all && is_ones_own(self.caller, row.account_id)),
         }
     }
 }
@@ -197,11 +206,9 @@ impl Queued<'_> {
     /// turns; and reads what that depends on.
     fn standing(&self) -> Result<Standing, GateError> {
         let read = |row: &dyn Row| {
-            Ok(Standing {
-                sent_by: row.opt_int(0)?,
-                is_office: row.flag(1)?,
-                credential: row.opt_text(2)?.map(str::to_owned),
-            })
+            let hold = row.int(1)?;
+            let (is_office, is_taken_out) = (hold != 0, hold == TAKEN_OUT);
+            Ok(Standing { sent_by: row.opt_int(0)?, is_office, is_taken_out, stopped: stopped(row, [2, 3, 4, 5])? })
         };
         let standing = self.tx.one(&sql::HOLD_FACTS, &[self.id.into()], read)?;
         Ok(standing.ok_or_else(|| Rule::Absent(format!("message {} waiting to be sent", self.public_id)))?)
@@ -212,15 +219,22 @@ impl Queued<'_> {
     pub fn retry(&self) -> Result<(), GateError> {
         let standing = self.standing()?;
         let refuse = |text: String| Err(Rule::Unusable(text).into());
+        if standing.is_taken_out {
+            return refuse(format!("{} was taken out; it is gone when the try under way has ended", self.public_id));
+        }
         if self.is_sender_alone && standing.is_office {
             return refuse(format!("{} is held by whoever runs the mailbox; ask them to send it on", self.public_id));
         }
         if self.is_sender_alone && !self.may_still_send()? {
             return refuse(format!("{}: you may not send as this mailbox any more", self.public_id));
         }
-        if standing.credential.as_deref() == Some("suspended") {
-            let id = &self.public_id;
-            return refuse(format!("{id} waits for its credential, which is suspended; resume that first"));
+        let kept_by = match standing.stopped {
+            Some(Stopped::Suspended) => Some("its credential, which is suspended; resume that first"),
+            Some(Stopped::SenderSuspended) => Some("its sender, who is suspended, or its mailbox, which is closed"),
+            Some(Stopped::Held | Stopped::Compromised) | None => None,
+        };
+        if let Some(whom) = kept_by {
+            return refuse(format!("{} waits for {whom}", self.public_id));
         }
         let now = self.tx.now().0;
         self.tx.execute(&sql::RELEASE, &[self.id.into(), now.into()])?;
@@ -237,7 +251,7 @@ impl Queued<'_> {
     /// Holds it until somebody sends or removes it.
     pub fn hold(&self, why: &str) -> Result<(), GateError> {
         let standing = self.standing()?;
-        if self.is_sender_alone && standing.is_office {
+        if standing.is_taken_out || (self.is_sender_alone && standing.is_office) {
             return Ok(());
         }
         let is_own = matches!(self.caller.actor(), Actor::Person(person) if standing.sent_by == Some(person.get()));
@@ -247,21 +261,24 @@ impl Queued<'_> {
     }
 
     /// Takes it out: nobody who waits gets it, and its sender hears nothing. To whom it is on its way at this
-    /// moment is not called back; they wait for somebody if they can not be reached. A message that never left
-    /// is taken back as a whole, by `queue`.
+    /// moment is not called back, and not tried again. A message that never left is taken back as a whole, by `queue`.
     pub fn remove(&self, queue: &Authority<'_, RunQueue>) -> Result<RemovedQueued, GateError> {
         self.standing()?;
         let recipients = self.tx.execute(&sql::REMOVE_RECIPIENTS, &[self.id.into()])?;
         let is_gone = self.tx.execute(&sql::DELETE_DONE, &[self.id.into()])? > 0;
         if !is_gone {
             let why = format!("taken out by {}", self.caller.origin().label);
-            self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.as_str().into(), true.into()])?;
+            self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.as_str().into(), TAKEN_OUT.into()])?;
         }
         let detail = format!("{} recipients {recipients}", self.public_id);
         note(self.tx, self.caller, "queue.removed", self.account, &detail, "")?;
         let drafts = if is_gone { queue.taken_back(self.id, &self.public_id)? } else { 0 };
         Ok(RemovedQueued { recipients, drafts: drafts as u64 })
     }
+}
+
+fn is_ones_own(caller: &Caller, account: AccountId) -> bool {
+    matches!(caller.actor(), Actor::Person(person) if person.account() == account)
 }
 
 /// Signed in themselves, or by a login; a token that was made shows nothing of one's own.

@@ -113,10 +113,13 @@ statements! {
            AND (CAST($3 AS BIGINT) = 0 OR m.credential_id = CAST($3 AS BIGINT))";
     /// The number, account and sender of the message called `$1`. Index: the unique public_id.
     FIND = "SELECT id, account_id, person_id FROM queue_message WHERE public_id = $1";
-    /// Who sent message `$1`, whether whoever runs the mailbox holds it, and the state of its credential; held
-    /// until the commit. Primary key, and that of credentials.
+    /// Who sent message `$1`, whether whoever runs the mailbox holds it, and what was done about its sender; held
+    /// until the commit. Primary key, and those of credentials, accounts and persons.
     HOLD_FACTS = "
-        SELECT person_id, hold_office, (SELECT c.state FROM credential c WHERE c.id = credential_id)
+        SELECT person_id, hold_office, (SELECT c.state FROM credential c WHERE c.id = credential_id),
+               (SELECT c.end_reason FROM credential c WHERE c.id = credential_id),
+               (SELECT a.state FROM account a WHERE a.id = account_id),
+               (SELECT p.suspended_ms FROM person p WHERE p.id = person_id)
           FROM queue_message WHERE id = $1 /*LOCK*/";
     /// Message `$1` leaves from `$2` on: until then something else kept it. Primary key.
     SET_LEAVES = "UPDATE queue_message SET leaves_ms = $2 WHERE id = $1 AND leaves_ms < $2";
@@ -127,7 +130,8 @@ statements! {
          WHERE message_id = $1
          ORDER BY id
          LIMIT $2";
-    /// Message `$1` waits for somebody: `$2` why, and (`$3`) for whoever runs the mailbox alone. Primary key.
+    /// Message `$1` waits for somebody: `$2` why, and (`$3`) 1 for whoever runs the mailbox alone, 2 for nobody: it
+    /// is taken out. Primary key.
     SET_HOLD = "UPDATE queue_message SET hold = $2, hold_office = $3, undo_until_ms = NULL WHERE id = $1";
     /// Nobody holds message `$1` any more, and it leaves at `$2`. Primary key.
     RELEASE = "UPDATE queue_message SET hold = NULL, hold_office = 0, undo_until_ms = NULL, leaves_ms = $2 WHERE id = $1";
@@ -136,6 +140,15 @@ statements! {
     SET_HELD = "UPDATE queue_recipient SET held = 1 WHERE message_id = $1 AND tried_by = 0";
     /// They wait no more, and are due at `$2`. Index: queue_recipient_by_message.
     SET_DUE = "UPDATE queue_recipient SET held = 0, next_try_ms = $2 WHERE message_id = $1 AND tried_by = 0";
+    /// Takes recipient `$1` out, if its message was taken out while it was tried. Primary keys.
+    END_TAKEN_OUT = "
+        DELETE FROM queue_recipient
+         WHERE id = $1 AND tried_by = 0
+           AND EXISTS (SELECT 1 FROM queue_message m WHERE m.id = message_id AND m.hold_office = 2)";
+    /// Deletes what was taken out and for which nobody waits any more. Reads the messages that wait.
+    DELETE_TAKEN_OUT = "
+        DELETE FROM queue_message
+         WHERE hold_office = 2 AND NOT EXISTS (SELECT 1 FROM queue_recipient r WHERE r.message_id = queue_message.id)";
     /// Takes the recipients of message `$1` out that nobody tries now. Index: queue_recipient_by_message.
     REMOVE_RECIPIENTS = "DELETE FROM queue_recipient WHERE message_id = $1 AND tried_by = 0";
 

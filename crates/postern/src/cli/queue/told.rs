@@ -211,8 +211,8 @@ pub(super) fn taken_out(removed: &QueuedRemoved) -> String {
     let left = message.recipients_left.saturating_sub(removed.removed_recipients);
     if removed.removed_recipients == 0 && left > 0 {
         return format!(
-            "Nothing is taken out: {} is on its way to {} at this moment.\nNext: see what becomes of it: postern queue show \
-             {}\n",
+            "{} is taken out, unless it arrives now: it is on its way to {} at this moment, and is not tried again.\nNext: see \
+             what becomes of it: postern queue show {}\n",
             message.id,
             counted(left, "recipient"),
             message.id
@@ -226,7 +226,8 @@ pub(super) fn taken_out(removed: &QueuedRemoved) -> String {
     };
     let next = match removed.moved_to_drafts {
         0 => "a copy that was filed in Sent stays there; delete it where it should not",
-        _ => "its copy is in Drafts now, to go on with",
+        1 => "its copy is in Drafts now, to go on with",
+        _ => "its copies are in Drafts now, in each mailbox that had one",
     };
     format!(
         "{} is taken out: {gone}, and {} hears nothing of that.\n{under_way}Next: {next}\n",
@@ -391,7 +392,7 @@ mod tests {
             some.contains("1 recipient does not get it") && some.contains("on its way to 1 recipient at"),
             "{some}"
         );
-        assert!(taken_out(&removed(0)).starts_with("Nothing is taken out: "));
+        assert!(taken_out(&removed(0)).starts_with("msg_abcdefghijkl is taken out, unless it arrives now: "));
         let back = taken_out(&QueuedRemoved { moved_to_drafts: 1, ..removed(2) });
         assert!(back.ends_with("Next: its copy is in Drafts now, to go on with\n"), "{back}");
     }
