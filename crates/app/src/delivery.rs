@@ -116,6 +116,29 @@ impl Recipient {
         Self::read(tx, &address, (0, true), tx.admins()?)
     }
 
+    /// Is the domain of an address ours, and who has the address?
+    fn find(tx: &Tx<'_>, wanted: &Address) -> Result<(bool, Option<Self>), StoreError> {
+        let ours = tx.is_own_domain(&wanted.domain())?;
+        // As it stands first: somebody may have an address with a plus in it.
+        let principal = match (tx.principal_at(wanted)?, wanted.without_tag()) {
+            (None, Some(plain)) => tx.principal_at(&plain)?,
+            (found, _) => found,
+        };
+        let found = match principal {
+            // What was removed keeps its address, and takes mail as little as what never was.
+            Some(Principal::Account(account)) if !tx.is_removed(account)? => {
+                Some(Self::read(tx, wanted.as_str(), (account.get(), false), vec![account])?)
+            }
+            Some(Principal::Group(group)) => {
+                Some(Self::read(tx, wanted.as_str(), (group.get(), true), tx.mail_of_group(group)?)?)
+            }
+            _ => None,
+        };
+        let nobody = found.as_ref().is_none_or(|found| found.accounts.is_empty());
+        let to_admins = nobody && ours && is_postmaster(wanted);
+        Ok((ours, if to_admins { Some(Self::admins(tx, Some(wanted))?) } else { found }))
+    }
+
     fn read(
         tx: &Tx<'_>,
         address: &str,
@@ -127,40 +150,31 @@ impl Recipient {
     }
 }
 
+/// What was found for an address; said now rather than after the message: a group of nobody takes no mail.
+fn found(address: &Address, (ours, found): (bool, Option<Recipient>)) -> Result<Recipient, DeliveryError> {
+    match (ours, found) {
+        (_, Some(found)) if found.accounts.is_empty() => Err(DeliveryError::Closed),
+        (_, Some(found)) => Ok(found),
+        (true, None) => Err(DeliveryError::Unknown(address.clone())),
+        (false, None) => Err(DeliveryError::NotOurs(address.domain().to_string())),
+    }
+}
+
 impl House {
     /// Where mail for an address goes. `postmaster` always goes somewhere: where nobody has
     /// the address, or nobody is left in the group that has it, to the admins (RFC 5321
     /// section 4.5.1).
     pub async fn recipient(&self, address: &Address) -> Result<Recipient, DeliveryError> {
-        let wanted = address.clone();
+        self.recipients(vec![address.clone()]).await.pop().unwrap_or(Err(DeliveryError::Unavailable))
+    }
+
+    /// The same of many, each in its place, as one moment has them.
+    pub(crate) async fn recipients(&self, addresses: Vec<Address>) -> Vec<Result<Recipient, DeliveryError>> {
+        let count = addresses.len();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> {
-            let ours = tx.is_own_domain(&wanted.domain())?;
-            // As it stands first: somebody may have an address with a plus in it.
-            let principal = match (tx.principal_at(&wanted)?, wanted.without_tag()) {
-                (None, Some(plain)) => tx.principal_at(&plain)?,
-                (found, _) => found,
-            };
-            let found = match principal {
-                // What was removed keeps its address, and takes mail as little as what never was.
-                Some(Principal::Account(account)) if !tx.is_removed(account)? => {
-                    Some(Recipient::read(tx, wanted.as_str(), (account.get(), false), vec![account])?)
-                }
-                Some(Principal::Group(group)) => {
-                    Some(Recipient::read(tx, wanted.as_str(), (group.get(), true), tx.mail_of_group(group)?)?)
-                }
-                _ => None,
-            };
-            let nobody = found.as_ref().is_none_or(|found| found.accounts.is_empty());
-            let to_admins = nobody && ours && is_postmaster(&wanted);
-            Ok((ours, if to_admins { Some(Recipient::admins(tx, Some(&wanted))?) } else { found }))
+            addresses.iter().map(|wanted| Ok(found(wanted, Recipient::find(tx, wanted)?))).collect()
         });
-        match found.await? {
-            // Said now rather than after the message: a group of nobody takes no mail.
-            (_, Some(found)) if found.accounts.is_empty() => Err(DeliveryError::Closed),
-            (_, Some(found)) => Ok(found),
-            (true, None) => Err(DeliveryError::Unknown(address.clone())),
-            (false, None) => Err(DeliveryError::NotOurs(address.domain().to_string())),
-        }
+        found.await.unwrap_or_else(|error| vec![Err(error.into()); count])
     }
 
     /// Mail for `<postmaster>` without a domain (RFC 5321 section 4.5.1).

@@ -138,6 +138,21 @@ impl Framer {
         self.buffer.len() - self.at
     }
 
+    /// Whole lines that were fed and are not yet in an event, without their CRLF, as far as they are sound: what
+    /// a client that pipelines is about to say.
+    pub fn coming_lines(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = match self.mode {
+            Mode::Line { .. } => &self.buffer[self.at..],
+            _ => &[],
+        };
+        std::iter::from_fn(move || {
+            let end = memchr2(b'\r', b'\n', rest)?;
+            let line = rest[end..].starts_with(b"\r\n").then(|| &rest[..end])?;
+            rest = &rest[end + 2..];
+            Some(line)
+        })
+    }
+
     /// The message that is coming in will be refused whatever follows, and nothing more of it is
     /// handed out: what is kept of it may go (see [`DataReport::is_doomed`]).
     pub fn is_doomed(&self) -> bool {

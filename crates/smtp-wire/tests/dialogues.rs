@@ -3,7 +3,7 @@
 mod common;
 
 use common::House;
-use postern_smtp_wire::{AUTH_LINE_BYTES, Extension, LINE_BYTES, Offer, Protocol};
+use postern_smtp_wire::{AUTH_LINE_BYTES, Event, Extension, Framer, LINE_BYTES, Offer, Protocol};
 
 fn offer(protocol: Protocol) -> Offer {
     Offer::new(protocol, "mail.example.org", 10_000)
@@ -24,6 +24,27 @@ fn lmtp_answers_the_message_once_per_recipient() {
     house.begins("RCPT TO:<support@example.org>", "503 5.5.1 Say MAIL first"); // the transaction is over
     house.expect("QUIT", "221 2.0.0 mail.example.org closing connection");
     assert_eq!(house.messages, [b"Subject: hi\r\n\r\n"]);
+}
+
+/// RFC 2920: what a client that pipelines is about to say can be seen, sound lines of commands alone.
+#[test]
+fn coming_lines_are_sound_lines_of_commands() {
+    let mut framer = Framer::new();
+    framer.feed(b"RCPT TO:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nfrom here");
+    let seen = |framer: &Framer| framer.coming_lines().map(<[u8]>::to_vec).collect::<Vec<_>>();
+    assert_eq!(seen(&framer).len(), 3);
+    assert_eq!(framer.next(), Some(Event::Line(b"RCPT TO:<a@example.org>")));
+    assert_eq!(seen(&framer), [b"RCPT TO:<b@example.org>".to_vec(), b"DATA".to_vec()]);
+    framer.next();
+    framer.next();
+    framer.begin_data(1000);
+    framer.feed(b" on\r\nRCPT TO:<c@example.org>\r\n");
+    assert!(seen(&framer).is_empty());
+    for (input, count) in [(&b"a\r\nb\nc\r\n"[..], 1), (b"a\r\n\rb\r\n", 1), (b"a\r\nb\r", 1), (b"", 0)] {
+        let mut framer = Framer::new();
+        framer.feed(input);
+        assert_eq!(seen(&framer).len(), count, "{input:?}");
+    }
 }
 
 /// RFC 2033 sections 4.1 and 4.2.

@@ -323,7 +323,7 @@ impl<W: Wire, F: Face> Connection<W, F> {
             let text = "Too many recipients; send the message again for the others";
             return Err(Reply::new(452, Enhanced(5, 3), text).into());
         }
-        let to = self.face.rcpt(&self.link, rcpt, already).await?;
+        let to = self.face.rcpt(&self.link, rcpt, already, &self.framer).await?;
         envelope.recipients.push((rcpt.clone(), to));
         Ok(Reply::new(250, Enhanced(1, 5), "Ok"))
     }

@@ -2,7 +2,7 @@
 
 use postern_app::{House, Peer, Refused, Session};
 use postern_smtp_wire::{
-    Enhanced, ForwardPath, Hello, HelloVerb, Mail, Offer, Protocol, Rcpt, Refusal, Reply, Trace, Transport,
+    Enhanced, ForwardPath, Framer, Hello, HelloVerb, Mail, Offer, Protocol, Rcpt, Refusal, Reply, Trace, Transport,
 };
 use postern_types::Timestamp;
 use std::sync::Arc;
@@ -25,12 +25,14 @@ pub(crate) trait Face: Send {
     /// May this transaction begin?
     fn mail(&mut self, link: &Link, mail: &Mail) -> impl Future<Output = Result<(), Refusal>> + Send;
 
-    /// May the message go there? `already` recipients were accepted before.
+    /// May the message go there? `already` recipients were accepted before. The framer has what a client that
+    /// pipelines has said after it.
     fn rcpt(
         &mut self,
         link: &Link,
         rcpt: &Rcpt,
         already: usize,
+        framer: &Framer,
     ) -> impl Future<Output = Result<Self::To, Refusal>> + Send;
 
     /// The message is there: its replies, in the order in which they are owed.

@@ -5,7 +5,7 @@ use crate::delivery::{delivery, failure, nobody, recipient};
 use crate::link::{Envelope, Face, Link};
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{House, Recipient};
-use postern_smtp_wire::{Enhanced, Mail, Offer, Protocol, Rcpt, Refusal, Reply};
+use postern_smtp_wire::{Enhanced, Framer, Mail, Offer, Protocol, Rcpt, Refusal, Reply};
 use std::sync::Arc;
 
 /// Serves one connection until it ends.
@@ -27,7 +27,7 @@ impl Face for Lmtp {
         Ok(())
     }
 
-    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: usize) -> Result<Recipient, Refusal> {
+    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: usize, _: &Framer) -> Result<Recipient, Refusal> {
         let found = recipient(link, &rcpt.path).await.ok_or_else(nobody)?;
         found.map_err(|error| failure(&error).into())
     }

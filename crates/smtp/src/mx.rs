@@ -10,7 +10,7 @@ use crate::inspect::inspect;
 use crate::link::{Envelope, Face, Link};
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{DeliveryError, House, Recipient};
-use postern_smtp_wire::{Enhanced, Extension, Mail, Offer, Protocol, Rcpt, Refusal, Reply};
+use postern_smtp_wire::{Enhanced, Extension, Framer, Mail, Offer, Protocol, Rcpt, Refusal, Reply};
 use std::sync::Arc;
 
 /// Recipients on one connection that are nobody. A list that is a little old has some; who tries out
@@ -47,7 +47,7 @@ impl Face for Mx {
         Err(Reply::new(451, Enhanced(7, 1), text).into())
     }
 
-    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: usize) -> Result<Recipient, Refusal> {
+    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: usize, _: &Framer) -> Result<Recipient, Refusal> {
         match recipient(link, &rcpt.path).await {
             Some(Ok(recipient)) => Ok(recipient),
             None => Err(self.unknown(link, nobody())),

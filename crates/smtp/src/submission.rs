@@ -11,10 +11,11 @@ use crate::sign_in::MECHANISMS;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{House, NotifyWish, Session, SubmitError, SubmitRecipient, SubmitRequest, Submitted};
 use postern_smtp_wire::{
-    Enhanced, Extension, FutureRelease, Mail, Notify, Offer, Protocol, Rcpt, Refusal, Reply, ReturnContent,
-    ReversePath, Trace, date_time,
+    Command, Enhanced, Extension, Framer, FutureRelease, Mail, Notify, Offer, Protocol, Rcpt, Refusal, Reply,
+    ReturnContent, ReversePath, Trace, date_time,
 };
 use postern_types::{Address, Timestamp};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The longest that a message is held (RFC 4865): 45 days.
@@ -22,10 +23,17 @@ const HOLD_SECONDS: u32 = 45 * 24 * 60 * 60;
 
 /// Serves one connection of our own people and tools until it ends.
 pub async fn serve_submission<W: Wire>(house: Arc<House>, wire: W, shutdown: Shutdown) {
-    Connection::new(house, wire, shutdown, Submission).run().await;
+    Connection::new(house, wire, shutdown, Submission::default()).run().await;
 }
 
-struct Submission;
+/// Recipients that one look at the house takes together.
+const ASKED_AT_ONCE: usize = 100;
+
+#[derive(Default)]
+struct Submission {
+    /// What the house said of recipients that are named next: a client that pipelines has them asked together.
+    asked: VecDeque<(String, Result<(), SubmitError>)>,
+}
 
 impl Face for Submission {
     const PROTOCOL: Protocol = Protocol::Submission;
@@ -44,13 +52,27 @@ impl Face for Submission {
 
     /// AUTH= is read and has no say: who submits is who signed in (RFC 4954 section 5).
     async fn mail(&mut self, link: &Link, mail: &Mail) -> Result<(), Refusal> {
+        self.asked.clear();
         let path = reverse_path(&mail.path)?;
         link.house.may_submit_from(session(link)?, path).await.map_err(|error| refused(link.offer.hostname(), &error))
     }
 
-    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, already: usize) -> Result<(), Refusal> {
-        let asked = link.house.may_submit_to(session(link)?, rcpt.path.as_str(), already);
-        asked.await.map_err(|error| refused(link.offer.hostname(), &error))
+    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, already: usize, framer: &Framer) -> Result<(), Refusal> {
+        let most = link.house.limits().submission_recipients;
+        if already >= most {
+            return Err(refused(link.offer.hostname(), &SubmitError::TooManyRecipients(most)));
+        }
+        let address = rcpt.path.as_str();
+        let said = match self.asked.pop_front() {
+            Some((known, said)) if known == address => said,
+            _ => {
+                let addresses = with_those_coming(link, address, framer);
+                let said = link.house.may_submit_to(session(link)?, addresses.clone()).await;
+                self.asked = addresses.into_iter().zip(said).collect();
+                self.asked.pop_front().map_or(Err(SubmitError::Unavailable), |(_, said)| said)
+            }
+        };
+        said.map_err(|error| refused(link.offer.hostname(), &error))
     }
 
     async fn message(&mut self, link: &Link, envelope: &Envelope<()>, message: Vec<u8>) -> Result<Vec<Reply>, Refusal> {
@@ -58,6 +80,15 @@ impl Face for Submission {
         let submitted = link.house.submit(session(link)?, request).await;
         Ok(vec![queued(&submitted.map_err(|error| refused(link.offer.hostname(), &error))?)])
     }
+}
+
+/// A recipient, and those whom a client that pipelines has named right after it.
+fn with_those_coming(link: &Link, address: &str, framer: &Framer) -> Vec<String> {
+    let coming = framer.coming_lines().map_while(|line| match Command::parse(line, &link.offer) {
+        Ok(Command::Rcpt(rcpt)) => Some(rcpt.path.as_str().to_owned()),
+        _ => None,
+    });
+    std::iter::once(address.to_owned()).chain(coming).take(ASKED_AT_ONCE).collect()
 }
 
 /// The order of commands lets nobody come here without one.

@@ -37,6 +37,33 @@ async fn a_message_is_queued_under_a_name() {
     alice.begins("QUIT", "221 ").await;
 }
 
+/// RFC 2920: recipients that come in one piece are asked together, and each is answered for itself.
+#[tokio::test]
+async fn recipients_in_one_piece_are_each_answered() {
+    let scene = Scene::new().await;
+    let mut alice = scene.client("alice").await;
+    let piece = "MAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.org>\r\nRCPT TO:<nobody@example.org>\r\n\
+                 RCPT TO:<bob@example.net>\r\nRCPT TO:<bob@example.org>\r\nRCPT FROM:<bob@example.org>\r\n\
+                 RCPT TO:<alice@example.org>\r\nRSET\r\nMAIL FROM:<alice@example.org>\r\n\
+                 RCPT TO:<nobody@example.org>\r\nRCPT TO:<Postmaster>\r\nDATA\r\n";
+    let said = [
+        "250 2.1.0 ",
+        "250 2.1.5 ",
+        "550 5.1.1 There is no mailbox nobody@example.org",
+        "550 5.4.4 This server knows no way to example.net",
+        "250 2.1.5 ",
+        "501 5.5.4 ",
+        "250 2.1.5 ",
+        "250 2.0.0 ",
+        "250 2.1.0 ",
+        "550 5.1.1 There is no mailbox nobody@example.org",
+        "250 2.1.5 ",
+        "354 ",
+    ];
+    alice.answers(piece, &said).await;
+    alice.answers(format!("{LETTER}.\r\n"), &["250 2.0.0 Queued as msg_"]).await;
+}
+
 /// docs/design.md section 4: also in the middle of a message, which nobody gets then.
 #[tokio::test]
 async fn a_message_ends_with_its_sign_in() {

@@ -47,6 +47,22 @@ impl<'c> Tx<'c> {
         self.sql.execute(statement, values)
     }
 
+    /// Runs a statement of which nothing is asked, on PostgreSQL together with the next one of which something
+    /// is: where it fails, that may be told by that one, or by the end of the transaction. So not for
+    /// statements whose failure is told to somebody as something other than that.
+    pub(crate) fn send(&self, statement: &'static Statement, values: &[Value<'_>]) -> Result<(), StoreError> {
+        if !self.writable {
+            return Err(StoreError::ReadOnly);
+        }
+        self.sql.send(statement, values)
+    }
+
+    /// Says what is going to be asked, with which values, so that PostgreSQL is asked all of it at once. It is a
+    /// hint that changes no answer, as long as nothing is done in between that would.
+    pub(crate) fn ask_ahead(&self, questions: &[(&'static Statement, &[Value<'_>])]) -> Result<(), StoreError> {
+        self.sql.ask_ahead(questions)
+    }
+
     pub(crate) fn query(
         &self,
         statement: &'static Statement,

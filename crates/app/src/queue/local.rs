@@ -41,12 +41,11 @@ impl House {
     pub(super) async fn bring_here(&self, parcel: &Parcelled) -> Result<Ending, Refused> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; parcel.recipients.len()];
         let (mut places, mut recipients): (Vec<usize>, Vec<Recipient>) = (Vec::new(), Vec::new());
+        let parsed: Vec<_> = parcel.recipients.iter().map(|taken| Address::parse(&taken.address).ok()).collect();
+        let mut looked = self.recipients(parsed.iter().flatten().cloned().collect()).await.into_iter();
         for (place, taken) in parcel.recipients.iter().enumerate() {
-            let found = match Address::parse(&taken.address) {
-                Ok(address) => self.recipient(&address).await,
-                Err(_) => Err(DeliveryError::NotOurs(taken.domain.clone())),
-            };
-            match found {
+            let found = parsed[place].as_ref().and_then(|_| looked.next());
+            match found.unwrap_or_else(|| Err(DeliveryError::NotOurs(taken.domain.clone()))) {
                 Ok(found) => {
                     places.push(place);
                     recipients.push(found);

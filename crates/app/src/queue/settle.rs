@@ -87,7 +87,9 @@ impl House {
         let write = move |tx: &Tx<'_>| -> Result<(), GateError> {
             let queue = tx.authority::<RunQueue>(&job)?;
             let ended = queue.done(message.id, &written.done, me)? + queue.again(&written.again, me)?;
-            queue.done(message.id, &written.here, me)?;
+            if !written.here.is_empty() {
+                queue.done(message.id, &written.here, me)?;
+            }
             queue.put_back(&written.next, me, now)?;
             written.suppressed.iter().try_for_each(|(to, why)| queue.suppress(message.account, to, why))?;
             // Some were settled by another: nobody is told twice, and nobody never.

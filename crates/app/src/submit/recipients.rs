@@ -38,138 +38,136 @@ pub(super) struct Begun {
     pub planned: Planned,
 }
 
-/// Are recipients within what a credential may reach?
-enum Within {
-    Fine,
-    Refused(SubmitError),
-    Over(OverLimit, OnLimit),
+/// What a credential may reach, as far as these recipients ask for it.
+struct Terms {
+    own_domains: bool,
+    /// Why no campaign goes to an address any more.
+    suppressed: BTreeMap<String, String>,
+    over: Option<(OverLimit, OnLimit)>,
 }
 
-fn check_terms(terms: &OwnTerms<'_>, places: &[Place], is_counted: bool) -> Result<Within, SendError> {
-    for place in places {
-        if terms.own_domains && place.local.is_none() {
-            let text = format!("This credential sends within the organisation alone, and {} is not", place.address);
-            return Ok(Within::Refused(SubmitError::NotAllowed(text)));
+impl Terms {
+    fn read(own: &OwnTerms<'_>, places: &[Result<Place, SubmitError>]) -> Result<Self, SendError> {
+        let over = match own.has_room() {
+            Ok(()) => None,
+            Err(SendError::OverLimit(over)) => Some((over, own.limits.on_limit)),
+            Err(error) => return Err(error),
+        };
+        let suppressed = if own.is_campaign {
+            let addresses: Vec<String> = places.iter().flatten().map(|place| place.address.to_lowercase()).collect();
+            own.suppressed(&addresses)?.into_iter().map(|known| (known.address, known.reason)).collect()
+        } else {
+            BTreeMap::new()
+        };
+        Ok(Self { own_domains: own.own_domains, suppressed, over })
+    }
+
+    fn check(&self, place: &Place) -> Result<(), SubmitError> {
+        let address = &place.address;
+        if self.own_domains && place.local.is_none() {
+            let text = format!("This credential sends within the organisation alone, and {address} is not");
+            return Err(SubmitError::NotAllowed(text));
         }
-        if !terms.is_campaign {
-            continue;
-        }
-        if let Some(suppressed) = terms.suppressed(&place.address.to_lowercase())? {
-            let text = format!(
-                "Mail to {} came back for good: {}; to send there again: postern shared unsuppress",
-                place.address, suppressed.reason
-            );
-            return Ok(Within::Refused(SubmitError::Suppressed(text)));
+        match self.suppressed.get(&address.to_lowercase()) {
+            Some(reason) => Err(SubmitError::Suppressed(format!(
+                "Mail to {address} came back for good: {reason}; to send there again: postern shared unsuppress"
+            ))),
+            None => Ok(()),
         }
     }
-    match terms.has_room() {
-        Err(SendError::OverLimit(over)) if is_counted => Ok(Within::Over(over, terms.limits.on_limit)),
-        Ok(()) | Err(SendError::OverLimit(_)) => Ok(Within::Fine),
-        Err(error) => Err(error),
-    }
 }
 
-/// Takes recipients apart, or says why one is none.
-fn places(tx: &Tx<'_>, texts: &[String]) -> Result<Result<Vec<Place>, SubmitError>, StoreError> {
-    let mut ours: BTreeMap<Domain, bool> = BTreeMap::new();
-    let mut places = Vec::with_capacity(texts.len());
-    for text in texts {
-        let text = match text.eq_ignore_ascii_case("postmaster") {
-            // RFC 5321 section 4.5.1: without a domain it is ours.
-            true => match tx.first_domain()? {
-                Some(domain) => format!("postmaster@{domain}"),
-                None => return Ok(Err(SubmitError::Unavailable)),
-            },
-            false => text.clone(),
-        };
-        let Some((_, domain)) = text.rsplit_once('@') else { return Ok(Err(SubmitError::NoSuchRecipient(text))) };
-        let Ok(domain) = Domain::parse(domain) else {
-            return Ok(Err(SubmitError::NoRoute(format!("{text} has no domain that mail could be sent to"))));
-        };
-        let is_ours = match ours.get(&domain) {
-            Some(known) => *known,
-            None => tx.is_own_domain(&domain)?,
-        };
-        let Ok(local) = is_ours.then(|| Address::parse(&text)).transpose() else {
-            return Ok(Err(SubmitError::NoSuchRecipient(text)));
-        };
-        places.push(Place { address: text, domain: domain.to_string(), local });
-        ours.insert(domain, is_ours);
-    }
-    Ok(Ok(places))
-}
+/// Which domains are ours, as far as one read has asked.
+type Ours = BTreeMap<Domain, bool>;
 
-/// What one read found of all recipients of a message: a campaign has thousands.
-struct Looked {
-    places: Result<Vec<Place>, SubmitError>,
-    within: Within,
-}
-
-fn look(tx: &Tx<'_>, caller: &Caller, texts: &[String], is_counted: bool) -> Result<Looked, SendError> {
-    let places = places(tx, texts)?;
-    let known = places.as_deref().unwrap_or_default();
-    let is_counted = is_counted && known.iter().any(|place| place.local.is_none());
-    let within = match tx.own_terms(caller)? {
-        Some(terms) => check_terms(&terms, known, is_counted)?,
-        None => Within::Fine,
+/// Takes a recipient apart, or says why it is none.
+fn place(tx: &Tx<'_>, text: &str, ours: &mut Ours) -> Result<Result<Place, SubmitError>, StoreError> {
+    let text = match text.eq_ignore_ascii_case("postmaster") {
+        // RFC 5321 section 4.5.1: without a domain it is ours.
+        true => match tx.first_domain()? {
+            Some(domain) => format!("postmaster@{domain}"),
+            None => return Ok(Err(SubmitError::Unavailable)),
+        },
+        false => text.to_owned(),
     };
-    Ok(Looked { places, within })
+    let Some((_, domain)) = text.rsplit_once('@') else { return Ok(Err(SubmitError::NoSuchRecipient(text))) };
+    let Ok(domain) = Domain::parse(domain) else {
+        return Ok(Err(SubmitError::NoRoute(format!("{text} has no domain that mail could be sent to"))));
+    };
+    let is_ours = match ours.get(&domain) {
+        Some(known) => *known,
+        None => tx.is_own_domain(&domain)?,
+    };
+    let Ok(local) = is_ours.then(|| Address::parse(&text)).transpose() else {
+        return Ok(Err(SubmitError::NoSuchRecipient(text)));
+    };
+    let place = Place { address: text, domain: domain.to_string(), local };
+    ours.insert(domain, is_ours);
+    Ok(Ok(place))
+}
+
+/// What one read found of recipients: a campaign has thousands.
+struct Looked {
+    places: Vec<Result<Place, SubmitError>>,
+    /// Of a credential.
+    terms: Option<Terms>,
+}
+
+fn look(tx: &Tx<'_>, caller: &Caller, texts: &[String]) -> Result<Looked, SendError> {
+    let mut ours = Ours::new();
+    let places = texts.iter().map(|text| place(tx, text, &mut ours)).collect::<Result<Vec<_>, _>>()?;
+    let own = tx.own_terms(caller)?;
+    let terms = own.map(|own| Terms::read(&own, &places)).transpose()?;
+    Ok(Looked { places, terms })
 }
 
 impl House {
-    /// Asked at RCPT: may a message of theirs go to this address, `already` being accepted before?
-    pub async fn may_submit_to(&self, session: &Session, address: &str, already: usize) -> Result<(), SubmitError> {
-        let most = self.limits.submission_recipients;
-        if already >= most {
-            return Err(SubmitError::TooManyRecipients(most));
-        }
-        let (caller, is_counted) = (session.caller.clone(), !self.is_exempt(session));
-        let texts = [address.to_owned()];
-        let read = self.db.read(move |tx: &Tx<'_>| look(tx, &caller, &texts, is_counted));
-        match read.await {
-            Ok(looked) => self.settle_places(session, looked).await.map(|_| ()),
-            Err(error) => Err(self.refusal(session, &names(session, None), error).await),
+    /// Asked at RCPT: may a message of theirs go to these addresses? Each is answered for itself.
+    pub async fn may_submit_to(&self, session: &Session, addresses: Vec<String>) -> Vec<Result<(), SubmitError>> {
+        let (caller, count) = (session.caller.clone(), addresses.len());
+        match self.db.read(move |tx: &Tx<'_>| look(tx, &caller, &addresses)).await {
+            Ok(looked) => self.judge(session, looked).await.into_iter().map(|place| place.map(drop)).collect(),
+            Err(error) => vec![Err(self.refusal(session, &names(session, None), error).await); count],
         }
     }
 
-    /// Where recipients are, as one read found them. Are these there, or on a way that is known, and within
-    /// what a credential may reach?
-    async fn settle_places(&self, session: &Session, looked: Looked) -> Result<Vec<Place>, SubmitError> {
-        let places = looked.places?;
-        self.check_ways(&places).await?;
-        match looked.within {
-            Within::Fine => Ok(places),
-            Within::Refused(refused) => Err(refused),
-            Within::Over(over, on_limit) => {
-                self.limit_reached(session, session.account(), &over, on_limit).await;
-                Err(over_limit(&over, on_limit))
-            }
+    /// Are recipients, as one read found them, there or on a way that is known, and within what a credential
+    /// may reach?
+    async fn judge(&self, session: &Session, looked: Looked) -> Vec<Result<Place, SubmitError>> {
+        let Looked { mut places, terms } = looked;
+        self.check_ways(&mut places).await;
+        let Some(terms) = terms else { return places };
+        let within = |place: Place| terms.check(&place).map(|()| place);
+        places = places.into_iter().map(|place| place.and_then(within)).collect();
+        let is_counted = |place: &Result<Place, _>| place.as_ref().is_ok_and(|place: &Place| place.local.is_none());
+        if let Some((over, on_limit)) = terms.over
+            && !self.is_exempt(session)
+            && places.iter().any(is_counted)
+        {
+            self.limit_reached(session, session.account(), &over, on_limit).await;
+            let counted = places.iter_mut().filter(|place| is_counted(place));
+            counted.for_each(|place| *place = Err(over_limit(&over, on_limit)));
         }
+        places
     }
 
-    /// Are these there, or on a way that is known?
-    async fn check_ways(&self, places: &[Place]) -> Result<(), SubmitError> {
+    /// Refuses those who are not there, or to whom no way is known.
+    async fn check_ways(&self, places: &mut [Result<Place, SubmitError>]) {
+        let local = places.iter().flatten().filter_map(|place| place.local.clone()).collect::<Vec<_>>();
+        let mut found = if local.is_empty() { Vec::new() } else { self.recipients(local).await }.into_iter();
         let routes = self.routes();
         for place in places {
-            match &place.local {
-                Some(address) => self.check_local(address).await?,
-                None => {
-                    let domain = Domain::parse(&place.domain).map_err(|_| SubmitError::Unavailable)?;
-                    if routes.to(&domain).is_none() {
-                        return Err(no_route(&domain));
-                    }
-                }
+            let Ok(known) = place else { continue };
+            let refused = match &known.local {
+                Some(address) => found.next().and_then(Result::err).map(|error| not_there(address, &error)),
+                None => match Domain::parse(&known.domain) {
+                    Ok(domain) => routes.to(&domain).is_none().then(|| no_route(&domain)),
+                    Err(_) => Some(SubmitError::Unavailable),
+                },
+            };
+            if let Some(refused) = refused {
+                *place = Err(refused);
             }
-        }
-        Ok(())
-    }
-
-    async fn check_local(&self, address: &Address) -> Result<(), SubmitError> {
-        match self.recipient(address).await {
-            Ok(_) => Ok(()),
-            Err(DeliveryError::Unavailable) => Err(SubmitError::Unavailable),
-            Err(DeliveryError::Closed) => Err(SubmitError::NoRoute(format!("{address}: {}", DeliveryError::Closed))),
-            Err(_) => Err(SubmitError::NoSuchRecipient(address.to_string())),
         }
     }
 
@@ -181,15 +179,15 @@ impl House {
         request: &SubmitRequest,
     ) -> Result<Begun, SubmitError> {
         let texts: Vec<String> = request.recipients.iter().map(|recipient| recipient.address.clone()).collect();
-        let (caller, asked, is_counted) = (session.caller.clone(), Arc::clone(said), !self.is_exempt(session));
+        let (caller, asked) = (session.caller.clone(), Arc::clone(said));
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, SendError> {
-            Ok((look(tx, &caller, &texts, is_counted)?, plan(tx, &caller, &asked)))
+            Ok((look(tx, &caller, &texts)?, plan(tx, &caller, &asked)))
         });
         let (looked, planned) = match read.await {
             Ok(found) => found,
             Err(error) => return Err(self.refusal(session, &said.names, error).await),
         };
-        let places = self.settle_places(session, looked).await?;
+        let places = self.judge(session, looked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         match planned {
             Ok(planned) => Ok(Begun { load: self.load(session, said, request, &places), places, planned }),
             Err(error) => Err(self.refusal(session, &said.names, error).await),
@@ -222,6 +220,15 @@ impl House {
         let mut eight = [0; 8];
         eight.copy_from_slice(&self.blobs.hash(address.as_bytes()).0[..8]);
         i64::from_be_bytes(eight) & i64::MAX
+    }
+}
+
+/// Why nobody of ours gets mail at an address.
+fn not_there(address: &Address, error: &DeliveryError) -> SubmitError {
+    match error {
+        DeliveryError::Unavailable => SubmitError::Unavailable,
+        DeliveryError::Closed => SubmitError::NoRoute(format!("{address}: {}", DeliveryError::Closed)),
+        _ => SubmitError::NoSuchRecipient(address.to_string()),
     }
 }
 

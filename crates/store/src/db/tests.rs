@@ -1,6 +1,7 @@
 //! What both engines promise to a job: whole or not at all, after the commit, once.
 
 use super::testing::{HeldJob, START, TestDb, TestEngine, on_both_engines, test_statements, until_waiting};
+use crate::sql::{Rows, Value};
 use crate::{Notice, StoreError, Tx};
 use postern_types::{AccountId, Timestamp};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,6 +21,8 @@ test_statements! {
     ECHO = "SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS BYTEA)";
     /// The house.
     ADD_HOUSE = "INSERT INTO house (id, generation, clock_high_ms, next_principal) VALUES (1, 1, $1, 1)";
+    /// Rows there and back.
+    ECHO_ROWS = "SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2 FROM json_each($1)";
     /// Not SQL.
     NONSENSE = "SELEKT 1";
 }
@@ -42,6 +45,12 @@ fn count(tx: &Tx<'_>) -> Result<i64, StoreError> {
 on_both_engines! {
     /// A statement binds by number, not by appearance, and values of each kind survive.
     values_go_there_and_back;
+    /// Rows keep their order, their numbers and every letter.
+    rows_go_there_and_back;
+    /// A statement that nobody waits for is done in its place, and its failure undoes the job.
+    what_is_sent_is_done_or_undoes_its_job;
+    /// What is asked ahead is answered as of then, once; values decide which question it is.
+    a_question_asked_ahead_is_answered_once;
     /// The error of a job undoes that job.
     a_failing_job_is_undone;
     /// So does a panic, and the next job finds the engine well.
@@ -94,6 +103,87 @@ async fn values_go_there_and_back(test: TestDb) {
     assert!(wrong.to_string().contains("SWAPPED takes 2 values and was given 1"), "{wrong}");
     let nonsense = test.db.read(|tx| tx.one(&NONSENSE, &[], |_| Ok(()))).await.unwrap_err();
     assert!(nonsense.to_string().contains("NONSENSE"), "{nonsense}");
+}
+
+async fn rows_go_there_and_back(test: TestDb) {
+    let odd = "\"a\\b\"@example.org\t\r\n\u{1}ü\u{1F4EE}'{}[],";
+    let mut rows = Rows::new();
+    rows.push(&[i64::MIN.into(), odd.into(), Value::Null]);
+    rows.push(&[i64::MAX.into(), "7".into(), "".into()]);
+    let echo = move |tx: &Tx<'_>, rows: &Rows| -> Result<Vec<_>, StoreError> {
+        tx.all(&ECHO_ROWS, &[rows.value()], |row| {
+            Ok((row.int(0)?, row.opt_text(1)?.map(str::to_owned), row.opt_text(2)?.map(str::to_owned)))
+        })
+    };
+    let (found, none) = test
+        .db
+        .read(move |tx| -> Result<_, StoreError> { Ok((echo(tx, &rows)?, echo(tx, &Rows::new())?)) })
+        .await
+        .unwrap();
+    assert_eq!(found[0], (i64::MIN, Some(odd.to_owned()), None));
+    assert_eq!(found[1], (i64::MAX, Some("7".to_owned()), Some(String::new())));
+    assert_eq!((found.len(), none.len()), (2, 0));
+}
+
+async fn what_is_sent_is_done_or_undoes_its_job(test: TestDb) {
+    let send = |tx: &Tx<'_>, name: &str| tx.send(&ADD_DOMAIN, &[name.into(), 0.into()]);
+    let seen = test.db.write(move |tx| -> Result<_, StoreError> {
+        send(tx, "b.example")?;
+        let seen = count(tx)?;
+        send(tx, "a.example")?;
+        Ok(seen)
+    });
+    assert_eq!(seen.await.unwrap(), 1);
+    assert_eq!(test.db.read(names).await.unwrap(), ["a.example", "b.example"]);
+    // With nothing after it, with a statement after it, and beside what the job itself says.
+    let last = test.db.write(move |tx| -> Done {
+        add("c.example")(tx)?;
+        send(tx, "a.example")
+    });
+    assert!(matches!(last.await, Err(StoreError::Conflict(_))));
+    let followed = test.db.write(move |tx| -> Done {
+        send(tx, "a.example")?;
+        add("c.example")(tx)
+    });
+    assert!(matches!(followed.await, Err(StoreError::Conflict(_))));
+    let alone = test.db.write(move |tx| send(tx, "a.example"));
+    assert!(matches!(alone.await, Err(StoreError::Conflict(_))));
+    let undone = test.db.write(move |tx| -> Done {
+        send(tx, "c.example")?;
+        Err(StoreError::Closing)
+    });
+    assert!(matches!(undone.await, Err(StoreError::Closing)));
+    let refused = test.db.read(move |tx| send(tx, "c.example"));
+    assert!(matches!(refused.await, Err(StoreError::ReadOnly)));
+    assert_eq!(test.db.read(names).await.unwrap(), ["a.example", "b.example"]);
+}
+
+async fn a_question_asked_ahead_is_answered_once(test: TestDb) {
+    let swapped = |tx: &Tx<'_>, number: i64| {
+        tx.one(&SWAPPED, &[number.into(), "x".into()], |row| row.int(1)).map(Option::unwrap_or_default)
+    };
+    let work = move |tx: &Tx<'_>| -> Done {
+        let (one, two) = ([1.into(), "x".into()], [2.into(), "x".into()]);
+        tx.ask_ahead(&[(&SWAPPED, &one), (&SWAPPED, &two), (&COUNT_DOMAINS, &[])])?;
+        assert_eq!((swapped(tx, 2)?, swapped(tx, 3)?, swapped(tx, 1)?), (2, 3, 1));
+        assert_eq!((swapped(tx, 2)?, count(tx)?), (2, 0));
+        // What nobody came for is forgotten with the next ones.
+        tx.ask_ahead(&[(&COUNT_DOMAINS, &[])])?;
+        swapped(tx, 1)?;
+        add("a.example")(tx)?;
+        tx.ask_ahead(&[])?;
+        assert_eq!(count(tx)?, 1);
+        Err(StoreError::Closing)
+    };
+    assert!(matches!(test.db.write(work).await, Err(StoreError::Closing)));
+    // Nor does the next transaction hear of it.
+    let left = test.db.write(|tx| -> Done {
+        tx.ask_ahead(&[(&COUNT_DOMAINS, &[])])?;
+        add("a.example")(tx)
+    });
+    left.await.unwrap();
+    assert_eq!(test.db.read(count).await.unwrap(), 1);
+    assert_eq!(test.db.write(count).await.unwrap(), 1);
 }
 
 async fn a_failing_job_is_undone(test: TestDb) {

@@ -43,7 +43,7 @@ impl After {
         let marks = marks.into_iter().flat_map(|(kind, hashes)| hashes.iter().map(move |hash| (kind, *hash, 0)));
         let copies = self.copies.iter().map(|(mailbox, uid)| ("copy", mailbox.get(), i64::from(uid.get())));
         for (kind, subject, uid) in marks.chain(copies) {
-            tx.execute(&queue_sql::ADD_AFTER, &[message.into(), kind.into(), subject.into(), uid.into()])?;
+            tx.send(&queue_sql::ADD_AFTER, &[message.into(), kind.into(), subject.into(), uid.into()])?;
         }
         Ok(())
     }
@@ -121,9 +121,9 @@ impl Authority<'_, RunQueue> {
             after.mark(tx, sender, message.account)?;
         }
         after.copies.iter().try_for_each(|copy| keep_copy(tx, *copy))?;
-        tx.execute(&sql::ANSWER_LEAVES, &[message.public_id.as_str().into(), tx.now().0.into()])?;
-        tx.execute(&queue_sql::DELETE_AFTER, &[message.id.into()])?;
-        tx.execute(&queue_sql::SET_FOLLOWED, &[message.id.into()])?;
+        tx.send(&sql::ANSWER_LEAVES, &[message.public_id.as_str().into(), tx.now().0.into()])?;
+        tx.send(&queue_sql::DELETE_AFTER, &[message.id.into()])?;
+        tx.send(&queue_sql::SET_FOLLOWED, &[message.id.into()])?;
         Ok(())
     }
 
@@ -147,8 +147,8 @@ impl Authority<'_, RunQueue> {
             let flags = Flags::from_iter([SystemFlag::Draft, SystemFlag::Seen]);
             count += usize::from(source.refile(&target, uid, &flags)?);
         }
-        tx.execute(&queue_sql::DELETE_AFTER, &[message.into()])?;
-        tx.execute(&sql::ANSWER_TAKEN_BACK, &[public_id.into()])?;
+        tx.send(&queue_sql::DELETE_AFTER, &[message.into()])?;
+        tx.send(&sql::ANSWER_TAKEN_BACK, &[public_id.into()])?;
         Ok(count)
     }
 

@@ -152,7 +152,7 @@ impl Tx<'_> {
         let salts: Vec<[u8; 16]> = (0..personal.len()).map(|field| salt(&origin.salt, number, field)).collect();
         let leaf = encode_leaf(self.now(), origin, event, who, &personal, &salts)?;
         let clear = encode_personal(&personal, &salts)?;
-        self.execute(
+        self.send(
             &sql::ADD,
             &[
                 self.now().0.into(),
@@ -165,8 +165,7 @@ impl Tx<'_> {
                 leaf.as_slice().into(),
                 clear.as_slice().into(),
             ],
-        )?;
-        Ok(())
+        )
     }
 }
 

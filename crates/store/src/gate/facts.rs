@@ -52,14 +52,28 @@ fn epochs_for_write(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<
     })?;
     let (credential, person) = match caller.actor() {
         Actor::Credential { id, .. } => tx.hold_credential(id.get())?,
-        _ => (0, hold_person(tx, caller)?.unwrap_or(0)),
+        _ => (0, hold_person_epoch(tx, caller)?.unwrap_or(0)),
     };
     Ok(found.map(|epochs| Epochs { person, credential, ..epochs }))
 }
 
+/// What a job asks that opens a mailbox in a write.
+pub(super) fn ask_ahead_to_open(tx: &Tx<'_>, mailbox: MailboxId) -> Result<(), StoreError> {
+    let (account, mailbox) = ([mailbox.account().get().into()], [mailbox.get().into()]);
+    tx.ask_ahead(&[(&sql::EPOCHS_FOR_WRITE, &account), (&sql::MAILBOX_NAME, &mailbox), (&sql::ACCOUNT, &account)])
+}
+
 /// In a write by a person, holds their row until the commit, so that a suspension and the
-/// write take turns; answers its epoch as of then, 0 where there is no such person.
-pub(super) fn hold_person(tx: &Tx<'_>, caller: &Caller) -> Result<Option<i64>, StoreError> {
+/// write take turns.
+pub(super) fn hold_person(tx: &Tx<'_>, caller: &Caller) -> Result<(), StoreError> {
+    match caller.actor() {
+        Actor::Person(person) if tx.writable() => tx.send(&sql::PERSON_EPOCH_FOR_WRITE, &[person.get().into()]),
+        _ => Ok(()),
+    }
+}
+
+/// The same; answers its epoch as of then, 0 where there is no such person.
+pub(super) fn hold_person_epoch(tx: &Tx<'_>, caller: &Caller) -> Result<Option<i64>, StoreError> {
     match caller.actor() {
         Actor::Person(person) if tx.writable() => {
             let epoch = tx.one(&sql::PERSON_EPOCH_FOR_WRITE, &[person.get().into()], |row| row.int(0))?;
@@ -71,13 +85,13 @@ pub(super) fn hold_person(tx: &Tx<'_>, caller: &Caller) -> Result<Option<i64>, S
 
 /// Takes the row of an account, before rows that belong to it.
 pub(super) fn lock_account(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
-    tx.query(&sql::LOCK_ACCOUNT, &[account.get().into()], |_| Ok(()))
+    tx.send(&sql::LOCK_ACCOUNT, &[account.get().into()])
 }
 
 /// Takes the rows of two accounts in id order.
 pub(super) fn lock_accounts(tx: &Tx<'_>, one: AccountId, other: AccountId) -> Result<(), StoreError> {
     if tx.writable() && one != other {
-        tx.query(&sql::LOCK_ACCOUNTS, &[one.get().into(), other.get().into()], |_| Ok(()))?;
+        tx.send(&sql::LOCK_ACCOUNTS, &[one.get().into(), other.get().into()])?;
     }
     Ok(())
 }

@@ -44,6 +44,15 @@ pub struct FlagsChanged {
 /// Keywords are shown to everyone who opens a mailbox of the account, so they have a bound.
 const KEYWORDS_PER_MESSAGE: usize = 64;
 
+/// What [`intern`] asks.
+pub(super) fn ask_ahead_for_set(tx: &Tx<'_>, account: AccountId, flags: &Flags) -> Result<(), StoreError> {
+    if flags.is_empty() {
+        return Ok(());
+    }
+    let text = flags.to_string();
+    tx.ask_ahead(&[(&sql::FLAG_SET_BY_FLAGS, &[account.get().into(), text.as_str().into()])])
+}
+
 /// The stored id of a set of flags; 0 is the empty set.
 pub(super) fn intern(tx: &Tx<'_>, account: AccountId, flags: &Flags) -> Result<i64, GateError> {
     if flags.is_empty() {

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::audit::{Detail, Event};
 use super::class::Insert;
 use super::error::{GateError, Rule};
-use super::flags::intern;
+use super::flags::{ask_ahead_for_set, intern};
 use crate::sql::Statement;
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{Notice, Place, Prepared, StoreError, Tx};
@@ -125,7 +125,7 @@ fn take_numbers(
 /// Notes a change for push and JMAP, and tells the node once it is committed.
 pub(super) fn log_change(tx: &Tx<'_>, advance: &Advance, kind: &str, mailbox: MailboxId) -> Result<(), StoreError> {
     let key = MessageId::pack(mailbox.account(), advance.change)?.get();
-    tx.execute(
+    tx.send(
         &mailbox_sql::LOG_CHANGE,
         &[key.into(), tx.now().0.into(), kind.into(), mailbox.get().into(), advance.modseq.0.into()],
     )?;
@@ -188,13 +188,14 @@ impl Access<'_, Insert> {
         let tx = self.tx();
         let (flags, own) = self.seen().stored(flags, &Flags::new(), false);
         let size = message.body.size as i64;
+        ask_ahead_for_set(tx, self.account(), &flags)?;
         let growth = Growth { numbers: 1, messages: 1, bytes: size, ..Growth::default() };
         let advance = advance_with_room(tx, self.account(), &growth)?;
         let id = MessageId::pack(self.account(), advance.first_number).map_err(StoreError::from)?;
         insert_message(tx, id, message)?;
         let flag_set = intern(tx, self.account(), &flags)?;
         let taken = take_uids(tx, self.mailbox(), advance.modseq, std::slice::from_ref(&flags), size)?;
-        tx.execute(
+        tx.send(
             &sql::PLACE,
             &[
                 self.mailbox().get().into(),
@@ -237,7 +238,7 @@ fn insert_message(tx: &Tx<'_>, id: MessageId, message: &NewMessage) -> Result<()
     if let Place::Inline(stored) = &body.place {
         tx.bodies().put(body.key, stored, tx.now())?;
     }
-    tx.execute(
+    tx.send(
         &sql::INSERT,
         &[
             id.get().into(),
@@ -261,8 +262,7 @@ fn insert_message(tx: &Tx<'_>, id: MessageId, message: &NewMessage) -> Result<()
             facts.preview.as_str().into(),
             facts.sent_day.into(),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// The thread of the nearest ancestor that is here (RFC 8621 section 3).

@@ -10,7 +10,7 @@ use super::authority::{Authority, RunQueue};
 use super::error::GateError;
 use super::read::StoredBody;
 use super::submit::{SendError, Sending};
-use crate::sql::{BodyKey, Row, Value};
+use crate::sql::{BodyKey, Row, Rows, Value};
 use crate::statements::{queue as sql, sending as sending_sql};
 use crate::{Place, Prepared, StoreError, Tx};
 use postern_access::Actor;
@@ -250,22 +250,20 @@ fn add(tx: &Tx<'_>, account: AccountId, by: &By<'_>, new: &NewQueued) -> Result<
     let id = tx.one(&sql::ADD_MESSAGE, &values, |row| row.int(0))?;
     let id = id.ok_or_else(|| StoreError::Damaged("a queued message has no number".into()))?;
     new.after.add(tx, id)?;
+    let mut recipients = Rows::new();
     for recipient in &new.recipients {
         let (kind, original) = recipient.original.as_ref().map(|(kind, text)| (kind.as_str(), text.as_str())).unzip();
-        let values = [
-            id.into(),
+        recipients.push(&[
             recipient.address.as_str().into(),
             recipient.domain.as_str().into(),
             if recipient.is_here { Lane::Here } else { new.lane }.number().into(),
-            new.hold.is_some().into(),
-            new.first_try.0.into(),
             recipient.notify.into(),
             Value::from(kind),
             Value::from(original),
-        ];
-        tx.execute(&sql::ADD_RECIPIENT, &values)?;
+        ]);
     }
-    Ok(())
+    let values = [id.into(), new.hold.is_some().into(), new.first_try.0.into(), recipients.value()];
+    tx.send(&sql::ADD_RECIPIENTS, &values)
 }
 
 impl Authority<'_, RunQueue> {
@@ -280,14 +278,12 @@ impl Authority<'_, RunQueue> {
         let values = [me.into(), until.0.into(), lane.number().into(), tx.now().0.into(), (most as i64).into()];
         let mut taken = tx.all(&sql::TAKE, &values, read_taken)?;
         taken.sort_by_key(|recipient| (recipient.message, recipient.id));
-        let mut messages: Vec<QueuedMessage> = Vec::new();
-        for recipient in &taken {
-            if messages.last().is_none_or(|last| last.id != recipient.message) {
-                let id = recipient.message;
-                let message = tx.one(&sql::MESSAGE, &[id.into()], |row| read_message(id, row))?;
-                messages.extend(message);
-            }
-        }
+        let mut numbers: Vec<i64> = taken.iter().map(|recipient| recipient.message).collect();
+        numbers.dedup();
+        let messages = match numbers.is_empty() {
+            true => Vec::new(),
+            false => tx.all(&sql::MESSAGES, &[Rows::of(&numbers).value()], read_message)?,
+        };
         Ok((taken, messages))
     }
 
@@ -308,10 +304,11 @@ impl Authority<'_, RunQueue> {
 
     /// These, which process `me` has taken and not tried, are due at a moment.
     pub fn put_back(&self, recipients: &[i64], me: i64, at: Timestamp) -> Result<(), StoreError> {
-        for id in recipients {
-            self.tx().execute(&sql::PUT_BACK, &[(*id).into(), me.into(), at.0.into()])?;
+        if recipients.is_empty() {
+            return Ok(());
         }
-        self.end_taken_out(recipients.iter().copied())
+        self.tx().send(&sql::PUT_BACK, &[Rows::of(recipients).value(), me.into(), at.0.into()])?;
+        self.end_taken_out(recipients)
     }
 
     /// What process `me` has taken, by number.
@@ -321,7 +318,7 @@ impl Authority<'_, RunQueue> {
 
     /// A message as it is now; nothing where it is gone.
     pub fn message(&self, message: &QueuedMessage) -> Result<Option<QueuedMessage>, StoreError> {
-        self.tx().one(&sql::MESSAGE, &[message.id.into()], |row| read_message(message.id, row))
+        self.tx().one(&sql::MESSAGES, &[Rows::of(&[message.id]).value()], read_message)
     }
 
     /// Something kept these messages, so that they leave from now on: no try was made, and they are not late.
@@ -353,40 +350,40 @@ impl Authority<'_, RunQueue> {
 
     /// These recipients of a message need nothing more. Answers how many of them process `me` still had.
     pub fn done(&self, message: i64, recipients: &[i64], me: i64) -> Result<u64, StoreError> {
-        let mut done = 0;
-        self.tx().query(&sql::HOLD_MESSAGE, &[message.into()], |_| Ok(()))?;
-        for id in recipients {
-            done += self.tx().execute(&sql::DONE, &[(*id).into(), me.into()])?;
+        // Held even for none: whoever is tried again then sees whether somebody holds the message.
+        self.tx().send(&sql::HOLD_MESSAGE, &[message.into()])?;
+        if recipients.is_empty() {
+            return Ok(0);
         }
-        self.tx().execute(&sql::DELETE_DONE, &[message.into()])?;
+        let done = self.tx().execute(&sql::DONE, &[Rows::of(recipients).value(), me.into()])?;
+        self.tx().send(&sql::DELETE_DONE, &[message.into()])?;
         Ok(done)
     }
 
     /// These are tried again. Answers how many of them process `me` still had.
     pub fn again(&self, recipients: &[Again], me: i64) -> Result<u64, StoreError> {
-        let mut kept = 0;
+        if recipients.is_empty() {
+            return Ok(0);
+        }
+        let mut rows = Rows::new();
         for again in recipients {
-            let values = [
+            rows.push(&[
                 again.id.into(),
-                me.into(),
                 again.at.0.into(),
                 again.said.as_str().into(),
                 again.server.as_deref().into(),
                 again.delay_told.into(),
-            ];
-            kept += self.tx().execute(&sql::LATER, &values)?;
+            ]);
         }
-        self.end_taken_out(recipients.iter().map(|again| again.id))?;
+        let kept = self.tx().execute(&sql::LATER, &[rows.value(), me.into()])?;
+        let ids: Vec<i64> = recipients.iter().map(|again| again.id).collect();
+        self.end_taken_out(&ids)?;
         Ok(kept)
     }
 
     /// Whoever of these was tried while their message was taken out is not tried again.
-    fn end_taken_out(&self, recipients: impl Iterator<Item = i64>) -> Result<(), StoreError> {
-        let mut ended = 0;
-        for id in recipients {
-            ended += self.tx().execute(&sql::END_TAKEN_OUT, &[id.into()])?;
-        }
-        if ended > 0 {
+    fn end_taken_out(&self, recipients: &[i64]) -> Result<(), StoreError> {
+        if self.tx().execute(&sql::END_TAKEN_OUT, &[Rows::of(recipients).value()])? > 0 {
             self.tx().execute(&sql::DELETE_TAKEN_OUT, &[])?;
         }
         Ok(())
@@ -434,11 +431,11 @@ pub(super) fn stopped(row: &dyn Row, columns: [usize; 4]) -> Result<Option<Stopp
     })
 }
 
-fn read_message(id: i64, row: &dyn Row) -> Result<QueuedMessage, StoreError> {
+fn read_message(row: &dyn Row) -> Result<QueuedMessage, StoreError> {
     let account = AccountId::new(row.int(1)?)?;
     let hash = row.bytes(5)?.try_into().map_err(|_| StoreError::Damaged("the key of a queued body".into()))?;
     Ok(QueuedMessage {
-        id,
+        id: row.int(24)?,
         public_id: row.text(0)?.to_owned(),
         account,
         from: row.text(2)?.to_owned(),

@@ -272,7 +272,7 @@ impl<C: Class> Access<'_, C> {
             seen.into(),
             modseq.0.into(),
         ];
-        self.tx().execute(&sql::PUT_SEEN, &values).map(|_| ())
+        self.tx().send(&sql::PUT_SEEN, &values)
     }
 }
 

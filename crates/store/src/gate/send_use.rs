@@ -12,7 +12,7 @@ use super::scope;
 use super::shared::in_use;
 use super::submit::{SendError, Sending};
 use super::tree::raise_epoch;
-use crate::sql::Row;
+use crate::sql::{Row, Rows, Statement, Value};
 use crate::statements::{credentials as credentials_sql, people as people_sql, sending as sql};
 use crate::{StoreError, Tx};
 use postern_access::{
@@ -53,20 +53,19 @@ impl Sending<'_> {
     /// transaction, should that fail.
     pub fn take_room(&self, load: &Load) -> Result<Slot, SendError> {
         let (tx, plan) = (self.tx(), self.plan());
-        let mut new_recipients = 0;
-        for recipient in &load.recipients {
-            let values = [plan.account.get().into(), (*recipient).into(), tx.now().0.into()];
-            new_recipients += tx.execute(&sql::ADD_KNOWN_RECIPIENT, &values)?;
-        }
+        let credential = match self.caller().actor() {
+            Actor::Credential { id, .. } => Some(*id),
+            _ => None,
+        };
+        ask_ahead_for_use(tx, plan.account, credential)?;
+        let recipients = Rows::of(&load.recipients);
+        let known = [plan.account.get().into(), tx.now().0.into(), recipients.value()];
+        let new_recipients = tx.execute(&sql::ADD_KNOWN_RECIPIENTS, &known)?;
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let wanted = Wanted {
             recipients: count(load.recipients.len() as u64),
             new_recipients: count(new_recipients),
             bytes: load.bytes,
-        };
-        let credential = match self.caller().actor() {
-            Actor::Credential { id, .. } => Some(*id),
-            _ => None,
         };
         let used = used(tx, plan.account, credential)?;
         let slot = plan.limits.pace(&wanted, &used, tx.now()).map_err(SendError::OverLimit)?;
@@ -120,14 +119,30 @@ impl OwnTerms<'_> {
         self.limits.pace(&wanted, &used, self.tx.now()).map(|_| ()).map_err(SendError::OverLimit)
     }
 
-    /// Why mail to this address came back for good, where it did.
-    pub fn suppressed(&self, address: &str) -> Result<Option<Suppressed>, SendError> {
-        let key = [self.account.get().into(), address.into()];
-        let found = self.tx.one(&sql::SUPPRESSED, &key, |row| {
-            Ok(Suppressed { address: address.to_owned(), reason: row.text(0)?.to_owned(), at: Timestamp(row.int(1)?) })
+    /// Those of these addresses from which mail came back for good.
+    pub fn suppressed(&self, addresses: &[String]) -> Result<Vec<Suppressed>, SendError> {
+        let rows = Rows::of_texts(addresses.iter().map(String::as_str));
+        let found = self.tx.all(&sql::SUPPRESSED, &[self.account.get().into(), rows.value()], |row| {
+            Ok(Suppressed {
+                reason: row.text(0)?.to_owned(),
+                at: Timestamp(row.int(1)?),
+                address: row.text(2)?.to_owned(),
+            })
         })?;
         Ok(found)
     }
+}
+
+/// What [`used`] asks.
+fn ask_ahead_for_use(tx: &Tx<'_>, account: AccountId, credential: Option<CredentialId>) -> Result<(), StoreError> {
+    let day = ["account-day".into(), account.get().into(), day_of(tx.now()).0.into()];
+    let credential = credential.map(CredentialId::get).map(Value::from);
+    let latest = |kind: &'static str| credential.map(|credential| [Value::from(kind), credential]);
+    let (minute, today) = (latest("credential-minute"), latest("credential-day"));
+    let latest = [&minute, &today].into_iter().flatten().map(|key| (&sql::LATEST_USE, key.as_slice()));
+    let questions: Vec<(&'static Statement, &[Value<'_>])> =
+        std::iter::once((&sql::USE_FROM, day.as_slice())).chain(latest).collect();
+    tx.ask_ahead(&questions)
 }
 
 fn used(tx: &Tx<'_>, account: AccountId, credential: Option<CredentialId>) -> Result<Used, StoreError> {
@@ -173,7 +188,7 @@ fn count_use(tx: &Tx<'_>, kind: &str, subject: i64, start: Timestamp, wanted: &W
         i64::from(wanted.new_recipients).into(),
         i64::try_from(wanted.bytes).unwrap_or(i64::MAX).into(),
     ];
-    tx.execute(&sql::ADD_USE, &values).map(|_| ())
+    tx.send(&sql::ADD_USE, &values)
 }
 
 impl Tx<'_> {

@@ -10,6 +10,7 @@ use super::audit::{Detail, Event};
 use super::caller::Caller;
 use super::class::{ChangeFlags, Insert, Read};
 use super::error::GateError;
+use super::facts;
 use super::flags::FlagChange;
 use super::insert::{Appended, NewMessage};
 use super::queue::NewQueued;
@@ -73,6 +74,7 @@ impl Sending<'_> {
         identity: Option<CopyIdentity>,
     ) -> Result<Filed, SendError> {
         let (tx, actor) = (self.tx(), self.actor_key());
+        facts::ask_ahead_to_open(tx, mailbox)?;
         if let Some(copy) = self.copy_of(mailbox, identity)? {
             let key = [mailbox.get().into(), i64::from(copy.uid.get()).into(), 0.into()];
             let waits = !self.plan().is_campaign && tx.one(&queue_sql::OTHER_WITH_COPY, &key, |_| Ok(()))?.is_some();
@@ -201,5 +203,5 @@ fn note_copy(
         dated.0.as_slice().into(),
         sent.map(|sent| sent.0).into(),
     ];
-    tx.execute(&sql::NOTE_SENT_COPY, &values).map(|_| ())
+    tx.send(&sql::NOTE_SENT_COPY, &values)
 }

@@ -11,7 +11,8 @@ use super::caller::Caller;
 use super::error::GateError;
 use super::facts;
 use super::scope::{self, KnownCredential};
-use crate::statements::sending as sql;
+use crate::sql::{Statement, Value};
+use crate::statements::{facts as facts_sql, sending as sql};
 use crate::{StoreError, Tx};
 use postern_access::{
     Accepted, Actor, OverLimit, SendDenied, SendLimits, ShowSender, Submission, Usable, Voice, credential_voice,
@@ -236,6 +237,11 @@ impl<'t> Speaker<'t> {
         let mut speaker = Self { tx, caller, credential: None, accounts, voices: BTreeMap::new() };
         if tx.writable() {
             speaker.hold(names)?;
+        }
+        if let Some(account) = names.from.first().and_then(|address| speaker.account(address)) {
+            speaker.ask_ahead(account)?;
+        }
+        if tx.writable() {
             // An alias that went elsewhere before the hold is not the account's any more.
             for (address, account) in &speaker.accounts {
                 if tx.account_for(address)? != *account {
@@ -252,6 +258,18 @@ impl<'t> Speaker<'t> {
             }
         }
         Ok(speaker)
+    }
+
+    /// What is asked of the account that it is sent as, and of a person who sends.
+    fn ask_ahead(&self, account: AccountId) -> Result<(), StoreError> {
+        let account = [account.get().into()];
+        let mut questions: Vec<(&'static Statement, &[Value<'_>])> =
+            vec![(&facts_sql::ACCOUNT, &account), (&sql::SETTINGS, &account), (&sql::SENT_MAILBOX, &account)];
+        let Actor::Person(person) = self.caller.actor() else { return self.tx.ask_ahead(&questions) };
+        let (person, both) = ([person.get().into()], [account[0], person.get().into()]);
+        questions.push((&facts_sql::PERSON, &person));
+        questions.push((&facts_sql::GRANTS_FOR_PERSON, &both));
+        self.tx.ask_ahead(&questions)
     }
 
     fn hold(&self, names: &SenderNames) -> Result<(), StoreError> {
@@ -271,7 +289,7 @@ impl<'t> Speaker<'t> {
         accounts.into_iter().try_for_each(|account| facts::lock_account(self.tx, account))?;
         match actor {
             Actor::Credential { id, .. } => self.tx.hold_credential(id.get()).map(|_| ()),
-            _ => facts::hold_person(self.tx, self.caller).map(|_| ()),
+            _ => facts::hold_person(self.tx, self.caller),
         }
     }
 
@@ -352,6 +370,7 @@ impl<'t> Speaker<'t> {
         accepted: Accepted,
     ) -> Result<SendPlan, StoreError> {
         let own = match self.caller.actor() {
+            Actor::Person(person) if person.account() == account => (names.own.to_string(), settings.name.clone()),
             Actor::Person(person) => {
                 let row = facts_of_name(self.tx, person.account())?;
                 (names.own.to_string(), row.unwrap_or_default())

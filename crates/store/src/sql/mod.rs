@@ -7,9 +7,12 @@ use crate::StoreError;
 
 pub(crate) mod dialect;
 pub(crate) mod postgres;
+mod rows;
 pub(crate) mod sqlite;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use rows::Rows;
 
 /// One SQL statement with a name for logs and tests. The text uses `$1`, `$2` … and must
 /// mean the same on both engines; the test `every_statement_prepares` proves that it runs.
@@ -101,6 +104,13 @@ fn null(column: usize) -> StoreError {
 pub(crate) trait Sql {
     /// Runs a statement, answers the number of changed rows.
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> Result<u64, StoreError>;
+    /// Runs a statement of which nothing is asked, neither its rows nor how many it changed. Where it fails,
+    /// that may be told by a later statement or by the end of the transaction.
+    fn send(&self, statement: &'static Statement, values: &[Value<'_>]) -> Result<(), StoreError>;
+    /// These are going to be asked, by `query` with the same values, and nothing that is done until then
+    /// changes their answers: an engine may ask them now, together. Those of the call before that nobody has
+    /// asked yet are forgotten.
+    fn ask_ahead(&self, questions: &[(&'static Statement, &[Value<'_>])]) -> Result<(), StoreError>;
     /// Runs a statement and hands over its rows one by one, in order.
     fn query(
         &self,

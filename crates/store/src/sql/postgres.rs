@@ -20,11 +20,12 @@ use crate::{StoreError, clock, migrate};
 use postern_types::Timestamp;
 use postgres::config::Host;
 use postgres::error::SqlState;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, NoTls};
 use session::Session;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_postgres::Config;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -85,8 +86,9 @@ pub(crate) fn configure(url: &str) -> Result<Config, StoreError> {
     Ok(config)
 }
 
-/// A new connection, set up.
+/// A new connection, set up, for what is done before there are jobs.
 pub(crate) fn connect(config: &Config) -> Result<Client, StoreError> {
+    let config = postgres::Config::from(config.clone());
     let mut client =
         config.connect(NoTls).map_err(|error| StoreError::Lost(format!("connecting: {}", text_of(&error))))?;
     client.batch_execute(SET_UP).map_err(|error| store_error(&error))?;

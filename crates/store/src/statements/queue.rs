@@ -10,11 +10,14 @@ statements! {
                                    hold, hold_office, undo_until_ms, leaves_ms, created_ms, follows)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $21, $20, $22)
         RETURNING id";
-    /// One recipient of message `$1`.
-    ADD_RECIPIENT = "
+    /// Recipients of message `$1`, held or not (`$2`) and due at `$3`: of each its address, domain, lane, when
+    /// the sender hears, and ORCPT's type and address, as rows of `$4`.
+    ADD_RECIPIENTS = "
         INSERT INTO queue_recipient (message_id, address, domain, lane, held, next_try_ms, tried_by, tries, notify,
                                      original_kind, original_address, delay_told)
-        VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7, $8, $9, 0)";
+        SELECT CAST($1 AS BIGINT), value ->> 0, value ->> 1, CAST(value ->> 2 AS BIGINT), CAST($2 AS BIGINT),
+               CAST($3 AS BIGINT), 0, 0, CAST(value ->> 3 AS BIGINT), value ->> 4, value ->> 5, 0
+          FROM json_each($4)";
 
     /// Takes at most `$5` recipients of lane `$3` that are due at `$4`: process `$1` tries them until `$2`, but for
     /// those that it has already. Another process passes over them. Index: queue_recipient_due.
@@ -41,34 +44,43 @@ statements! {
            SET tried_by = 0, next_try_ms = $2,
                held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
          WHERE tried_by = $1 AND tried_by <> 0";
-    /// Recipient `$1`, which process `$2` has taken and not tried, is due at `$3`; likewise. Primary key.
+    /// The recipients in rows `$1`, which process `$2` has taken and not tried, are due at `$3`; likewise.
+    /// Primary key.
     PUT_BACK = "
         UPDATE queue_recipient
            SET tried_by = 0, next_try_ms = $3,
                held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
-         WHERE id = $1 AND tried_by = $2";
+         WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND tried_by = $2";
 
-    /// Message `$1`, as it is brought away. Primary key.
-    MESSAGE = "
+    /// The messages in rows `$1`, as they are brought away. Primary key.
+    MESSAGES = "
         SELECT public_id, account_id, from_address, reverse_path, verp, blob_hash, blob_place, size, prefix, smtputf8,
                eight_bit, return_full, envelope_id, lane, created_ms, leaves_ms,
                (SELECT c.state FROM credential c WHERE c.id = credential_id),
                (SELECT c.end_reason FROM credential c WHERE c.id = credential_id), follows, person_id, sender,
                (SELECT a.state FROM account a WHERE a.id = account_id),
-               (SELECT p.suspended_ms FROM person p WHERE p.id = person_id), hold
+               (SELECT p.suspended_ms FROM person p WHERE p.id = person_id), hold, id
           FROM queue_message
-         WHERE id = $1";
+         WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1))
+         ORDER BY id";
     /// Holds message `$1` until the commit: of two who end its last recipients, one sees that they were the
     /// last. Primary key.
     HOLD_MESSAGE = "SELECT id FROM queue_message WHERE id = $1 /*LOCK*/";
-    /// Recipient `$1` needs nothing more, if process `$2` is still the one that tries it. Primary key.
-    DONE = "DELETE FROM queue_recipient WHERE id = $1 AND tried_by = $2";
-    /// Recipient `$1` is tried again at `$3`, if process `$2` is still the one that tries it. Primary key.
+    /// The recipients in rows `$1` need nothing more, where process `$2` is still the one that tries them.
+    /// Primary key.
+    DONE = "
+        DELETE FROM queue_recipient
+         WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND tried_by = $2";
+    /// Recipients are tried again, where process `$2` is still the one that tries them: rows `$1` have the
+    /// number of each, when, what was said by which server, and whether the sender was told. Primary key.
     LATER = "
         UPDATE queue_recipient
-           SET tried_by = 0, tries = tries + 1, next_try_ms = $3, last_said = $4, last_server = $5, delay_told = $6,
+           SET tried_by = 0, tries = tries + 1, next_try_ms = CAST(later.value ->> 1 AS BIGINT),
+               last_said = later.value ->> 2, last_server = later.value ->> 3,
+               delay_told = CAST(later.value ->> 4 AS BIGINT),
                held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
-         WHERE id = $1 AND tried_by = $2";
+          FROM json_each($1) AS later
+         WHERE queue_recipient.id = CAST(later.value ->> 0 AS BIGINT) AND tried_by = $2";
     /// Deletes message `$1` when nobody waits for it. Primary key, queue_recipient_by_message.
     DELETE_DONE = "
         DELETE FROM queue_message
@@ -140,10 +152,11 @@ statements! {
     SET_HELD = "UPDATE queue_recipient SET held = 1 WHERE message_id = $1 AND tried_by = 0";
     /// They wait no more, and are due at `$2`. Index: queue_recipient_by_message.
     SET_DUE = "UPDATE queue_recipient SET held = 0, next_try_ms = $2 WHERE message_id = $1 AND tried_by = 0";
-    /// Takes recipient `$1` out, if its message was taken out while it was tried. Primary keys.
+    /// Takes those of the recipients in rows `$1` out whose message was taken out while they were tried. Primary
+    /// keys.
     END_TAKEN_OUT = "
         DELETE FROM queue_recipient
-         WHERE id = $1 AND tried_by = 0
+         WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND tried_by = 0
            AND EXISTS (SELECT 1 FROM queue_message m WHERE m.id = message_id AND m.hold_office = 2)";
     /// Deletes what was taken out and for which nobody waits any more. Reads the messages that wait.
     DELETE_TAKEN_OUT = "

@@ -103,13 +103,18 @@ statements! {
         DELETE FROM send_use
          WHERE (kind, subject_id, start_ms) IN
                (SELECT kind, subject_id, start_ms FROM send_use WHERE start_ms < $1 ORDER BY start_ms LIMIT $2)";
-    /// Account `$1` sends to recipient `$2`; no row where it did before.
-    ADD_KNOWN_RECIPIENT = "
-        INSERT INTO known_recipient (account_id, recipient, first_ms) VALUES ($1, $2, $3)
+    /// Account `$1` sends at `$2` to the recipients in rows `$3`; no row where it did before.
+    ADD_KNOWN_RECIPIENTS = "
+        INSERT INTO known_recipient (account_id, recipient, first_ms)
+        SELECT CAST($1 AS BIGINT), CAST(value ->> 0 AS BIGINT), CAST($2 AS BIGINT) FROM json_each($3) WHERE TRUE
         ON CONFLICT (account_id, recipient) DO NOTHING";
 
-    /// Why mail of account `$1` to `$2` came back for good, and when. Primary key.
-    SUPPRESSED = "SELECT reason, at_ms FROM suppressed_recipient WHERE account_id = $1 AND address = $2";
+    /// Those of the addresses in rows `$2` from which mail of account `$1` came back for good, why, and when.
+    /// Primary key.
+    SUPPRESSED = "
+        SELECT reason, at_ms, address
+          FROM suppressed_recipient
+         WHERE account_id = $1 AND address IN (SELECT value ->> 0 FROM json_each($2))";
     /// Mail of account `$1` to `$2` came back for good.
     SUPPRESS = "
         INSERT INTO suppressed_recipient (account_id, address, reason, at_ms) VALUES ($1, $2, $3, $4)

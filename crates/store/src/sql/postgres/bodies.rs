@@ -50,7 +50,7 @@ impl Bodies for BodyTable<'_> {
         self.check()?;
         let [account, hash] = key_values(&key);
         let values = [account, hash, now.0.into(), stored.into(), now.plus_ms(-TOUCH_STEP_MS).0.into()];
-        self.session.execute(&PUT, &values).map(drop)
+        self.session.send(&PUT, &values)
     }
 
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {

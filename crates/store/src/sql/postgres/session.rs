@@ -1,47 +1,244 @@
 //! One connection as jobs see it: prepared statements by address, values of our four
 //! kinds, and the first failure.
+//!
+//! A statement that nobody waits for, and a question that is known to come, are kept until one comes
+//! whose answer is wanted, and they go to the server together, in order: one way there and back for
+//! all of them. What holds an account's row makes others wait, and each way there and back makes that
+//! longer.
 
 use super::{asks_for_a_retry, is_gone, store_error};
 use crate::StoreError;
 use crate::sql::{Row, Sql, Statement, Value, dialect};
-use postgres::Client;
 use postgres::types::private::BytesMut;
 use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, Config, NoTls};
 
 /// A client with its prepared statements.
 pub(crate) struct Session {
-    client: RefCell<Client>,
+    client: Client,
+    /// Of this thread; the connection is a task of it, which moves while something is waited for.
+    runtime: Runtime,
     /// By the address of the [`Statement`], each a static of its own.
     prepared: RefCell<HashMap<usize, postgres::Statement>>,
+    /// What goes to the server with the next statement whose answer is wanted.
+    waiting: RefCell<Vec<Waiting>>,
+    /// Answers to questions that were asked ahead.
+    answered: RefCell<Vec<(Question, Vec<postgres::Row>)>>,
     failed: RefCell<Option<StoreError>>,
     retry_asked: Cell<bool>,
     gone: Cell<bool>,
 }
 
-impl Session {
-    /// A session over a fresh client.
-    pub fn new(client: Client) -> Self {
-        Self {
-            client: RefCell::new(client),
-            prepared: RefCell::default(),
-            failed: RefCell::default(),
-            retry_asked: Cell::new(false),
-            gone: Cell::new(false),
+/// A statement that nobody waits for.
+enum Waiting {
+    Control(&'static str),
+    Statement(Question),
+    /// Its answer is kept until somebody asks.
+    Ahead(Question),
+}
+
+/// A statement with its values.
+struct Question {
+    statement: &'static Statement,
+    prepared: postgres::Statement,
+    values: Vec<Kept>,
+}
+
+impl Question {
+    fn is(&self, statement: &'static Statement, values: &[Value<'_>]) -> bool {
+        std::ptr::eq(self.statement, statement) && self.values.iter().map(Kept::value).eq(values.iter().copied())
+    }
+}
+
+/// A value that is kept until its statement goes.
+enum Kept {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+type Answer<'w> = Pin<Box<dyn Future<Output = Result<Vec<postgres::Row>, postgres::Error>> + 'w>>;
+
+impl Waiting {
+    fn run<'w>(&'w self, client: &'w Client) -> Answer<'w> {
+        match self {
+            Self::Control(text) => Box::pin(async move { client.batch_execute(text).await.map(|()| Vec::new()) }),
+            Self::Statement(Question { prepared, values, .. }) | Self::Ahead(Question { prepared, values, .. }) => {
+                Box::pin(async move {
+                    let values: Vec<Value<'_>> = values.iter().map(Kept::value).collect();
+                    client.query(prepared, &parameters(&values)).await
+                })
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn of(value: &Value<'_>) -> Self {
+        match *value {
+            Value::Null => Self::Null,
+            Value::Int(number) => Self::Int(number),
+            Value::Text(text) => Self::Text(text.to_owned()),
+            Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
         }
     }
 
-    /// Runs transaction control, like BEGIN.
-    pub fn control(&self, text: &str) -> Result<(), postgres::Error> {
-        self.client.borrow_mut().batch_execute(text).inspect_err(|error| self.see(error))
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Int(number) => Value::Int(*number),
+            Self::Text(text) => Value::Text(text),
+            Self::Bytes(bytes) => Value::Bytes(bytes),
+        }
+    }
+}
+
+/// A question that is on its way, and its answer where that is there already.
+struct Asked<F: Future> {
+    future: F,
+    answer: Option<F::Output>,
+}
+
+impl<F: Future + Unpin> Asked<F> {
+    async fn now(mut future: F) -> Self {
+        let answer = poll_fn(|context| {
+            Poll::Ready(match Pin::new(&mut future).poll(context) {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            })
+        });
+        Self { answer: answer.await, future }
+    }
+
+    async fn answer(self) -> F::Output {
+        match self.answer {
+            Some(answer) => answer,
+            None => self.future.await,
+        }
+    }
+}
+
+impl Session {
+    /// Connects.
+    pub fn connect(config: &Config, set_up: &str) -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| StoreError::Engine(format!("starting a runtime: {error}")))?;
+        let client = runtime.block_on(async {
+            let (client, connection) = config.connect(NoTls).await?;
+            // Its error is told to whoever waits for an answer.
+            tokio::spawn(async { drop(connection.await) });
+            client.batch_execute(set_up).await?;
+            Ok(client)
+        });
+        let client = client.map_err(|error| StoreError::Lost(format!("connecting: {}", super::text_of(&error))))?;
+        Ok(Self {
+            client,
+            runtime,
+            prepared: RefCell::default(),
+            waiting: RefCell::default(),
+            answered: RefCell::default(),
+            failed: RefCell::default(),
+            retry_asked: Cell::new(false),
+            gone: Cell::new(false),
+        })
+    }
+
+    /// Begins a transaction, with its first statement.
+    pub fn begin(&self, text: &'static str) {
+        self.waiting.take();
+        self.answered.take();
+        self.waiting.borrow_mut().push(Waiting::Control(text));
+    }
+
+    /// Sends a BEGIN that waits still, so that a connection which was cut while it was idle is found out
+    /// before COMMIT. What goes wrong is told by [`Session::failure`].
+    pub fn begin_now(&self) {
+        let waits = matches!(self.waiting.borrow().first(), Some(Waiting::Control(_)));
+        if waits {
+            drop(self.ask(std::future::ready(Ok(()))));
+        }
+    }
+
+    /// Ends a transaction with COMMIT. An error may be that of a statement that was waiting: then the
+    /// server has rolled back.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        self.ask(self.client.batch_execute("COMMIT"))?.map_err(|error| {
+            self.see(&error);
+            store_error(&error)
+        })
     }
 
     /// Rolls back. Where that fails the connection is given up, which does the same.
     pub fn roll_back(&self) {
-        if self.control("ROLLBACK").is_err() {
+        // Of what did not go yet nothing is wanted but the BEGIN, without which this says no more than a
+        // warning.
+        self.waiting.take();
+        self.answered.take();
+        if self.runtime.block_on(self.client.batch_execute("ROLLBACK")).is_err() {
             self.gone.set(true);
+        }
+    }
+
+    /// Sends what waits and then `last`; answers what came of `last`, or what went wrong before.
+    fn ask<T>(
+        &self,
+        last: impl Future<Output = Result<T, postgres::Error>>,
+    ) -> Result<Result<T, postgres::Error>, StoreError> {
+        let waiting = self.waiting.take();
+        let (answers, last) = self.runtime.block_on(async {
+            let last = pin!(last);
+            let mut before = Vec::with_capacity(waiting.len());
+            for one in &waiting {
+                before.push(Asked::now(one.run(&self.client)).await);
+            }
+            let last = Asked::now(last).await;
+            let (mut answers, mut failed) = (Vec::with_capacity(before.len()), None);
+            for (asked, one) in before.into_iter().zip(&waiting) {
+                match asked.answer().await {
+                    Ok(rows) => answers.push(rows),
+                    Err(error) => drop(failed.get_or_insert_with(|| self.waiting_error(one, &error))),
+                }
+            }
+            let last = last.answer().await;
+            match failed {
+                Some(failed) => Err(failed),
+                None => Ok((answers, last)),
+            }
+        })?;
+        let mut answered = self.answered.borrow_mut();
+        answered.extend(waiting.into_iter().zip(answers).filter_map(|(waiting, rows)| match waiting {
+            Waiting::Ahead(question) => Some((question, rows)),
+            Waiting::Control(_) | Waiting::Statement(_) => None,
+        }));
+        Ok(last)
+    }
+
+    /// The answer to a question that was asked ahead; one that did not go yet is asked now.
+    fn take_answer(&self, statement: &'static Statement, values: &[Value<'_>]) -> Option<Vec<postgres::Row>> {
+        let is_it = |question: &Question| question.is(statement, values);
+        let place = self.answered.borrow().iter().position(|(question, _)| is_it(question));
+        if let Some(place) = place {
+            return Some(self.answered.borrow_mut().swap_remove(place).1);
+        }
+        self.waiting.borrow_mut().retain(|waiting| !matches!(waiting, Waiting::Ahead(question) if is_it(question)));
+        None
+    }
+
+    fn waiting_error(&self, waiting: &Waiting, error: &postgres::Error) -> StoreError {
+        match waiting {
+            Waiting::Statement(question) | Waiting::Ahead(question) => self.engine_error(question.statement, error),
+            Waiting::Control(_) => {
+                self.see(error);
+                self.fail(store_error(error))
+            }
         }
     }
 
@@ -64,7 +261,7 @@ impl Session {
 
     /// The connection is of no more use.
     pub fn is_gone(&self) -> bool {
-        self.gone.get() || self.client.borrow().is_closed()
+        self.gone.get() || self.client.is_closed()
     }
 
     fn see(&self, error: &postgres::Error) {
@@ -102,7 +299,7 @@ impl Session {
             Some(prepared) => prepared,
             None => {
                 let text = dialect::for_postgres(statement.text);
-                let prepared = self.client.borrow_mut().prepare(&text);
+                let prepared = self.runtime.block_on(self.client.prepare(&text));
                 let prepared = prepared.map_err(|error| self.engine_error(statement, &error))?;
                 self.prepared.borrow_mut().insert(address, prepared.clone());
                 prepared
@@ -124,8 +321,25 @@ fn parameters<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
 impl Sql for Session {
     fn execute(&self, statement: &'static Statement, values: &[Value<'_>]) -> Result<u64, StoreError> {
         let prepared = self.prepare(statement, values)?;
-        let changed = self.client.borrow_mut().execute(&prepared, &parameters(values));
+        let changed = self.ask(self.client.execute(&prepared, &parameters(values)))?;
         changed.map_err(|error| self.engine_error(statement, &error))
+    }
+
+    fn send(&self, statement: &'static Statement, values: &[Value<'_>]) -> Result<(), StoreError> {
+        let prepared = self.prepare(statement, values)?;
+        let values = values.iter().map(Kept::of).collect();
+        self.waiting.borrow_mut().push(Waiting::Statement(Question { statement, prepared, values }));
+        Ok(())
+    }
+
+    fn ask_ahead(&self, questions: &[(&'static Statement, &[Value<'_>])]) -> Result<(), StoreError> {
+        self.answered.take();
+        for (statement, values) in questions {
+            let prepared = self.prepare(statement, values)?;
+            let values = values.iter().map(Kept::of).collect();
+            self.waiting.borrow_mut().push(Waiting::Ahead(Question { statement, prepared, values }));
+        }
+        Ok(())
     }
 
     /// All rows are fetched first: a row's callback may run further statements.
@@ -136,8 +350,13 @@ impl Sql for Session {
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let prepared = self.prepare(statement, values)?;
-        let rows = self.client.borrow_mut().query(&prepared, &parameters(values));
-        let rows = rows.map_err(|error| self.engine_error(statement, &error))?;
+        let rows = match self.take_answer(statement, values) {
+            Some(rows) => rows,
+            None => {
+                let rows = self.ask(self.client.query(&prepared, &parameters(values)))?;
+                rows.map_err(|error| self.engine_error(statement, &error))?
+            }
+        };
         rows.iter().try_for_each(|row| each(&PostgresRow(row)))
     }
 }
@@ -150,6 +369,8 @@ impl ToSql for Value<'_> {
             Value::Int(number) if *ty == Type::INT8 => number.to_sql(ty, out),
             Value::Int(number) if *ty == Type::INT4 => i32::try_from(number)?.to_sql(ty, out),
             Value::Int(number) if *ty == Type::INT2 => i16::try_from(number)?.to_sql(ty, out),
+            // Rows (`crate::sql::Rows`) are JSON, which goes to the server as it is.
+            Value::Text(text) if *ty == Type::JSON => text.to_sql(&Type::TEXT, out),
             Value::Text(text) if <&str as ToSql>::accepts(ty) => text.to_sql(ty, out),
             Value::Bytes(bytes) if *ty == Type::BYTEA => bytes.to_sql(ty, out),
             Value::Int(_) => Err(format!("a number for a parameter of type {ty}; CAST it").into()),

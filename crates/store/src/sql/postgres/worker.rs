@@ -4,14 +4,14 @@
 //! When the connection goes while COMMIT is under way, nobody knows whether it happened.
 //! Running such a job again could do it twice, so its caller is told instead.
 
+use super::SET_UP;
 use super::bodies::BodyTable;
 use super::session::Session;
-use super::{connect, store_error};
 use crate::db::{Job, Ran, Shared};
 use crate::sql::{Sql, Value};
 use crate::{Notice, StoreError, Tx, clock};
-use postgres::Config;
 use std::time::Duration;
+use tokio_postgres::Config;
 
 /// Runs of one job before its caller is told to come again.
 const ATTEMPTS: u32 = 10;
@@ -79,7 +79,7 @@ impl Worker<'_> {
                         self.shared.tell(notices);
                     }
                     job.settle(Ok(()));
-                    self.keep_clock_high();
+                    self.after_answer();
                     return;
                 }
                 Ending::Refused => return job.settle(Ok(())),
@@ -105,8 +105,8 @@ impl Worker<'_> {
         }
         let session = match &self.session {
             Some(session) => session,
-            None => match connect(&self.config) {
-                Ok(client) => self.session.insert(Session::new(client)),
+            None => match Session::connect(&self.config, SET_UP) {
+                Ok(session) => self.session.insert(session),
                 Err(error) => return Ending::Again(error),
             },
         };
@@ -115,6 +115,14 @@ impl Worker<'_> {
             self.session = None;
         }
         ending
+    }
+
+    /// A read ends after its answer, for it has nothing to commit. After a write house time may have to be kept.
+    fn after_answer(&mut self) {
+        match &self.session {
+            Some(session) if !self.writes && session.commit().is_err() => self.session = None,
+            _ => self.keep_clock_high(),
+        }
     }
 
     /// Keeps house time, in a transaction of its own: a job that held the house row to its
@@ -133,12 +141,13 @@ impl Worker<'_> {
 
 fn run(shared: &Shared, session: &Session, writes: bool, job: &mut dyn Job) -> Ending {
     session.forget_failure();
-    if let Err(error) = session.control(if writes { BEGIN_WRITE } else { BEGIN_READ }) {
-        return Ending::Again(as_lost(&error));
-    }
+    session.begin(if writes { BEGIN_WRITE } else { BEGIN_READ });
     let bodies = BodyTable { session, writable: writes };
     let tx = Tx::new(session, &bodies, shared.clock.now(), writes);
     let ran = job.run(&tx);
+    if ran == Ran::Kept {
+        session.begin_now();
+    }
     let failure = session.failure();
     if session.retry_asked() || session.is_gone() {
         session.roll_back();
@@ -151,22 +160,25 @@ fn run(shared: &Shared, session: &Session, writes: bool, job: &mut dyn Job) -> E
         session.roll_back();
         return Ending::Refused;
     }
-    match session.control("COMMIT") {
+    if !writes {
+        return Ending::Committed(tx.take_notices());
+    }
+    match session.commit() {
         Ok(()) => Ending::Committed(tx.take_notices()),
-        Err(error) => failed_commit(session, job, &error, writes),
+        Err(error) => failed_commit(session, job, error),
     }
 }
 
-fn failed_commit(session: &Session, job: &mut dyn Job, error: &postgres::Error, writes: bool) -> Ending {
-    if session.retry_asked() || !writes {
-        // The server said that it did not commit; or there was nothing to commit.
+fn failed_commit(session: &Session, job: &mut dyn Job, error: StoreError) -> Ending {
+    if session.retry_asked() {
+        // The server said that it did not commit.
         session.roll_back();
-        Ending::Again(as_lost(error))
+        Ending::Again(error)
     } else if session.is_gone() {
         Ending::Unknown(StoreError::Lost(format!("the connection went during COMMIT, its outcome is unknown: {error}")))
     } else {
         session.roll_back();
-        job.overrule(store_error(error));
+        job.overrule(error);
         Ending::Refused
     }
 }
@@ -175,12 +187,4 @@ fn failed_commit(session: &Session, job: &mut dyn Job, error: &postgres::Error, 
 #[expect(clippy::disallowed_methods, reason = "there is no state to wait for: the server said to come again")]
 fn pause_before(attempt: u32) {
     std::thread::sleep(Duration::from_millis(1 << attempt.min(10)).min(LONGEST_PAUSE));
-}
-
-/// Transaction control that failed is never the fault of the job.
-fn as_lost(error: &postgres::Error) -> StoreError {
-    match store_error(error) {
-        lost @ StoreError::Lost(_) => lost,
-        other => StoreError::Lost(other.to_string()),
-    }
 }

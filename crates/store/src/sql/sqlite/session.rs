@@ -156,6 +156,15 @@ impl Sql for Session<'_> {
         Ok(changed as u64)
     }
 
+    fn send(&self, statement: &'static Statement, values: &[Value<'_>]) -> Result<(), StoreError> {
+        self.query(statement, values, &mut |_| Ok(()))
+    }
+
+    /// There is no way there and back.
+    fn ask_ahead(&self, _: &[(&'static Statement, &[Value<'_>])]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn query(
         &self,
         statement: &'static Statement,
