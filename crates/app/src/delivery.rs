@@ -268,11 +268,11 @@ impl House {
     /// people's work is done. What one piece gave stays if the next one fails.
     async fn write_copies(&self, trip: &Arc<Trip>, mut errands: Vec<(AccountId, Option<NewMessage>)>) -> Results {
         let mut results = trip.known.clone();
-        while !errands.is_empty() {
+        while let Some(first) = errands.first().map(|(account, _)| *account) {
             let rest = errands.split_off(errands.len().min(PIECE_COPIES));
             let writing = Arc::clone(trip);
             let is_last = rest.is_empty();
-            match self.db.write(move |tx: &Tx<'_>| writing.write(tx, &errands, is_last)).await {
+            match self.db.write_in_turn(first, move |tx: &Tx<'_>| writing.write(tx, &errands, is_last)).await {
                 Ok(given) => results.extend(given),
                 Err(error) => {
                     failed(&error);

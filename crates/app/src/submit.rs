@@ -287,7 +287,10 @@ impl House {
         let is_many = ready.is_many();
         let work = move |tx: &Tx<'_>| write(tx, (&caller, &job), &asked, load.as_ref().as_ref(), &writing);
         // A row for each of many recipients: behind those who wait for a moment's work.
-        let written = if is_many { self.db.write_bulk(work).await } else { self.db.write(work).await };
+        let written = match is_many {
+            true => self.db.write_bulk(work).await,
+            false => self.db.write_in_turn(ready.plan.account, work).await,
+        };
         if let Ok(Some((_, Some(limit)))) = &written {
             // Slowed down by a limit of the day: taken all the same, and whoever answers for it hears once.
             let (most, until) = (ready.plan.limits.most(*limit), day_after(self.now()));

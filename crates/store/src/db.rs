@@ -22,7 +22,7 @@ mod tests;
 use crate::sql::{postgres, sqlite};
 use crate::{Clock, Disk, HouseClock, StoreError, Tx};
 pub(crate) use job::{Job, Ran};
-use postern_types::Timestamp;
+use postern_types::{AccountId, Timestamp};
 use queue::{Lane, Queue};
 pub(crate) use shared::Shared;
 pub use shared::{CommitListener, Counters};
@@ -181,7 +181,7 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.reads, Lane::Interactive, work).await
+        self.submit(&self.inner.shared.reads, (Lane::Interactive, None), work).await
     }
 
     /// Writes; when this answers `Ok` the changes are on disk. The closure may be run more
@@ -192,7 +192,18 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.writes, Lane::Interactive, work).await
+        self.submit(&self.inner.shared.writes, (Lane::Interactive, None), work).await
+    }
+
+    /// Writes in turn with other such writes that hold the row of the same account. They would wait for each
+    /// other anyway, and on PostgreSQL, while they do, keep what others need.
+    pub async fn write_in_turn<T, E, F>(&self, account: AccountId, work: F) -> Result<T, E>
+    where
+        F: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.submit(&self.inner.shared.writes, (Lane::Interactive, Some(account)), work).await
     }
 
     /// Writes when nobody who waits is in the way: the pieces of long work, each at most
@@ -203,7 +214,7 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.writes, Lane::Bulk, work).await
+        self.submit(&self.inner.shared.writes, (Lane::Bulk, None), work).await
     }
 
     /// Has this told of every commit: one notice per mailbox, list or epoch, after the
@@ -236,14 +247,14 @@ impl Db {
         }
     }
 
-    async fn submit<T, E, F>(&self, queue: &Queue, lane: Lane, work: F) -> Result<T, E>
+    async fn submit<T, E, F>(&self, queue: &Queue, (lane, turn): (Lane, Option<AccountId>), work: F) -> Result<T, E>
     where
         F: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let (job, answer) = job::job(work);
-        if let Err(job) = queue.push(lane, job) {
+        if let Err(job) = queue.push(lane, turn, job) {
             job.settle(Err(StoreError::Closing));
         }
         answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closing)))

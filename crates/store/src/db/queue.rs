@@ -1,11 +1,15 @@
 //! Where jobs wait: an interactive lane, and a bulk lane that moves when the other is empty,
 //! and now and then when it never is.
 //!
+//! Jobs that hold one account's row come in turn where several threads serve the queue: one who waits
+//! for a row on PostgreSQL keeps a thread that others need, and each commit wakes all who wait.
+//!
 //! The queue has no bound of its own: every waiting job is a waiting caller, and those are
 //! bounded where they come in.
 
 use super::job::Job;
-use std::collections::VecDeque;
+use postern_types::AccountId;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Which jobs go first.
@@ -25,9 +29,21 @@ const BULK_WAITS_FOR: usize = 16;
 pub(crate) struct Batch {
     /// In the order they came.
     pub jobs: Vec<Box<dyn Job>>,
-    /// From the bulk lane; then it is one job, and [`Queue::bulk_done`] is owed.
-    pub bulk: bool,
+    /// What the queue is owed once they have ended.
+    pub owed: Owed,
 }
+
+/// What [`Queue::done`] ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Owed {
+    /// They are from the bulk lane, whose jobs run one at a time.
+    pub bulk: bool,
+    /// Others that hold this account's row wait for their turn.
+    pub turn: Option<AccountId>,
+}
+
+/// A job, and the account whose row it holds, where that is told.
+type Queued = (Option<AccountId>, Box<dyn Job>);
 
 /// Jobs waiting for the threads of one kind.
 #[derive(Default)]
@@ -38,7 +54,9 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    interactive: VecDeque<Box<dyn Job>>,
+    interactive: VecDeque<Queued>,
+    /// Whose turn it is now.
+    turns: HashSet<AccountId>,
     bulk: VecDeque<Box<dyn Job>>,
     bulk_running: bool,
     /// Takings from the interactive lane while a bulk job waited.
@@ -46,15 +64,35 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    /// What comes next of the interactive lane: for one of several threads, a job whose turn it is.
+    fn next(&mut self, most: usize) -> Option<Batch> {
+        if most > 1 {
+            let count = self.interactive.len().min(most);
+            let jobs: Vec<_> = self.interactive.drain(..count).map(|(_, job)| job).collect();
+            return (!jobs.is_empty()).then_some(Batch { jobs, owed: Owed::default() });
+        }
+        let place = self.place_of_next()?;
+        let (turn, job) = self.interactive.remove(place)?;
+        self.turns.extend(turn);
+        Some(Batch { jobs: vec![job], owed: Owed { bulk: false, turn } })
+    }
+
+    fn place_of_next(&self) -> Option<usize> {
+        self.interactive.iter().position(|(turn, _)| turn.is_none_or(|account| !self.turns.contains(&account)))
+    }
+}
+
 impl Queue {
-    /// Adds a job, or hands it back when the queue is closed.
-    pub fn push(&self, lane: Lane, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
+    /// Adds a job, or hands it back when the queue is closed. In the interactive lane it may come in turn with
+    /// others of an account.
+    pub fn push(&self, lane: Lane, turn: Option<AccountId>, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
         let mut state = self.state();
         if state.closed {
             return Err(job);
         }
         match lane {
-            Lane::Interactive => state.interactive.push_back(job),
+            Lane::Interactive => state.interactive.push_back((turn, job)),
             Lane::Bulk => state.bulk.push_back(job),
         }
         drop(state);
@@ -63,24 +101,26 @@ impl Queue {
     }
 
     /// Waits for work: all that is queued in the interactive lane, at most `most`, or else
-    /// one bulk job. `None` once the queue is closed and empty.
+    /// one bulk job. Whoever takes one at a time is one of several threads. `None` once the queue is closed and empty.
     pub fn take(&self, most: usize) -> Option<Batch> {
         let mut state = self.state();
         loop {
             let bulk_waits = !state.bulk_running && !state.bulk.is_empty();
             let is_bulk_s_turn = bulk_waits && state.passed >= BULK_WAITS_FOR;
-            if !state.interactive.is_empty() && !is_bulk_s_turn {
+            if !is_bulk_s_turn && let Some(batch) = state.next(most) {
                 state.passed = if bulk_waits { state.passed + 1 } else { 0 };
-                let count = state.interactive.len().min(most);
-                return Some(Batch { jobs: state.interactive.drain(..count).collect(), bulk: false });
+                self.pass_on(&state);
+                return Some(batch);
             }
             if !state.bulk_running
                 && let Some(job) = state.bulk.pop_front()
             {
                 state.passed = 0;
                 state.bulk_running = true;
-                return Some(Batch { jobs: vec![job], bulk: true });
+                self.pass_on(&state);
+                return Some(Batch { jobs: vec![job], owed: Owed { bulk: true, turn: None } });
             }
+            // What waits for its turn is served by whoever has that now.
             if state.closed && state.bulk.is_empty() {
                 return None;
             }
@@ -88,10 +128,26 @@ impl Queue {
         }
     }
 
-    /// The bulk job that was taken has ended; the next may begin.
-    pub fn bulk_done(&self) {
-        self.state().bulk_running = false;
-        self.changed.notify_all();
+    /// Wakes another thread where there is more to do: one that was woken for it may have found that it was not
+    /// its turn then.
+    fn pass_on(&self, state: &State) {
+        if state.place_of_next().is_some() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// What was taken has ended: the next bulk job may begin, or the next that holds the same account. Who says
+    /// so comes for more at once, so nobody is woken for the latter.
+    pub fn done(&self, owed: Owed) {
+        let mut state = self.state();
+        if let Some(account) = owed.turn {
+            state.turns.remove(&account);
+        }
+        if owed.bulk {
+            state.bulk_running = false;
+            drop(state);
+            self.changed.notify_all();
+        }
     }
 
     /// Takes no further jobs; what is queued is still served.
@@ -104,7 +160,7 @@ impl Queue {
     pub fn abandon(&self) -> Vec<Box<dyn Job>> {
         let mut state = self.state();
         state.closed = true;
-        let mut left: Vec<_> = state.interactive.drain(..).collect();
+        let mut left: Vec<_> = state.interactive.drain(..).map(|(_, job)| job).collect();
         left.extend(state.bulk.drain(..));
         drop(state);
         self.changed.notify_all();
@@ -139,20 +195,45 @@ mod tests {
         fn settle(self: Box<Self>, _: Result<(), StoreError>) {}
     }
 
+    /// Those who hold one account come one after the other, in their order, and others pass them; one thread that
+    /// takes all of them has them in their order anyway.
+    #[test]
+    fn an_account_is_held_in_turn() {
+        let queue = Queue::default();
+        let account = |number| AccountId::new(number).ok();
+        for turn in [account(7), account(7), account(8), None, account(7)] {
+            assert!(queue.push(Lane::Interactive, turn, Box::new(Idle)).is_ok());
+        }
+        let take = || queue.take(1).expect("a batch").owed;
+        let first = take();
+        assert_eq!([first.turn, take().turn, take().turn], [account(7), account(8), None]);
+        // At the end others have nothing to wait for: whoever has the turn serves those who wait for it.
+        queue.close();
+        assert!(queue.take(1).is_none());
+        queue.done(first);
+        let second = take();
+        assert_eq!((second.turn, queue.len()), (account(7), 1));
+        queue.done(second);
+        assert_eq!(take().turn, account(7));
+        assert!(queue.take(1).is_none());
+
+        let queue = Queue::default();
+        (0..3).for_each(|_| assert!(queue.push(Lane::Interactive, account(7), Box::new(Idle)).is_ok()));
+        assert_eq!(queue.take(8).expect("a batch").jobs.len(), 3);
+    }
+
     /// However busy people are, a bulk job has its turn, and then they have theirs.
     #[test]
     fn bulk_has_its_turn_when_people_never_stop() {
         let queue = Queue::default();
-        let push = |lane| assert!(queue.push(lane, Box::new(Idle)).is_ok());
+        let push = |lane| assert!(queue.push(lane, None, Box::new(Idle)).is_ok());
         (0..2).for_each(|_| push(Lane::Bulk));
         let mut turns = Vec::new();
         for _ in 0..3 * BULK_WAITS_FOR {
             push(Lane::Interactive);
             let batch = queue.take(8).expect("a batch");
-            turns.push(batch.bulk);
-            if batch.bulk {
-                queue.bulk_done();
-            }
+            turns.push(batch.owed.bulk);
+            queue.done(batch.owed);
         }
         let bulk: Vec<usize> = (0..turns.len()).filter(|turn| turns[*turn]).collect();
         assert_eq!(bulk, [BULK_WAITS_FOR, 2 * BULK_WAITS_FOR + 1]);

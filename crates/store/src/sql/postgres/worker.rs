@@ -37,9 +37,7 @@ pub(super) fn serve_writes(shared: &Shared, config: Config) {
     let mut worker = Worker { shared, config, session: None, writes: true };
     while let Some(batch) = shared.writes.take(1) {
         batch.jobs.into_iter().for_each(|job| worker.serve(job));
-        if batch.bulk {
-            shared.writes.bulk_done();
-        }
+        shared.writes.done(batch.owed);
     }
 }
 

@@ -32,9 +32,7 @@ pub(super) fn serve(shared: &Shared, logs: &Logs, main: &Connection, bodies: &Co
     let writer = Writer { shared, main: Session::new(main), bodies: BodyStore::new(bodies, true) };
     while let Some(batch) = shared.writes.take(BATCH_JOBS) {
         let running = writer.run(batch.jobs);
-        if batch.bulk {
-            shared.writes.bulk_done();
-        }
+        shared.writes.done(batch.owed);
         if !running {
             // Only a test's disk lets us come here: nothing more may be acknowledged.
             for job in shared.writes.abandon() {
