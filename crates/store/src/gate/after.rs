@@ -101,7 +101,7 @@ fn mark(tx: &Tx<'_>, (sender, account): (&Caller, AccountId), id: i64, flags: &F
 
 /// What rests on this copy has left: it stays.
 fn keep_copy(tx: &Tx<'_>, (mailbox, uid): (MailboxId, Uid)) -> Result<(), StoreError> {
-    tx.execute(&queue_sql::KEEP_COPY, &[mailbox.get().into(), i64::from(uid.get()).into()]).map(|_| ())
+    tx.send(&queue_sql::KEEP_COPY, &[mailbox.get().into(), i64::from(uid.get()).into()])
 }
 
 impl Sending<'_> {

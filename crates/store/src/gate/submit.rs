@@ -262,9 +262,10 @@ impl<'t> Speaker<'t> {
 
     /// What is asked of the account that it is sent as, and of a person who sends.
     fn ask_ahead(&self, account: AccountId) -> Result<(), StoreError> {
+        let sent = [account.get().into(), SpecialUse::Sent.as_str().into()];
         let account = [account.get().into()];
         let mut questions: Vec<(&'static Statement, &[Value<'_>])> =
-            vec![(&facts_sql::ACCOUNT, &account), (&sql::SETTINGS, &account), (&sql::SENT_MAILBOX, &account)];
+            vec![(&facts_sql::ACCOUNT, &account), (&sql::SETTINGS, &account), (&sql::MAILBOX_FOR, &sent)];
         let Actor::Person(person) = self.caller.actor() else { return self.tx.ask_ahead(&questions) };
         let (person, both) = ([person.get().into()], [account[0], person.get().into()]);
         questions.push((&facts_sql::PERSON, &person));

@@ -334,6 +334,7 @@ impl Sql for Session {
 
     fn ask_ahead(&self, questions: &[(&'static Statement, &[Value<'_>])]) -> Result<(), StoreError> {
         self.answered.take();
+        self.waiting.borrow_mut().retain(|waiting| !matches!(waiting, Waiting::Ahead(_)));
         for (statement, values) in questions {
             let prepared = self.prepare(statement, values)?;
             let values = values.iter().map(Kept::of).collect();
