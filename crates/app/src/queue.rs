@@ -52,8 +52,8 @@ pub(crate) struct Queue {
     unreachable: Mutex<HashMap<String, (Timestamp, String)>>,
     /// Places that were, and when last.
     reached: Mutex<HashMap<String, Timestamp>>,
-    /// Parcels of people that are on their way to a place.
-    bound_for: Mutex<HashMap<String, usize>>,
+    /// Parcels of people that are on their way to a place, or wait for that.
+    bound_for: Mutex<HashMap<String, run::Bound>>,
     /// Recipients that were taken and of whom nothing could be written down: to be put back.
     lost: Mutex<Vec<i64>>,
     /// Recipients that somebody here has in hand.

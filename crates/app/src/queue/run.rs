@@ -8,6 +8,7 @@ use postern_store::{Authority, GateError, Lane, QueuedMessage, RunQueue, Stopped
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// What is taken is this process's for so long.
@@ -22,10 +23,24 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const TAKEN_AT_ONCE: usize = 400;
 /// Parcels of people on their way to one place: one that answers slowly leaves workers to others.
 const BOUND_FOR_ONE: usize = 20;
-/// What finds no worker is due again after so long, in milliseconds.
+/// Those that wait until there are fewer, at most.
+const WAITING_FOR_ONE: usize = 200;
+/// What finds no room among them is due again after so long, in milliseconds.
 const WAITS_MS: i64 = 2000;
 /// What somebody holds, or sent who is suspended, is looked at again after so long.
 const SUSPENDED_MS: i64 = 60 * 1000;
+
+/// What is bound for a place.
+#[derive(Debug)]
+pub(super) struct Bound {
+    /// Whoever is on their way has one.
+    ways: Arc<Semaphore>,
+    /// On their way, and waiting for that.
+    parcels: usize,
+}
+
+/// A parcel that is to leave, in hand, and what it waits for where only so many go at a time.
+type Leaving = (InHand, Parcelled, Option<Arc<Semaphore>>);
 
 /// Recipients in hand. Unless it is told that they are settled, they are put back: whatever became of
 /// whoever had them.
@@ -44,17 +59,19 @@ impl InHand {
         Self { house: Arc::clone(house), held: recipients.clone(), recipients, place: None }
     }
 
-    /// They are on their way to a place; not where enough are.
-    fn bound_for(&mut self, place: String) -> bool {
+    /// They are on their way to a place, or wait for that; not where enough do. Answers by what they go.
+    fn bound_for(&mut self, place: String) -> Option<Arc<Semaphore>> {
         let mut bound_for = self.house.queue.bound_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = bound_for.entry(place.clone()).or_default();
-        if *count >= BOUND_FOR_ONE {
-            return false;
+        let new = || Bound { ways: Arc::new(Semaphore::new(BOUND_FOR_ONE)), parcels: 0 };
+        let bound = bound_for.entry(place.clone()).or_insert_with(new);
+        if bound.parcels >= BOUND_FOR_ONE + WAITING_FOR_ONE {
+            return None;
         }
-        *count += 1;
+        bound.parcels += 1;
+        let ways = Arc::clone(&bound.ways);
         drop(bound_for);
         self.place = Some(place);
-        true
+        Some(ways)
     }
 
     /// What became of them is written down.
@@ -74,7 +91,7 @@ impl Drop for InHand {
         if let Some(place) = self.place.take() {
             let mut bound_for = queue.bound_for.lock().unwrap_or_else(PoisonError::into_inner);
             match bound_for.get_mut(&place) {
-                Some(count) if *count > 1 => *count -= 1,
+                Some(bound) if bound.parcels > 1 => bound.parcels -= 1,
                 _ => drop(bound_for.remove(&place)),
             }
         }
@@ -235,15 +252,20 @@ impl House {
         let parcels = Parcelled::of(recipients, messages, &self.routes());
         // All of them are in hand from here on, whatever happens to the first.
         let parcels: Vec<_> = parcels.into_iter().map(|parcel| (InHand::of(self, &parcel), parcel)).collect();
-        for (mut in_hand, parcel) in self.those_that_leave(lane, parcels).await {
+        for (mut in_hand, parcel, ways) in self.those_that_leave(lane, parcels).await {
+            let house = Arc::clone(self);
+            let way = ways.as_ref().map(|ways| Arc::clone(ways).try_acquire_owned());
+            if let (Some(ways), Some(Err(_))) = (ways, &way) {
+                under_way.spawn(house.bring_in_turn((lane, ways), in_hand, parcel, shutdown.clone()));
+                continue;
+            }
             let permit = tokio::select! {
                 permit = self.queue.workers(lane).acquire_owned() => permit.map_err(|_| Refused::Unavailable)?,
                 // What was taken and not begun is let go at the end.
                 () = shutdown.requested() => return Ok(count),
             };
-            let house = Arc::clone(self);
             under_way.spawn(async move {
-                let _permit = permit;
+                let _permits = (permit, way);
                 if house.bring(lane, parcel).await {
                     in_hand.settled();
                 }
@@ -253,23 +275,46 @@ impl House {
         Ok(count)
     }
 
+    /// Brings a parcel away when fewer are on their way to its place: until then it keeps no worker.
+    async fn bring_in_turn(
+        self: Arc<Self>,
+        (lane, ways): (Lane, Arc<Semaphore>),
+        mut in_hand: InHand,
+        parcel: Parcelled,
+        mut shutdown: Shutdown,
+    ) {
+        let turn = async {
+            let way = ways.acquire_owned().await.ok()?;
+            Some((way, self.queue.workers(lane).acquire_owned().await.ok()?))
+        };
+        let permits = tokio::select! {
+            permits = turn => permits,
+            // What was taken and not begun is let go at the end.
+            () = shutdown.requested() => None,
+        };
+        if permits.is_some() && self.bring(lane, parcel).await {
+            in_hand.settled();
+        }
+    }
+
     /// Puts back what does not leave now, in one write for all of a kind: a campaign that is suspended has
     /// thousands.
-    async fn those_that_leave(&self, lane: Lane, parcels: Vec<(InHand, Parcelled)>) -> Vec<(InHand, Parcelled)> {
+    async fn those_that_leave(&self, lane: Lane, parcels: Vec<(InHand, Parcelled)>) -> Vec<Leaving> {
         let (mut leave, mut crowded, mut kept, mut kept_messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (mut in_hand, parcel) in parcels {
-            let is_crowded = |in_hand: &mut InHand| match &parcel.place {
-                Where::There(hop) if lane == Lane::People => !in_hand.bound_for(hop.to_string()),
-                _ => false,
-            };
             match parcel.message.stopped {
                 Some(Stopped::Compromised) => self.take_out(&parcel, &mut in_hand).await,
                 Some(Stopped::Held | Stopped::Suspended | Stopped::SenderSuspended) => {
                     kept.extend(in_hand.handed_over());
                     kept_messages.push(parcel.message.id);
                 }
-                None if is_crowded(&mut in_hand) => crowded.extend(in_hand.handed_over()),
-                None => leave.push((in_hand, parcel)),
+                None => match &parcel.place {
+                    Where::There(hop) if lane == Lane::People => match in_hand.bound_for(hop.to_string()) {
+                        Some(ways) => leave.push((in_hand, parcel, Some(ways))),
+                        None => crowded.extend(in_hand.handed_over()),
+                    },
+                    _ => leave.push((in_hand, parcel, None)),
+                },
             }
         }
         if !crowded.is_empty() {
