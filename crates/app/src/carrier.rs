@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Where mail for other domains is handed over: `[relay]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -161,10 +162,26 @@ pub struct Carried {
 /// The future of [`Carrier::carry`].
 pub type Carrying<'a> = Pin<Box<dyn Future<Output = Carried> + Send + 'a>>;
 
+/// One of the connections that there may be to a next server: who has it brings a parcel there. It is free again
+/// when the last of its clones is gone.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl From<OwnedSemaphorePermit> for Turn {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: Arc::new(permit) }
+    }
+}
+
 /// Takes parcels to other servers.
 pub trait Carrier: Send + Sync + 'static {
-    /// Takes one there. It never fails as a whole: what went wrong is said of each recipient.
-    fn carry(&self, parcel: Parcel) -> Carrying<'_>;
+    /// The turns with a next server; who asks first is served first.
+    fn turns(&self, hop: &Arc<Hop>) -> Arc<Semaphore>;
+    /// Takes one there, by a turn with its hop. It never fails as a whole: what went wrong is said of each
+    /// recipient.
+    fn carry(&self, parcel: Parcel, turn: Turn) -> Carrying<'_>;
     /// Time has passed: connections that nobody has used for a while may be closed.
     fn tidy(&self, now: Timestamp);
 }

@@ -272,7 +272,12 @@ impl House {
             let rest = errands.split_off(errands.len().min(PIECE_COPIES));
             let writing = Arc::clone(trip);
             let is_last = rest.is_empty();
-            match self.db.write_in_turn(first, move |tx: &Tx<'_>| writing.write(tx, &errands, is_last)).await {
+            let write = move |tx: &Tx<'_>| writing.write(tx, &errands, is_last);
+            let written = match trip.is_bulk() {
+                true => self.db.write_bulk(write).await,
+                false => self.db.write_in_turn(first, write).await,
+            };
+            match written {
                 Ok(given) => results.extend(given),
                 Err(error) => {
                     failed(&error);

@@ -54,7 +54,7 @@ pub use admin::{Founder, GrantTerms, GroupView, Named, SharedSeen, SharedView};
 pub use audit::{AuditActor, AuditQuery};
 pub use bearer::MachineSecret;
 pub use carrier::{
-    Carried, Carrier, Carrying, Hop, HopLogin, HopTls, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said,
+    Carried, Carrier, Carrying, Hop, HopLogin, HopTls, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said, Turn,
 };
 pub use content::{Content, Unreadable};
 pub use credentials::{

@@ -10,8 +10,7 @@ use crate::{House, Session};
 use postern_access::{Actor, Job, Limit, OnLimit, OverLimit, SendDenied, day_after};
 use postern_mime as mime;
 use postern_store::{
-    After, AnswerFacts, Caller, CopyIdentity, Filed, GateError, Load, Rule, SendError, SendPlan, SenderNames, Sending,
-    Tx,
+    After, AnswerFacts, Caller, CopyIdentity, Filed, GateError, Load, SendError, SendPlan, SenderNames, Sending, Tx,
 };
 use postern_types::{Address, MailboxId, SpecialUse, Timestamp, counted};
 use prepare::Ready;
@@ -107,6 +106,9 @@ pub enum SubmitError {
     /// The account they send as, or their own, has no room for the sent copy.
     #[error("There is no room for the copy of what is sent in {0}")]
     NoRoom(String),
+    /// This address takes no mail.
+    #[error("{0} takes no mail")]
+    Closed(Address),
     /// The sign-in holds no more: the connection ends.
     #[error("The sign-in has ended; sign in again")]
     Ended,
@@ -315,10 +317,7 @@ impl House {
             SendError::OverLimit(over) => over_limit(&over, OnLimit::Refuse),
             SendError::Changed => SubmitError::Unavailable,
             SendError::Gate(GateError::Ended) => SubmitError::Ended,
-            SendError::Gate(GateError::Rule(Rule::OverQuota)) => {
-                let mailbox = names.from.first().unwrap_or(session.address());
-                SubmitError::NoRoom(mailbox.to_string())
-            }
+            SendError::NoRoom(mailbox) => SubmitError::NoRoom(mailbox),
             SendError::Gate(GateError::Denied(denied)) => SubmitError::NotAllowed(denied.to_string()),
             SendError::Gate(GateError::Rule(rule)) => SubmitError::BadMessage(rule.to_string()),
             SendError::Gate(GateError::Store(error)) => {

@@ -37,7 +37,7 @@ fn message(row: QueueRow, now: Timestamp) -> QueuedMessage {
         from: row.from,
         reverse_path: Some(row.reverse_path).filter(|path| !path.is_empty()),
         bytes: row.size,
-        campaign: row.is_bulk,
+        bulk: row.is_bulk,
         held_because: row.hold,
         undo_until: row.undo_until.filter(|until| now < *until).map(show_date),
         created_at: show_date(row.created),
@@ -65,6 +65,7 @@ fn recipient(row: QueueRecipientRow, is_kept: bool) -> QueuedRecipient {
 fn shown(seen: QueueShown, now: Timestamp) -> QueuedWithRecipients {
     let is_kept = waits_for_somebody(seen.row.state(now));
     QueuedWithRecipients {
+        retry_refused: seen.retry_refused,
         message: message(seen.row, now),
         recipients: seen.recipients.into_iter().map(|row| recipient(row, is_kept)).collect(),
     }
@@ -207,9 +208,11 @@ mod tests {
             is_bulk: false,
             hold: None,
             is_held_by_office: false,
+            is_taken_out: false,
             stopped: None,
             undo_until: Some(NOW.plus_ms(5000)),
             leaves: NOW.plus_ms(5000),
+            is_at_limit: false,
             created: NOW,
             recipients: 1,
             being_tried: 0,
@@ -229,6 +232,8 @@ mod tests {
         assert_eq!(state(&row()), "undo");
         assert_eq!(state(&QueueRow { hold: Some("held by operator(0)".into()), ..row() }), "held");
         assert_eq!(state(&QueueRow { leaves: later, ..plain.clone() }), "scheduled");
+        assert_eq!(state(&QueueRow { leaves: later, is_at_limit: true, ..plain.clone() }), "at-limit");
+        assert_eq!(state(&QueueRow { is_at_limit: true, ..plain.clone() }), "due", "there is room again");
         assert_eq!(state(&QueueRow { next_try: Some(NOW), ..plain.clone() }), "due");
         assert_eq!(state(&plain), "due", "put back for a moment, and not tried");
         assert_eq!(state(&QueueRow { tries: 2, next_try: Some(later), ..plain.clone() }), "retrying");

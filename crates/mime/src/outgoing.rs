@@ -67,8 +67,6 @@ pub struct OutgoingHeader {
     pub received_fields: usize,
     /// Auto-Submitted says other than `no` (RFC 3834 section 5), or Precedence says bulk, list or junk.
     pub is_automatic: bool,
-    /// Whether there is a List-Unsubscribe (RFC 2369).
-    pub has_list_unsubscribe: bool,
 }
 
 /// Why a submitted message is turned back. Each text is for its author.
@@ -197,7 +195,6 @@ impl OutgoingHeader {
             () if field.is("In-Reply-To") => ids(&mut self.in_reply_to),
             () if field.is("References") => ids(&mut self.references),
             () if field.is("X-Forwarded-Message-Id") => ids(&mut self.forwarded),
-            () if field.is("List-Unsubscribe") => self.has_list_unsubscribe = true,
             () if field.is("Auto-Submitted") || field.is("Precedence") => self.is_automatic |= says_automatic(field),
             () => {}
         }

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -112,14 +113,27 @@ impl Server {
         open.house().is_found_at(services(config, Some(&listeners)));
         doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
         doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
-        let (cut, queue) = (doors.cut.clone(), Arc::clone(&doors.house).run_queue(doors.shutdown.clone()));
-        doors.tasks.spawn(async move {
-            tokio::select! {
-                () = cut.cancelled() => {}
-                () = queue => {}
-            }
-        });
+        doors.tasks.spawn(run_queue(Arc::clone(&doors.house), doors.shutdown.clone(), doors.cut.clone()));
         Ok(Opened { doors, switch, listeners })
+    }
+}
+
+/// Runs the queue to its end, or until it is cut. Should it break off, it begins anew: mail is taken on and on, and
+/// leaves.
+async fn run_queue(house: Arc<House>, shutdown: Shutdown, cut: CancellationToken) {
+    loop {
+        // Ends with this, whatever becomes of it.
+        let mut running = JoinSet::new();
+        running.spawn(Arc::clone(&house).run_queue(shutdown.clone()));
+        let ended = tokio::select! {
+            () = cut.cancelled() => return,
+            ended = running.join_next() => ended,
+        };
+        match ended {
+            Some(Err(error)) if error.is_panic() => tracing::error!(event = "queue.broke-off", %error),
+            _ => return,
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

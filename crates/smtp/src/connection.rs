@@ -319,11 +319,10 @@ impl<W: Wire, F: Face> Connection<W, F> {
     async fn rcpt(&mut self, rcpt: &Rcpt) -> Result<Reply, Refusal> {
         let Some(envelope) = &mut self.envelope else { return Err(begin_anew()) };
         let already = envelope.recipients.len();
-        if already >= self.link.house.limits().recipients {
-            let text = "Too many recipients; send the message again for the others";
-            return Err(Reply::new(452, Enhanced(5, 3), text).into());
+        if let Some(refusal) = self.face.too_many(&self.link, already) {
+            return Err(refusal);
         }
-        let to = self.face.rcpt(&self.link, rcpt, already, &self.framer).await?;
+        let to = self.face.rcpt(&self.link, rcpt, &self.framer).await?;
         envelope.recipients.push((rcpt.clone(), to));
         Ok(Reply::new(250, Enhanced(1, 5), "Ok"))
     }

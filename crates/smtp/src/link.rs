@@ -25,13 +25,17 @@ pub(crate) trait Face: Send {
     /// May this transaction begin?
     fn mail(&mut self, link: &Link, mail: &Mail) -> impl Future<Output = Result<(), Refusal>> + Send;
 
-    /// May the message go there? `already` recipients were accepted before. The framer has what a client that
-    /// pipelines has said after it.
+    /// Why no further recipient is taken, where `already` ones are enough.
+    fn too_many(&self, link: &Link, already: usize) -> Option<Refusal> {
+        let text = "Too many recipients; send the message again for the others";
+        (already >= link.house.limits().recipients).then(|| Reply::new(452, Enhanced(5, 3), text).into())
+    }
+
+    /// May the message go there? The framer has what a client that pipelines has said after it.
     fn rcpt(
         &mut self,
         link: &Link,
         rcpt: &Rcpt,
-        already: usize,
         framer: &Framer,
     ) -> impl Future<Output = Result<Self::To, Refusal>> + Send;
 

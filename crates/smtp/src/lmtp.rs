@@ -27,7 +27,7 @@ impl Face for Lmtp {
         Ok(())
     }
 
-    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: usize, _: &Framer) -> Result<Recipient, Refusal> {
+    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: &Framer) -> Result<Recipient, Refusal> {
         let found = recipient(link, &rcpt.path).await.ok_or_else(nobody)?;
         found.map_err(|error| failure(&error).into())
     }

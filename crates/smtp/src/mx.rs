@@ -47,7 +47,7 @@ impl Face for Mx {
         Err(Reply::new(451, Enhanced(7, 1), text).into())
     }
 
-    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: usize, _: &Framer) -> Result<Recipient, Refusal> {
+    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, _: &Framer) -> Result<Recipient, Refusal> {
         match recipient(link, &rcpt.path).await {
             Some(Ok(recipient)) => Ok(recipient),
             None => Err(self.unknown(link, nobody())),

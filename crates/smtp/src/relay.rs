@@ -17,12 +17,12 @@ use connection::{Broken, Connection};
 use opening::Opening;
 use pool::Pool;
 use postern_app::wire::Wire;
-use postern_app::{Carried, Carrier, Carrying, Hop, Outcome, Parcel, Said};
+use postern_app::{Carried, Carrier, Carrying, Hop, Outcome, Parcel, Said, Turn};
 use postern_types::Timestamp;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use transaction::Transaction;
 
@@ -117,17 +117,13 @@ impl<D: Dialer> Relay<D> {
         Self { dialer, hostname: hostname.into(), patience: options.patience, pool }
     }
 
-    async fn take_there(&self, parcel: &Parcel) -> Carried {
-        let Ok(permit) = self.pool.room(&parcel.hop).acquire_owned().await else {
-            // Nobody closes the semaphore; were it closed, later is still right.
-            return nowhere(parcel, None, &said::ours("4.3.2", "Mail is not carried at the moment"));
-        };
+    async fn take_there(&self, parcel: &Parcel, turn: Turn) -> Carried {
         if let Some(mut connection) = self.idle_connection(&parcel.hop).await {
             let mut transaction = Transaction::new(parcel);
             let run = self.run(&mut transaction, &mut connection).await;
             let was_closed = run.as_ref().is_err_and(|broken| broken.is_gone) && !transaction.is_answered();
             if !was_closed {
-                return self.finish(connection, transaction, run, permit);
+                return self.finish(connection, transaction, run, turn);
             }
             // It was closed while it was idle, and the server has seen nothing of the parcel, or has
             // not cared: one more try. The others of its age will be no better.
@@ -139,7 +135,7 @@ impl<D: Dialer> Relay<D> {
             Ok(mut connection) => {
                 let mut transaction = Transaction::new(parcel);
                 let run = self.run(&mut transaction, &mut connection).await;
-                self.finish(connection, transaction, run, permit)
+                self.finish(connection, transaction, run, turn)
             }
         }
     }
@@ -166,17 +162,17 @@ impl<D: Dialer> Relay<D> {
         connection: Connection<D::Wire>,
         mut transaction: Transaction<'_>,
         run: Result<(), Broken>,
-        permit: OwnedSemaphorePermit,
+        turn: Turn,
     ) -> Carried {
         let server = connection.server.clone();
         let mut is_unreachable = false;
         match run {
             Ok(()) if connection.may_go_on() => self.pool.put(&transaction.parcel().hop, connection),
-            Ok(()) => pool::say_goodbye(connection, permit, self.patience.farewell),
+            Ok(()) => pool::say_goodbye(connection, turn, self.patience.farewell),
             Err(broken) => {
                 // A server that breaks off later on may dislike this message alone.
                 is_unreachable = !transaction.is_answered();
-                // Before its permit, so that nobody opens one more meanwhile.
+                // Before its turn, so that nobody opens one more meanwhile.
                 drop(connection);
                 transaction.everybody_later(&broken.said);
             }
@@ -192,9 +188,13 @@ fn nowhere(parcel: &Parcel, server: Option<String>, said: &Said) -> Carried {
 }
 
 impl<D: Dialer> Carrier for Relay<D> {
-    fn carry(&self, parcel: Parcel) -> Carrying<'_> {
+    fn turns(&self, hop: &Arc<Hop>) -> Arc<Semaphore> {
+        self.pool.room(hop)
+    }
+
+    fn carry(&self, parcel: Parcel, turn: Turn) -> Carrying<'_> {
         Box::pin(async move {
-            let carried = self.take_there(&parcel).await;
+            let carried = self.take_there(&parcel, turn).await;
             log(&parcel, &carried);
             carried
         })

@@ -45,7 +45,7 @@ impl Face for Submission {
         let offer = Offer::new(Protocol::Submission, house.hostname(), limits.message_bytes)
             .with(Extension::Dsn)
             .with(Extension::Chunking)
-            .with_recipients(limits.recipients.min(limits.submission_recipients))
+            .with_recipients(limits.submission_recipients)
             .with_future_release(FutureRelease { longest_seconds: HOLD_SECONDS, latest });
         if house.may_sign_in(&link.peer) { offer.with_mechanisms(MECHANISMS) } else { offer }
     }
@@ -57,11 +57,12 @@ impl Face for Submission {
         link.house.may_submit_from(session(link)?, path).await.map_err(|error| refused(link.offer.hostname(), &error))
     }
 
-    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, already: usize, framer: &Framer) -> Result<(), Refusal> {
+    fn too_many(&self, link: &Link, already: usize) -> Option<Refusal> {
         let most = link.house.limits().submission_recipients;
-        if already >= most {
-            return Err(refused(link.offer.hostname(), &SubmitError::TooManyRecipients(most)));
-        }
+        (already >= most).then(|| refused(link.offer.hostname(), &SubmitError::TooManyRecipients(most)))
+    }
+
+    async fn rcpt(&mut self, link: &Link, rcpt: &Rcpt, framer: &Framer) -> Result<(), Refusal> {
         let address = rcpt.path.as_str();
         let said = match self.asked.pop_front() {
             Some((known, said)) if known == address => said,
@@ -169,6 +170,7 @@ fn refused(hostname: &str, error: &SubmitError) -> Refusal {
         SubmitError::TooLarge => (552, Enhanced(3, 4)),
         SubmitError::Loop => (554, Enhanced(4, 6)),
         SubmitError::NoSuchRecipient(_) => (550, Enhanced(1, 1)),
+        SubmitError::Closed(_) => (550, Enhanced(2, 1)),
         SubmitError::NoRoute(_) => (550, Enhanced(4, 4)),
         SubmitError::TooManyRecipients(_) => (452, Enhanced(5, 3)),
         SubmitError::OverLimit { .. } => (451, Enhanced(7, 1)),
@@ -197,6 +199,11 @@ mod tests {
             (SubmitError::Loop, "554 5.4.6 ", false),
             (SubmitError::NoSuchRecipient("dave@example.org".into()), "550 5.1.1 There is no mailbox dave@", false),
             (SubmitError::NoRoute(text()), "550 5.4.4 A text for people", false),
+            (
+                SubmitError::Closed(Address::parse("sales@example.org").unwrap()),
+                "550 5.2.1 sales@example.org takes",
+                false,
+            ),
             (SubmitError::Suppressed(text()), "550 5.7.1 A text for people", false),
             (SubmitError::TooManyRecipients(7), "452 4.5.3 A message may have 7 recipients", false),
             (SubmitError::OverLimit { text: text(), until }, "451 4.7.1 A text for people", false),

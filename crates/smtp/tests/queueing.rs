@@ -90,7 +90,7 @@ async fn a_message_ends_with_its_sign_in() {
 /// RFC 5321 sections 2.3.8 and 4.5.3.1.10: submission has the framing and the limits of the others.
 #[tokio::test]
 async fn submission_has_the_limits_of_all() {
-    let scene = Scene::with(|limits| limits.recipients = 100).await;
+    let scene = Scene::with(|limits| limits.submission_recipients = 100).await;
     let mut alice = scene.client("alice").await;
     alice.begins("MAIL FROM:<alice@example.org>", "250 ").await;
     alice.begins("DATA", "554 5.5.1 ").await;

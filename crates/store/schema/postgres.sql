@@ -320,7 +320,8 @@ CREATE TABLE queue_message (
     leaves_ms BIGINT NOT NULL,                -- from when on it is tried: delays count from here
     undo_until_ms BIGINT,                    -- its sender may take it back until then
     follows BIGINT NOT NULL,                 -- something follows when it leaves: queue_after
-    created_ms BIGINT NOT NULL
+    created_ms BIGINT NOT NULL,
+    at_limit BIGINT NOT NULL DEFAULT 0       -- it is a limit that it waits for until leaves_ms
 );
 CREATE INDEX queue_message_by_body ON queue_message (account_id, blob_hash);
 

@@ -320,7 +320,8 @@ CREATE TABLE queue_message (
     leaves_ms INTEGER NOT NULL,                -- from when on it is tried: delays count from here
     undo_until_ms INTEGER,                    -- its sender may take it back until then
     follows INTEGER NOT NULL,                 -- something follows when it leaves: queue_after
-    created_ms INTEGER NOT NULL
+    created_ms INTEGER NOT NULL,
+    at_limit INTEGER NOT NULL DEFAULT 0       -- it is a limit that it waits for until leaves_ms
 ) STRICT;
 CREATE INDEX queue_message_by_body ON queue_message (account_id, blob_hash);
 

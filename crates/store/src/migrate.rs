@@ -70,6 +70,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(7, "sign-ins", "0007-sign-ins"),
         migration!(8, "credentials-by-people", "0008-credentials-by-people"),
         migration!(9, "queue", "0009-queue"),
+        migration!(10, "at-limit", "0010-at-limit"),
     ],
 };
 

@@ -127,13 +127,18 @@ counted! {
     async fn what_comes_back_of_a_campaign_is_suppressed(house: House) {
         let sink = at_work(&house).await;
         let (mut platform, _) = signed_in(&house, wish(Purpose::Marketing)).await;
-        let offer = letter(SUPPORT, CUSTOMER, "1").replace("Bcc:", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nBcc:");
+        let offer = letter(SUPPORT, CUSTOMER, "1").replace(
+            "Bcc:",
+            "List-Unsubscribe: <https://example.org/leave>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nBcc:",
+        );
         assert!(platform.submit(SUPPORT, &[CUSTOMER, "gone@example.com"], &offer).await.starts_with("250"));
         let mut taken = sink.wait_for(2).await;
         taken.sort_by(|one, other| one.recipients.cmp(&other.recipients));
         let path = &taken[1].from;
         assert!(path.starts_with("support+b-") && path.ends_with("=gone=example.com@example.org"), "{path}");
-        assert!(taken[0].from != taken[1].from && taken[0].message.contains("List-Unsubscribe=One-Click"));
+        assert!(taken[0].from != taken[1].from);
+        assert!(taken[0].message.contains("List-Unsubscribe: <https://example.org/leave>"), "{}", taken[0].message);
+        assert!(taken[0].message.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
 
         let bounce = |status: &str| format!(
             "From: mailer-daemon@example.com\r\nTo: {path}\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n\

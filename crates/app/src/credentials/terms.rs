@@ -67,6 +67,13 @@ impl CredentialWish {
         if wish.bytes_per_day == Some(0) {
             return unusable("With --max-bytes-per-day 0 it could send nothing; leave the protocol submission out");
         }
+        if template.own_domains && (wish.recipients_per_day.is_some() || wish.new_recipients_per_day.is_some()) {
+            return unusable(format!(
+                "A {} sends to recipients in your own domains alone, and those are not counted; bound it with \
+                 --max-messages-per-minute or --max-bytes-per-day",
+                self.purpose
+            ));
+        }
         let (day, new) = (template.recipients_per_day, template.new_recipients_per_day);
         Ok(SendingScope {
             from: wish.from.clone(),

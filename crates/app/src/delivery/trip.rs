@@ -132,6 +132,11 @@ impl Trip {
         Ok(results)
     }
 
+    /// Does it leave behind what people send?
+    pub fn is_bulk(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.is_bulk)
+    }
+
     /// Whoever has their mail by now is done in the queue, in this transaction: at a kill they have it and are
     /// done, or neither.
     fn end_in_queue(&self, tx: &Tx<'_>, results: &Results) -> Result<(), GateError> {

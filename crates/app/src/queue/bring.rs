@@ -1,7 +1,7 @@
 //! Bringing away: recipients of one message who are in the same place, in one transaction.
 
 use super::settle::Ending;
-use crate::carrier::{Carried, Hop, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said};
+use crate::carrier::{Carried, Hop, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said, Turn};
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{BodyKey, Caller, GateError, Lane, QueuedMessage, RunQueue, StoredForm, TakenRecipient, Tx};
@@ -17,10 +17,10 @@ const RECIPIENTS_AT_ONCE: usize = 50;
 const LOCAL_AT_ONCE: usize = 50;
 /// What was taken longer ago is asked for again, whether it still leaves.
 const FRESH: Duration = Duration::from_secs(1);
-/// So often it is tried to write down what came of a try, in some eight minutes.
-const SETTLE_ATTEMPTS: u32 = 20;
 /// For so long nobody tries a place that could not be reached, in milliseconds.
 const LEFT_ALONE_MS: i64 = 30 * 1000;
+/// One that is silent on and on is told again after so long.
+const TOLD_AGAIN_MS: i64 = 60 * 60 * 1000;
 
 /// Where recipients are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,11 +82,24 @@ fn place(recipient: &TakenRecipient, routes: &Routes) -> Where {
 }
 
 impl House {
-    /// Brings a parcel away and writes down what came of it; answers whether it is written down.
-    pub(super) async fn bring(&self, lane: Lane, parcel: Parcelled) -> bool {
+    /// A turn with the next server; none where there is none to wait for.
+    pub(super) async fn turn(&self, place: &Where) -> Option<Turn> {
+        let Where::There(hop) = place else { return None };
+        self.queue.turns(hop)?.acquire_owned().await.ok().map(Turn::from)
+    }
+
+    /// Brings a parcel away, by a turn with its place where there is one, and writes down what came of it; answers
+    /// whether it is written down. Until then the turn is kept: what is on its way is as much as there are
+    /// connections.
+    pub(super) async fn bring(&self, lane: Lane, mut parcel: Parcelled, turn: Option<Turn>) -> bool {
+        let turn = match turn {
+            None => self.turn(&parcel.place).await,
+            turn => turn,
+        };
         // Held until it is settled: a notification may bring the message back.
         let Some(_room) = self.queue.room(lane, parcel.message.size).await else { return false };
-        if parcel.taken.elapsed() > FRESH && !self.still_leaves(&parcel.message).await {
+        // From here on nobody waits for anything of ours: what was done about it meanwhile holds.
+        if parcel.taken.elapsed() > FRESH && !self.still_leaves(&mut parcel).await {
             return false;
         }
         if parcel.message.follows && !self.leaves(&parcel.message).await {
@@ -94,7 +107,7 @@ impl House {
         }
         let ending = match &parcel.place {
             Where::Here => self.bring_here(&parcel).await,
-            Where::There(hop) => self.bring_there(&parcel, hop).await,
+            Where::There(hop) => self.bring_there(&parcel, hop, turn.clone()).await,
             Where::Nowhere => Ok(Ending::all(&parcel, |recipient| {
                 let text = format!(
                     "this server knows no way to {}: [relay] smarthost is not set, nor a [relay.route] for it",
@@ -116,7 +129,7 @@ impl House {
     /// Writes down what came of it. What somebody has got is not brought to them again while this process lives,
     /// so it goes on trying.
     async fn settle_at_last(&self, mut parcel: Parcelled, mut ending: Ending) -> bool {
-        for attempt in 0..SETTLE_ATTEMPTS {
+        for attempt in 0_u32.. {
             match self.settle(&parcel, ending.clone()).await {
                 Ok(None) => return true,
                 // Others had some of them meanwhile: theirs is what they wrote.
@@ -124,7 +137,7 @@ impl House {
                 Err(error) => {
                     tracing::error!(event = "queue.not-settled", message = parcel.message.public_id, %error);
                     if !ending.outcomes.iter().any(super::settle::is_done) {
-                        return false;
+                        break;
                     }
                     tokio::time::sleep(Duration::from_secs(1 << attempt.min(5))).await;
                 }
@@ -133,14 +146,18 @@ impl House {
         false
     }
 
-    /// It was taken a while ago: does nobody hold it since, and is its sender still let through?
-    async fn still_leaves(&self, message: &Arc<QueuedMessage>) -> bool {
-        let (job, asked) = (self.submission_job(), Arc::clone(message));
+    /// It was taken a while ago: does nobody hold it since, and is its sender still let through? Recipients that
+    /// another process has taken since are left to that.
+    async fn still_leaves(&self, parcel: &mut Parcelled) -> bool {
+        let (job, asked, me) = (self.submission_job(), Arc::clone(&parcel.message), self.queue.me);
         let Ok(job) = job else { return false };
-        let read = self
-            .db
-            .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.authority::<RunQueue>(&job)?.message(&asked)?) });
-        matches!(read.await, Ok(Some(message)) if message.stopped.is_none())
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let queue = tx.authority::<RunQueue>(&job)?;
+            Ok((queue.message(&asked)?, queue.taken_of(&asked, me)?))
+        });
+        let Ok((Some(message), ours)) = read.await else { return false };
+        parcel.recipients.retain(|recipient| ours.contains(&recipient.id));
+        message.stopped.is_none() && !parcel.recipients.is_empty()
     }
 
     /// It can not be taken back from here on: what follows from it is done first. Where the marks can not be
@@ -157,12 +174,12 @@ impl House {
         self.run(move |queue| queue.leaves(&plain, None)).await.is_ok()
     }
 
-    async fn bring_there(&self, parcel: &Parcelled, hop: &Arc<Hop>) -> Result<Ending, Refused> {
+    async fn bring_there(&self, parcel: &Parcelled, hop: &Arc<Hop>, turn: Option<Turn>) -> Result<Ending, Refused> {
         let place = hop.to_string();
         if let Some(text) = self.is_left_alone(&place) {
             return Ok(Ending::all(parcel, |_| Outcome::Later(unreachable(text.clone()))));
         }
-        let Some(carrier) = self.queue.carrier.get() else {
+        let Some((carrier, turn)) = self.queue.carrier.get().zip(turn) else {
             return Ok(Ending::all(parcel, |_| Outcome::Later(unreachable("nothing is sent out yet".into()))));
         };
         let message = &parcel.message;
@@ -176,7 +193,7 @@ impl House {
             notify: (recipient.notify != super::settle::DEFAULT_NOTIFY).then(|| wish(recipient.notify)),
             original: recipient.original.clone(),
         });
-        let carried = carrier.carry(Parcel {
+        let leaving = Parcel {
             hop: Arc::clone(hop),
             id: message.public_id.clone(),
             reverse_path,
@@ -186,8 +203,8 @@ impl House {
             eight_bit: message.eight_bit,
             return_full: message.return_full,
             envelope_id: message.envelope_id.clone(),
-        });
-        let Carried { server, outcomes, is_unreachable } = carried.await;
+        };
+        let Carried { server, outcomes, is_unreachable } = carrier.carry(leaving, turn).await;
         match is_unreachable {
             true => self.leave_alone(place, &outcomes),
             false => self.was_reached(place),
@@ -197,35 +214,42 @@ impl House {
 
     /// What was said when a place could not be reached a moment ago.
     fn is_left_alone(&self, place: &str) -> Option<String> {
-        let mut unreachable = self.queue.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.queue.places.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.db.now();
-        unreachable.retain(|_, (until, _)| now < *until);
-        unreachable.get(place).map(|(_, text)| text.clone())
+        places.left_alone.retain(|_, (until, _)| now < *until);
+        places.left_alone.get(place).map(|(_, text)| text.clone())
     }
 
     /// A place that answers on some connections and turns others away has only as many as it takes.
     fn was_reached(&self, place: String) {
         let now = self.db.now();
-        let mut reached = self.queue.reached.lock().unwrap_or_else(PoisonError::into_inner);
-        if reached.len() >= 1000 {
-            reached.retain(|_, at| now < at.plus_ms(LEFT_ALONE_MS));
+        let mut places = self.queue.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.left_alone.remove(&place);
+        if places.silent.remove(&place).is_some() {
+            tracing::info!(event = "relay.reached", place);
         }
-        reached.insert(place, now);
+        if places.reached.len() >= 1000 {
+            places.reached.retain(|_, at| now < at.plus_ms(LEFT_ALONE_MS));
+        }
+        places.reached.insert(place, now);
     }
 
+    /// Told once, until it is reached again or an hour has passed.
     fn leave_alone(&self, place: String, outcomes: &[Outcome]) {
-        let last = self.queue.reached.lock().unwrap_or_else(PoisonError::into_inner).get(&place).copied();
-        if last.is_some_and(|last| self.db.now() < last.plus_ms(LEFT_ALONE_MS)) {
-            return;
-        }
+        let now = self.db.now();
         let text = outcomes.iter().find_map(|outcome| match outcome {
             Outcome::Later(said) | Outcome::Never(said) => Some(said.text.clone()),
             Outcome::Done { .. } => None,
         });
-        let until = self.db.now().plus_ms(LEFT_ALONE_MS);
-        tracing::warn!(event = "relay.unreachable", place, said = text.as_deref().unwrap_or_default());
-        let mut unreachable = self.queue.unreachable.lock().unwrap_or_else(PoisonError::into_inner);
-        unreachable.insert(place, (until, text.unwrap_or_default()));
+        let text = text.unwrap_or_default();
+        let mut places = self.queue.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.silent.get(&place).is_none_or(|told| now >= told.plus_ms(TOLD_AGAIN_MS)) {
+            tracing::warn!(event = "relay.unreachable", place, said = text);
+            places.silent.insert(place.clone(), now);
+        }
+        if places.reached.get(&place).is_none_or(|last| now >= last.plus_ms(LEFT_ALONE_MS)) {
+            places.left_alone.insert(place, (now.plus_ms(LEFT_ALONE_MS), text));
+        }
     }
 
     /// The body of a message, which other parcels of it share.

@@ -21,6 +21,8 @@ pub(crate) struct QueueEnd {
     pub recipients: Vec<i64>,
     /// The process that has taken them.
     pub me: i64,
+    /// Its copies are given when nobody who waits is in the way.
+    pub is_bulk: bool,
 }
 
 impl QueueEnd {
@@ -79,7 +81,13 @@ impl House {
         let trace_bytes = raw.len();
         raw.extend_from_slice(&body);
         let ids = places.iter().filter_map(|place| parcel.recipients.get(*place)).map(|taken| taken.id).collect();
-        let queue = QueueEnd { job: self.submission_job()?, message: message.id, recipients: ids, me: self.queue.me };
+        let queue = QueueEnd {
+            job: self.submission_job()?,
+            message: message.id,
+            recipients: ids,
+            me: self.queue.me,
+            is_bulk: message.lane.is_bulk(),
+        };
         Ok(Delivery {
             raw: Arc::new(raw),
             trace_bytes,

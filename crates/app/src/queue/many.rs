@@ -6,7 +6,7 @@
 
 use super::people::{QueueChoice, queue_of};
 use crate::{House, Refused};
-use postern_store::{Caller, GateError, Queued, Rule, RunQueue, Tx};
+use postern_store::{Caller, GateError, QueueRow, Queued, Rule, RunQueue, Tx};
 use std::collections::HashSet;
 
 /// Messages of one transaction, at most, and their recipients, where it is not the first that has more.
@@ -83,7 +83,7 @@ struct By {
 
 impl House {
     /// Does the same to many messages that wait. Of those that are not named one by one, what waits for its
-    /// sender's own word or time is sent by its sender alone.
+    /// sender's own word or time is sent by its sender alone, and what waits for room within a limit stays.
     pub async fn act_on_queue(&self, caller: &Caller, which: QueueMany, act: QueueAct) -> Result<QueueDone, Refused> {
         let done = match which {
             QueueMany::Named(ids) => self.act_on_named(caller, ids, act).await?,
@@ -156,17 +156,29 @@ fn act_on_piece(
         }
         recipients += row.recipients;
         last = Some(row.number);
-        if act == QueueAct::Retry && row.waits_for_its_sender(tx.now()) && !row.is_sent_by(&by.caller) {
-            done.leave(&row.id, "it waits for its sender's own word or time".to_owned());
-            continue;
-        }
-        match act_on(tx, &queue.queued(row), act, by, (row.recipients, row.being_tried)) {
-            Ok(one) => done.add(one),
+        match act_on_unnamed(tx, &queue.queued(row), act, by, row) {
+            Ok(Ok(one)) => done.add(one),
+            Ok(Err(because)) => done.leave(&row.id, because.to_owned()),
             Err(GateError::Rule(rule @ (Rule::Unusable(_) | Rule::Absent(_)))) => done.leave(&row.id, rule.to_string()),
             Err(other) => return Err(other),
         }
     }
     Ok((done, last.filter(|_| rows.len() == most)))
+}
+
+/// Does it to one that was not named by itself, or says why it is left alone.
+fn act_on_unnamed(
+    tx: &Tx<'_>,
+    queued: &Queued<'_>,
+    act: QueueAct,
+    by: &By,
+    row: &QueueRow,
+) -> Result<Result<QueueDone, &'static str>, GateError> {
+    let is_asked = act == QueueAct::Retry && !row.is_sent_by(&by.caller);
+    match is_asked.then(|| queued.left_alone_because()).transpose()?.flatten() {
+        Some(because) => Ok(Err(because)),
+        None => act_on(tx, queued, act, by, (row.recipients, row.being_tried)).map(Ok),
+    }
 }
 
 /// Does it to one, of which so many recipients wait and are being tried.

@@ -133,6 +133,7 @@ impl House {
             hold: None,
             undo_until: None,
             first_try: self.now(),
+            at_limit: false,
             after: After::default(),
             recipients: vec![recipient],
         };

@@ -47,6 +47,8 @@ pub struct QueueShown {
     pub row: QueueRow,
     /// At most a thousand of its recipients.
     pub recipients: Vec<QueueRecipientRow>,
+    /// Why whoever asks can not send it now, where they can not.
+    pub retry_refused: Option<String>,
 }
 
 /// Recipients of a mailbox to whom no campaign is sent.
@@ -140,7 +142,7 @@ impl House {
 
     /// Something is to be sent now: also where nobody could be reached lately.
     pub(super) fn sent_now(&self) {
-        self.queue.unreachable.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        self.queue.places.lock().unwrap_or_else(std::sync::PoisonError::into_inner).left_alone.clear();
         self.queue.wake();
     }
 
@@ -216,5 +218,6 @@ pub(super) fn queue_of<'t>(tx: &'t Tx<'t>, caller: &'t Caller, choice: &QueueCho
 
 fn shown(queued: &Queued<'_>) -> Result<QueueShown, GateError> {
     let (row, recipients) = queued.show(SHOWN_RECIPIENTS)?;
-    Ok(QueueShown { row, recipients })
+    let retry_refused = queued.retry_refused(&row)?;
+    Ok(QueueShown { row, recipients, retry_refused })
 }

@@ -1,14 +1,13 @@
 //! Running the queue: what is due is taken, started, and put back where nothing could be done.
 
 use super::bring::{Parcelled, Where};
-use super::of_lane;
+use crate::carrier::Turn;
 use crate::wire::Shutdown;
 use crate::{House, Refused};
 use postern_store::{Authority, GateError, Lane, QueuedMessage, RunQueue, Stopped, Tx};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// What is taken is this process's for so long.
@@ -21,26 +20,22 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Recipients taken at once.
 const TAKEN_AT_ONCE: usize = 400;
-/// Parcels of people on their way to one place: one that answers slowly leaves workers to others.
-const BOUND_FOR_ONE: usize = 20;
-/// Those that wait until there are fewer, at most.
-const WAITING_FOR_ONE: usize = 200;
-/// What finds no room among them is due again after so long, in milliseconds.
-const WAITS_MS: i64 = 2000;
+/// Parcels of people that are on their way to one place, or wait for a turn there, at most: each is small.
+const BOUND_FOR_ONE: usize = 10_000;
+/// What finds no room among them is due again after so long, in milliseconds, and after as long again for each
+/// so many before it.
+const WAITS_MS: i64 = 5000;
 /// What somebody holds, or sent who is suspended, is looked at again after so long.
 const SUSPENDED_MS: i64 = 60 * 1000;
 
 /// What is bound for a place.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Bound {
-    /// Whoever is on their way has one.
-    ways: Arc<Semaphore>,
     /// On their way, and waiting for that.
     parcels: usize,
+    /// Put back since there was no room, less those that came after.
+    put_back: usize,
 }
-
-/// A parcel that is to leave, in hand, and what it waits for where only so many go at a time.
-type Leaving = (InHand, Parcelled, Option<Arc<Semaphore>>);
 
 /// Recipients in hand. Unless it is told that they are settled, they are put back: whatever became of
 /// whoever had them.
@@ -59,29 +54,25 @@ impl InHand {
         Self { house: Arc::clone(house), held: recipients.clone(), recipients, place: None }
     }
 
-    /// They are on their way to a place, or wait for that; not where enough do. Answers by what they go.
-    fn bound_for(&mut self, place: String) -> Option<Arc<Semaphore>> {
+    /// They are on their way to a place, or wait for that. Where enough do, it answers after how many
+    /// milliseconds they are due again: those that are many are not taken again and again.
+    fn bound_for(&mut self, place: String) -> Result<(), i64> {
         let mut bound_for = self.house.queue.bound_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Bound { ways: Arc::new(Semaphore::new(BOUND_FOR_ONE)), parcels: 0 };
-        let bound = bound_for.entry(place.clone()).or_insert_with(new);
-        if bound.parcels >= BOUND_FOR_ONE + WAITING_FOR_ONE {
-            return None;
+        let bound = bound_for.entry(place.clone()).or_default();
+        if bound.parcels >= BOUND_FOR_ONE {
+            bound.put_back += 1;
+            return Err(WAITS_MS * (1 + (bound.put_back / BOUND_FOR_ONE) as i64));
         }
         bound.parcels += 1;
-        let ways = Arc::clone(&bound.ways);
+        bound.put_back = bound.put_back.saturating_sub(1);
         drop(bound_for);
         self.place = Some(place);
-        Some(ways)
+        Ok(())
     }
 
     /// What became of them is written down.
     fn settled(&mut self) {
         self.recipients.clear();
-    }
-
-    /// Whoever asks puts them back.
-    fn handed_over(&mut self) -> Vec<i64> {
-        std::mem::take(&mut self.recipients)
     }
 }
 
@@ -106,14 +97,17 @@ impl House {
     /// Runs the queue until the server drains; then lets go of what it has not brought away.
     pub async fn run_queue(self: Arc<Self>, shutdown: Shutdown) {
         self.let_go().await;
-        let [people, bulk, here] = Lane::ALL.map(|lane| Arc::clone(&self).run_lane(lane, shutdown.clone()));
-        tokio::join!(people, bulk, here, self.look_after(shutdown));
+        let [people, bulk, here, bulk_here] = Lane::ALL.map(|lane| Arc::clone(&self).run_lane(lane, shutdown.clone()));
+        tokio::join!(people, bulk, here, bulk_here, self.look_after(shutdown));
         self.let_go().await;
     }
 
+    /// Behind all that was to be written of campaigns: what they did is not done again.
     async fn let_go(&self) {
-        let me = self.queue.me;
-        if let Err(error) = self.run(move |queue| queue.let_go(me)).await {
+        let (me, job) = (self.queue.me, self.submission_job());
+        let Ok(job) = job else { return };
+        let let_go = move |tx: &Tx<'_>| tx.authority::<RunQueue>(&job)?.let_go(me);
+        if let Err(error) = self.db.write_bulk(let_go).await {
             tracing::error!(event = "queue.not-let-go", %error);
         }
     }
@@ -172,10 +166,21 @@ impl House {
     }
 
     async fn put_back_lost(&self) {
-        let lost = std::mem::take(&mut *self.queue.lost.lock().unwrap_or_else(PoisonError::into_inner));
+        // Nobody takes meanwhile, so that what is put back is not one that was lost and is in hand again.
+        let _nobody_takes = self.queue.takes.write().await;
+        let lost = self.queue.take_lost();
         if !lost.is_empty() {
             self.put_back(lost, SUSPENDED_MS).await;
         }
+    }
+
+    /// Puts back what is in hand, and lets go of it after that.
+    async fn put_back_in_hand(&self, in_hand: Vec<InHand>, after_ms: i64) {
+        if in_hand.is_empty() {
+            return;
+        }
+        self.put_back(in_hand.iter().flat_map(|one| one.recipients.iter().copied()).collect(), after_ms).await;
+        in_hand.into_iter().for_each(|mut one| one.settled());
     }
 
     /// These were taken and not tried, and are due after a while. What can not be put back now is put back
@@ -195,7 +200,7 @@ impl House {
         let mut is_told = false;
         loop {
             // Heard from here on: what is queued while it is looked for is not missed.
-            let woken = of_lane(&self.queue.wakes, lane).notified();
+            let woken = self.queue.wakes[lane.place()].notified();
             let mut woken = std::pin::pin!(woken);
             woken.as_mut().enable();
             let took_all = match self.start_due((lane, is_told), &mut under_way, &mut shutdown).await {
@@ -247,16 +252,21 @@ impl House {
         }
         let (job, me, until) = (self.submission_job()?, self.queue.me, self.db.now().plus_ms(LEASE_MS));
         let take = move |tx: &Tx<'_>| tx.authority::<RunQueue>(&job)?.take(lane, TAKEN_AT_ONCE, (me, until));
+        let taking = self.queue.takes.read().await;
         let (recipients, messages) = self.db.write(take).await?;
         let count = recipients.len();
         let parcels = Parcelled::of(recipients, messages, &self.routes());
         // All of them are in hand from here on, whatever happens to the first.
         let parcels: Vec<_> = parcels.into_iter().map(|parcel| (InHand::of(self, &parcel), parcel)).collect();
-        for (mut in_hand, parcel, ways) in self.those_that_leave(lane, parcels).await {
+        drop(taking);
+        for (mut in_hand, parcel) in self.those_that_leave(lane, parcels).await {
             let house = Arc::clone(self);
-            let way = ways.as_ref().map(|ways| Arc::clone(ways).try_acquire_owned());
-            if let (Some(ways), Some(Err(_))) = (ways, &way) {
-                under_way.spawn(house.bring_in_turn((lane, ways), in_hand, parcel, shutdown.clone()));
+            let turn = match (lane, &parcel.place) {
+                (Lane::People, Where::There(hop)) => self.queue.turns(hop).map(|turns| turns.try_acquire_owned()),
+                _ => None,
+            };
+            if let Some(Err(_)) = turn {
+                under_way.spawn(house.bring_in_turn(in_hand, parcel, shutdown.clone()));
                 continue;
             }
             let permit = tokio::select! {
@@ -265,8 +275,8 @@ impl House {
                 () = shutdown.requested() => return Ok(count),
             };
             under_way.spawn(async move {
-                let _permits = (permit, way);
-                if house.bring(lane, parcel).await {
+                let _permit = permit;
+                if house.bring(lane, parcel, turn.and_then(Result::ok).map(Turn::from)).await {
                     in_hand.settled();
                 }
             });
@@ -275,59 +285,70 @@ impl House {
         Ok(count)
     }
 
-    /// Brings a parcel away when fewer are on their way to its place: until then it keeps no worker.
-    async fn bring_in_turn(
-        self: Arc<Self>,
-        (lane, ways): (Lane, Arc<Semaphore>),
-        mut in_hand: InHand,
-        parcel: Parcelled,
-        mut shutdown: Shutdown,
-    ) {
+    /// Brings a parcel of people away when there is a turn with its place: until then it keeps no worker.
+    async fn bring_in_turn(self: Arc<Self>, mut in_hand: InHand, parcel: Parcelled, mut shutdown: Shutdown) {
         let turn = async {
-            let way = ways.acquire_owned().await.ok()?;
-            Some((way, self.queue.workers(lane).acquire_owned().await.ok()?))
+            let turn = self.turn(&parcel.place).await?;
+            Some((turn, self.queue.workers(Lane::People).acquire_owned().await.ok()?))
         };
-        let permits = tokio::select! {
-            permits = turn => permits,
+        let taken = tokio::select! {
+            taken = turn => taken,
             // What was taken and not begun is let go at the end.
             () = shutdown.requested() => None,
         };
-        if permits.is_some() && self.bring(lane, parcel).await {
+        if let Some((turn, _permit)) = taken
+            && self.bring(Lane::People, parcel, Some(turn)).await
+        {
             in_hand.settled();
         }
     }
 
     /// Puts back what does not leave now, in one write for all of a kind: a campaign that is suspended has
     /// thousands.
-    async fn those_that_leave(&self, lane: Lane, parcels: Vec<(InHand, Parcelled)>) -> Vec<Leaving> {
-        let (mut leave, mut crowded, mut kept, mut kept_messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    async fn those_that_leave(&self, lane: Lane, parcels: Vec<(InHand, Parcelled)>) -> Vec<(InHand, Parcelled)> {
+        let (mut leave, mut kept, mut kept_messages, mut strays) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut crowded: BTreeMap<i64, Vec<InHand>> = BTreeMap::new();
         for (mut in_hand, parcel) in parcels {
-            match parcel.message.stopped {
-                Some(Stopped::Compromised) => self.take_out(&parcel, &mut in_hand).await,
-                Some(Stopped::Held | Stopped::Suspended | Stopped::SenderSuspended) => {
-                    kept.extend(in_hand.handed_over());
+            match (parcel.message.stopped, &parcel.place) {
+                (Some(Stopped::Compromised), _) => self.take_out(&parcel, &mut in_hand).await,
+                (Some(Stopped::Held | Stopped::Suspended | Stopped::SenderSuspended), _) => {
+                    kept.push(in_hand);
                     kept_messages.push(parcel.message.id);
                 }
-                None => match &parcel.place {
-                    Where::There(hop) if lane == Lane::People => match in_hand.bound_for(hop.to_string()) {
-                        Some(ways) => leave.push((in_hand, parcel, Some(ways))),
-                        None => crowded.extend(in_hand.handed_over()),
-                    },
-                    _ => leave.push((in_hand, parcel, None)),
+                (None, Where::There(_)) if lane.is_here() => strays.push(in_hand),
+                (None, Where::There(hop)) if lane == Lane::People => match in_hand.bound_for(hop.to_string()) {
+                    Ok(()) => leave.push((in_hand, parcel)),
+                    Err(wait) => crowded.entry(wait).or_default().push(in_hand),
                 },
+                (None, _) => leave.push((in_hand, parcel)),
             }
         }
-        if !crowded.is_empty() {
-            self.put_back(crowded, WAITS_MS).await;
+        self.change_lane(strays, lane.of_recipients(false)).await;
+        for (wait, crowded) in crowded {
+            self.put_back_in_hand(crowded, wait).await;
         }
         if !kept.is_empty() {
-            self.put_back(kept, SUSPENDED_MS).await;
+            self.put_back_in_hand(kept, SUSPENDED_MS).await;
             kept_messages.dedup();
             if let Err(error) = self.run(move |queue| queue.kept(&kept_messages)).await {
                 tracing::error!(event = "queue.not-kept", %error);
             }
         }
         leave
+    }
+
+    /// Their domain is not ours any more: they leave as those elsewhere do.
+    async fn change_lane(&self, strays: Vec<InHand>, lane: Lane) {
+        if strays.is_empty() {
+            return;
+        }
+        let (me, these): (_, Vec<i64>) =
+            (self.queue.me, strays.iter().flat_map(|one| one.recipients.iter().copied()).collect());
+        if let Err(error) = self.run(move |queue| queue.change_lane(&these, me, lane)).await {
+            tracing::error!(event = "queue.not-put-back", %error);
+        }
+        self.put_back_in_hand(strays, 0).await;
+        self.queue.wake_lane(lane);
     }
 
     /// Mail of a credential whose secret others know does not leave.

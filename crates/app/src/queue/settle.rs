@@ -86,6 +86,8 @@ impl House {
         let message = parcel.message.clone();
         let write = move |tx: &Tx<'_>| -> Result<(), GateError> {
             let queue = tx.authority::<RunQueue>(&job)?;
+            // Of what was taken out meanwhile its sender hears nothing.
+            let is_quiet = !notices.is_empty() && queue.is_taken_out(message.id)?;
             let ended = queue.done(message.id, &written.done, me)? + queue.again(&written.again, me)?;
             if !written.here.is_empty() {
                 queue.done(message.id, &written.here, me)?;
@@ -96,7 +98,8 @@ impl House {
             if ended != (written.done.len() + written.again.len()) as u64 {
                 return Err(StoreError::Conflict(NOT_OURS.to_owned()).into());
             }
-            notices.iter().try_for_each(|notice| Ok(queue.notify(notice.account, &notice.queued)?))
+            let told = notices.iter().filter(|_| !is_quiet);
+            told.into_iter().try_for_each(|notice| Ok(queue.notify(notice.account, &notice.queued)?))
         };
         let is_idle = ending.is_local && told.is_empty() && ending.outcomes.iter().all(is_done);
         if is_idle {
@@ -105,7 +108,7 @@ impl House {
         let done = match parcel.message.lane {
             // With what somebody waits for at a screen; of a campaign, behind it.
             Lane::People | Lane::Here => self.db.write(write).await,
-            Lane::Bulk => self.db.write_bulk(write).await,
+            Lane::Bulk | Lane::BulkHere => self.db.write_bulk(write).await,
         };
         match done {
             Ok(()) => {}

@@ -105,10 +105,16 @@ impl House {
                 told.push(format!("There is room again at {}. {what}", super::prepare::rfc3339(over.until)));
             }
         }
-        // A person has no limit but that of an account.
-        let (by, of) = if is_account { ("account", "account") } else { ("actor", "credential") };
-        told.extend(["What was sent:".to_owned(), format!("postern audit list --{by} {name}")]);
-        told.extend(["What waits:".to_owned(), format!("postern queue list --{of} {name}")]);
+        // A person has no limit but that of an account. Who answers for a credential need not run its mailbox.
+        if is_account {
+            told.extend(["What was sent:".to_owned(), format!("postern audit list --account {name}")]);
+            told.extend(["What waits:".to_owned(), format!("postern queue list --account {name}")]);
+        } else {
+            told.extend(["How much it sent, and how much it may:".to_owned()]);
+            told.push(format!("postern credential show {name}"));
+            told.push("What waits, for owners of the mailbox:".to_owned());
+            told.push(format!("postern queue list --credential {name}"));
+        }
         Ok((name, told))
     }
 

@@ -44,9 +44,9 @@ impl Ready {
     /// Where it waits: what goes elsewhere, what stays here, or both.
     pub fn lanes(&self) -> Vec<Lane> {
         let all = &self.queued.recipients;
-        let here = (all.iter().any(|to| to.is_here) || self.notice.is_some()).then_some(Lane::Here);
-        let there = all.iter().any(|to| !to.is_here).then_some(self.queued.lane);
-        here.into_iter().chain(there).collect()
+        let lanes = all.iter().map(|to| self.queued.lane.of_recipients(to.is_here));
+        let lanes: HashSet<Lane> = lanes.chain(self.notice.as_ref().map(|_| Lane::Here)).collect();
+        lanes.into_iter().collect()
     }
 
     /// Does it go to many?
@@ -58,7 +58,8 @@ impl Ready {
     pub fn queued(&self, leaves: Option<Timestamp>, now: Timestamp) -> NewQueued {
         let undo = (self.plan.undo_seconds > 0).then(|| now.plus_ms(self.plan.undo_seconds * 1000));
         let first_try = [leaves, undo, self.hold_until].into_iter().flatten().fold(now, Timestamp::max);
-        NewQueued { first_try, undo_until: undo, ..self.queued.clone() }
+        let at_limit = leaves == Some(first_try) && first_try > now;
+        NewQueued { first_try, undo_until: undo, at_limit, ..self.queued.clone() }
     }
 }
 
@@ -145,6 +146,7 @@ impl House {
             hold,
             undo_until: None,
             first_try: self.db.now(),
+            at_limit: false,
             after: After::default(),
             recipients: recipients.collect(),
         }

@@ -139,7 +139,9 @@ impl House {
         let Some(terms) = terms else { return places };
         let within = |place: Place| terms.check(&place).map(|()| place);
         places = places.into_iter().map(|place| place.and_then(within)).collect();
-        let is_counted = |place: &Result<Place, _>| place.as_ref().is_ok_and(|place: &Place| place.local.is_none());
+        // Of what can send here alone, messages count.
+        let counts = |place: &Place| terms.own_domains || place.local.is_none();
+        let is_counted = |place: &Result<Place, _>| place.as_ref().is_ok_and(counts);
         if let Some((over, on_limit)) = terms.over
             && !self.is_exempt(session)
             && places.iter().any(is_counted)
@@ -189,19 +191,28 @@ impl House {
         };
         let places = self.judge(session, looked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         match planned {
-            Ok(planned) => Ok(Begun { load: self.load(session, said, request, &places), places, planned }),
+            Ok(planned) => {
+                let load = self.load(session, said, request, (&places, planned.plan.own_domains));
+                Ok(Begun { load, places, planned })
+            }
             Err(error) => Err(self.refusal(session, &said.names, error).await),
         }
     }
 
     /// What the message takes of the limits: nothing where all of it stays in the house, or it is a
-    /// person's notification.
-    fn load(&self, session: &Session, said: &Said, request: &SubmitRequest, places: &[Place]) -> Option<Load> {
+    /// person's notification. Of a credential that can send nowhere else, messages count, and no recipients.
+    fn load(
+        &self,
+        session: &Session,
+        said: &Said,
+        request: &SubmitRequest,
+        (places, only_here): (&[Place], bool),
+    ) -> Option<Load> {
         let elsewhere: BTreeSet<String> =
             places.iter().filter(|place| place.local.is_none()).map(|place| place.address.to_lowercase()).collect();
         // One is an answer to somebody; many are no notification, whatever the reverse path says.
         let is_notification = said.names.reverse_path.is_none() && session.is_person() && request.recipients.len() == 1;
-        if elsewhere.is_empty() || is_notification || self.is_exempt(session) {
+        if (elsewhere.is_empty() && !only_here) || is_notification || self.is_exempt(session) {
             return None;
         }
         let recipients = elsewhere.iter().map(|address| self.recipient_hash(address)).collect();
@@ -227,7 +238,7 @@ impl House {
 fn not_there(address: &Address, error: &DeliveryError) -> SubmitError {
     match error {
         DeliveryError::Unavailable => SubmitError::Unavailable,
-        DeliveryError::Closed => SubmitError::NoRoute(format!("{address}: {}", DeliveryError::Closed)),
+        DeliveryError::Closed => SubmitError::Closed(address.clone()),
         _ => SubmitError::NoSuchRecipient(address.to_string()),
     }
 }

@@ -53,13 +53,13 @@ pub struct QueuedMessage {
     pub reverse_path: Option<String>,
     /// Its size.
     pub bytes: u64,
-    /// It is of a campaign.
-    pub campaign: bool,
+    /// It leaves behind what people send: it is of a campaign, or went to more than 100 recipients.
+    pub bulk: bool,
     /// Why it has not left: `held` (until somebody sends or removes it), `undo` (its sender can take it back),
     /// `credential-suspended` and `credential-compromised` (by what was done about the credential that handed it
     /// in; the latter is taken out at its next try), `sender-suspended` (the person who sent it is suspended, or the
-    /// mailbox it was sent as is closed), `scheduled` (its time has not come, by its sender's wish or at a
-    /// limit), `being-tried`, `retrying` (it was tried in vain, and is tried again) or `due` (it leaves now).
+    /// mailbox it was sent as is closed), `scheduled` (the time that its sender named has not come), `at-limit`
+    /// (there is no room for it yet within a limit), `being-tried`, `retrying` (it was tried in vain, and is tried again) or `due` (it leaves now).
     #[schema(example = "retrying")]
     pub state: String,
     /// Why it waits for somebody to send or remove it; nothing where it leaves by itself.
@@ -108,6 +108,8 @@ pub struct QueuedWithRecipients {
     pub message: QueuedMessage,
     /// Those who have not got it, the first thousand.
     pub recipients: Vec<QueuedRecipient>,
+    /// Why whoever asks can not send it now; nothing where they can.
+    pub retry_refused: Option<String>,
 }
 
 /// A message that was taken out.

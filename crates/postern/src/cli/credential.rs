@@ -153,10 +153,11 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
         Verb::Suspend { id } => {
             let seen: CredentialWithSessions = act(client, &id, "suspend").await?;
             let text = format!(
-                "{} is suspended: it signs in nowhere until it is resumed.\n{}Next: to let it back: postern credential \
+                "{} is suspended: it signs in nowhere until it is resumed.\n{}{}Next: to let it back: postern credential \
                  resume {} (whoever manages the mailbox); for good: postern credential revoke {}\n",
                 label(&seen.credential),
                 told::cut(&seen.sessions),
+                told::stays(&seen),
                 seen.credential.id,
                 seen.credential.id
             );

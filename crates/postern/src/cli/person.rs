@@ -90,7 +90,7 @@ pub enum Verb {
 #[derive(Debug, Clone, Args)]
 pub struct Set {
     /// Their address
-    #[arg(value_name = "EMAIL", value_parser = Address::parse, required_unless_present = "own", requires = "admin")]
+    #[arg(value_name = "EMAIL", value_parser = Address::parse, required_unless_present = "own")]
     address: Option<Address>,
     /// With it on they administer the organisation, and hold no mail by that
     #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true, conflicts_with = "own")]
@@ -99,10 +99,10 @@ pub struct Set {
     #[arg(long = "self", conflicts_with = "address")]
     own: bool,
     /// Where a copy of what you send as yourself is filed: own (your Sent) or none
-    #[arg(long, value_enum, value_name = "own|none", hide_possible_values = true, requires = "own")]
+    #[arg(long, value_enum, value_name = "own|none", hide_possible_values = true)]
     sent_copy: Option<OwnCopy>,
     /// How long what you send as yourself waits, so that you can take it back: 0s to 10m; 0 sends at once
-    #[arg(long, value_name = "SPAN", value_parser = settings::undo, requires = "own")]
+    #[arg(long, value_name = "SPAN", value_parser = settings::undo)]
     undo: Option<u32>,
 }
 
@@ -135,8 +135,16 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             set_password(client, &address, password_stdin).await
         }
         Verb::SetPassword { address: None, password_stdin, .. } => set_own_password(client, password_stdin).await,
-        Verb::Set(Set { address: Some(address), admin, .. }) => {
-            set_admin(client, &address, admin == Some(Switch::On)).await
+        Verb::Set(Set { address: Some(_), sent_copy, undo, .. }) if sent_copy.is_some() || undo.is_some() => {
+            let failure = Failure::usage("how somebody sends as themselves is theirs alone to set");
+            Err(failure.next("for your own mail: postern person set --self, with --sent-copy or --undo"))
+        }
+        Verb::Set(Set { address: Some(_), admin: None, .. }) => {
+            let failure = Failure::usage("nothing is to be changed; name a setting: --admin on or --admin off");
+            Err(failure.next("for your own mail: postern person set --self, with --sent-copy or --undo"))
+        }
+        Verb::Set(Set { address: Some(address), admin: Some(admin), .. }) => {
+            set_admin(client, &address, admin == Switch::On).await
         }
         Verb::Set(Set { sent_copy, undo, .. }) => set_own(client, sent_copy, undo).await,
         Verb::Suspend { address } => set_suspended(client, &address, true).await,
@@ -272,8 +280,8 @@ async fn set_suspended(client: &mut Client, address: &Address, suspended: bool) 
         true => (
             "suspend",
             format!(
-                "{address} is suspended: their sessions have ended, their mail stays and still arrives.\n\
-                 Next: postern person resume {address} lets them back\n"
+                "{address} is suspended: their sessions have ended, their mail stays and still arrives. What they sent \
+                 and has not left waits until they are back.\nNext: postern person resume {address} lets them back\n"
             ),
         ),
         false => ("resume", format!("{address} can sign in again, with the password they had.\n")),

@@ -31,14 +31,16 @@ pub enum Verb {
     /// Send messages now, whatever they wait for
     ///
     /// Of those that are not named one by one, what waits for its sender's own word or time is sent by its
-    /// sender alone.
+    /// sender alone, and what waits for room within a limit stays. What does not get through is tried again, ever
+    /// more rarely.
     Retry(Which),
     /// Hold messages until somebody sends or removes them
     Hold(Which),
     /// Take messages out: who waits for them does not get them
     ///
     /// This takes back what has not left. Their senders hear nothing of it. A copy in Sent goes to Drafts where its
-    /// message has left to nobody, and stays otherwise.
+    /// message waited from the start (to be taken back, for its time, or parked) and was not tried, and stays
+    /// otherwise.
     Remove(Remove),
 }
 

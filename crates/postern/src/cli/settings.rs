@@ -60,9 +60,9 @@ pub struct Set {
 
 /// For clap: seconds in which something can be taken back.
 pub(super) fn undo(text: &str) -> Result<u32, String> {
-    let seconds = span_or_none(text)?;
-    let fits = u32::try_from(seconds).ok().filter(|seconds| *seconds <= UNDO_SECONDS_MOST);
-    fits.ok_or_else(|| format!("it is {} at most", length(UNDO_SECONDS_MOST.into())))
+    let most = format!("it is {} at most", length(UNDO_SECONDS_MOST.into()));
+    let seconds = span_or_none(text).map_err(|error| format!("{error}; {most}"))?;
+    u32::try_from(seconds).ok().filter(|seconds| *seconds <= UNDO_SECONDS_MOST).ok_or(most)
 }
 
 /// For clap: minutes in which an answer holds back another.

@@ -217,7 +217,9 @@ async fn a_parcel_arrives_over_real_tls() {
         envelope_id: None,
     };
     assert!(!format!("{parcel:?}").contains("secret"));
-    let carried = carrier("mail.example.org", ca(&folder), 2).carry(parcel).await;
+    let carrier = carrier("mail.example.org", ca(&folder), 2);
+    let turn = carrier.turns(&parcel.hop).acquire_owned().await.unwrap();
+    let carried = carrier.carry(parcel, turn.into()).await;
     assert_eq!(carried.outcomes, [Outcome::Done { reports: false }]);
     assert_eq!(carried.server.as_deref(), Some("mail.example.com"));
     served.await.unwrap();

@@ -141,7 +141,7 @@ async fn watch<W: Wire + 'static>(pool: Weak<Pool<W>>, mut next: Instant) {
 /// QUIT, which nobody waits for; outside of a runtime the connection just ends.
 pub(super) fn say_goodbye<W: Wire + 'static>(
     connection: Connection<W>,
-    permit: OwnedSemaphorePermit,
+    permit: impl Send + 'static,
     farewell: Duration,
 ) {
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -204,7 +204,8 @@ impl Stage {
 
     pub fn carry(&self, parcel: Parcel) -> JoinHandle<Carried> {
         let relay = self.relay.clone();
-        tokio::spawn(async move { relay.carry(parcel).await })
+        let turn = relay.turns(&parcel.hop).acquire_owned();
+        tokio::spawn(async move { relay.carry(parcel, turn.await.expect("a turn").into()).await })
     }
 
     /// Carries a parcel over a new connection, to a server that has greeted and offers this.

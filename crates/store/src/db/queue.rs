@@ -42,6 +42,18 @@ pub(crate) struct Owed {
     pub turn: Option<AccountId>,
 }
 
+/// Says [`Queue::done`] at its end.
+pub(crate) struct Owing<'q> {
+    queue: &'q Queue,
+    owed: Owed,
+}
+
+impl Drop for Owing<'_> {
+    fn drop(&mut self) {
+        self.queue.done(self.owed);
+    }
+}
+
 /// A job, and the account whose row it holds, where that is told.
 type Queued = (Option<AccountId>, Box<dyn Job>);
 
@@ -134,6 +146,11 @@ impl Queue {
         if state.place_of_next().is_some() {
             self.changed.notify_one();
         }
+    }
+
+    /// What was taken is ended by dropping this, whatever becomes of it.
+    pub fn owing(&self, owed: Owed) -> Owing<'_> {
+        Owing { queue: self, owed }
     }
 
     /// What was taken has ended: the next bulk job may begin, or the next that holds the same account. Who says

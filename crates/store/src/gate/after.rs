@@ -132,10 +132,6 @@ impl Authority<'_, RunQueue> {
         let tx = self.tx();
         let mut count = 0;
         for (mailbox, uid) in After::of(tx, message)?.copies {
-            let key = [mailbox.get().into(), i64::from(uid.get()).into(), message.into()];
-            if tx.one(&queue_sql::OTHER_WITH_COPY, &key, |_| Ok(()))?.is_some() {
-                continue;
-            }
             // There is none where somebody deleted the mailbox, or the account is closed.
             let source = match tx.open::<Insert>(self.caller(), mailbox) {
                 Ok(source) => source,
@@ -144,6 +140,11 @@ impl Authority<'_, RunQueue> {
             };
             let Some(drafts) = self.mailbox_for(mailbox.account(), SpecialUse::Drafts)? else { continue };
             let target = tx.open::<Insert>(self.caller(), drafts)?;
+            // Asked once the account is held: nobody else rests on the copy from here on.
+            let key = [mailbox.get().into(), i64::from(uid.get()).into(), message.into()];
+            if tx.one(&queue_sql::OTHER_WITH_COPY, &key, |_| Ok(()))?.is_some() {
+                continue;
+            }
             let flags = Flags::from_iter([SystemFlag::Draft, SystemFlag::Seen]);
             count += usize::from(source.refile(&target, uid, &flags)?);
         }

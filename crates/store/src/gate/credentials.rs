@@ -53,14 +53,19 @@ impl<'t, D: DutyClass> CredentialAuthority<'t, D> {
 
 impl Tx<'_> {
     /// The number and account of a credential, by its public id or as `ADDRESS/NAME`; those of
-    /// none where there is none. Knowing them opens nothing.
+    /// none where there is none. Of a name that nothing has any more, the last that had it. Knowing them opens
+    /// nothing.
     pub fn credential_called(&self, which: &str) -> Result<(i64, AccountId), StoreError> {
         let read = |row: &dyn crate::sql::Row| Ok((row.int(0)?, AccountId::new(row.int(1)?)?));
         let named = which.split_once('/').and_then(|(address, name)| Some((Address::parse(address).ok()?, name)));
         let found = match named {
             Some((address, name)) => {
                 let account = self.account_at(&address)?.unwrap_or_else(Tx::no_account);
-                self.one(&sql::ID_OF_NAME, &[account.get().into(), name.into()], read)?
+                let key = [account.get().into(), name.into()];
+                match self.one(&sql::ID_OF_NAME, &key, read)? {
+                    None => self.one(&sql::LAST_CALLED, &key, read)?,
+                    live => live,
+                }
             }
             None => self.one(&sql::ID_OF, &[which.into()], read)?,
         };

@@ -8,6 +8,7 @@ use super::after::After;
 use super::audit::note;
 use super::authority::{Authority, RunQueue};
 use super::error::GateError;
+use super::queue_row::TAKEN_OUT;
 use super::read::StoredBody;
 use super::submit::{SendError, Sending};
 use crate::sql::{BodyKey, Row, Rows, Value};
@@ -23,19 +24,47 @@ pub enum Lane {
     People,
     /// Campaigns, and what goes to many.
     Bulk,
-    /// Recipients here, whoever sends: no other server keeps them waiting.
+    /// Recipients here of what people send: no other server keeps them waiting.
     Here,
+    /// Recipients here of campaigns, and of what goes to many.
+    BulkHere,
 }
 
 impl Lane {
     /// All of them.
-    pub const ALL: [Lane; 3] = [Lane::People, Lane::Bulk, Lane::Here];
+    pub const ALL: [Lane; 4] = [Lane::People, Lane::Bulk, Lane::Here, Lane::BulkHere];
 
-    fn number(self) -> i64 {
+    /// Where it is among all of them.
+    pub fn place(self) -> usize {
         match self {
             Lane::People => 0,
             Lane::Bulk => 1,
             Lane::Here => 2,
+            Lane::BulkHere => 3,
+        }
+    }
+
+    fn number(self) -> i64 {
+        self.place() as i64
+    }
+
+    /// Does it leave behind what people send?
+    pub fn is_bulk(self) -> bool {
+        matches!(self, Lane::Bulk | Lane::BulkHere)
+    }
+
+    /// Are its recipients here?
+    pub fn is_here(self) -> bool {
+        matches!(self, Lane::Here | Lane::BulkHere)
+    }
+
+    /// The lane of recipients here, or elsewhere, of a message of this one.
+    pub fn of_recipients(self, are_here: bool) -> Self {
+        match (self.is_bulk(), are_here) {
+            (false, false) => Lane::People,
+            (true, false) => Lane::Bulk,
+            (false, true) => Lane::Here,
+            (true, true) => Lane::BulkHere,
         }
     }
 
@@ -75,6 +104,8 @@ pub struct NewQueued {
     pub undo_until: Option<Timestamp>,
     /// Nothing leaves before.
     pub first_try: Timestamp,
+    /// It is a limit that it waits for until then.
+    pub at_limit: bool,
     /// What follows when it does.
     pub after: After,
     /// To whom.
@@ -246,6 +277,7 @@ fn add(tx: &Tx<'_>, account: AccountId, by: &By<'_>, new: &NewQueued) -> Result<
         tx.now().0.into(),
         new.first_try.0.into(),
         new.after.is_something().into(),
+        new.at_limit.into(),
     ];
     let id = tx.one(&sql::ADD_MESSAGE, &values, |row| row.int(0))?;
     let id = id.ok_or_else(|| StoreError::Damaged("a queued message has no number".into()))?;
@@ -256,7 +288,7 @@ fn add(tx: &Tx<'_>, account: AccountId, by: &By<'_>, new: &NewQueued) -> Result<
         recipients.push(&[
             recipient.address.as_str().into(),
             recipient.domain.as_str().into(),
-            if recipient.is_here { Lane::Here } else { new.lane }.number().into(),
+            new.lane.of_recipients(recipient.is_here).number().into(),
             recipient.notify.into(),
             Value::from(kind),
             Value::from(original),
@@ -298,17 +330,24 @@ impl Authority<'_, RunQueue> {
     }
 
     /// What process `me` had taken is due again.
-    pub fn let_go(&self, me: i64) -> Result<(), StoreError> {
-        self.tx().execute(&sql::LET_GO, &[me.into(), self.tx().now().0.into()]).map(|_| ())
+    pub fn let_go(&self, me: i64) -> Result<(), GateError> {
+        self.tx().send(&sql::LET_GO, &[me.into(), self.tx().now().0.into()])?;
+        let found = self.tx().all(&sql::ALL_TAKEN_OUT, &[], read_taken_out)?;
+        found.into_iter().try_for_each(|message| self.end_taken_out(message))
     }
 
     /// These, which process `me` has taken and not tried, are due at a moment.
-    pub fn put_back(&self, recipients: &[i64], me: i64, at: Timestamp) -> Result<(), StoreError> {
+    pub fn put_back(&self, recipients: &[i64], me: i64, at: Timestamp) -> Result<(), GateError> {
         if recipients.is_empty() {
             return Ok(());
         }
         self.tx().send(&sql::PUT_BACK, &[Rows::of(recipients).value(), me.into(), at.0.into()])?;
-        self.end_taken_out(recipients)
+        self.end_those_taken_out(recipients)
+    }
+
+    /// These, which process `me` has taken, are of this lane from now on: a domain is no more ours.
+    pub fn change_lane(&self, recipients: &[i64], me: i64, lane: Lane) -> Result<(), StoreError> {
+        self.tx().send(&sql::SET_LANE, &[Rows::of(recipients).value(), me.into(), lane.number().into()])
     }
 
     /// What process `me` has taken, by number.
@@ -332,7 +371,8 @@ impl Authority<'_, RunQueue> {
     /// Takes these out, since their credential was taken back: the trail tells, and nobody else.
     pub fn take_out(&self, message: &QueuedMessage, recipients: &[i64], me: i64) -> Result<(), StoreError> {
         if message.follows {
-            self.tx().execute(&sql::DELETE_AFTER, &[message.id.into()])?;
+            self.tx().send(&sql::DELETE_AFTER, &[message.id.into()])?;
+            self.tx().send(&sending_sql::ANSWER_TAKEN_BACK, &[message.public_id.as_str().into()])?;
         }
         let removed = self.done(message.id, recipients, me)?;
         let detail = format!("{} recipients {removed}", message.public_id);
@@ -361,7 +401,7 @@ impl Authority<'_, RunQueue> {
     }
 
     /// These are tried again. Answers how many of them process `me` still had.
-    pub fn again(&self, recipients: &[Again], me: i64) -> Result<u64, StoreError> {
+    pub fn again(&self, recipients: &[Again], me: i64) -> Result<u64, GateError> {
         if recipients.is_empty() {
             return Ok(0);
         }
@@ -377,16 +417,34 @@ impl Authority<'_, RunQueue> {
         }
         let kept = self.tx().execute(&sql::LATER, &[rows.value(), me.into()])?;
         let ids: Vec<i64> = recipients.iter().map(|again| again.id).collect();
-        self.end_taken_out(&ids)?;
+        self.end_those_taken_out(&ids)?;
         Ok(kept)
     }
 
     /// Whoever of these was tried while their message was taken out is not tried again.
-    fn end_taken_out(&self, recipients: &[i64]) -> Result<(), StoreError> {
-        if self.tx().execute(&sql::END_TAKEN_OUT, &[Rows::of(recipients).value()])? > 0 {
-            self.tx().execute(&sql::DELETE_TAKEN_OUT, &[])?;
+    fn end_those_taken_out(&self, recipients: &[i64]) -> Result<(), GateError> {
+        let found = self.tx().all(&sql::TAKEN_OUT_OF, &[Rows::of(recipients).value()], read_taken_out)?;
+        found.into_iter().try_for_each(|message| self.end_taken_out(message))
+    }
+
+    /// Nobody who waits for this message is tried again; when that was the last, it is gone, and taken back where
+    /// it never left.
+    fn end_taken_out(&self, (message, public_id): (i64, String)) -> Result<(), GateError> {
+        self.tx().send(&sql::REMOVE_RECIPIENTS, &[message.into()])?;
+        if self.tx().execute(&sql::DELETE_DONE, &[message.into()])? > 0 {
+            self.taken_back(message, &public_id)?;
         }
         Ok(())
+    }
+
+    /// Was a message taken out while it was on its way? Holds it until the commit.
+    pub fn is_taken_out(&self, message: i64) -> Result<bool, StoreError> {
+        Ok(self.tx().one(&sql::HELD_BY, &[message.into()], |row| row.int(0))? == Some(TAKEN_OUT))
+    }
+
+    /// Those of a message that process `me` has taken, by number.
+    pub fn taken_of(&self, message: &QueuedMessage, me: i64) -> Result<Vec<i64>, StoreError> {
+        self.tx().all(&sql::TAKEN_OF, &[message.id.into(), me.into()], |row| row.int(0))
     }
 
     /// Queues a notification of the house's own, kept with the account it is about.
@@ -400,6 +458,10 @@ impl Authority<'_, RunQueue> {
         let values = [account.get().into(), address.into(), reason.into(), self.tx().now().0.into()];
         self.tx().execute(&sending_sql::SUPPRESS, &values).map(|_| ())
     }
+}
+
+fn read_taken_out(row: &dyn Row) -> Result<(i64, String), StoreError> {
+    Ok((row.int(0)?, row.text(1)?.to_owned()))
 }
 
 fn read_taken(row: &dyn Row) -> Result<TakenRecipient, StoreError> {
@@ -422,7 +484,7 @@ fn read_taken(row: &dyn Row) -> Result<TakenRecipient, StoreError> {
 pub(super) fn stopped(row: &dyn Row, columns: [usize; 4]) -> Result<Option<Stopped>, StoreError> {
     let [state, end, account, suspended] = columns;
     Ok(match (row.opt_text(state)?, row.opt_text(end)?) {
-        (Some("revoked"), Some("compromised")) => Some(Stopped::Compromised),
+        (Some("revoked" | "expired"), Some("compromised")) => Some(Stopped::Compromised),
         (Some("suspended"), _) => Some(Stopped::Suspended),
         _ if row.opt_text(account)? != Some("active") || row.opt_int(suspended)?.is_some() => {
             Some(Stopped::SenderSuspended)

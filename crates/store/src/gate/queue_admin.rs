@@ -9,7 +9,7 @@ use super::authority::{Authority, ManageQueue, RunQueue, with_duty_facts_at};
 use super::caller::Caller;
 use super::error::{GateError, Rule};
 use super::queue::{Stopped, stopped};
-use super::queue_row::{QueueRow, count, read_row};
+use super::queue_row::{QueueRow, TAKEN_OUT, count, read_row};
 use crate::sql::Row;
 use crate::statements::queue as sql;
 use crate::{StoreError, Tx};
@@ -64,9 +64,6 @@ pub struct Queued<'t> {
     /// Its holder is who sent it, and does not run the mailbox.
     is_sender_alone: bool,
 }
-
-/// As `hold_office`: it is taken out when the tries under way have ended.
-const TAKEN_OUT: i64 = 2;
 
 /// A message as it is while it is held.
 struct Standing {
@@ -218,28 +215,47 @@ impl Queued<'_> {
     /// holds, its sender does not send; nor as a mailbox that they may not send as any more.
     pub fn retry(&self) -> Result<(), GateError> {
         let standing = self.standing()?;
-        let refuse = |text: String| Err(Rule::Unusable(text).into());
-        if standing.is_taken_out {
-            return refuse(format!("{} was taken out; it is gone when the try under way has ended", self.public_id));
-        }
-        if self.is_sender_alone && standing.is_office {
-            return refuse(format!("{} is held by whoever runs the mailbox; ask them to send it on", self.public_id));
-        }
-        if self.is_sender_alone && !self.may_still_send()? {
-            return refuse(format!("{}: you may not send as this mailbox any more", self.public_id));
-        }
-        let kept_by = match standing.stopped {
-            Some(Stopped::Suspended) => Some("its credential, which is suspended; resume that first"),
-            Some(Stopped::SenderSuspended) => Some("its sender, who is suspended, or its mailbox, which is closed"),
-            Some(Stopped::Held | Stopped::Compromised) | None => None,
-        };
-        if let Some(whom) = kept_by {
-            return refuse(format!("{} waits for {whom}", self.public_id));
+        if let Some(because) = self.kept_because(&standing)? {
+            return Err(Rule::Unusable(because).into());
         }
         let now = self.tx.now().0;
         self.tx.execute(&sql::RELEASE, &[self.id.into(), now.into()])?;
         self.tx.execute(&sql::SET_DUE, &[self.id.into(), now.into()])?;
         Ok(note(self.tx, self.caller, "queue.released", self.account, &self.public_id, "")?)
+    }
+
+    /// Why it is not sent now together with others ([`QueueRow::left_alone_because`]), as it is from here to the
+    /// commit.
+    pub fn left_alone_because(&self) -> Result<Option<&'static str>, GateError> {
+        self.standing()?;
+        Ok(self.show(0)?.0.left_alone_because(self.tx.now()))
+    }
+
+    /// Why its holder can not send it now, as it is shown.
+    pub fn retry_refused(&self, row: &QueueRow) -> Result<Option<String>, GateError> {
+        self.kept_because(&Standing {
+            sent_by: None,
+            is_office: row.is_held_by_office,
+            is_taken_out: row.is_taken_out,
+            stopped: row.stopped,
+        })
+    }
+
+    fn kept_because(&self, standing: &Standing) -> Result<Option<String>, GateError> {
+        let because = match standing.stopped {
+            _ if standing.is_taken_out => "was taken out; it is gone when the try under way has ended",
+            _ if self.is_sender_alone && standing.is_office => {
+                "is held by whoever runs the mailbox; ask them to send it on"
+            }
+            _ if self.is_sender_alone && !self.may_still_send()? => "stays: you may not send as this mailbox any more",
+            Some(Stopped::Suspended) => "waits for its credential, which is suspended; resume that first",
+            Some(Stopped::SenderSuspended) => "waits for its sender, who is suspended, or its mailbox, which is closed",
+            Some(Stopped::Compromised) => {
+                "is not sent any more: its credential was taken back as compromised, and it is taken out at its next try"
+            }
+            Some(Stopped::Held) | None => return Ok(None),
+        };
+        Ok(Some(format!("{} {because}", self.public_id)))
     }
 
     fn may_still_send(&self) -> Result<bool, StoreError> {

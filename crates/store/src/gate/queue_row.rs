@@ -28,18 +28,22 @@ pub struct QueueRow {
     pub reverse_path: String,
     /// Its bytes.
     pub size: u64,
-    /// It is of a campaign.
+    /// It leaves behind what people send.
     pub is_bulk: bool,
     /// Why it waits for somebody.
     pub hold: Option<String>,
     /// Whoever runs the mailbox holds it, and its sender can not send it on.
     pub is_held_by_office: bool,
+    /// It was taken out, and is gone when the tries under way have ended.
+    pub is_taken_out: bool,
     /// What was done about the credential that it was sent with.
     pub stopped: Option<Stopped>,
     /// Its sender may take it back until then.
     pub undo_until: Option<Timestamp>,
     /// From when on it is tried.
     pub leaves: Timestamp,
+    /// It is a limit that it waits for until then, and no wish of its sender.
+    pub is_at_limit: bool,
     /// When it was put in.
     pub created: Timestamp,
     /// Recipients who have not got it.
@@ -69,8 +73,10 @@ pub enum QueueState {
     SenderSuspended,
     /// The credential that it was sent with was taken back as compromised.
     CredentialCompromised,
-    /// Its time has not come: by its sender's wish (RFC 4865), or at a limit.
+    /// The time that its sender named has not come (RFC 4865).
     Scheduled,
+    /// There is no room for it yet within a limit.
+    AtLimit,
     /// It is on its way to a recipient at this moment.
     BeingTried,
     /// It was tried in vain, and is tried again.
@@ -89,6 +95,7 @@ impl QueueState {
             QueueState::SenderSuspended => "sender-suspended",
             QueueState::CredentialCompromised => "credential-compromised",
             QueueState::Scheduled => "scheduled",
+            QueueState::AtLimit => "at-limit",
             QueueState::BeingTried => "being-tried",
             QueueState::Retrying => "retrying",
             QueueState::Due => "due",
@@ -102,24 +109,27 @@ impl QueueRow {
         let is_after = |at: Option<Timestamp>| at.is_some_and(|at| now < at);
         match self.stopped {
             _ if self.hold.is_some() => QueueState::Held,
-            _ if is_after(self.undo_until) => QueueState::Undo,
-            Some(Stopped::Held) => QueueState::Held,
             Some(Stopped::SenderSuspended) => QueueState::SenderSuspended,
             Some(Stopped::Suspended) => QueueState::CredentialSuspended,
             Some(Stopped::Compromised) => QueueState::CredentialCompromised,
+            _ if is_after(self.undo_until) => QueueState::Undo,
+            Some(Stopped::Held) => QueueState::Held,
             None if self.being_tried > 0 => QueueState::BeingTried,
+            None if now < self.leaves && self.is_at_limit => QueueState::AtLimit,
             None if now < self.leaves => QueueState::Scheduled,
             None if self.tries > 0 && is_after(self.next_try) => QueueState::Retrying,
             None => QueueState::Due,
         }
     }
 
-    /// Does it wait for what its sender alone decides: to take it back, to send it on, or a time that they named?
-    pub fn waits_for_its_sender(&self, now: Timestamp) -> bool {
+    /// Why it is not sent now together with others by somebody else: it waits for what its sender alone decides (to
+    /// take it back, to send it on, or a time that they named), or for room within a limit. Nothing for all else.
+    pub fn left_alone_because(&self, now: Timestamp) -> Option<&'static str> {
         match self.state(now) {
-            QueueState::Undo | QueueState::Scheduled => true,
-            QueueState::Held => !self.is_held_by_office,
-            _ => false,
+            QueueState::Undo | QueueState::Scheduled => Some("it waits for its sender's own word or time"),
+            QueueState::Held if !self.is_held_by_office => Some("it waits for its sender's own word or time"),
+            QueueState::AtLimit => Some("it waits for room within a limit"),
+            _ => None,
         }
     }
 
@@ -128,6 +138,9 @@ impl QueueRow {
         matches!(caller.actor(), Actor::Person(person) if self.person == Some(*person))
     }
 }
+
+/// As `hold_office`: it is taken out when the tries under way have ended.
+pub(super) const TAKEN_OUT: i64 = 2;
 
 pub(super) fn count(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| StoreError::Damaged("a count of the queue".into()))
@@ -156,7 +169,9 @@ pub(super) fn read_row(row: &dyn Row) -> Result<QueueRow, StoreError> {
         account: row.opt_text(15)?.unwrap_or_default().to_owned(),
         being_tried: count(row.int(16)?)?,
         leaves: Timestamp(row.int(17)?),
-        is_held_by_office: row.flag(18)?,
+        is_held_by_office: row.int(18)? != 0,
+        is_taken_out: row.int(18)? == TAKEN_OUT,
+        is_at_limit: row.flag(25)?,
         stopped: stopped(row, [19, 20, 23, 24])?,
         last_said: row.opt_text(21)?.map(str::to_owned),
         last_server: row.opt_text(22)?.map(str::to_owned),

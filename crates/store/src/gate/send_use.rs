@@ -115,7 +115,7 @@ impl OwnTerms<'_> {
     /// Is there room for a message now? Asked before one is sent for nothing; the write asks again.
     pub fn has_room(&self) -> Result<(), SendError> {
         let used = used(self.tx, self.account, Some(self.credential))?;
-        let wanted = Wanted { recipients: 1, new_recipients: 0, bytes: 1 };
+        let wanted = Wanted { recipients: u32::from(!self.own_domains), new_recipients: 0, bytes: 1 };
         self.limits.pace(&wanted, &used, self.tx.now()).map(|_| ()).map_err(SendError::OverLimit)
     }
 

@@ -9,7 +9,7 @@ use super::access::Access;
 use super::audit::{Detail, Event};
 use super::caller::Caller;
 use super::class::{ChangeFlags, Insert, Read};
-use super::error::GateError;
+use super::error::{GateError, Rule};
 use super::facts;
 use super::flags::FlagChange;
 use super::insert::{Appended, NewMessage};
@@ -82,7 +82,10 @@ impl Sending<'_> {
         }
         let Some(message) = message else { return Ok(Filed::IsGone) };
         let access = tx.open::<Insert>(job, mailbox)?;
-        let appended = access.append_seen_by(message, self.caller().actor())?;
+        let appended = match access.append_seen_by(message, self.caller().actor()) {
+            Err(GateError::Rule(Rule::OverQuota)) => return Err(self.no_room(mailbox.account())?),
+            appended => appended?,
+        };
         let Some(CopyIdentity { message: same, dated }) = identity else { return Ok(Filed::Now(appended.uid)) };
         note_copy(tx, (mailbox, appended.uid, message.facts.sent), (same, dated), (&actor, true))?;
         // What the client filed before says of itself who sent it: the true one takes its place.
@@ -95,6 +98,10 @@ impl Sending<'_> {
             tx.record(job, &Event { class: "A", action: "message.replaced", account, mailbox, detail })?;
         }
         Ok(Filed::Now(appended.uid))
+    }
+
+    fn no_room(&self, account: AccountId) -> Result<SendError, StoreError> {
+        Ok(SendError::NoRoom(self.tx().address_of(account)?.unwrap_or_default()))
     }
 
     /// Is its copy there already, filed by the house for this sender? Then none has to be prepared.

@@ -81,6 +81,9 @@ pub enum SendError {
     /// A limit was reached.
     #[error("the limit is reached")]
     OverLimit(OverLimit),
+    /// There is no room for the copy in a mailbox of the account with this address.
+    #[error("there is no room in {0}")]
+    NoRoom(String),
     /// What it was prepared for is so no more: undone, to be prepared again.
     #[error("what it was prepared for has changed")]
     Changed,

@@ -32,6 +32,13 @@ statements! {
           FROM credential
          WHERE account_id = $1 AND name = $2 AND kind = 'secret' AND state IN ('issued', 'active', 'suspended')";
 
+    /// The last credential of account `$1` that was called `$2`. Index: credential_by_account.
+    LAST_CALLED = "
+        SELECT id, account_id
+          FROM credential
+         WHERE account_id = $1 AND name = $2 AND kind = 'secret'
+         ORDER BY id DESC
+         LIMIT 1";
     /// Credentials of account `$1` that are or were called `$2`. Index: credential_by_account.
     EVER_CALLED = "
         SELECT id, public_id FROM credential WHERE account_id = $1 AND name = $2 AND kind = 'secret' ORDER BY id";

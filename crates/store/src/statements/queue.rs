@@ -7,8 +7,9 @@ statements! {
     ADD_MESSAGE = "
         INSERT INTO queue_message (public_id, account_id, person_id, credential_id, sender, from_address, reverse_path, verp,
                                    blob_hash, blob_place, size, prefix, smtputf8, eight_bit, return_full, envelope_id, lane,
-                                   hold, hold_office, undo_until_ms, leaves_ms, created_ms, follows)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $21, $20, $22)
+                                   hold, hold_office, undo_until_ms, leaves_ms, created_ms, follows, at_limit)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19, $21, $20, $22,
+                $23)
         RETURNING id";
     /// Recipients of message `$1`, held or not (`$2`) and due at `$3`: of each its address, domain, lane, when
     /// the sender hears, and ORCPT's type and address, as rows of `$4`.
@@ -36,6 +37,8 @@ statements! {
         SELECT next_try_ms FROM queue_recipient WHERE lane = $1 AND held = 0 ORDER BY next_try_ms, id LIMIT 1";
     /// What process `$1` tries. Index: queue_recipient_tried.
     TAKEN = "SELECT id FROM queue_recipient WHERE tried_by = $1 AND tried_by <> 0 ORDER BY id";
+    /// What of message `$1` process `$2` tries. Index: queue_recipient_by_message.
+    TAKEN_OF = "SELECT id FROM queue_recipient WHERE message_id = $1 AND tried_by = $2 ORDER BY id";
     /// Process `$1` goes on with what it tries until `$2`. Index: queue_recipient_tried.
     RENEW = "UPDATE queue_recipient SET next_try_ms = $2 WHERE tried_by = $1 AND tried_by <> 0";
     /// What process `$1` was trying is due at `$2`, unless somebody holds it meanwhile. Index: queue_recipient_tried.
@@ -50,6 +53,12 @@ statements! {
         UPDATE queue_recipient
            SET tried_by = 0, next_try_ms = $3,
                held = (SELECT CASE WHEN m.hold IS NULL THEN 0 ELSE 1 END FROM queue_message m WHERE m.id = message_id /*SHARE*/)
+         WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND tried_by = $2";
+
+    /// The recipients in rows `$1`, which process `$2` has taken, are of lane `$3`. Primary key.
+    SET_LANE = "
+        UPDATE queue_recipient
+           SET lane = $3
          WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND tried_by = $2";
 
     /// The messages in rows `$1`, as they are brought away. Primary key.
@@ -104,7 +113,7 @@ statements! {
                  WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1),
                (SELECT r.last_server FROM queue_recipient r
                  WHERE r.message_id = m.id AND r.last_said IS NOT NULL ORDER BY r.tries DESC, r.id LIMIT 1),
-               a.state, p.suspended_ms
+               a.state, p.suspended_ms, m.at_limit
           FROM queue_message m
           LEFT JOIN account a ON a.id = m.account_id
           LEFT JOIN credential c ON c.id = m.credential_id
@@ -152,16 +161,20 @@ statements! {
     SET_HELD = "UPDATE queue_recipient SET held = 1 WHERE message_id = $1 AND tried_by = 0";
     /// They wait no more, and are due at `$2`. Index: queue_recipient_by_message.
     SET_DUE = "UPDATE queue_recipient SET held = 0, next_try_ms = $2 WHERE message_id = $1 AND tried_by = 0";
-    /// Takes those of the recipients in rows `$1` out whose message was taken out while they were tried. Primary
-    /// keys.
-    END_TAKEN_OUT = "
-        DELETE FROM queue_recipient
-         WHERE id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)) AND tried_by = 0
-           AND EXISTS (SELECT 1 FROM queue_message m WHERE m.id = message_id AND m.hold_office = 2)";
-    /// Deletes what was taken out and for which nobody waits any more. Reads the messages that wait.
-    DELETE_TAKEN_OUT = "
-        DELETE FROM queue_message
-         WHERE hold_office = 2 AND NOT EXISTS (SELECT 1 FROM queue_recipient r WHERE r.message_id = queue_message.id)";
+    /// Messages of the recipients in rows `$1` that were taken out while somebody was tried. Holds them until the
+    /// commit. Primary keys.
+    TAKEN_OUT_OF = "
+        SELECT id, public_id
+          FROM queue_message
+         WHERE hold_office = 2
+           AND id IN (SELECT r.message_id
+                        FROM queue_recipient r
+                       WHERE r.id IN (SELECT CAST(value ->> 0 AS BIGINT) FROM json_each($1)))
+         ORDER BY id /*LOCK*/";
+    /// All such. Reads the messages that wait.
+    ALL_TAKEN_OUT = "SELECT id, public_id FROM queue_message WHERE hold_office = 2 ORDER BY id /*LOCK*/";
+    /// By whom message `$1` is held. Holds it until the commit. Primary key.
+    HELD_BY = "SELECT hold_office FROM queue_message WHERE id = $1 /*LOCK*/";
     /// Takes the recipients of message `$1` out that nobody tries now. Index: queue_recipient_by_message.
     REMOVE_RECIPIENTS = "DELETE FROM queue_recipient WHERE message_id = $1 AND tried_by = 0";
 

@@ -21,8 +21,8 @@ pub(super) struct Flags {
     /// Messages in a minute, 600 at most; 30 where nothing is said, and 600 for marketing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=600))]
     max_messages_per_minute: Option<u32>,
-    /// Recipients in a day to whom the mailbox never sent before; 200 in the first 7 days where nothing is
-    /// said
+    /// Recipients in a day to whom the mailbox never sent before; where nothing is said, 200 in the first 7
+    /// days, and 10,000 for marketing
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_new_recipients_per_day: Option<u32>,
     /// Bytes in a day: a number, or a size such as 500M or 10G

@@ -242,6 +242,20 @@ fn session(session: &CredentialSession) -> String {
     format!("{}{from}, since {}", session.protocol, seconds(&session.since))
 }
 
+/// What it handed in before it was suspended, and has not left.
+pub(super) fn stays(seen: &CredentialWithSessions) -> String {
+    let some = seen.waiting_messages.unwrap_or_default();
+    match some {
+        0 => String::new(),
+        some => format!(
+            "{} that it handed in {} until it is resumed: postern queue list --credential {}\n",
+            counted(some, "message"),
+            if some == 1 { "waits" } else { "wait" },
+            seen.credential.id
+        ),
+    }
+}
+
 /// What it handed in before it was taken back, and has not left.
 pub(super) fn waits(seen: &CredentialWithSessions, is_compromised: bool) -> String {
     let id = &seen.credential.id;

@@ -91,12 +91,12 @@ pub(super) async fn run(client: &mut Client, act: Act, which: &Which, is_meant: 
     let done = done.map_err(|failure| failure.if_absent(which_there_are(which.credential.is_some())))?;
     // Whoever names them means each of them.
     if !which.ids.is_empty() && done.left_messages > 0 {
-        let left: Vec<String> = done.left.iter().map(|left| format!("{}: {}", left.id, plain(&left.because))).collect();
-        let before = match done.messages {
-            0 => Vec::new(),
-            some => vec![counted(some, "message")],
+        let left = done.left.iter().map(|left| because(&left.id, &left.because)).collect::<Vec<_>>().join("; ");
+        let done = match done.messages {
+            0 => String::new(),
+            some => format!(" (done to the other {})", counted(some, "message")),
         };
-        return Err(Failure::new(left.join("; ")).after(&before).next("what waits: postern queue list"));
+        return Err(Failure::new(left + &done).next("what waits: postern queue list"));
     }
     Ok(Said::new(all(act, which, &done), &done))
 }
@@ -127,33 +127,46 @@ async fn ask(client: &mut Client, which: &Which) -> Result<(), Failure> {
 
 fn consequence(which: &Which, waiting: &Queue) -> String {
     let messages = counted(waiting.all_messages, "message");
-    let verb = if waiting.all_messages == 1 { "is" } else { "are" };
-    let nobody = if waiting.all_recipients == 1 { "does" } else { "do" };
-    format!(
-        "{messages}{} {verb} taken out: {} {nobody} not get them, and nobody hears of it",
-        which.words(waiting.only_own),
-        counted(waiting.all_recipients, "recipient")
-    )
+    format!("{messages}{} {}", which.words(waiting.only_own), taken_out(waiting.all_messages, waiting.all_recipients))
+}
+
+/// `are taken out: 1 recipient does not get them, and nobody hears of it`.
+fn taken_out(messages: u64, recipients: u64) -> String {
+    let (are, them) = number(messages);
+    let do_not = if recipients == 1 { "does" } else { "do" };
+    let recipients = counted(recipients, "recipient");
+    format!("{are} taken out: {recipients} {do_not} not get {them}, and nobody hears of it")
+}
+
+/// The verb and the pronoun of so many.
+fn number(messages: u64) -> (&'static str, &'static str) {
+    if messages == 1 { ("is", "it") } else { ("are", "them") }
+}
+
+/// Why one was left alone. What the server says of it often begins with its id.
+fn because(id: &str, text: &str) -> String {
+    if text.contains(id) { plain(text) } else { format!("{id}: {}", plain(text)) }
 }
 
 /// What came of it.
 fn all(act: Act, which: &Which, done: &QueuedMany) -> String {
-    let messages = counted(done.messages, "message");
-    let verb = if done.messages == 1 { "is" } else { "are" };
+    let messages = format!("{}{}", counted(done.messages, "message"), which.words(false));
+    let (are, them) = number(done.messages);
     let recipients = counted(done.recipients, "recipient");
-    let words = which.words(false);
     let mut text = match act {
-        _ if done.messages == 0 && done.left_messages == 0 => return format!("No message{words} waits to be sent.\n"),
-        Act::Retry => format!("{messages}{words} {verb} sent now, to {recipients}.\n"),
-        Act::Hold => format!("{messages}{words} to {recipients} {verb} held until somebody sends or removes them.\n"),
-        Act::Remove => {
-            let nobody = if done.recipients == 1 { "does" } else { "do" };
-            format!("{messages}{words} {verb} taken out: {recipients} {nobody} not get them, and nobody hears of it.\n")
+        _ if done.messages == 0 && done.left_messages == 0 => {
+            return format!("No message{} waits to be sent.\n", which.words(false));
         }
+        _ if done.messages == 0 => String::new(),
+        Act::Retry => format!(
+            "{messages} {are} tried now, for {recipients}. What does not get through is tried again, ever more rarely.\n"
+        ),
+        Act::Hold => format!("{messages} to {recipients} {are} held until somebody sends or removes {them}.\n"),
+        Act::Remove => format!("{messages} {}.\n", taken_out(done.messages, done.recipients)),
     };
     if act != Act::Retry && done.recipients_being_tried > 0 {
         let recipients = counted(done.recipients_being_tried, "recipient");
-        text.push_str(&format!("On the way to {recipients} at this moment, who may get them all the same.\n"));
+        text.push_str(&format!("On the way to {recipients} at this moment, who may get {them} all the same.\n"));
     }
     if done.moved_to_drafts > 0 {
         let verb = if done.moved_to_drafts == 1 { "is" } else { "are" };
@@ -171,7 +184,7 @@ fn left_alone(done: &QueuedMany) -> String {
         return String::new();
     }
     let told = done.left.iter().take(TOLD_ONE_BY_ONE);
-    let lines: String = told.map(|left| format!("  {}: {}\n", left.id, plain(&left.because))).collect();
+    let lines: String = told.map(|left| format!("  {}\n", because(&left.id, &left.because))).collect();
     let more = match done.left_messages.saturating_sub(done.left.len().min(TOLD_ONE_BY_ONE) as u64) {
         0 => String::new(),
         more => format!("  … and {more} more\n"),
@@ -211,8 +224,8 @@ mod tests {
         let text = all(Act::Retry, &of_tool(), &QueuedMany { left_messages: 2, left: vec![left], ..done(1, 1) });
         assert_eq!(
             text,
-            "1 message that news@example.org/letter handed in is sent now, to 1 recipient.\nLeft alone: 2 messages.\n  \
-             msg_abcdefghijkl: it waits for its sender\n  … and 1 more\nNext: what waits still: postern queue list \
+            "1 message that news@example.org/letter handed in is tried now, for 1 recipient. What does not get through is \
+             tried again, ever more rarely.\nLeft alone: 2 messages.\n  msg_abcdefghijkl: it waits for its sender\n  … and 1 more\nNext: what waits still: postern queue list \
              --credential news@example.org/letter\n"
         );
         assert_eq!(
@@ -228,7 +241,7 @@ mod tests {
         let all = Which { credential: None, all: true, ..of_tool() };
         assert_eq!(
             consequence(&all, &waiting),
-            "1 message that you sent is taken out: 2 recipients do not get them, and nobody hears of it"
+            "1 message that you sent is taken out: 2 recipients do not get it, and nobody hears of it"
         );
     }
 }

@@ -107,6 +107,7 @@ fn waits(message: &QueuedMessage, now: Timestamp, letters: usize) -> String {
         "sender-suspended" => and_tried("its sender is suspended, or its mailbox closed".to_owned()),
         "credential-compromised" => "its credential was taken back as compromised: it is taken out".to_owned(),
         "scheduled" => format!("for its time, {}", at(&message.next_try_at)),
+        "at-limit" => format!("for room within a sending limit, {}", at(&message.next_try_at)),
         "being-tried" => and_tried(match message.recipients_left {
             1 => "being tried now".to_owned(),
             _ => format!("being tried now for {}", counted(message.recipients_being_tried, "recipient")),
@@ -145,7 +146,7 @@ pub(super) fn all(seen: &QueuedWithRecipients, now: Timestamp) -> String {
         ("Comes back to", message.reverse_path.as_deref().map_or_else(|| "nobody".to_owned(), plain)),
         ("Size", bytes(message.bytes)),
         ("Handed in", seconds(&message.created_at)),
-        ("Campaign", if message.campaign { "yes: it leaves behind what people send" } else { "" }.to_owned()),
+        ("Bulk", if message.bulk { "yes: it leaves behind what people send" } else { "" }.to_owned()),
         ("Waits", waits(message, now, usize::MAX)),
     ]);
     text.push('\n');
@@ -155,15 +156,21 @@ pub(super) fn all(seen: &QueuedWithRecipients, now: Timestamp) -> String {
     if message.recipients_left > shown {
         text.push_str(&format!("… and {} more.\n", message.recipients_left - shown));
     }
-    let id = &message.id;
-    let keep = match message.held_because {
-        Some(_) => String::new(),
-        None => format!("; to hold it: postern queue hold {id}"),
-    };
-    text.push_str(&format!(
-        "Next: to send it now: postern queue retry {id}{keep}; to take it out: postern queue remove {id}\n"
-    ));
+    text.push_str(&what_next(seen));
     text
+}
+
+/// What may be done about it. To whom it is on its way, it can not be sent once more.
+fn what_next(seen: &QueuedWithRecipients) -> String {
+    let (message, id) = (&seen.message, &seen.message.id);
+    let all_are_tried = message.recipients_being_tried >= message.recipients_left;
+    let retry =
+        (seen.retry_refused.is_none() && !all_are_tried).then(|| format!("to try it now: postern queue retry {id}"));
+    let hold = message.held_because.is_none().then(|| format!("to hold it: postern queue hold {id}"));
+    let remove = Some(format!("to take it out: postern queue remove {id}"));
+    let next: Vec<String> = [retry, hold, remove].into_iter().flatten().collect();
+    let refused = seen.retry_refused.as_ref().map(|because| format!("It can not be sent now: {}.\n", plain(because)));
+    format!("{}Next: {}\n", refused.unwrap_or_default(), next.join("; "))
 }
 
 fn recipient(one: &QueuedRecipient) -> Vec<String> {
@@ -180,8 +187,8 @@ fn recipient(one: &QueuedRecipient) -> Vec<String> {
 pub(super) fn sent_now(seen: &QueuedWithRecipients) -> String {
     let message = &seen.message;
     format!(
-        "{} is sent now, to {}.\nNext: see what becomes of it: postern queue show {}; once it has left it is not there \
-         any more\n",
+        "{} is tried now, for {}. What does not get through is tried again, ever more rarely.\nNext: see what becomes of it: \
+         postern queue show {}; once it has left it is not there any more\n",
         message.id,
         counted(message.recipients_left, "recipient"),
         message.id
@@ -253,7 +260,7 @@ mod tests {
             from: "support@example.org".into(),
             reverse_path: Some("support@example.org".into()),
             bytes: 2048,
-            campaign: false,
+            bulk: false,
             state: "retrying".into(),
             held_because: None,
             undo_until: None,
@@ -336,6 +343,7 @@ mod tests {
             ("credential-suspended", message(), "its credential is suspended; tried 3 times: 451 4.7.1 come b…"),
             ("credential-compromised", fresh.clone(), "its credential was taken back as compromised: it is taken out"),
             ("scheduled", fresh.clone(), "for its time, 2026-11-22T21:12:00Z"),
+            ("at-limit", fresh.clone(), "for room within a sending limit, 2026-11-22T21:12:00Z"),
             (
                 "being-tried",
                 QueuedMessage { recipients_left: 1, next_try_at: None, ..fresh.clone() },
@@ -363,11 +371,22 @@ mod tests {
 
     #[test]
     fn one_message_shows_who_waits_and_what_was_said() {
-        let seen = QueuedWithRecipients { message: message(), recipients: vec![waiting("customer@example.net")] };
+        let recipients = vec![waiting("customer@example.net")];
+        let seen = QueuedWithRecipients { message: message(), recipients, retry_refused: None };
         let text = all(&seen, NOW);
         assert!(text.contains("451 4.7.1 come back later (mx.example.net)\n… and 1 more.\n"), "{text}");
         assert!(text.contains("postern queue hold msg_abcdefghijkl; to take it out: "), "{text}");
-        assert!(!text.contains("Campaign"), "{text}");
+        assert!(!text.contains("Bulk"), "{text}");
+        let kept =
+            QueuedWithRecipients { retry_refused: Some("msg_x waits for its credential".into()), ..seen.clone() };
+        let text = all(&kept, NOW);
+        assert!(
+            text.contains("\nIt can not be sent now: msg_x waits for its credential.\nNext: to hold it: "),
+            "{text}"
+        );
+        let tried = QueuedMessage { recipients_being_tried: 2, ..message() };
+        let text = all(&QueuedWithRecipients { message: tried, ..seen }, NOW);
+        assert!(!text.contains("queue retry"), "{text}");
     }
 
     /// A server elsewhere says what it likes, and does not draw on the terminal.
@@ -382,7 +401,7 @@ mod tests {
         let removed = |removed_recipients| QueuedRemoved {
             removed_recipients,
             moved_to_drafts: 0,
-            message: QueuedWithRecipients { message: message(), recipients: Vec::new() },
+            message: QueuedWithRecipients { message: message(), recipients: Vec::new(), retry_refused: None },
         };
         assert!(taken_out(&removed(2)).starts_with(
             "msg_abcdefghijkl is taken out: 2 recipients do not get it, and alice@example.org hears nothing of that.\nNext"

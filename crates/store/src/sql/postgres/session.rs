@@ -310,6 +310,12 @@ impl Session {
             let text = format!("{} takes {takes} values and was given {}", statement.name, values.len());
             return Err(self.fail(StoreError::Engine(text)));
         }
+        // What does not fit is found here: it would not reach the server, which would then COMMIT the rest.
+        for (value, ty) in values.iter().zip(prepared.params()) {
+            if let Err(error) = value.fits(ty) {
+                return Err(self.fail(StoreError::Engine(format!("{}: {error}", statement.name))));
+            }
+        }
         Ok(prepared)
     }
 }
@@ -362,6 +368,26 @@ impl Sql for Session {
     }
 }
 
+impl Value<'_> {
+    /// Can it be written for a parameter of this type?
+    fn fits(&self, ty: &Type) -> Result<(), String> {
+        let does = match *self {
+            Value::Null => true,
+            Value::Int(number) if *ty == Type::INT4 => i32::try_from(number).is_ok(),
+            Value::Int(number) if *ty == Type::INT2 => i16::try_from(number).is_ok(),
+            Value::Int(_) => *ty == Type::INT8,
+            Value::Text(_) => *ty == Type::JSON || <&str as ToSql>::accepts(ty),
+            Value::Bytes(_) => *ty == Type::BYTEA,
+        };
+        let what = match self {
+            Value::Int(number) => format!("the number {number}"),
+            Value::Text(_) => "a text".to_owned(),
+            Value::Null | Value::Bytes(_) => "bytes".to_owned(),
+        };
+        if does { Ok(()) } else { Err(format!("{what} for a parameter of type {ty}; CAST it")) }
+    }
+}
+
 impl ToSql for Value<'_> {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match *self {
@@ -374,9 +400,7 @@ impl ToSql for Value<'_> {
             Value::Text(text) if *ty == Type::JSON => text.to_sql(&Type::TEXT, out),
             Value::Text(text) if <&str as ToSql>::accepts(ty) => text.to_sql(ty, out),
             Value::Bytes(bytes) if *ty == Type::BYTEA => bytes.to_sql(ty, out),
-            Value::Int(_) => Err(format!("a number for a parameter of type {ty}; CAST it").into()),
-            Value::Text(_) => Err(format!("a text for a parameter of type {ty}; CAST it").into()),
-            Value::Bytes(_) => Err(format!("bytes for a parameter of type {ty}; CAST it").into()),
+            _ => Err(self.fits(ty).err().unwrap_or_default().into()),
         }
     }
 

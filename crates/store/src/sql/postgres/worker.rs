@@ -36,8 +36,8 @@ pub(super) fn serve_reads(shared: &Shared, config: Config) {
 pub(super) fn serve_writes(shared: &Shared, config: Config) {
     let mut worker = Worker { shared, config, session: None, writes: true };
     while let Some(batch) = shared.writes.take(1) {
+        let _owing = shared.writes.owing(batch.owed);
         batch.jobs.into_iter().for_each(|job| worker.serve(job));
-        shared.writes.done(batch.owed);
     }
 }
 
