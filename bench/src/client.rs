@@ -38,10 +38,12 @@ pub struct Letter {
 
 /// What a round of deliveries took.
 pub struct Delivered {
-    /// From the first envelope to the last acknowledgement.
+    /// From the first envelope to the last answer.
     pub elapsed: Duration,
-    /// Of each mail, envelope to acknowledgement, ascending.
+    /// Of each mail, envelope to answer, ascending.
     pub latencies: Vec<Duration>,
+    /// What was said of each mail that was not taken.
+    pub refused: Vec<String>,
 }
 
 /// Where a server takes mail, and how.
@@ -70,27 +72,46 @@ pub async fn deliver(
         recipients: vec![recipient.to_owned()],
         wire: Arc::clone(&mail.wire),
     };
-    hand_over(open, corpus.mails.iter().map(letter).collect()).await
+    hand_over(open, corpus.mails.iter().map(letter).collect()).await?.all_taken()
 }
 
 /// Connections for [`submit`], signed in as `sender` where that is asked for.
 pub async fn connections(entrance: &Entrance, sender: &str, count: usize) -> Result<Connections> {
     let mut open = Vec::with_capacity(count);
     for _ in 0..count {
-        let mut connection = Connection::open(entrance.stream().await?, "EHLO").await?;
-        if let Some(password) = &entrance.password {
-            let response = corpus::base64(format!("\0{sender}\0{password}").as_bytes());
-            connection.send(format!("AUTH PLAIN {response}\r\n").as_bytes()).await?;
-            connection.expect("235").await?;
-        }
-        open.push(connection);
+        open.push(signed_in(entrance, sender).await?);
     }
     Ok(Connections(open))
 }
 
-/// Submits every letter once.
+/// A connection, signed in as `sender` where that is asked for.
+pub async fn signed_in(entrance: &Entrance, sender: &str) -> Result<SignedIn> {
+    let mut connection = Connection::open(entrance.stream().await?, "EHLO").await?;
+    if let Some(password) = &entrance.password {
+        let response = corpus::base64(format!("\0{sender}\0{password}").as_bytes());
+        connection.send(format!("AUTH PLAIN {response}\r\n").as_bytes()).await?;
+        connection.expect("235").await?;
+    }
+    Ok(connection)
+}
+
+/// Submits every letter once; all must be taken.
 pub async fn submit(connections: Connections, letters: Vec<Letter>) -> Result<Delivered> {
+    offer(connections, letters).await?.all_taken()
+}
+
+/// Submits every letter once, whatever is said of it.
+pub async fn offer(connections: Connections, letters: Vec<Letter>) -> Result<Delivered> {
     hand_over(connections.0, letters).await
+}
+
+impl Delivered {
+    fn all_taken(self) -> Result<Self> {
+        match self.refused.first() {
+            Some(reply) => bail!("a mail was not taken, the server said: {reply}"),
+            None => Ok(self),
+        }
+    }
 }
 
 /// Each connection takes the next letter as soon as its last is acknowledged.
@@ -102,40 +123,44 @@ async fn hand_over<S: Stream>(open: Vec<Connection<S>>, letters: Vec<Letter>) ->
     for connection in open {
         tasks.spawn(work(connection, Arc::clone(&letters), Arc::clone(&next)));
     }
-    let mut latencies = Vec::with_capacity(letters.len());
+    let (mut latencies, mut refused) = (Vec::with_capacity(letters.len()), Vec::new());
     let mut connections = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        let (connection, own) = done.context("a client task failed")??;
+        let (connection, took, against) = done.context("a client task failed")??;
         connections.push(connection);
-        latencies.extend(own);
+        latencies.extend(took);
+        refused.extend(against);
     }
     let elapsed = start.elapsed();
     for connection in connections {
         connection.quit().await?;
     }
     latencies.sort_unstable();
-    Ok(Delivered { elapsed, latencies })
+    Ok(Delivered { elapsed, latencies, refused })
 }
 
 async fn work<S: Stream>(
     mut connection: Connection<S>,
     letters: Arc<[Letter]>,
     next: Arc<AtomicUsize>,
-) -> Result<(Connection<S>, Vec<Duration>)> {
-    let mut latencies = Vec::new();
+) -> Result<(Connection<S>, Vec<Duration>, Vec<String>)> {
+    let (mut latencies, mut refused) = (Vec::new(), Vec::new());
     while let Some(letter) = letters.get(next.fetch_add(1, Ordering::Relaxed)) {
         let start = Instant::now();
-        connection.letter(letter).await?;
+        refused.extend(connection.letter(letter).await?);
         latencies.push(start.elapsed());
     }
-    Ok((connection, latencies))
+    Ok((connection, latencies, refused))
 }
 
 /// Connections that wait for their first letter.
-pub struct Connections(Vec<Connection<Box<dyn Stream>>>);
+pub struct Connections(Vec<SignedIn>);
+
+/// A connection of somebody who sends.
+pub type SignedIn = Connection<Box<dyn Stream>>;
 
 /// What mail can go over.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
 
@@ -163,7 +188,8 @@ async fn connect(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
-struct Connection<S> {
+/// A connection that takes one letter after the other.
+pub struct Connection<S> {
     stream: BufReader<S>,
     line: String,
 }
@@ -183,7 +209,8 @@ impl<S: Stream> Connection<S> {
         Ok(connection)
     }
 
-    async fn letter(&mut self, letter: &Letter) -> Result<()> {
+    /// Hands over one letter; answers what was first said against it.
+    pub async fn letter(&mut self, letter: &Letter) -> Result<Option<String>> {
         let mut envelope = format!("MAIL FROM:<{}> BODY=8BITMIME\r\n", letter.sender);
         for recipient in &letter.recipients {
             envelope.push_str("RCPT TO:<");
@@ -192,16 +219,20 @@ impl<S: Stream> Connection<S> {
         }
         envelope.push_str("DATA\r\n");
         self.send(envelope.as_bytes()).await?;
+        let mut refusal = None;
         for _ in 0..=letter.recipients.len() {
-            self.expect("250").await?;
+            refusal = refusal.or(self.refusal("250").await?);
         }
-        self.expect("354").await?;
+        let refused_data = self.refusal("354").await?;
+        if refused_data.is_some() {
+            return Ok(refusal.or(refused_data));
+        }
         self.send(&letter.wire).await?;
-        self.expect("250").await?;
-        Ok(())
+        Ok(refusal.or(self.refusal("250").await?))
     }
 
-    async fn quit(mut self) -> Result<()> {
+    /// Ends it in good order.
+    pub async fn quit(mut self) -> Result<()> {
         self.send(b"QUIT\r\n").await?;
         self.expect("221").await?;
         Ok(())
@@ -217,8 +248,23 @@ impl<S: Stream> Connection<S> {
         sent.context("the server takes no bytes any more")?.context("the connection broke")
     }
 
-    /// Reads one reply, all its lines, and insists on its code.
+    /// Reads one reply and insists on its code.
     async fn expect(&mut self, code: &str) -> Result<String> {
+        let reply = self.reply().await?;
+        if !reply.starts_with(code) {
+            bail!("{code} was expected, the server said: {}", reply.trim_end());
+        }
+        Ok(reply)
+    }
+
+    /// Reads one reply, and answers with it where its code is another.
+    async fn refusal(&mut self, code: &str) -> Result<Option<String>> {
+        let reply = self.reply().await?;
+        Ok((!reply.starts_with(code)).then(|| reply.trim_end().to_owned()))
+    }
+
+    /// Reads one reply, all its lines.
+    async fn reply(&mut self) -> Result<String> {
         let mut reply = String::new();
         loop {
             self.line.clear();
@@ -228,12 +274,8 @@ impl<S: Stream> Connection<S> {
             }
             reply.push_str(&self.line);
             if self.line.as_bytes().get(3) != Some(&b'-') {
-                break;
+                return Ok(reply);
             }
         }
-        if !reply.starts_with(code) {
-            bail!("{code} was expected, the server said: {}", reply.trim_end());
-        }
-        Ok(reply)
     }
 }

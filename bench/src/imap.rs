@@ -91,6 +91,16 @@ impl Imap {
         Ok(())
     }
 
+    /// Reads until the server says how many messages the open mailbox has (RFC 9051 section 7.4.1).
+    pub async fn exists(&mut self) -> Result<usize> {
+        loop {
+            let line = self.read_line().await?.trim_end();
+            if let Some(count) = line.strip_prefix("* ").and_then(|line| line.strip_suffix(" EXISTS")) {
+                return count.parse().context("EXISTS without a number");
+            }
+        }
+    }
+
     /// Reads until a line begins so.
     pub async fn until(&mut self, start: &str) -> Result<()> {
         while !self.read_line().await?.starts_with(start) {}

@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use tokio::time::Instant;
@@ -62,6 +62,12 @@ pub fn busy_seconds() -> Result<f64> {
     // same processors took is as gone as what another program took.
     let busy: u64 = [0, 1, 2, 5, 6, 7].iter().filter_map(|field| fields.get(*field)).sum();
     Ok(busy as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Time since 1970 by the machine's clock (UTC).
+#[expect(clippy::disallowed_methods, reason = "a measurement of limits that are minutes of UTC")]
+pub fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// What a folder takes of the disk, in whole blocks.

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a measurement talks to the person who started it")]
 
 mod asking;
+mod campaign;
 mod cargo;
 mod child;
 mod client;
@@ -56,6 +57,9 @@ enum Name {
     Submit,
     /// One mail of 424 KB submitted and relayed to ten thousand recipients
     Bulk,
+    /// Ten thousand mails by a credential for marketing, at its pace, and people's mail beside them: 18
+    /// minutes on each engine, so only where it is named
+    Campaign,
     /// How soon two hundred open sessions hear that a right was taken back
     Revoke,
     /// What asking the gate at every command costs
@@ -76,7 +80,7 @@ enum Name {
 #[derive(Debug, Parser)]
 #[command(name = "postern-bench")]
 struct Arguments {
-    /// What to run; may be repeated; everything if not given
+    /// What to run; may be repeated; everything but campaign if not given
     #[arg(long = "workload", value_name = "NAME")]
     workloads: Vec<Name>,
     /// Which servers; may be repeated; all that can run here if not given
@@ -118,7 +122,7 @@ const POSTGRES: &str = "POSTERN_TEST_POSTGRES";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Err(error) = arguments.kinds() {
+    if let Err(error) = arguments.check() {
         eprintln!("postern-bench: {error:#}");
         return ExitCode::from(WRONG_USAGE);
     }
@@ -202,6 +206,14 @@ async fn own_workloads(arguments: &Arguments, folder: &Path, documents: &mut Vec
     let postgres = std::env::var(POSTGRES).ok();
     let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
     let engines: &[bool] = if postgres.is_some() { &[false, true] } else { &[false] };
+    if arguments.wants(Name::Campaign) {
+        for engine in arguments.campaigners(postgres.is_some()) {
+            let (document, reached) =
+                campaign::run(&tools, folder, engine, arguments.campaign_mails(), arguments.seed).await?;
+            documents.push(document);
+            met &= reached;
+        }
+    }
     if arguments.wants(Name::Storm) {
         for on_postgres in engines {
             let (document, reached) = storm::run(&tools, folder, *on_postgres, arguments.rounds).await?;
@@ -285,13 +297,30 @@ impl Arguments {
         Extent { rounds: self.rounds as usize, mails: self.mails.map(|mails| mails as usize), seed: self.seed }
     }
 
+    /// Whether what is asked for can be run at all.
+    fn check(&self) -> Result<()> {
+        self.kinds()?;
+        if self.wants(Name::Campaign) {
+            if self.campaigners(true).is_empty() {
+                bail!("campaign is measured without a peer: name postern-sqlite, postern-postgres or no server");
+            }
+            campaign::check(self.campaign_mails())?;
+        }
+        Ok(())
+    }
+
+    fn campaign_mails(&self) -> usize {
+        self.mails.map_or(campaign::MAILS, |mails| mails as usize)
+    }
+
     fn wants(&self, name: Name) -> bool {
-        self.workloads.is_empty() || self.workloads.contains(&name)
+        let runs_unasked = name != Name::Campaign && self.workloads.is_empty();
+        runs_unasked || self.workloads.contains(&name)
     }
 
     /// Is anything wanted that is measured without a peer?
     fn wants_own(&self) -> bool {
-        [Name::Revoke, Name::Asking, Name::Storm, Name::Timing].into_iter().any(|name| self.wants(name))
+        [Name::Campaign, Name::Revoke, Name::Asking, Name::Storm, Name::Timing].into_iter().any(|name| self.wants(name))
     }
 
     fn deliveries(&self) -> Vec<&'static Workload> {
@@ -312,6 +341,11 @@ impl Arguments {
         let can = |kind: &Kind| !self.servers.is_empty() || postgres || *kind != Kind::PosternPostgres;
         let all = Kind::value_variants().iter().copied().filter(|kind| kind.sends());
         all.filter(|kind| asked(kind) && can(kind)).collect()
+    }
+
+    /// Those of ours among them.
+    fn campaigners(&self, postgres: bool) -> Vec<Kind> {
+        self.senders(postgres).into_iter().filter(|kind| !kind.is_peer()).collect()
     }
 
     /// The servers in the order of each round. A floor needs both sides, so leaving one out
@@ -383,6 +417,19 @@ mod tests {
         assert!(bulk.deliveries().is_empty() && !bulk.wants_own());
         assert_eq!(bulk.senders(false), [Kind::PosternSqlite, Kind::Postfix]);
         assert!(parsed("bench --workload bulk --server postern-sqlite").kinds_with(false).is_ok());
+    }
+
+    #[test]
+    fn a_campaign_runs_only_where_it_is_named() {
+        assert!(!parsed("bench").wants(Name::Campaign));
+        let campaign = parsed("bench --workload campaign");
+        assert!(campaign.wants(Name::Campaign) && campaign.wants_own() && campaign.check().is_ok());
+        assert!(campaign.sendings().is_empty() && !campaign.wants(Name::Storm));
+        assert!(parsed("bench --workload campaign --mails 10001").check().is_err());
+        assert!(parsed("bench --mails 10001").check().is_ok());
+        assert!(parsed("bench --workload campaign --server postfix").check().is_err());
+        assert_eq!(campaign.campaigners(true), [Kind::PosternSqlite, Kind::PosternPostgres]);
+        assert_eq!(campaign.campaigners(false), [Kind::PosternSqlite]);
     }
 
     #[test]

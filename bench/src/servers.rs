@@ -135,14 +135,10 @@ pub async fn start(kind: Kind, tools: &Tools<'_>, folder: &Path) -> Result<Box<d
 /// Starts one that relays everything to `next`.
 pub async fn start_to_send(kind: Kind, tools: &Tools<'_>, folder: &Path, next: SocketAddr) -> Result<Box<dyn Submits>> {
     std::fs::create_dir(folder)?;
-    if kind == Kind::Postfix {
-        return Ok(Box::new(Postfix::start(folder, next).await?));
-    }
-    let next = next.to_string();
-    // What this machine sends is counted, as what others send.
-    let environment = [("POSTERN_RELAY__SMARTHOST", next.as_str()), ("POSTERN_SECURITY__EXEMPT_LOOPBACK", "false")];
-    let on_postgres = kind == Kind::PosternPostgres;
-    Ok(Box::new(Postern::start_with(tools, folder, on_postgres, &environment).await?))
+    Ok(match kind {
+        Kind::Postfix => Box::new(Postfix::start(folder, next).await?),
+        _ => Box::new(Postern::start_to_send(tools, folder, kind == Kind::PosternPostgres, next).await?),
+    })
 }
 
 /// Waits until a server, of whose processor time `seconds` tells, takes none.

@@ -3,7 +3,8 @@
 //! It has threads of its own, so that neither the client nor a server waits for it. It offers
 //! what every server has and nothing that would let a sender leave something out.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+use crate::machine;
 
 /// Whatever is not here after so long does not come any more.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,9 +39,18 @@ struct Arrivals {
     recipients: watch::Sender<usize>,
 }
 
+/// When a recipient got a mail, the first time.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// For what lies between two moments.
+    pub at: Instant,
+    /// Since 1970 by the machine's clock, for minutes of UTC.
+    pub since_1970: Duration,
+}
+
 #[derive(Default)]
 struct Seen {
-    recipients: HashSet<Vec<u8>>,
+    recipients: HashMap<Vec<u8>, Arrival>,
     /// Recipients who got a mail that they had.
     twice: usize,
     last: Option<Instant>,
@@ -74,6 +86,18 @@ impl Sink {
         self.arrivals.recipients.send_replace(0);
     }
 
+    /// How many recipients whose address begins so have got their mail.
+    pub fn count(&self, start: &str) -> usize {
+        let seen = self.arrivals.seen();
+        seen.recipients.keys().filter(|recipient| recipient.starts_with(start.as_bytes())).count()
+    }
+
+    /// When each recipient got their mail, and how often somebody got one that they had.
+    pub fn seen(&self) -> (HashMap<Vec<u8>, Arrival>, usize) {
+        let seen = self.arrivals.seen();
+        (seen.recipients.clone(), seen.twice)
+    }
+
     /// Waits until so many recipients have got their mail, each once; answers when the last did.
     pub async fn all(&self, recipients: usize) -> Result<Instant> {
         let mut count = self.arrivals.recipients.subscribe();
@@ -102,12 +126,16 @@ impl Arrivals {
 
     fn note(&self, recipients: &mut Vec<Vec<u8>>) {
         let count = {
-            let mut seen = self.seen();
+            let now = Arrival { at: Instant::now(), since_1970: machine::since_1970() };
+            let (mut seen, mut twice) = (self.seen(), 0);
             for recipient in recipients.drain(..) {
-                let is_new = seen.recipients.insert(recipient);
-                seen.twice += usize::from(!is_new);
+                match seen.recipients.entry(recipient) {
+                    Entry::Vacant(place) => drop(place.insert(now)),
+                    Entry::Occupied(_) => twice += 1,
+                }
             }
-            seen.last = Some(Instant::now());
+            seen.twice += twice;
+            seen.last = Some(now.at);
             seen.recipients.len()
         };
         self.recipients.send_replace(count);

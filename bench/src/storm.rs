@@ -42,13 +42,10 @@ struct Good {
 fn good(server: &Postern) -> Result<[Good; 2]> {
     let (alice, password) = ("alice@example.org", "correct horse battery staple");
     server.add_person(alice, password)?;
-    let issue = ["--json", "credential", "issue", RECIPIENT, "--purpose", "backup", "--owner", alice];
-    let said = server.say(&[&issue[..], &["--reason", "a measurement", "--any-network"]].concat())?;
-    let document: Value = serde_json::from_str(&said).context("credential issue printed no JSON")?;
-    let secret = document["secret"].as_str().context("credential issue shows no secret")?;
+    let secret = server.issue("backup", alice)?;
     Ok([
         Good { what: "people (Argon2)", username: alice, secret: password.to_owned() },
-        Good { what: "a credential (HMAC)", username: RECIPIENT, secret: secret.to_owned() },
+        Good { what: "a credential (HMAC)", username: RECIPIENT, secret },
     ])
 }
 

@@ -68,6 +68,13 @@ impl Postern {
         Self::start_with(tools, folder, on_postgres, &[]).await
     }
 
+    /// The same, relaying to `next`, and what this machine sends is counted as what others send.
+    pub async fn start_to_send(tools: &Tools<'_>, folder: &Path, on_postgres: bool, next: SocketAddr) -> Result<Self> {
+        let next = next.to_string();
+        let environment = [("POSTERN_RELAY__SMARTHOST", next.as_str()), ("POSTERN_SECURITY__EXEMPT_LOOPBACK", "false")];
+        Self::start_with(tools, folder, on_postgres, &environment).await
+    }
+
     /// The same with variables of the environment that change the configuration.
     pub async fn start_with(
         tools: &Tools<'_>,
@@ -125,6 +132,26 @@ impl Postern {
             bail!("{}: {}", cargo::line(&command), String::from_utf8_lossy(&output.stderr).trim());
         }
         Ok(())
+    }
+
+    /// The secret of a new credential of the shared mailbox.
+    pub fn issue(&self, purpose: &str, owner: &str) -> Result<String> {
+        let words = ["--json", "credential", "issue", RECIPIENT, "--purpose", purpose, "--owner", owner];
+        let said = self.say(&[&words[..], &["--reason", "a measurement", "--any-network"]].concat())?;
+        let document: Value = serde_json::from_str(&said).context("credential issue printed no JSON")?;
+        document["secret"].as_str().map(str::to_owned).context("credential issue shows no secret")
+    }
+
+    /// How many messages wait in the queue.
+    pub fn waiting(&self) -> Result<u64> {
+        let said = self.say(&["--json", "queue", "list"])?;
+        let document: Value = serde_json::from_str(&said).context("queue list printed no JSON")?;
+        document["all_messages"].as_u64().context("queue list does not count messages")
+    }
+
+    /// Processor time of the database, where that is a server of its own that can be seen.
+    pub fn database_seconds(&self) -> Result<Option<f64>> {
+        self.database.as_ref().map_or(Ok(None), Database::seconds)
     }
 
     /// Where a listener is.
