@@ -297,10 +297,11 @@ impl House {
         let mut left = trip.last(results);
         while !left.is_empty() {
             let rest = left.split_off(left.len().min(PIECE_COPIES));
-            let (piece, trip) = (Arc::new(left), Arc::clone(trip));
+            let (piece, trip, is_bulk) = (Arc::new(left), Arc::clone(trip), trip.is_bulk());
             let (doing, is_last, known) = (Arc::clone(&piece), rest.is_empty(), results.clone());
             let write = move |tx: &Tx<'_>| trip.do_last(tx, &doing, is_last.then_some(&known));
-            if let Err(error) = self.db.write(write).await {
+            let written = if is_bulk { self.db.write_bulk(write).await } else { self.db.write(write).await };
+            if let Err(error) = written {
                 failed(&error);
                 return piece.iter().chain(&rest).map(Last::principal).collect();
             }

@@ -57,8 +57,8 @@ pub(crate) struct Queue {
     takes: RwLock<()>,
     /// Recipients that were taken and of whom nothing could be written down: to be put back.
     lost: Mutex<Vec<i64>>,
-    /// Recipients that somebody here has in hand.
-    in_hand: Mutex<HashSet<i64>>,
+    /// Recipients that somebody here has in hand, and how many have: one puts back what another takes.
+    in_hand: Mutex<HashMap<i64, u32>>,
     /// Those that nobody had at the last look, though they are this process's.
     suspects: Mutex<HashSet<i64>>,
 }
@@ -70,8 +70,8 @@ struct Places {
     left_alone: HashMap<String, (Timestamp, String)>,
     /// Those that were, and when last.
     reached: HashMap<String, Timestamp>,
-    /// Those that can not be reached, and when that was told.
-    silent: HashMap<String, Timestamp>,
+    /// Those that can not be reached: when that was told, and when it was so last.
+    silent: HashMap<String, (Timestamp, Timestamp)>,
 }
 
 impl Queue {
@@ -112,7 +112,7 @@ impl Queue {
     fn take_lost(&self) -> Vec<i64> {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));
         let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.into_iter().filter(|id| !in_hand.contains(id)).collect()
+        lost.into_iter().filter(|id| !in_hand.contains_key(id)).collect()
     }
 
     /// The turns with a next server; none before it is said who takes mail there.

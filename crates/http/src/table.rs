@@ -496,7 +496,7 @@ pub static ROUTES: &[Route] = &[
     route(Post, "/api/v1/queue/retry", "queue.retry-many", QUEUE, to!(queue::retry_many))
         .says(
             "Sends several messages now: those that are named, or all of an account, of a credential or of the list. Of \
-             all, what waits for its sender's own word or time, or for room within a limit, is sent by its sender alone.",
+             all, what waits for its sender's own word or time is sent by its sender alone, and what waits for room within a limit stays.",
         )
         .takes::<QueuedWhich>(r#"{"account":"support@example.org"}"#)
         .gives::<QueuedMany>(200)

@@ -126,7 +126,7 @@ async fn run_queue(house: Arc<House>, shutdown: Shutdown, cut: CancellationToken
         let mut running = JoinSet::new();
         running.spawn(Arc::clone(&house).run_queue(shutdown.clone()));
         let ended = tokio::select! {
-            () = cut.cancelled() => return,
+            () = cut.cancelled() => return running.shutdown().await,
             ended = running.join_next() => ended,
         };
         match ended {

@@ -5,7 +5,7 @@ use crate::carrier::{Carried, Hop, NotifyWish, Outcome, Parcel, ParcelRecipient,
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{BodyKey, Caller, GateError, Lane, QueuedMessage, RunQueue, StoredForm, TakenRecipient, Tx};
-use postern_types::Domain;
+use postern_types::{Domain, Timestamp};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -88,14 +88,15 @@ impl House {
         self.queue.turns(hop)?.acquire_owned().await.ok().map(Turn::from)
     }
 
+    /// The turn that it has, or else one with its place.
+    pub(super) async fn turn_unless(&self, turn: Option<Turn>, place: &Where) -> Option<Turn> {
+        if turn.is_some() { turn } else { self.turn(place).await }
+    }
+
     /// Brings a parcel away, by a turn with its place where there is one, and writes down what came of it; answers
     /// whether it is written down. Until then the turn is kept: what is on its way is as much as there are
     /// connections.
     pub(super) async fn bring(&self, lane: Lane, mut parcel: Parcelled, turn: Option<Turn>) -> bool {
-        let turn = match turn {
-            None => self.turn(&parcel.place).await,
-            turn => turn,
-        };
         // Held until it is settled: a notification may bring the message back.
         let Some(_room) = self.queue.room(lane, parcel.message.size).await else { return false };
         // From here on nobody waits for anything of ours: what was done about it meanwhile holds.
@@ -168,10 +169,13 @@ impl House {
             Some(Caller::new(Actor::Person(*person), origin))
         });
         let marked = Arc::clone(message);
-        let Err(error) = self.run(move |queue| queue.leaves(&marked, sender.as_ref())).await else { return true };
+        let error = match self.run(move |queue| queue.leaves(&marked, sender.as_ref())).await {
+            Ok(leaves) => return leaves,
+            Err(error) => error,
+        };
         tracing::error!(event = "queue.not-marked", message = message.public_id, %error);
         let plain = Arc::clone(message);
-        self.run(move |queue| queue.leaves(&plain, None)).await.is_ok()
+        self.run(move |queue| queue.leaves(&plain, None)).await.unwrap_or(false)
     }
 
     async fn bring_there(&self, parcel: &Parcelled, hop: &Arc<Hop>, turn: Option<Turn>) -> Result<Ending, Refused> {
@@ -225,7 +229,10 @@ impl House {
         let now = self.db.now();
         let mut places = self.queue.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.left_alone.remove(&place);
-        if places.silent.remove(&place).is_some() {
+        // One that turns some connections away is neither silent nor back: it is quiet about that.
+        let is_back = |(_, last): &(Timestamp, Timestamp)| now >= last.plus_ms(LEFT_ALONE_MS);
+        if places.silent.get(&place).is_some_and(is_back) {
+            places.silent.remove(&place);
             tracing::info!(event = "relay.reached", place);
         }
         if places.reached.len() >= 1000 {
@@ -243,10 +250,12 @@ impl House {
         });
         let text = text.unwrap_or_default();
         let mut places = self.queue.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.silent.get(&place).is_none_or(|told| now >= told.plus_ms(TOLD_AGAIN_MS)) {
+        let mut told = places.silent.get(&place).map_or(now, |(told, _)| *told);
+        if !places.silent.contains_key(&place) || now >= told.plus_ms(TOLD_AGAIN_MS) {
             tracing::warn!(event = "relay.unreachable", place, said = text);
-            places.silent.insert(place.clone(), now);
+            told = now;
         }
+        places.silent.insert(place.clone(), (told, now));
         if places.reached.get(&place).is_none_or(|last| now >= last.plus_ms(LEFT_ALONE_MS)) {
             places.left_alone.insert(place, (now.plus_ms(LEFT_ALONE_MS), text));
         }

@@ -50,7 +50,9 @@ pub(super) struct InHand {
 impl InHand {
     fn of(house: &Arc<House>, parcel: &Parcelled) -> Self {
         let recipients: Vec<i64> = parcel.recipients.iter().map(|recipient| recipient.id).collect();
-        house.queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner).extend(&recipients);
+        let mut in_hand = house.queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        recipients.iter().for_each(|id| *in_hand.entry(*id).or_default() += 1);
+        drop(in_hand);
         Self { house: Arc::clone(house), held: recipients.clone(), recipients, place: None }
     }
 
@@ -87,7 +89,12 @@ impl Drop for InHand {
             }
         }
         let mut in_hand = queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        in_hand.retain(|id| !self.held.contains(id));
+        for id in &self.held {
+            match in_hand.get_mut(id) {
+                Some(count) if *count > 1 => *count -= 1,
+                _ => drop(in_hand.remove(id)),
+            }
+        }
         drop(in_hand);
         queue.lost.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.recipients);
     }
@@ -157,7 +164,7 @@ impl House {
             Err(error) => return tracing::error!(event = "queue.not-looked-after", %error),
         };
         let in_hand = self.queue.in_hand.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let strays: HashSet<i64> = taken.into_iter().filter(|id| !in_hand.contains(id)).collect();
+        let strays: HashSet<i64> = taken.into_iter().filter(|id| !in_hand.contains_key(id)).collect();
         let mut suspects = self.queue.suspects.lock().unwrap_or_else(PoisonError::into_inner);
         let lost: Vec<i64> = strays.intersection(&suspects).copied().collect();
         *suspects = strays;
@@ -166,6 +173,9 @@ impl House {
     }
 
     async fn put_back_lost(&self) {
+        if self.queue.lost.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return;
+        }
         // Nobody takes meanwhile, so that what is put back is not one that was lost and is in hand again.
         let _nobody_takes = self.queue.takes.write().await;
         let lost = self.queue.take_lost();
@@ -274,9 +284,15 @@ impl House {
                 // What was taken and not begun is let go at the end.
                 () = shutdown.requested() => return Ok(count),
             };
+            let (turn, mut shutdown) = (turn.and_then(Result::ok).map(Turn::from), shutdown.clone());
             under_way.spawn(async move {
                 let _permit = permit;
-                if house.bring(lane, parcel, turn.and_then(Result::ok).map(Turn::from)).await {
+                let turn = tokio::select! {
+                    turn = house.turn_unless(turn, &parcel.place) => turn,
+                    // What was taken and not begun is let go at the end.
+                    () = shutdown.requested() => return,
+                };
+                if house.bring(lane, parcel, turn).await {
                     in_hand.settled();
                 }
             });

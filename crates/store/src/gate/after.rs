@@ -113,9 +113,13 @@ impl Sending<'_> {
 }
 
 impl Authority<'_, RunQueue> {
-    /// The message leaves: what was to follow is done, the marks by `sender`, who is the person that sent it.
-    pub fn leaves(&self, message: &QueuedMessage, sender: Option<&Caller>) -> Result<(), GateError> {
+    /// The message leaves: what was to follow is done, the marks by `sender`, who is the person that sent it. Not where
+    /// somebody holds it, or took it out, up to this moment.
+    pub fn leaves(&self, message: &QueuedMessage, sender: Option<&Caller>) -> Result<bool, GateError> {
         let tx = self.tx();
+        if tx.one(&queue_sql::IS_HELD, &[message.id.into()], |row| row.flag(0))? != Some(false) {
+            return Ok(false);
+        }
         let after = After::of(tx, message.id)?;
         if let Some(sender) = sender {
             after.mark(tx, sender, message.account)?;
@@ -124,7 +128,7 @@ impl Authority<'_, RunQueue> {
         tx.send(&sql::ANSWER_LEAVES, &[message.public_id.as_str().into(), tx.now().0.into()])?;
         tx.send(&queue_sql::DELETE_AFTER, &[message.id.into()])?;
         tx.send(&queue_sql::SET_FOLLOWED, &[message.id.into()])?;
-        Ok(())
+        Ok(true)
     }
 
     /// The message is gone and never left: nothing follows, and its copies go to Drafts. Answers how many did.

@@ -233,6 +233,10 @@ impl Queued<'_> {
 
     /// Why its holder can not send it now, as it is shown.
     pub fn retry_refused(&self, row: &QueueRow) -> Result<Option<String>, GateError> {
+        if row.stopped == Some(Stopped::Compromised) {
+            let text = "is not sent any more: its credential was taken back as compromised; take it out";
+            return Ok(Some(format!("{} {text}", self.public_id)));
+        }
         self.kept_because(&Standing {
             sent_by: None,
             is_office: row.is_held_by_office,
@@ -250,10 +254,8 @@ impl Queued<'_> {
             _ if self.is_sender_alone && !self.may_still_send()? => "stays: you may not send as this mailbox any more",
             Some(Stopped::Suspended) => "waits for its credential, which is suspended; resume that first",
             Some(Stopped::SenderSuspended) => "waits for its sender, who is suspended, or its mailbox, which is closed",
-            Some(Stopped::Compromised) => {
-                "is not sent any more: its credential was taken back as compromised, and it is taken out at its next try"
-            }
-            Some(Stopped::Held) | None => return Ok(None),
+            // Its next try takes it out.
+            Some(Stopped::Held | Stopped::Compromised) | None => return Ok(None),
         };
         Ok(Some(format!("{} {because}", self.public_id)))
     }

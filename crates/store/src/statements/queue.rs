@@ -173,6 +173,8 @@ statements! {
          ORDER BY id /*LOCK*/";
     /// All such. Reads the messages that wait.
     ALL_TAKEN_OUT = "SELECT id, public_id FROM queue_message WHERE hold_office = 2 ORDER BY id /*LOCK*/";
+    /// Is message `$1` held, or taken out? Holds it until the commit. Primary key.
+    IS_HELD = "SELECT CASE WHEN hold IS NULL THEN 0 ELSE 1 END FROM queue_message WHERE id = $1 /*LOCK*/";
     /// By whom message `$1` is held. Holds it until the commit. Primary key.
     HELD_BY = "SELECT hold_office FROM queue_message WHERE id = $1 /*LOCK*/";
     /// Takes the recipients of message `$1` out that nobody tries now. Index: queue_recipient_by_message.

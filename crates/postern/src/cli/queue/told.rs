@@ -218,8 +218,8 @@ pub(super) fn taken_out(removed: &QueuedRemoved) -> String {
     let left = message.recipients_left.saturating_sub(removed.removed_recipients);
     if removed.removed_recipients == 0 && left > 0 {
         return format!(
-            "{} is taken out, unless it arrives now: it is on its way to {} at this moment, and is not tried again.\nNext: see \
-             what becomes of it: postern queue show {}\n",
+            "{} is taken out, unless it arrives now: it is on its way to {} at this moment, and is not tried again. Where it \
+             had not begun, its copy goes to Drafts.\nNext: see what becomes of it: postern queue show {}\n",
             message.id,
             counted(left, "recipient"),
             message.id
