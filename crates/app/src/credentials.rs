@@ -411,7 +411,10 @@ impl House {
     ) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
         let reason = if compromised { "compromised" } else { "" };
-        self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.revoke(reason)).await
+        let seen = self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.revoke(reason)).await;
+        // What it handed in is taken out.
+        self.queue.wake();
+        seen
     }
 
     /// Sets a credential aside: its sessions end, and it can come back.

@@ -149,6 +149,8 @@ impl House {
     /// Says where mail for other domains goes from now on.
     pub fn set_routes(&self, routes: Routes) {
         *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+        // What was wrong before may be right now.
+        self.queue.forget_places();
     }
 
     /// Where mail for other domains goes; nowhere until someone has said so.

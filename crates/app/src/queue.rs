@@ -108,6 +108,11 @@ impl Queue {
         Arc::clone(&self.workers[lane.place()])
     }
 
+    /// Nothing is known of places elsewhere: each is tried anew.
+    pub(crate) fn forget_places(&self) {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).left_alone.clear();
+    }
+
     /// Takes what was lost and is not in hand again.
     fn take_lost(&self) -> Vec<i64> {
         let lost = std::mem::take(&mut *self.lost.lock().unwrap_or_else(PoisonError::into_inner));

@@ -199,7 +199,7 @@ impl House {
                 return Ok(submitted);
             }
         }
-        tracing::error!(event = "submission.unsettled", message = request.id);
+        tracing::error!(event = "submission.unsettled", id = request.id);
         Err(SubmitError::Unavailable)
     }
 
@@ -402,7 +402,7 @@ fn write(
     if let Some(notice) = &ready.notice {
         tx.authority::<postern_store::RunQueue>(job)?.notify(notice.account, &notice.queued)?;
     }
-    let held_until = queued.undo_until.or((queued.first_try > tx.now()).then_some(queued.first_try));
+    let held_until = (queued.first_try > tx.now()).then_some(queued.first_try);
     let slowed_by = slot.and_then(|slot| slot.slowed_by).filter(|limit| *limit != Limit::Messages);
     Ok(Some((Submitted { id: queued.public_id, held_until }, slowed_by)))
 }

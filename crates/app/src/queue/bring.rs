@@ -118,7 +118,7 @@ impl House {
             })),
         };
         let ending = ending.unwrap_or_else(|error| {
-            tracing::error!(event = "queue.not-brought", message = parcel.message.public_id, %error);
+            tracing::error!(event = "queue.not-brought", id = parcel.message.public_id, %error);
             let text = "this server could not bring it away now".to_owned();
             Ending::all(&parcel, |_| {
                 Outcome::Later(Said { status: "4.3.0".into(), text: text.clone(), is_reply: false })
@@ -136,7 +136,7 @@ impl House {
                 // Others had some of them meanwhile: theirs is what they wrote.
                 Ok(Some(ours)) => ending.keep_only(&mut parcel.recipients, &ours),
                 Err(error) => {
-                    tracing::error!(event = "queue.not-settled", message = parcel.message.public_id, %error);
+                    tracing::error!(event = "queue.not-settled", id = parcel.message.public_id, %error);
                     if !ending.outcomes.iter().any(super::settle::is_done) {
                         break;
                     }
@@ -173,7 +173,7 @@ impl House {
             Ok(leaves) => return leaves,
             Err(error) => error,
         };
-        tracing::error!(event = "queue.not-marked", message = message.public_id, %error);
+        tracing::error!(event = "queue.not-marked", id = message.public_id, %error);
         let plain = Arc::clone(message);
         self.run(move |queue| queue.leaves(&plain, None)).await.unwrap_or(false)
     }

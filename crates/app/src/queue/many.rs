@@ -156,7 +156,7 @@ fn act_on_piece(
         }
         recipients += row.recipients;
         last = Some(row.number);
-        match act_on_unnamed(tx, &queue.queued(row), act, by, row) {
+        match act_on_unnamed(tx, &queue.queued(row), act, by, (row, *choice == QueueChoice::All)) {
             Ok(Ok(one)) => done.add(one),
             Ok(Err(because)) => done.leave(&row.id, because.to_owned()),
             Err(GateError::Rule(rule @ (Rule::Unusable(_) | Rule::Absent(_)))) => done.leave(&row.id, rule.to_string()),
@@ -172,10 +172,10 @@ fn act_on_unnamed(
     queued: &Queued<'_>,
     act: QueueAct,
     by: &By,
-    row: &QueueRow,
+    (row, all): (&QueueRow, bool),
 ) -> Result<Result<QueueDone, &'static str>, GateError> {
     let is_asked = act == QueueAct::Retry && !row.is_sent_by(&by.caller);
-    match is_asked.then(|| queued.left_alone_because()).transpose()?.flatten() {
+    match is_asked.then(|| queued.left_alone_because(all)).transpose()?.flatten() {
         Some(because) => Ok(Err(because)),
         None => act_on(tx, queued, act, by, (row.recipients, row.being_tried)).map(Ok),
     }

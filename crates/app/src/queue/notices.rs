@@ -49,7 +49,7 @@ impl House {
         }
         // A report without the message is better than none, whatever has become of its body.
         let body = self.queued_body(message).await.unwrap_or_else(|error| {
-            tracing::error!(event = "queue.body-not-read", message = message.public_id, %error);
+            tracing::error!(event = "queue.body-not-read", id = message.public_id, %error);
             std::sync::Arc::default()
         });
         let recipients: Vec<_> = told

@@ -142,7 +142,7 @@ impl House {
 
     /// Something is to be sent now: also where nobody could be reached lately.
     pub(super) fn sent_now(&self) {
-        self.queue.places.lock().unwrap_or_else(std::sync::PoisonError::into_inner).left_alone.clear();
+        self.queue.forget_places();
         self.queue.wake();
     }
 

@@ -153,14 +153,14 @@ impl House {
                 // One that is here was done with its delivery.
                 let done = if ending.is_local { &mut written.here } else { &mut written.done };
                 done.push(recipient.id);
-                tracing::info!(event = "message.sent", message = message.public_id, local = ending.is_local);
+                tracing::info!(event = "message.sent", id = message.public_id, local = ending.is_local);
                 let kind = if ending.is_local { ReportKind::Delivered } else { ReportKind::Relayed };
                 let said = Said { status: "2.0.0".into(), text: String::new(), is_reply: false };
                 Ok(tell(kind, &said, SUCCESS).filter(|_| !reports))
             }
             Outcome::Never(said) => {
                 written.done.push(recipient.id);
-                tracing::warn!(event = "message.failed", message = message.public_id, status = said.status);
+                tracing::warn!(event = "message.failed", id = message.public_id, status = said.status);
                 if message.verp && is_hard(&said.status) {
                     written.suppressed.push((recipient.address.to_lowercase(), said.text.clone()));
                 }
@@ -173,7 +173,7 @@ impl House {
             }
             Outcome::Later(said) if now >= expires => {
                 written.done.push(recipient.id);
-                tracing::warn!(event = "message.expired", message = message.public_id, status = said.status);
+                tracing::warn!(event = "message.expired", id = message.public_id, status = said.status);
                 let text = format!(
                     "it was tried for {}; the last time: {}",
                     counted(self.limits.queue_days.into(), "day"),

@@ -57,7 +57,7 @@ pub struct QueuedMessage {
     pub bulk: bool,
     /// Why it has not left: `held` (until somebody sends or removes it), `undo` (its sender can take it back),
     /// `credential-suspended` and `credential-compromised` (by what was done about the credential that handed it
-    /// in; the latter is taken out at its next try), `sender-suspended` (the person who sent it is suspended, or the
+    /// in; the latter is taken out at once, unless somebody holds it), `sender-suspended` (the person who sent it is suspended, or the
     /// mailbox it was sent as is closed), `scheduled` (the time that its sender named has not come), `at-limit`
     /// (there is no room for it yet within a limit), `being-tried`, `retrying` (it was tried in vain, and is tried again) or `due` (it leaves now).
     #[schema(example = "retrying")]

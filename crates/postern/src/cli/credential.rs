@@ -290,6 +290,7 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
     let mut text =
         format!("{} ({}) is taken back for good: it signs in nowhere any more.\n", label(credential), credential.id);
     text.push_str(&told::cut(&seen.sessions));
+    let compromised = compromised || credential.ended_because.as_deref() == Some("compromised");
     text.push_str(&told::waits(&seen, compromised));
     text.push_str(&match compromised {
         true => format!(

@@ -226,9 +226,9 @@ impl Queued<'_> {
 
     /// Why it is not sent now together with others ([`QueueRow::left_alone_because`]), as it is from here to the
     /// commit.
-    pub fn left_alone_because(&self) -> Result<Option<&'static str>, GateError> {
+    pub fn left_alone_because(&self, all: bool) -> Result<Option<&'static str>, GateError> {
         self.standing()?;
-        Ok(self.show(0)?.0.left_alone_because(self.tx.now()))
+        Ok(self.show(0)?.0.left_alone_because(self.tx.now(), all))
     }
 
     /// Why its holder can not send it now, as it is shown.
@@ -271,6 +271,10 @@ impl Queued<'_> {
         let standing = self.standing()?;
         if standing.is_taken_out || (self.is_sender_alone && standing.is_office) {
             return Ok(());
+        }
+        if standing.stopped == Some(Stopped::Compromised) {
+            let text = "its credential was taken back as compromised, so it is taken out, and held no more";
+            return Err(Rule::Unusable(format!("{}: {text}", self.public_id)).into());
         }
         let is_own = matches!(self.caller.actor(), Actor::Person(person) if standing.sent_by == Some(person.get()));
         self.tx.execute(&sql::SET_HOLD, &[self.id.into(), why.into(), (!is_own).into()])?;

@@ -124,10 +124,12 @@ impl QueueRow {
 
     /// Why it is not sent now together with others by somebody else: it waits for what its sender alone decides (to
     /// take it back, to send it on, or a time that they named), or for room within a limit. Nothing for all else.
-    pub fn left_alone_because(&self, now: Timestamp) -> Option<&'static str> {
+    /// Of `all` there are, what somebody holds stays as well.
+    pub fn left_alone_because(&self, now: Timestamp, all: bool) -> Option<&'static str> {
         match self.state(now) {
             QueueState::Undo | QueueState::Scheduled => Some("it waits for its sender's own word or time"),
             QueueState::Held if !self.is_held_by_office => Some("it waits for its sender's own word or time"),
+            QueueState::Held if all => Some("somebody holds it; name it, or its account or credential, to send it"),
             QueueState::AtLimit => Some("it waits for room within a limit"),
             _ => None,
         }

@@ -177,6 +177,12 @@ statements! {
     IS_HELD = "SELECT CASE WHEN hold IS NULL THEN 0 ELSE 1 END FROM queue_message WHERE id = $1 /*LOCK*/";
     /// By whom message `$1` is held. Holds it until the commit. Primary key.
     HELD_BY = "SELECT hold_office FROM queue_message WHERE id = $1 /*LOCK*/";
+    /// What credential `$1` handed in and nobody holds is due at `$2`. Reads the messages that wait.
+    HURRY_CREDENTIAL = "
+        UPDATE queue_recipient
+           SET next_try_ms = $2
+         WHERE tried_by = 0 AND held = 0
+           AND message_id IN (SELECT id FROM queue_message WHERE credential_id = $1 AND hold IS NULL)";
     /// Takes the recipients of message `$1` out that nobody tries now. Index: queue_recipient_by_message.
     REMOVE_RECIPIENTS = "DELETE FROM queue_recipient WHERE message_id = $1 AND tried_by = 0";
 

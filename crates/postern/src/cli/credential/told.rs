@@ -264,8 +264,8 @@ pub(super) fn waits(seen: &CredentialWithSessions, is_compromised: bool) -> Stri
         (0, _) => return String::new(),
         (1, false) => ("waits", "leaves"),
         (_, false) => ("wait", "leave"),
-        (1, true) => ("waits", "is taken out at its next try"),
-        (_, true) => ("wait", "are taken out at their next try"),
+        (1, true) => ("waits", "is taken out now, unless somebody holds it"),
+        (_, true) => ("wait", "are taken out now, unless somebody holds them"),
     };
     format!(
         "{} that it handed in {waits} to be sent still, and {leaves}.\nNext: to take them out now: postern queue remove \

@@ -127,15 +127,16 @@ async fn ask(client: &mut Client, which: &Which) -> Result<(), Failure> {
 
 fn consequence(which: &Which, waiting: &Queue) -> String {
     let messages = counted(waiting.all_messages, "message");
-    format!("{messages}{} {}", which.words(waiting.only_own), taken_out(waiting.all_messages, waiting.all_recipients))
+    let would = taken_out("to be taken out", waiting.all_messages, waiting.all_recipients);
+    format!("{messages}{} {would}", which.words(waiting.only_own))
 }
 
 /// `are taken out: 1 recipient does not get them, and nobody hears of it`.
-fn taken_out(messages: u64, recipients: u64) -> String {
+fn taken_out(how: &str, messages: u64, recipients: u64) -> String {
     let (are, them) = number(messages);
     let do_not = if recipients == 1 { "does" } else { "do" };
     let recipients = counted(recipients, "recipient");
-    format!("{are} taken out: {recipients} {do_not} not get {them}, and nobody hears of it")
+    format!("{are} {how}: {recipients} {do_not} not get {them}, and nobody hears of it")
 }
 
 /// The verb and the pronoun of so many.
@@ -162,7 +163,7 @@ fn all(act: Act, which: &Which, done: &QueuedMany) -> String {
             "{messages} {are} tried now, for {recipients}. What does not get through is tried again, ever more rarely.\n"
         ),
         Act::Hold => format!("{messages} to {recipients} {are} held until somebody sends or removes {them}.\n"),
-        Act::Remove => format!("{messages} {}.\n", taken_out(done.messages, done.recipients)),
+        Act::Remove => format!("{messages} {}.\n", taken_out("taken out", done.messages, done.recipients)),
     };
     if act != Act::Retry && done.recipients_being_tried > 0 {
         let recipients = counted(done.recipients_being_tried, "recipient");
@@ -241,7 +242,7 @@ mod tests {
         let all = Which { credential: None, all: true, ..of_tool() };
         assert_eq!(
             consequence(&all, &waiting),
-            "1 message that you sent is taken out: 2 recipients do not get it, and nobody hears of it"
+            "1 message that you sent is to be taken out: 2 recipients do not get it, and nobody hears of it"
         );
     }
 }

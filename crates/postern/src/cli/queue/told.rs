@@ -232,7 +232,7 @@ pub(super) fn taken_out(removed: &QueuedRemoved) -> String {
         left => format!("{} at this moment, and may get it all the same.\n", on_its_way(left)),
     };
     let next = match removed.moved_to_drafts {
-        0 => "a copy that was filed in Sent stays there; delete it where it should not",
+        0 => "a copy in Sent, where there is one, stays there; delete it where it should not",
         1 => "its copy is in Drafts now, to go on with",
         _ => "its copies are in Drafts now, in each mailbox that had one",
     };

@@ -173,7 +173,10 @@ async fn many_are_held_sent_and_taken_out_at_once() {
 
     // What takes out many says so first, where nobody can be asked.
     let (text, code) = scene.failure("queue remove --all").await;
-    assert!(text.starts_with("postern: 4 messages are taken out: 4 recipients do not get them") && code == 2, "{text}");
+    assert!(
+        text.starts_with("postern: 4 messages are to be taken out: 4 recipients do not get them") && code == 2,
+        "{text}"
+    );
     let text = scene.text("credential show support@example.org/desk").await;
     assert!(row(&text, "Waiting").starts_with("1 message: postern queue list --credential crd_"), "{text}");
     let used = "today 0 recipients, 0 of 200 new, 0 B; this minute 0 of 30 messages";

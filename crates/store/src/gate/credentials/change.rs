@@ -8,7 +8,7 @@ use super::super::scope;
 use super::super::tree::raise_epoch;
 use super::{CredentialAuthority, CredentialRow};
 use crate::sql::Statement;
-use crate::statements::credentials as sql;
+use crate::statements::{credentials as sql, queue as queue_sql};
 use crate::{StoreError, Tx};
 use postern_access::CredentialState;
 use postern_types::{AccountId, CredentialId, Timestamp};
@@ -37,6 +37,10 @@ impl CredentialAuthority<'_, Revoke> {
     /// Takes the credential back for good. Taking back what has ended is no error.
     pub fn revoke(&self, reason: &str) -> Result<CredentialRow, GateError> {
         let id = self.known.facts.id.get();
+        if !reason.is_empty() {
+            // What it handed in and waits leaves no more: it is looked at now, and taken out.
+            self.tx.execute(&queue_sql::HURRY_CREDENTIAL, &[id.into(), self.tx.now().0.into()])?;
+        }
         if self.tx.end(id, CredentialState::Revoked, reason)? {
             return self.change("credential.revoked", reason);
         }
