@@ -215,6 +215,12 @@ impl House {
         self.database.execute(self.data_dir(), sqlite, postgres).await;
     }
 
+    /// Bounds any account, a person's own too, for which there is no command.
+    pub async fn set_quota(&self, email: &str, bytes: u64) {
+        let set = format!("UPDATE account SET quota_bytes = {bytes} WHERE address = '{email}'");
+        self.database.execute(self.data_dir(), set.clone(), set).await;
+    }
+
     /// Where this text is kept: files below its data folder, and tables of its database.
     pub async fn kept_in(&self, text: &str) -> Vec<String> {
         self.database.kept_in(self.data_dir(), text).await

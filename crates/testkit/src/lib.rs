@@ -22,7 +22,7 @@ pub use house::{House, HouseBuilder, PASSWORD};
 pub use imap::{Answer, ImapClient};
 pub use lmtp::{LmtpClient, stuffed, with_crlf};
 pub use rest::{RestAnswer, RestClient};
-pub use sink::{Sink, Taken};
+pub use sink::{Asked, Sink, Taken};
 pub use smtp::SmtpClient;
 
 /// Runs one story on both engines, each in a runtime and a data folder of its own.
@@ -38,9 +38,13 @@ pub use smtp::SmtpClient;
 ///     }
 /// }
 /// ```
+///
+/// `scenario! { by how; … }` tells them in a house that the function `how` says more of, from [`HouseBuilder`] to
+/// [`HouseBuilder`].
 #[macro_export]
 macro_rules! scenario {
-    ($($(#[$doc:meta])* async fn $name:ident($house:ident: House) $story:block)+) => { $(
+    ($(#[$doc:meta])* async $($rest:tt)+) => { $crate::scenario! { by |house| house; $(#[$doc])* async $($rest)+ } };
+    (by $how:expr; $($(#[$doc:meta])* async fn $name:ident($house:ident: House) $story:block)+) => { $(
         $(#[$doc])*
         mod $name {
             #[allow(unused_imports)]
@@ -50,22 +54,26 @@ macro_rules! scenario {
 
             #[test]
             fn sqlite() {
-                $crate::run($crate::Engine::Sqlite, story);
+                $crate::run_by($crate::Engine::Sqlite, $how, story);
             }
 
             #[test]
             fn postgres() {
-                $crate::run($crate::Engine::Postgres, story);
+                $crate::run_by($crate::Engine::Postgres, $how, story);
             }
         }
     )+ };
 }
 
-/// Runs a story on one engine. [`scenario!`] calls it.
-pub fn run<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(House) -> F) {
+/// Runs a story on one engine, in a house of which `how` says more. [`scenario!`] calls it.
+pub fn run_by<F: Future<Output = ()>>(
+    engine: Engine,
+    how: impl FnOnce(HouseBuilder) -> HouseBuilder,
+    story: impl FnOnce(House) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(async {
-        if let Some(house) = House::builder(engine).start().await {
+        if let Some(house) = how(House::builder(engine)).start().await {
             story(house).await;
         }
     });

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// A message as it came.
@@ -27,12 +28,30 @@ pub struct Taken {
 /// What is answered to a recipient; nothing for yes.
 pub type Answering = dyn Fn(&str) -> Option<String> + Send + Sync;
 
+/// A recipient that waits for an answer, which a test gives when it wants.
+pub struct Asked {
+    /// To whom mail is to go.
+    pub recipient: String,
+    reply: oneshot::Sender<String>,
+}
+
+impl Asked {
+    /// Answers, `550 5.1.1 No such user`.
+    pub fn say(self, reply: &str) {
+        // Whoever sent it may be gone.
+        let _ = self.reply.send(reply.to_owned());
+    }
+}
+
+type Asking = Mutex<Option<UnboundedSender<Asked>>>;
+
 /// A running sink. It ends when it is dropped.
 pub struct Sink {
     address: SocketAddr,
     taken: Arc<Mutex<Vec<Taken>>>,
     count: watch::Receiver<usize>,
     answering: Arc<Mutex<Arc<Answering>>>,
+    asking: Arc<Asking>,
     /// So many messages are answered; what comes after waits.
     answered: watch::Sender<usize>,
     task: JoinHandle<()>,
@@ -53,6 +72,8 @@ impl Sink {
         let taken: Arc<Mutex<Vec<Taken>>> = Arc::default();
         let yes: Arc<Answering> = Arc::new(|_| None);
         let answering = Arc::new(Mutex::new(yes));
+        let asking: Arc<Asking> = Arc::default();
+        let asks = Arc::clone(&asking);
         let (answered, most) = watch::channel(usize::MAX);
         let shared = (Arc::clone(&taken), Arc::new(tell), Arc::clone(&answering));
         let task = tokio::spawn(async move {
@@ -60,7 +81,7 @@ impl Sink {
             while let Ok((stream, _)) = listener.accept().await {
                 connections += 1;
                 let (taken, tell, answering) = shared.clone();
-                let (number, most) = (connections, most.clone());
+                let (number, most, asks) = (connections, most.clone(), Arc::clone(&asks));
                 tokio::spawn(async move {
                     let keep = |message: Taken| {
                         let mut all = taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,11 +94,11 @@ impl Sink {
                         answering(recipient)
                     };
                     // A client that goes away in the middle is no matter of the sink's.
-                    let _ = serve(stream, number, keep, answer).await;
+                    let _ = serve(stream, number, keep, answer, &asks).await;
                 });
             }
         });
-        Self { address, taken, count, answering, answered, task }
+        Self { address, taken, count, answering, asking, answered, task }
     }
 
     /// Where it listens.
@@ -88,6 +109,13 @@ impl Sink {
     /// From now on recipients are answered so; nothing for yes.
     pub fn answer(&self, answering: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
         *self.answering.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(answering);
+    }
+
+    /// From now on each recipient waits for an answer from here, for as long as somebody listens.
+    pub fn asks(&self) -> UnboundedReceiver<Asked> {
+        let (tell, asked) = unbounded_channel();
+        *self.asking.lock().unwrap_or_else(PoisonError::into_inner) = Some(tell);
+        asked
     }
 
     /// Answers so many messages; what comes after is taken, and its sender hears nothing.
@@ -117,6 +145,7 @@ async fn serve(
     number: usize,
     keep: impl Fn(Taken) -> (usize, watch::Receiver<usize>),
     answer: impl Fn(&str) -> Option<String>,
+    asking: &Asking,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
@@ -144,7 +173,11 @@ async fn serve(
             "250 2.1.0 Ok".to_owned()
         } else if upper.starts_with("RCPT TO:") {
             let (path, parameters) = path_of(&line);
-            match answer(&path) {
+            let said = match ask(asking, &path).await {
+                None => answer(&path),
+                said => said,
+            };
+            match said {
                 None => {
                     taken.recipients.push(format!("{path} {parameters}").trim_end().to_owned());
                     "250 2.1.5 Ok".to_owned()
@@ -174,6 +207,16 @@ async fn serve(
         };
         stream.get_mut().write_all(format!("{reply}\r\n").as_bytes()).await?;
     }
+}
+
+/// What whoever is asked says of a recipient; nothing where nobody is.
+async fn ask(asking: &Asking, recipient: &str) -> Option<String> {
+    let (reply, said) = oneshot::channel();
+    {
+        let asking = asking.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.as_ref()?.send(Asked { recipient: recipient.to_owned(), reply }).ok()?;
+    }
+    said.await.ok()
 }
 
 fn path_of(line: &str) -> (String, String) {
