@@ -525,3 +525,6 @@ fn read_message(row: &dyn Row) -> Result<QueuedMessage, StoreError> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;
