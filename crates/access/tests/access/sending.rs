@@ -2,7 +2,8 @@
 
 use crate::house::*;
 use postern_access::{
-    Accepted, AccountState, Actor, GrantFact, SendDenied, ShowSender, Submission, Usable, Voice, may_submit, voice,
+    Accepted, AccountState, Actor, CredentialFacts, CredentialScope, GrantFact, Purpose, SendDenied, ShowSender,
+    Submission, Usable, Voice, may_submit, voice,
 };
 use postern_types::{Address, SendRights};
 
@@ -123,4 +124,33 @@ fn a_delegate_is_shown_as_the_account_has_it() {
         assert_eq!(ShowSender::parse(shows.name()), Ok(shows));
     }
     assert!(ShowSender::parse("loud").is_err());
+}
+
+/// A credential reaches 200 people a day to whom nobody sent before, for its first seven days; a number of its own
+/// holds in place of that. Its mail takes of the account's 10,000, but for marketing, which has as many itself.
+#[test]
+fn a_credential_is_young_for_seven_days() {
+    let hour_ms = 60 * 60 * 1000;
+    let facts = |purpose: Purpose| {
+        let scope = CredentialScope { sending: purpose.sending(), ..backup().scope };
+        CredentialFacts { purpose, scope, ..backup() }
+    };
+    let new = |facts: &CredentialFacts, hours| {
+        let now = facts.issued.plus_ms(hours * hour_ms);
+        (facts.send_limits(now).new_recipients_per_day, facts.young_until(now))
+    };
+    let ticketing = facts(Purpose::Ticketing);
+    let until = Some(ticketing.issued.plus_ms(7 * 24 * hour_ms));
+    assert_eq!(new(&ticketing, 0), (Some(200), until));
+    assert_eq!(new(&ticketing, 6 * 24 + 23), (Some(200), until));
+    assert_eq!(new(&ticketing, 7 * 24), (None, None));
+    let mut named = facts(Purpose::Ticketing);
+    named.scope.sending.new_recipients_per_day = Some(5);
+    let marketing = facts(Purpose::Marketing);
+    for hours in [0, 6 * 24 + 23, 7 * 24] {
+        assert_eq!(new(&named, hours), (Some(5), None));
+        assert_eq!(new(&marketing, hours), (Some(10_000), None));
+    }
+    let of_account = |facts: &CredentialFacts| facts.send_limits(NOW).account_recipients_per_day;
+    assert_eq!((of_account(&ticketing), of_account(&marketing)), (Some(10_000), None));
 }
