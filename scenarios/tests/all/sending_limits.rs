@@ -4,41 +4,14 @@ use crate::direct::{issue, secret, wish};
 use crate::people::address;
 use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter, only, wait_for};
 use postern_app::{CredentialWish, OnLimit, Purpose, SendingWish};
-use postern_testkit::{Engine, House, Sink, SmtpClient};
+use postern_testkit::{Engine, House, HouseBuilder, Sink, SmtpClient, run_by, scenario};
 
-/// Runs a story on a standing clock, where this machine is counted like any other.
-fn counted<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(House) -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        if let Some(house) = House::builder(engine).without_exemption().standing_still().start().await {
-            story(house).await;
-        }
-    });
+/// On a clock that the story moves on; this machine is counted like any other.
+pub fn counted(house: HouseBuilder) -> HouseBuilder {
+    house.without_exemption().standing_still()
 }
 
-/// The same for each story, on both engines.
-macro_rules! counted {
-    ($($(#[$doc:meta])* async fn $name:ident($house:ident: House) $story:block)+) => { $(
-        $(#[$doc])*
-        mod $name {
-            use super::*;
-
-            async fn story($house: House) $story
-
-            #[test]
-            fn sqlite() {
-                counted(Engine::Sqlite, story);
-            }
-
-            #[test]
-            fn postgres() {
-                counted(Engine::Postgres, story);
-            }
-        }
-    )+ };
-}
-
-async fn signed_in(house: &House, wish: CredentialWish) -> (SmtpClient, String) {
+pub async fn signed_in(house: &House, wish: CredentialWish) -> (SmtpClient, String) {
     let issued = issue(house, wish).await;
     let secret = secret(&issued);
     let mut client = house.submission().await;
@@ -46,11 +19,11 @@ async fn signed_in(house: &House, wish: CredentialWish) -> (SmtpClient, String) 
     (client, secret)
 }
 
-async fn send(client: &mut SmtpClient, to: &str, id: &str) -> String {
+pub async fn send(client: &mut SmtpClient, to: &str, id: &str) -> String {
     client.submit(SUPPORT, &[to], &letter(SUPPORT, to, id)).await
 }
 
-counted! {
+scenario! { by counted;
     /// Messages in a minute, recipients in a day and new ones among them: refused for now, with the moment at
     /// which there is room. Mail within the house counts nothing, and the owner hears of a day's limit once.
     async fn limits_refuse_for_now_and_tell_when(house: House) {
@@ -196,12 +169,12 @@ mod a_campaign_leaves_at_its_pace_and_people_pass {
 
     #[test]
     fn sqlite() {
-        counted(Engine::Sqlite, |house| at_its_pace(house, 10_000));
+        run_by(Engine::Sqlite, counted, |house| at_its_pace(house, 10_000));
     }
 
     #[test]
     fn postgres() {
-        counted(Engine::Postgres, |house| at_its_pace(house, 2000));
+        run_by(Engine::Postgres, counted, |house| at_its_pace(house, 2000));
     }
 }
 
@@ -228,12 +201,17 @@ fn each_once(sink: &Sink, messages: usize) {
 }
 
 /// The limit of a mailbox is its owners' matter, whoever sends last: they hear of it, once, and not the
-/// delegate who is refused.
+/// delegate who is refused. Campaigns have limits of their own and take nothing of it, and a person's notification
+/// passes it.
 async fn owners_hear_of_the_limit(house: House) {
     let sink = at_work(&house).await;
     sink.answer_so_many(0);
     house.delegate(SUPPORT, ALICE, SEND_AS).await;
     house.grant(SUPPORT, BOB, "lra").await;
+    let (mut platform, _) = signed_in(&house, wish(Purpose::Marketing)).await;
+    for number in 0..3 {
+        assert!(send(&mut platform, CUSTOMER, &format!("offer{number}")).await.starts_with("250"));
+    }
     let mut alice = house.submission_as(ALICE).await;
     for part in 0..20 {
         let to: Vec<String> = (0..500).map(|number| format!("r{part}-{number}@example.net")).collect();
@@ -248,6 +226,12 @@ async fn owners_hear_of_the_limit(house: House) {
             "{reply}"
         );
     }
+    assert!(send(&mut platform, CUSTOMER, "offer").await.starts_with("250"), "its limits are its own");
+    // Nobody hears of what is sent with an empty reverse path; to one recipient it is a notification.
+    let read = letter(SUPPORT, CUSTOMER, "read");
+    assert!(alice.submit("", &[CUSTOMER], &read).await.starts_with("250"));
+    let reply = alice.submit("", &[CUSTOMER, "other@example.net"], &read).await;
+    assert!(reply.starts_with("451 4.7.1") && reply.contains("10000 recipients in a day"), "{reply}");
     let mut bob = house.imap_as(BOB).await;
     wait_for(&mut bob, "INBOX", 1).await;
     let told = only(&mut bob, "INBOX").await;
@@ -263,12 +247,17 @@ async fn owners_hear_of_the_limit(house: House) {
     imap.ok("STATUS INBOX (MESSAGES)", "MESSAGES 0").await;
 }
 
-/// Ten thousand recipients, on SQLite; who hears is read by statements that both engines run elsewhere.
+/// Ten thousand recipients.
 mod owners_hear_of_the_limit_of_their_mailbox {
     use super::*;
 
     #[test]
     fn sqlite() {
-        counted(Engine::Sqlite, owners_hear_of_the_limit);
+        run_by(Engine::Sqlite, counted, owners_hear_of_the_limit);
+    }
+
+    #[test]
+    fn postgres() {
+        run_by(Engine::Postgres, counted, owners_hear_of_the_limit);
     }
 }

@@ -5,12 +5,12 @@ use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter, on
 use postern_app::{Caller, QueueAct, QueueChoice, QueueDone, QueueMany, QueueShown, QueueState, Refused, SharedChange};
 use postern_testkit::{House, scenario};
 
-async fn shown(house: &House, caller: &Caller, id: &str) -> Result<QueueShown, Refused> {
+pub async fn shown(house: &House, caller: &Caller, id: &str) -> Result<QueueShown, Refused> {
     house.app().show_queued(caller, id).await
 }
 
 /// Waits until a message has been tried so often.
-async fn tried(house: &House, id: &str, tries: u64) -> QueueShown {
+pub async fn tried(house: &House, id: &str, tries: u64) -> QueueShown {
     until(&format!("{id} tried {tries} times"), async || {
         let queued = shown(house, house.operator(), id).await.expect("a message that waits");
         let was_tried = queued.recipients.iter().any(|recipient| recipient.tries >= tries && !recipient.is_tried);
@@ -20,7 +20,7 @@ async fn tried(house: &House, id: &str, tries: u64) -> QueueShown {
 }
 
 /// Waits until nothing waits to be sent.
-async fn nothing_waits(house: &House) {
+pub async fn nothing_waits(house: &House) {
     let list = async || house.app().list_queue(house.operator(), QueueChoice::All, None).await.expect("a list");
     until("an empty queue", async || (list().await.all == (0, 0)).then_some(())).await;
 }
