@@ -5,7 +5,7 @@ use crate::people::address;
 use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter};
 use crate::sending_limits::{counted, send, signed_in};
 use crate::sending_queue::{nothing_waits, shown};
-use postern_app::{CredentialWish, OnLimit, Purpose, QueueState, SendingWish};
+use postern_app::{CredentialWish, OnLimit, Purpose, QueueAct, QueueChoice, QueueMany, QueueState, SendingWish};
 use postern_testkit::{House, ImapClient, SmtpClient, scenario};
 
 const SENT: &str = "Shared/support@example.org/Sent";
@@ -96,6 +96,51 @@ scenario! { by counted;
         assert_eq!(shown(&house, house.operator(), &later).await.expect("it waits").row.tries, 0);
         house.pass_minutes(2);
         assert!(sink.wait_for(3).await[2].message.contains("<3@client"));
+        nothing_waits(&house).await;
+    }
+
+    /// What waits at a limit, is held by whoever runs the mailbox and is sent on together with others waits for room
+    /// again: a campaign that was looked at does not leave at once.
+    async fn what_was_held_at_a_limit_waits_for_room_again(house: House) {
+        let sink = at_work(&house).await;
+        let sending =
+            SendingWish { messages_per_minute: Some(1), on_limit: Some(OnLimit::Slow), ..SendingWish::default() };
+        let (mut tool, _) = signed_in(&house, CredentialWish { sending, ..wish(Purpose::Ticketing) }).await;
+        queued(&mut tool, CUSTOMER, "1").await;
+        sink.wait_for(1).await;
+        let waiting = [queued(&mut tool, CUSTOMER, "2").await, queued(&mut tool, CUSTOMER, "3").await];
+        let act = async |act| {
+            let which = QueueMany::All(QueueChoice::Credential(format!("{SUPPORT}/ticketing")));
+            house.app().act_on_queue(house.operator(), which, act).await.expect("done")
+        };
+        let states = async |wanted| {
+            for id in &waiting {
+                let row = shown(&house, house.operator(), id).await.expect("it waits").row;
+                assert_eq!((row.state(house.now()), row.tries), (wanted, 0));
+            }
+        };
+        assert_eq!(act(QueueAct::Hold).await.messages, 2);
+        states(QueueState::Held).await;
+        let sent = act(QueueAct::Retry).await;
+        assert_eq!((sent.messages, sent.left), (0, 2), "{sent:?}");
+        for (_, because) in &sent.left_because {
+            assert_eq!(because, "nobody holds it any more, and it waits for room within a limit");
+        }
+        states(QueueState::AtLimit).await;
+        for number in 2..=3 {
+            house.pass_minutes(1);
+            let taken = sink.wait_for(number).await;
+            assert!(taken.len() == number && taken[number - 1].message.contains(&format!("<{number}@client")));
+        }
+        // Held for longer than it would have waited, it leaves when it is sent on.
+        queued(&mut tool, CUSTOMER, "4").await;
+        let held = queued(&mut tool, CUSTOMER, "5").await;
+        house.app().hold_queued(house.operator(), &held).await.expect("held");
+        sink.wait_for(3).await;
+        house.pass_minutes(5);
+        sink.wait_for(4).await;
+        assert_eq!(act(QueueAct::Retry).await.messages, 1);
+        sink.wait_for(5).await;
         nothing_waits(&house).await;
     }
 

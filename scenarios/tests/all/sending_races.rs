@@ -104,7 +104,8 @@ scenario! {
                 assert!(waits || was_in_hand, "round {round}: {to} was held, and left: {held:?}");
             }
             let all = QueueMany::All(QueueChoice::All);
-            house.app().act_on_queue(house.operator(), all, QueueAct::Retry).await.expect("sent on");
+            house.app().act_on_queue(house.operator(), all.clone(), QueueAct::Retry).await.expect("let go");
+            house.app().act_on_queue(&sender, all, QueueAct::Retry).await.expect("hers");
             nothing_waits(&house).await;
             for (_, to) in &sent {
                 assert_eq!(times(&sink, to), 1, "round {round}: {to}");

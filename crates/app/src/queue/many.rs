@@ -174,11 +174,18 @@ fn act_on_unnamed(
     by: &By,
     (row, all): (&QueueRow, bool),
 ) -> Result<Result<QueueDone, &'static str>, GateError> {
-    let is_asked = act == QueueAct::Retry && !row.is_sent_by(&by.caller);
-    match is_asked.then(|| queued.left_alone_because(all)).transpose()?.flatten() {
-        Some(because) => Ok(Err(because)),
-        None => act_on(tx, queued, act, by, (row.recipients, row.being_tried)).map(Ok),
+    if act != QueueAct::Retry || row.is_sent_by(&by.caller) {
+        return act_on(tx, queued, act, by, (row.recipients, row.being_tried)).map(Ok);
     }
+    Ok(match queued.retry_with_others(all)? {
+        Some(because) => Err(because),
+        None => Ok(QueueDone {
+            messages: 1,
+            recipients: row.recipients,
+            being_tried: row.being_tried,
+            ..QueueDone::default()
+        }),
+    })
 }
 
 /// Does it to one, of which so many recipients wait and are being tried.

@@ -218,17 +218,37 @@ impl Queued<'_> {
         if let Some(because) = self.kept_because(&standing)? {
             return Err(Rule::Unusable(because).into());
         }
-        let now = self.tx.now().0;
-        self.tx.execute(&sql::RELEASE, &[self.id.into(), now.into()])?;
-        self.tx.execute(&sql::SET_DUE, &[self.id.into(), now.into()])?;
+        self.release(self.tx.now())
+    }
+
+    /// Nobody holds it any more, and its next try is at this moment.
+    fn release(&self, at: Timestamp) -> Result<(), GateError> {
+        self.tx.execute(&sql::RELEASE, &[self.id.into(), at.0.into()])?;
+        self.tx.execute(&sql::SET_DUE, &[self.id.into(), at.0.into()])?;
         Ok(note(self.tx, self.caller, "queue.released", self.account, &self.public_id, "")?)
     }
 
-    /// Why it is not sent now together with others ([`QueueRow::left_alone_because`]), as it is from here to the
-    /// commit.
-    pub fn left_alone_because(&self, all: bool) -> Result<Option<&'static str>, GateError> {
-        self.standing()?;
-        Ok(self.show(0)?.0.left_alone_because(self.tx.now(), all))
+    /// Sends it now together with others, as somebody else than its sender, or says why it is left alone
+    /// ([`QueueRow::left_alone_because`]). Where it waited for its time as whoever runs the mailbox took hold of it,
+    /// it waits for that again.
+    pub fn retry_with_others(&self, all: bool) -> Result<Option<&'static str>, GateError> {
+        let (standing, now) = (self.standing()?, self.tx.now());
+        let (row, _) = self.show(0)?;
+        if let Some(because) = row.left_alone_because(now, all) {
+            return Ok(Some(because));
+        }
+        let is_to_be_taken_out = standing.stopped == Some(Stopped::Compromised);
+        if !standing.is_office || row.leaves <= now || is_to_be_taken_out {
+            return self.retry().map(|()| None);
+        }
+        if let Some(because) = self.kept_because(&standing)? {
+            return Err(Rule::Unusable(because).into());
+        }
+        self.release(row.leaves)?;
+        Ok(Some(match row.is_at_limit {
+            true => "nobody holds it any more, and it waits for room within a limit",
+            false => "nobody holds it any more, and it waits for its sender's own time",
+        }))
     }
 
     /// Why its holder can not send it now, as it is shown.
