@@ -2,7 +2,7 @@
 
 use crate::direct::wish;
 use crate::people::address;
-use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter};
+use crate::sending::{ALICE, BOB, CUSTOMER, SEND_AS, SUPPORT, at_work, letter, until};
 use crate::sending_limits::{counted, send, signed_in};
 use crate::sending_queue::{nothing_waits, shown};
 use postern_app::{CredentialWish, OnLimit, Purpose, QueueAct, QueueChoice, QueueMany, QueueState, SendingWish};
@@ -139,6 +139,11 @@ scenario! { by counted;
         sink.wait_for(3).await;
         house.pass_minutes(5);
         sink.wait_for(4).await;
+        let rows = async || {
+            let list = house.app().list_queue(house.operator(), QueueChoice::All, None).await.expect("a list");
+            (list.rows.len() == 1).then_some(())
+        };
+        until("one that is held", rows).await;
         assert_eq!(act(QueueAct::Retry).await.messages, 1);
         sink.wait_for(5).await;
         nothing_waits(&house).await;

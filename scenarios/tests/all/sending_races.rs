@@ -103,9 +103,13 @@ scenario! {
                 assert_eq!(times(&sink, to), usize::from(!waits), "round {round}: {to}, {held:?}");
                 assert!(waits || was_in_hand, "round {round}: {to} was held, and left: {held:?}");
             }
-            let all = QueueMany::All(QueueChoice::All);
-            house.app().act_on_queue(house.operator(), all.clone(), QueueAct::Retry).await.expect("let go");
-            house.app().act_on_queue(&sender, all, QueueAct::Retry).await.expect("hers");
+            // What somebody holds is sent on by its account, and not with all that there is.
+            let (all, of_account) = (QueueChoice::All, QueueChoice::Account(address(SUPPORT)));
+            let left = house.app().act_on_queue(house.operator(), QueueMany::All(all.clone()), QueueAct::Retry).await;
+            assert_eq!(left.expect("left alone").messages, 0, "round {round}");
+            let which = QueueMany::All(of_account);
+            house.app().act_on_queue(house.operator(), which, QueueAct::Retry).await.expect("let go");
+            house.app().act_on_queue(&sender, QueueMany::All(all), QueueAct::Retry).await.expect("hers");
             nothing_waits(&house).await;
             for (_, to) in &sent {
                 assert_eq!(times(&sink, to), 1, "round {round}: {to}");
