@@ -429,9 +429,23 @@ impl StatusItem {
 pub enum SelectParameter {
     /// CONDSTORE (RFC 7162 section 3.1.8)
     CondStore,
+    /// QRESYNC (RFC 7162 section 3.2.5)
+    QResync(QResync),
     /// One that this grammar has no type for, in capitals; its value was read past. The
     /// session must refuse it.
     Other(String),
+}
+
+/// What a client knows of a mailbox from before (RFC 7162 section 3.2.5). Pairs of numbers and UIDs that it may
+/// send beside are read past: they help a server that has forgotten what was expunged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QResync {
+    /// Of which UIDVALIDITY it is.
+    pub uid_validity: u32,
+    /// Changes up to here are known.
+    pub modseq: u64,
+    /// Only these UIDs are known, without `*`; all of them where it is not said.
+    pub known: Option<SequenceSet>,
 }
 
 /// STORE and UID STORE.

@@ -72,6 +72,8 @@ pub enum FetchItem {
     },
     /// MODSEQ (RFC 7162 section 3.1.4.2)
     ModSeq,
+    /// SAVEDATE (RFC 8514 section 4.2)
+    SaveDate,
 }
 
 impl FetchItem {

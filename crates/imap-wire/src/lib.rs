@@ -91,7 +91,7 @@ mod sequence;
 mod table;
 
 pub use command::{
-    AclChange, AppendHead, BadCommand, BadKind, Command, CommandBody, ListCommand, ListReturn, ListSelection,
+    AclChange, AppendHead, BadCommand, BadKind, Command, CommandBody, ListCommand, ListReturn, ListSelection, QResync,
     SelectParameter, StatusItem, StoreAction, StoreCommand, TAG_BYTES, Tag,
 };
 pub use date::{Date, write_date_time};

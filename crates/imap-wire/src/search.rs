@@ -116,6 +116,25 @@ pub enum SearchKey {
     Older(u32),
     /// YOUNGER, in seconds (RFC 5032)
     Younger(u32),
+    /// SAVEDBEFORE (RFC 8514 section 4.3)
+    SavedBefore(Date),
+    /// SAVEDON
+    SavedOn(Date),
+    /// SAVEDSINCE
+    SavedSince(Date),
     /// MODSEQ (RFC 7162 section 3.1.5); entry names are read past.
     ModSeq(u64),
+}
+
+impl SearchKey {
+    /// Does it ask for modification sequences anywhere?
+    pub fn asks_for_changes(&self) -> bool {
+        match self {
+            Self::ModSeq(_) => true,
+            Self::Not(key) => key.asks_for_changes(),
+            Self::And(keys) => keys.iter().any(Self::asks_for_changes),
+            Self::Or(both) => both.0.asks_for_changes() || both.1.asks_for_changes(),
+            _ => false,
+        }
+    }
 }

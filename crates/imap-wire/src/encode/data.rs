@@ -220,13 +220,18 @@ impl Encoder<'_> {
         self.line("* ").number(u64::from(number));
         self.line(what).end();
     }
-    /// VANISHED (RFC 7162 section 3.2.10); nothing when there is no UID.
-    pub fn vanished(&mut self, earlier: bool, uids: &[Uid]) {
-        if uids.is_empty() {
+    /// VANISHED (RFC 7162 section 3.2.10), of ranges with both ends included; nothing when there is none.
+    pub fn vanished(&mut self, earlier: bool, ranges: &[(Uid, Uid)]) {
+        if ranges.is_empty() {
             return;
         }
         self.line(if earlier { "* VANISHED (EARLIER) " } else { "* VANISHED " });
-        write_number_set(self.out, uids.iter().map(|uid| uid.get()));
+        for (index, (first, last)) in ranges.iter().enumerate() {
+            self.line(if index > 0 { "," } else { "" }).number(u64::from(first.get()));
+            if last != first {
+                self.line(":").number(u64::from(last.get()));
+            }
+        }
         self.end();
     }
     /// SEARCH (RFC 3501 section 7.2.5)

@@ -68,6 +68,11 @@ impl FetchWriter<'_> {
         self.item("INTERNALDATE ");
         write_date_time(self.out, date);
     }
+    /// SAVEDATE (RFC 8514 section 4.2)
+    pub fn save_date(&mut self, date: Timestamp) {
+        self.item("SAVEDATE ");
+        write_date_time(self.out, date);
+    }
     /// RFC822.SIZE
     pub fn size(&mut self, bytes: u64) {
         self.item("RFC822.SIZE ");

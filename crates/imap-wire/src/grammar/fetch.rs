@@ -81,6 +81,7 @@ fn item(input: &mut Input<'_>) -> Parsed<FetchItem> {
         b"RFC822.TEXT" => FetchItem::Rfc822Text,
         b"RFC822.SIZE" => FetchItem::Rfc822Size,
         b"MODSEQ" => FetchItem::ModSeq,
+        b"SAVEDATE" => FetchItem::SaveDate,
         b"PREVIEW" => FetchItem::Preview { lazy: lazy(input)? },
         b"ALL" | b"FAST" | b"FULL" => return fail("ALL, FAST and FULL stand alone, as in FETCH 1:5 FAST"),
         _ => return fail(UNKNOWN_ITEM),

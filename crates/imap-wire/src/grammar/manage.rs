@@ -1,8 +1,11 @@
 //! Commands that name a mailbox: SELECT, CREATE, RENAME, STATUS and their kind (RFC 9051
 //! sections 6.3.2 to 6.3.8 and 6.3.11, RFC 6154 section 3, RFC 4466 section 2).
 
-use super::token::{Explain, Help, Input, Parsed, astring, atom, fail, list, mailbox, peek, space, word};
-use crate::command::{CommandBody, SelectParameter, StatusItem};
+use super::token::{
+    Explain, Help, Input, Parsed, astring, atom, fail, list, mailbox, number, number64, peek, space, word,
+};
+use crate::command::{CommandBody, QResync, SelectParameter, StatusItem};
+use crate::sequence::{SequenceSet, sequence_set};
 use postern_types::SpecialUse;
 use winnow::prelude::*;
 use winnow::token::{any, take_while};
@@ -29,6 +32,12 @@ pub(super) fn select(input: &mut Input<'_>) -> Parsed<(String, Vec<SelectParamet
 /// A name and, it may be, a value in parentheses, which is read past.
 fn parameter(input: &mut Input<'_>) -> Parsed<SelectParameter> {
     let name = atom(input)?.to_ascii_uppercase();
+    if name == "QRESYNC" {
+        const HELP: &str =
+            "QRESYNC needs UIDVALIDITY and a modification sequence, as in (QRESYNC (67890007 12345 1:29997))";
+        space(input).help(HELP)?;
+        return qresync(input).map(SelectParameter::QResync).help(HELP);
+    }
     let rest = input.input;
     if rest.starts_with(b" (") {
         space(input)?;
@@ -36,6 +45,42 @@ fn parameter(input: &mut Input<'_>) -> Parsed<SelectParameter> {
         return Ok(SelectParameter::Other(name));
     }
     Ok(if name == "CONDSTORE" { SelectParameter::CondStore } else { SelectParameter::Other(name) })
+}
+
+/// `(67890007 12345 1:100 (1,50 3,77))` (RFC 7162 section 7, select-param).
+fn qresync(input: &mut Input<'_>) -> Parsed<QResync> {
+    b'('.parse_next(input)?;
+    let uid_validity = number(input)?;
+    space(input)?;
+    let modseq = number64(input)?;
+    let mut known = None;
+    if input.input.starts_with(b" ") && !input.input.starts_with(b" (") {
+        space(input)?;
+        known = Some(named_set(input)?);
+    }
+    if input.input.starts_with(b" (") {
+        space(input)?;
+        b'('.parse_next(input)?;
+        named_set(input)?;
+        space(input)?;
+        named_set(input)?;
+        b')'.parse_next(input)?;
+    }
+    b')'.parse_next(input)?;
+    if uid_validity == 0 || modseq == 0 {
+        return fail("UIDVALIDITY and modification sequences start at 1");
+    }
+    Ok(QResync { uid_validity, modseq, known })
+}
+
+/// A set of numbers, without `*` and `$`.
+fn named_set(input: &mut Input<'_>) -> Parsed<SequenceSet> {
+    let set = sequence_set(input)?;
+    let is_named = match &set {
+        SequenceSet::Saved => false,
+        SequenceSet::Ranges(ranges) => ranges.iter().all(|range| range.from.get().and(range.to.get()).is_some()),
+    };
+    if is_named { Ok(set) } else { fail("QRESYNC takes sets of numbers, without * and $") }
 }
 
 /// `(...)` with anything in it that tagged-ext-val allows (RFC 4466 section 3).

@@ -105,7 +105,8 @@ fn named_key(input: &mut Input<'_>, name: &Word, charset: &SearchCharset, depth:
 fn bare_key(name: &Word) -> Option<SearchKey> {
     use SearchKey::{Has, Lacks};
     Some(match name.as_bytes() {
-        b"ALL" => SearchKey::All,
+        // Every mailbox here keeps when its messages came into it (RFC 8514 section 4.3).
+        b"ALL" | b"SAVEDATESUPPORTED" => SearchKey::All,
         b"ANSWERED" => Has(SystemFlag::Answered),
         b"DELETED" => Has(SystemFlag::Deleted),
         b"DRAFT" => Has(SystemFlag::Draft),
@@ -123,7 +124,7 @@ fn bare_key(name: &Word) -> Option<SearchKey> {
     })
 }
 
-const WITH_ARGUMENT: [&[u8]; 24] = [
+const WITH_ARGUMENT: [&[u8]; 27] = [
     b"BCC",
     b"BEFORE",
     b"BODY",
@@ -137,6 +138,9 @@ const WITH_ARGUMENT: [&[u8]; 24] = [
     b"OLDER",
     b"ON",
     b"OR",
+    b"SAVEDBEFORE",
+    b"SAVEDON",
+    b"SAVEDSINCE",
     b"SENTBEFORE",
     b"SENTON",
     b"SENTSINCE",
@@ -176,6 +180,9 @@ fn argument_key(input: &mut Input<'_>, name: &Word, charset: &SearchCharset, dep
         b"SENTBEFORE" => SearchKey::SentBefore(date(input)?),
         b"SENTON" => SearchKey::SentOn(date(input)?),
         b"SENTSINCE" => SearchKey::SentSince(date(input)?),
+        b"SAVEDBEFORE" => SearchKey::SavedBefore(date(input)?),
+        b"SAVEDON" => SearchKey::SavedOn(date(input)?),
+        b"SAVEDSINCE" => SearchKey::SavedSince(date(input)?),
         b"LARGER" => SearchKey::Larger(number64(input)?),
         b"SMALLER" => SearchKey::Smaller(number64(input)?),
         b"OLDER" => SearchKey::Older(interval(input)?),

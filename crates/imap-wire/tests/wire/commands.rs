@@ -3,7 +3,8 @@
 
 use crate::{body, parse, refused};
 use postern_imap_wire::{
-    AclChange, COMMANDS, CommandBody, CommandKind, ListSelection, Options, SelectParameter, StatusItem, parse_command,
+    AclChange, COMMANDS, CommandBody, CommandKind, ListSelection, Options, QResync, SelectParameter, StatusItem,
+    parse_command,
 };
 use postern_types::{Rights, Secret, SpecialUse};
 
@@ -92,9 +93,54 @@ fn commands_that_name_a_mailbox_decode_its_name() {
     assert!(refused("SELECT a&b").contains("modified UTF-7"));
     assert!(refused("SELECT \"\u{fc}\"").contains("modified UTF-7"));
     assert!(refused("RENAME a").contains("two names"));
-    let parameters = vec![SelectParameter::CondStore, SelectParameter::Other("QRESYNC".into())];
-    let line = "SELECT INBOX (CONDSTORE QRESYNC (67890007 20050715194045000 41,43:211,214:541 (1:* 1:*)))";
-    assert_eq!(body(line), CommandBody::Select { mailbox: "INBOX".into(), parameters });
+}
+
+/// RFC 7162 sections 3.1.8 and 3.2.5, with the examples of section 3.2.5.
+#[test]
+fn select_says_what_the_client_knows_from_before() {
+    let select = |parameters: &str| match body(&format!("SELECT INBOX ({parameters})")) {
+        CommandBody::Select { parameters, .. } => parameters,
+        other => panic!("{other:?}"),
+    };
+    let resync = |parameters: &str| match select(parameters).pop() {
+        Some(SelectParameter::QResync(QResync { uid_validity, modseq, known })) => {
+            (uid_validity, modseq, known.map(|known| known.to_string()))
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(select("CONDSTORE"), [SelectParameter::CondStore]);
+    let known = |set: &str| Some(set.to_owned());
+    let modseq = 20_050_715_194_045_000;
+    assert_eq!(
+        resync("CONDSTORE QRESYNC (67890007 20050715194045000 41,43:211,214:541)"),
+        (67_890_007, modseq, known("41,43:211,214:541"))
+    );
+    assert_eq!(
+        resync("QRESYNC (67890007 20050715194045000 1:29997 (5000,7500,9000,9990:9999 15000,22500,27000))"),
+        (67_890_007, modseq, known("1:29997"))
+    );
+    assert_eq!(resync("qresync (67890007 20050715194045000 (1,2 3,4))"), (67_890_007, modseq, None));
+    assert_eq!(resync("QRESYNC (1 9223372036854775807)"), (1, i64::MAX as u64, None));
+    assert_eq!(select("ANNOTATE (x)"), [SelectParameter::Other("ANNOTATE".into())]);
+    for wrong in [
+        "",
+        "()",
+        "(1)",
+        "(1 2",
+        "(0 2)",
+        "(1 0)",
+        "(1 2 *)",
+        "(1 2 $)",
+        "(1 2 1:*)",
+        "(1 2 (1))",
+        "(1 2 3 4)",
+        "(1 2 (1 2)",
+        "(4294967296 2)",
+        "(1 9223372036854775808)",
+        "x",
+    ] {
+        assert!(!refused(&format!("SELECT INBOX (QRESYNC {wrong})")).is_empty(), "{wrong}");
+    }
 }
 
 /// RFC 9051 section 5.1: after ENABLE IMAP4rev2 names are UTF-8 and `&` is itself.

@@ -163,7 +163,7 @@ fn server_and_mailbox_data_decode() {
     assert!(matches!(data(&wire), Data::Search(numbers, None) if numbers.len() == 3));
     let wire = written(|out| out.search(&[2, 84], Some(ModSeq(917_162_500))));
     assert!(matches!(data(&wire), Data::Search(numbers, Some(_)) if numbers.len() == 2));
-    let wire = written(|out| out.vanished(true, &[uid(300), uid(301), uid(302), uid(405)]));
+    let wire = written(|out| out.vanished(true, &[(uid(300), uid(302)), (uid(405), uid(405))]));
     assert_eq!(wire, b"* VANISHED (EARLIER) 300:302,405\r\n");
     assert!(matches!(data(&wire), Data::Vanished { earlier: true, .. }));
 }
