@@ -116,6 +116,14 @@ const RAW_BYTES_PER_CHUNK: u64 = 4 << 20;
 /// A gap between wanted UIDs up to this is read over rather than asked around.
 const GAP: u32 = 16;
 
+/// Bytes of a message that was found: its UID and its modseq.
+const FOUND_BYTES: usize = 12;
+
+fn read_found(bytes: &[u8]) -> Option<(Uid, ModSeq)> {
+    let (uid, modseq) = bytes.split_first_chunk()?;
+    Some((Uid::new(u32::from_be_bytes(*uid))?, ModSeq(i64::from_be_bytes(*modseq.first_chunk()?))))
+}
+
 impl House {
     /// Encodes messages of a mailbox from `uids[from..]` on, up to the size of a chunk.
     /// Messages that are gone are passed over. A sign-in that ends stops it between two chunks.
@@ -177,10 +185,11 @@ impl House {
         uids: &Arc<[Uid]>,
         needs: FetchNeeds,
         test: Arc<Test>,
-    ) -> Result<Vec<Uid>, Refused> {
+    ) -> Result<Vec<(Uid, ModSeq)>, Refused> {
         let encode: Arc<Encode> = Arc::new(move |message: &Fetched<'_>, bytes: &mut Vec<u8>| {
             if test(message)? {
                 bytes.extend_from_slice(&message.uid.get().to_be_bytes());
+                bytes.extend_from_slice(&message.modseq.0.to_be_bytes());
             }
             Ok(Vec::new())
         });
@@ -189,9 +198,7 @@ impl House {
         while done < uids.len() {
             let chunk = self.fetch(session, mailbox, uids, done, needs, &encode).await?;
             done = chunk.done;
-            let numbers =
-                chunk.bytes.chunks_exact(4).map(|four| u32::from_be_bytes([four[0], four[1], four[2], four[3]]));
-            found.extend(numbers.filter_map(Uid::new));
+            found.extend(chunk.bytes.chunks_exact(FOUND_BYTES).filter_map(read_found));
         }
         Ok(found)
     }

@@ -93,9 +93,9 @@ pub use postern_access::{
     Protocol, Protocols, Purpose, Purposes, Question, Role, SentCopy, ShowSender, TokenRole, Voice,
 };
 pub use postern_store::{
-    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
-    Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
-    ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow,
-    QueueRow, QueueState, RightsChange, Rule, SendUse, SharedChange, SignInRow, Stored, Suppressed, TokenRow,
-    WhichToken, how_and_reason,
+    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Changes, Collected, Copied, Counters,
+    CredentialRow, Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow,
+    ListedAccount, ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow,
+    QueueRecipientRow, QueueRow, QueueState, RightsChange, Rule, SendUse, SharedChange, SignInRow, Stored, Suppressed,
+    TokenRow, UnchangedSince, WhichToken, how_and_reason,
 };

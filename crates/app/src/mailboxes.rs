@@ -7,7 +7,7 @@ use postern_store::{
     Changes, Counters, CreateChild, DeleteMailbox, Entry as MessageEntry, FlagsKey, GateError, ListedAccount, Lookup,
     Read, Rule, StoreError, Tx,
 };
-use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp};
+use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp, Uid};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct Opened {
     pub counters: Counters,
     /// Its messages by UID.
     pub entries: Vec<MessageEntry>,
+    /// Ranges of UIDs that are gone since the modseq that was named; none where none was.
+    pub vanished: Vec<(Uid, Uid)>,
     /// The flags that the entries name, as the session is shown them.
     pub flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Whose `\Seen` that is.
@@ -79,8 +81,15 @@ impl House {
         Ok(names.await?)
     }
 
-    /// Opens a mailbox for reading. Its opening is on the trail before this returns.
-    pub async fn open_mailbox(&self, session: &Session, at: &Locator, read_only: bool) -> Result<Opened, Refused> {
+    /// Opens a mailbox for reading. Its opening is on the trail before this returns. What is gone after `since` is
+    /// told to whoever was here then.
+    pub async fn open_mailbox(
+        &self,
+        session: &Session,
+        at: &Locator,
+        read_only: bool,
+        since: Option<ModSeq>,
+    ) -> Result<Opened, Refused> {
         let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let mut access = tx.open_named::<Read>(&caller, wanted.account(tx, view)?, &wanted.name)?;
@@ -108,11 +117,24 @@ impl House {
             let entries = access.snapshot()?;
             let flags = flag_sets(&entries, |key| access.flags_of(key))?;
             let held = (access.held(), access.until(), access.is_forgiving());
-            Ok((held, access.counters()?, (entries, flags, access.seen())))
+            let vanished = since.map_or(Ok(Vec::new()), |since| access.vanished_since(since))?;
+            Ok((held, access.counters()?, (entries, vanished, flags, access.seen())))
         });
-        let ((rights, until, forgiving), mut counters, (entries, flags, seen)) = read.await?;
+        let ((rights, until, forgiving), mut counters, (entries, vanished, flags, seen)) = read.await?;
         counters.recent_from = recent_from;
-        Ok(Opened { mailbox, rights, until, counters, entries, flags, seen, forgiving, changes, rights_watch })
+        Ok(Opened {
+            mailbox,
+            rights,
+            until,
+            counters,
+            entries,
+            vanished,
+            flags,
+            seen,
+            forgiving,
+            changes,
+            rights_watch,
+        })
     }
 
     /// What changed in an opened mailbox after `since`, when `\Seen` was kept as `then`: if that
@@ -131,6 +153,15 @@ impl House {
             let changes = access.changes_since(if seen == then { since } else { ModSeq(0) })?;
             let flags = flag_sets(&changes.changed, |key| access.flags_of(key))?;
             Ok(Synced { changes, flags, seen, rights: access.held(), until: access.until() })
+        });
+        Ok(read.await?)
+    }
+
+    /// What changed in an opened mailbox after a modseq, as it is now (RFC 7162 section 3.1.4.1).
+    pub async fn changes(&self, session: &Session, mailbox: MailboxId, since: ModSeq) -> Result<Changes, Refused> {
+        let caller = session.caller.clone();
+        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            Ok(tx.open::<Read>(&caller, mailbox)?.changes_since(since)?)
         });
         Ok(read.await?)
     }

@@ -4,7 +4,7 @@ use crate::{House, Locator, Refused, Session};
 use postern_access::Denied;
 use postern_store::{
     Appended, ChangeFlags, Copied, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut, Prepared,
-    Read, Remove, Tx,
+    Read, Remove, Tx, UnchangedSince,
 };
 use postern_types::{AccountId, Flags, MailboxId, Timestamp, Uid};
 use std::sync::Arc;
@@ -80,8 +80,8 @@ impl House {
         Ok(appended.await?)
     }
 
-    /// STORE (RFC 9051 section 6.4.6). Whoever may change no flag at all is told of those
-    /// they named.
+    /// STORE (RFC 9051 section 6.4.6); messages that were changed meanwhile are left alone where that is asked
+    /// for. Whoever may change no flag at all is told of those they named.
     pub async fn change_flags(
         &self,
         session: &Session,
@@ -89,9 +89,10 @@ impl House {
         uids: Arc<[Uid]>,
         flags: Flags,
         change: FlagChange,
+        unless: Option<Arc<UnchangedSince>>,
     ) -> Result<FlagsChanged, Refused> {
         let work = |piece: Arc<[Uid]>| {
-            let (caller, flags) = (session.caller.clone(), flags.clone());
+            let (caller, flags, unless) = (session.caller.clone(), flags.clone(), unless.clone());
             move |tx: &Tx<'_>| {
                 let readable = tx.open::<Read>(&caller, mailbox)?;
                 if readable.is_forgiving() {
@@ -99,12 +100,13 @@ impl House {
                 }
                 let access =
                     readable.also::<ChangeFlags>().map_err(|_| Denied::Missing { missing: flags.first_letter() })?;
-                access.change_flags(&piece, &flags, change)
+                access.change_flags(&piece, &flags, change, unless.as_deref())
             }
         };
         let join = |all: &mut FlagsChanged, some: FlagsChanged| {
             all.modseq = some.modseq;
             all.messages.extend(some.messages);
+            all.modified.extend(some.modified);
         };
         self.write_pieces(session, &uids, work, join).await?.whole()
     }
@@ -118,7 +120,7 @@ impl House {
         uids: Arc<[Uid]>,
     ) -> Result<FlagsChanged, Refused> {
         let seen = Flags::from_iter([postern_types::SystemFlag::Seen]);
-        self.change_flags(session, mailbox, uids, seen, FlagChange::Add).await
+        self.change_flags(session, mailbox, uids, seen, FlagChange::Add, None).await
     }
 
     /// EXPUNGE; of `uids` alone where given.

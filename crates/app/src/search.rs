@@ -48,6 +48,10 @@ pub enum Criterion {
     On(DateField, i64),
     /// Dated on the day or later.
     Since(DateField, i64),
+    /// INTERNALDATE is this moment or before (RFC 5032 section 2).
+    Older(Timestamp),
+    /// INTERNALDATE is this moment or after.
+    Younger(Timestamp),
     /// A header field of this name holds this text; an empty text asks for the field alone.
     Header(String, String),
     /// The decoded text of the body holds this.
@@ -81,6 +85,15 @@ impl Criterion {
             Criterion::And(all) => all.iter().map(Criterion::texts).sum(),
             Criterion::Or(one, other) => one.texts() + other.texts(),
             _ => 0,
+        }
+    }
+
+    /// Where only messages can fit that were changed after a modseq.
+    fn changed_since(&self) -> Option<ModSeq> {
+        match self {
+            Criterion::ModSeq(modseq) => Some(ModSeq(modseq.0 - 1)),
+            Criterion::And(all) => all.iter().filter_map(Criterion::changed_since).max(),
+            _ => None,
         }
     }
 
@@ -125,6 +138,8 @@ impl Criterion {
             Criterion::Before(field, day) => day_of(row, *field) < *day,
             Criterion::On(field, day) => day_of(row, *field) == *day,
             Criterion::Since(field, day) => day_of(row, *field) >= *day,
+            Criterion::Older(moment) => row.internal_date.seconds() <= moment.seconds(),
+            Criterion::Younger(moment) => row.internal_date.seconds() >= moment.seconds(),
             Criterion::Header(name, text) => message.has_field(name, text)?,
             Criterion::Body(text) => message.all()?.body.contains(text),
             Criterion::Text(text) => {
@@ -215,7 +230,7 @@ fn fold(text: &str) -> String {
 }
 
 impl House {
-    /// The UIDs of `uids` that are what is asked for, in order. Texts match as substrings of
+    /// Those of `uids` that are what is asked for, in order, with their last changes. Texts match as substrings of
     /// the decoded text, without regard to case.
     pub async fn search(
         &self,
@@ -223,11 +238,21 @@ impl House {
         mailbox: MailboxId,
         uids: &Arc<[Uid]>,
         criterion: Criterion,
-    ) -> Result<Vec<Uid>, Refused> {
+    ) -> Result<Vec<(Uid, ModSeq)>, Refused> {
         let texts = criterion.texts();
         if texts > TEXTS {
             return Err(Rule::OverLimit("A search looks for at most 64 texts; ask in parts").into());
         }
+        let changed = match criterion.changed_since() {
+            Some(since) => Some(self.changes(session, mailbox, since).await?.changed),
+            None => None,
+        };
+        // Few have changed, so only those are looked at.
+        let narrowed: Option<Arc<[Uid]>> = changed.map(|changed| {
+            let is_asked = |uid: &Uid| uids.binary_search(uid).is_ok();
+            changed.iter().map(|entry| entry.uid).filter(is_asked).collect()
+        });
+        let uids = narrowed.as_ref().unwrap_or(uids);
         let search = Search::new(criterion, &self.limits);
         let needs = FetchNeeds { raw: texts > 0 };
         self.filter(session, mailbox, uids, needs, Arc::new(move |message: &Fetched<'_>| search.finds(message))).await

@@ -51,7 +51,8 @@ CREATE TABLE account (
     max_life_ms BIGINT,                      -- narrower than the organisation's, as is the next
     purposes TEXT,
     undo_seconds BIGINT NOT NULL DEFAULT 0,      -- what a person sends waits so long, and can be taken back
-    stale_reply_minutes BIGINT NOT NULL DEFAULT 0
+    stale_reply_minutes BIGINT NOT NULL DEFAULT 0,
+    seen_modseq BIGINT NOT NULL DEFAULT 0        -- the change that made \Seen be kept as it is
 );
 
 -- Someone who signs in as themselves; the id is that of their own account.

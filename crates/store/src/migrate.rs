@@ -71,6 +71,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(8, "credentials-by-people", "0008-credentials-by-people"),
         migration!(9, "queue", "0009-queue"),
         migration!(10, "at-limit", "0010-at-limit"),
+        migration!(11, "seen-since", "0011-seen-since"),
     ],
 };
 

@@ -9,7 +9,7 @@ use crate::statements::message as sql;
 use crate::{StoreError, Tx};
 use postern_access::Actor;
 use postern_access::Denied;
-use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, Seen, Timestamp, Uid};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, ModSeq, PersonId, Rights, Seen, Timestamp, Uid};
 use std::marker::PhantomData;
 
 /// Operation class `C` on one mailbox, allowed to one actor until the transaction ends.
@@ -53,6 +53,10 @@ impl<'t, C: Class> Access<'t, C> {
     /// of all.
     pub fn seen(&self) -> Seen {
         if matches!(self.caller.actor(), Actor::Person(_)) { self.found.seen } else { Seen::Shared }
+    }
+    /// The change that made `\Seen` be kept so for this caller: every message shows what it did not show before.
+    pub(super) fn seen_since(&self) -> ModSeq {
+        if matches!(self.caller.actor(), Actor::Person(_)) { self.found.seen_since } else { ModSeq(0) }
     }
     /// Does the account keep a `\Seen` of each person's own?
     pub(super) fn keeps_own_seen(&self) -> bool {

@@ -89,7 +89,7 @@ fn mark(tx: &Tx<'_>, (sender, account): (&Caller, AccountId), id: i64, flags: &F
         })?;
         for (mailbox, uid) in places {
             let access = tx.open::<Read>(sender, mailbox).and_then(|access| Ok(access.also::<ChangeFlags>()?));
-            match access.and_then(|access| access.change_flags(&[uid], flags, FlagChange::Add)) {
+            match access.and_then(|access| access.change_flags(&[uid], flags, FlagChange::Add, None)) {
                 // Who may not mark it, or where it has all the keywords it can have, sends all the same.
                 Ok(_) | Err(GateError::Denied(_) | GateError::Rule(_)) => {}
                 Err(other) => return Err(other),

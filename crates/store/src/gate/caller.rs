@@ -1,7 +1,7 @@
 //! Who asks: the actor, how they came in, and the verdicts found so far.
 
 use postern_access::{Actor, TokenRole, Verdict};
-use postern_types::{CredentialId, MailboxId, Rights, Seen, Timestamp};
+use postern_types::{CredentialId, MailboxId, ModSeq, Rights, Seen, Timestamp};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +24,9 @@ pub(crate) struct Cached {
     pub rights: Rights,
     /// What they would hold as well but for delete protection.
     pub withheld: Rights,
-    /// How the account keeps `\Seen`; a change of it raises the account's epoch.
+    /// How the account keeps `\Seen`, and since which change; that raises the account's epoch.
     pub seen: Seen,
+    pub seen_since: ModSeq,
     /// Beside letters, how a credential's scope narrows what is done with them.
     pub narrow: Narrow,
     pub epochs: Epochs,
@@ -46,14 +47,15 @@ pub(crate) struct Narrow {
 pub(crate) struct Judged {
     pub verdict: Verdict,
     pub seen: Seen,
+    pub seen_since: ModSeq,
     pub narrow: Narrow,
 }
 
 impl Cached {
     pub(crate) fn of(judged: &Judged, epochs: Epochs) -> Self {
-        let Judged { verdict, seen, narrow } = judged;
+        let Judged { verdict, seen, seen_since, narrow } = judged;
         let (rights, withheld, seen, narrow) = (verdict.rights, verdict.withheld(), *seen, *narrow);
-        Self { rights, withheld, seen, narrow, epochs, valid_until: verdict.valid_until }
+        Self { rights, withheld, seen, seen_since: *seen_since, narrow, epochs, valid_until: verdict.valid_until }
     }
     pub(crate) fn holds(&self, epochs: Epochs, now: Timestamp) -> bool {
         self.epochs == epochs && self.valid_until.is_none_or(|end| now < end)

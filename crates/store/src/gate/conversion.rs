@@ -13,6 +13,7 @@ use super::error::{GateError, Rule};
 use super::facts;
 use super::grants::grants_changed;
 use super::people::is_of_a_role;
+use super::shared::seen_changed;
 use super::tree::raise_epoch;
 use crate::StoreError;
 use crate::statements::{credentials as credentials_sql, people as people_sql, shared as sql};
@@ -57,6 +58,7 @@ impl Authority<'_, ManageShared> {
         }
         // Delete protection stays: without it, delegates who stay would gain letters.
         tx.execute(&sql::MAKE_PERSONAL, &[row.id.get().into()])?;
+        seen_changed(tx, row.id)?;
         tx.execute(&people_sql::ADD_PERSON, &[row.id.get().into(), false.into(), tx.now().0.into()])?;
         let detail = told(ended_credentials);
         self.note("shared.converted-to-person", Some(row.id), &detail, &row.address)?;

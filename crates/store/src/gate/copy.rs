@@ -205,7 +205,8 @@ fn flags_of_copies<C: Class>(
     let nothing = Flags::new();
     let mut copies = (Vec::with_capacity(sources.len()), Vec::with_capacity(sources.len()));
     for one in sources {
-        let own = source.seer().map(|person| source.seen_by(person, one.uid)).transpose()?.unwrap_or(false);
+        let own =
+            source.seer().map(|person| source.seen_by(person, one.uid)).transpose()?.is_some_and(|(seen, _)| seen);
         let shown = source.seen().shown(&one.flags, own);
         let (shown, before, had) = match source.account() == target.account() {
             true => (shown, &one.flags, own),

@@ -9,7 +9,7 @@ use postern_access::{
     AccountFacts, AccountKind, AccountState, Actor, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
 };
 use postern_types::{
-    AccountId, Address, GrantId, GroupId, IdError, MailboxId, MailboxName, PersonId, Rights, Seen, SendRights,
+    AccountId, Address, GrantId, GroupId, IdError, MailboxId, MailboxName, ModSeq, PersonId, Rights, Seen, SendRights,
     SpecialUse, Timestamp,
 };
 
@@ -153,13 +153,13 @@ fn judge_facts(
     let account = account_row(tx, mailbox.account())?;
     let subject = Subject::read(tx, actor, mailbox.account())?;
     let narrow = subject.narrow();
-    let Some((account, seen)) = account else {
-        return Ok(Judged { verdict: nothing(), seen: Seen::Shared, narrow });
+    let Some((account, seen, seen_since)) = account else {
+        return Ok(Judged { verdict: nothing(), seen: Seen::Shared, seen_since: ModSeq(0), narrow });
     };
     let Subject { person, grants, credential } = &subject;
     let credential = credential.as_ref().map(|known| &known.facts);
     let facts = MailboxFacts { mailbox, name, special_use, account, person: *person, grants, credential, now };
-    Ok(Judged { verdict: postern_access::mailbox_verdict(actor, &facts), seen, narrow })
+    Ok(Judged { verdict: postern_access::mailbox_verdict(actor, &facts), seen, seen_since, narrow })
 }
 
 /// Whoever acts in an account, as far as a verdict needs it.
@@ -197,11 +197,11 @@ pub(super) fn parse_name(text: &str) -> Result<MailboxName, StoreError> {
 
 /// State of an account; `None` when there is none.
 pub(super) fn account_facts(tx: &Tx<'_>, account: AccountId) -> Result<Option<AccountFacts>, StoreError> {
-    Ok(account_row(tx, account)?.map(|(facts, _)| facts))
+    Ok(account_row(tx, account)?.map(|(facts, ..)| facts))
 }
 
-/// State of an account, and how it keeps `\Seen`.
-fn account_row(tx: &Tx<'_>, account: AccountId) -> Result<Option<(AccountFacts, Seen)>, StoreError> {
+/// State of an account, how it keeps `\Seen`, and since which change.
+fn account_row(tx: &Tx<'_>, account: AccountId) -> Result<Option<(AccountFacts, Seen, ModSeq)>, StoreError> {
     tx.one(&sql::ACCOUNT, &[account.get().into()], |row| {
         let facts = AccountFacts {
             id: account,
@@ -215,7 +215,7 @@ fn account_row(tx: &Tx<'_>, account: AccountId) -> Result<Option<(AccountFacts, 
             delete_protection: row.flag(2)?,
         };
         let seen = Seen::parse(row.text(5)?).map_err(|error| StoreError::Damaged(error.to_string()))?;
-        Ok((facts, seen))
+        Ok((facts, seen, ModSeq(row.int(6)?)))
     })
 }
 

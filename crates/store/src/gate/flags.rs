@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::audit::{Detail, Event};
-use super::class::{ChangeFlags, Read};
+use super::class::{ChangeFlags, Class, Read};
 use super::error::{GateError, Rule};
 use super::insert::{Growth, advance, log_change};
 use super::read::{flag_set, flags_of};
@@ -10,7 +10,8 @@ use crate::statements::message as sql;
 use crate::{StoreError, Tx};
 use postern_access::Denied;
 use postern_types::{AccountId, FlagSetId, Flags, ModSeq, SystemFlag, Uid};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 /// How STORE changes flags (RFC 9051 section 6.4.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,18 @@ pub struct Stored {
     pub uid: Uid,
     /// Its flags now.
     pub flags: Flags,
+    /// Its last change: this one, where it did change.
+    pub modseq: ModSeq,
+}
+
+/// When STORE leaves a message alone: it was changed after `since` (RFC 7162 section 3.1.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnchangedSince {
+    /// The last change that is known.
+    pub since: ModSeq,
+    /// Flags of messages as the client knows them. Where those that it adds or takes away are as it knows them, it
+    /// was another flag that changed, and nothing stands in its way (section 3.1.12).
+    pub known: HashMap<Uid, Arc<Flags>>,
 }
 
 /// What a STORE did.
@@ -39,6 +52,8 @@ pub struct FlagsChanged {
     pub modseq: ModSeq,
     /// Every message named, with its flags now; messages that are gone are left out.
     pub messages: Vec<Stored>,
+    /// Those of them that were left alone, since they were changed meanwhile.
+    pub modified: Vec<Uid>,
 }
 
 /// Keywords are shown to everyone who opens a mailbox of the account, so they have a bound.
@@ -119,35 +134,64 @@ impl Writes {
     }
 }
 
+impl UnchangedSince {
+    /// Is a message left alone that has these flags since then?
+    fn forbids(&self, uid: Uid, (now, modseq): (&Flags, ModSeq), request: &Flags, change: FlagChange) -> bool {
+        if modseq <= self.since {
+            return false;
+        }
+        if self.since.0 == 0 {
+            // Only what is not there yet was never changed; a system flag always is.
+            let is_new = |keyword| !now.has_keyword(keyword);
+            return request.system().next().is_some() || !request.keywords().iter().all(is_new);
+        }
+        let asked_for = |flags: &Flags| flags.difference(&flags.difference(request));
+        let as_known = |known: &Arc<Flags>| asked_for(known) == asked_for(now);
+        change == FlagChange::Replace || !self.known.get(&uid).is_some_and(as_known)
+    }
+}
+
+impl<C: Class> Access<'_, C> {
+    /// The set of flags of a message of this mailbox, and its last change.
+    fn placed(&self, uid: Uid) -> Result<Option<(i64, ModSeq)>, StoreError> {
+        let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
+        let since = self.seen_since();
+        self.tx().one(&sql::PLACEMENTS_BETWEEN, &key, |row| Ok((row.int(2)?, ModSeq(row.int(3)?).max(since))))
+    }
+}
+
 impl Access<'_, Read> {
     /// STORE by whoever may change nothing and is forgiven: every message named, with its flags
     /// as they are.
     pub fn flags_as_they_are(&self, uids: &[Uid]) -> Result<FlagsChanged, GateError> {
         let mut messages = Vec::with_capacity(uids.len());
         for uid in uids.iter().filter(|uid| self.shows(**uid)) {
-            let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
-            let Some(set) = self.tx().one(&sql::PLACEMENTS_BETWEEN, &key, |row| row.int(2))? else { continue };
+            let Some((set, modseq)) = self.placed(*uid)? else { continue };
             let flags = self.seen().shown(&flags_of(self.tx(), flag_set(set)?)?, false);
-            messages.push(Stored { uid: *uid, flags });
+            messages.push(Stored { uid: *uid, flags, modseq });
         }
-        Ok(FlagsChanged { modseq: self.numbers()?.modseq, messages })
+        Ok(FlagsChanged { modseq: self.numbers()?.modseq, messages, modified: Vec::new() })
     }
 }
 
 impl Access<'_, ChangeFlags> {
     /// STORE. Flags this actor may not change are left as they are; when not one flag of
     /// the request may be changed, the request is refused (RFC 4314 section 4).
-    pub fn change_flags(&self, uids: &[Uid], request: &Flags, change: FlagChange) -> Result<FlagsChanged, GateError> {
+    pub fn change_flags(
+        &self,
+        uids: &[Uid],
+        request: &Flags,
+        change: FlagChange,
+        unless: Option<&UnchangedSince>,
+    ) -> Result<FlagsChanged, GateError> {
         self.refuse_hopeless(request)?;
         let tx = self.tx();
         let (seen, seer) = (self.seen(), self.seer());
-        let mut modseq = self.numbers()?.modseq;
-        let mut messages = Vec::with_capacity(uids.len());
+        let mut done = FlagsChanged { modseq: self.numbers()?.modseq, messages: Vec::new(), modified: Vec::new() };
         let mut sets: HashMap<i64, Flags> = HashMap::new();
         let mut writes = Writes::default();
         for uid in uids.iter().filter(|uid| self.shows(**uid)) {
-            let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
-            let Some(set) = tx.one(&sql::PLACEMENTS_BETWEEN, &key, |row| row.int(2))? else { continue };
+            let Some((set, modseq)) = self.placed(*uid)? else { continue };
             let stored = match sets.get(&set) {
                 Some(flags) => flags.clone(),
                 None => {
@@ -156,21 +200,30 @@ impl Access<'_, ChangeFlags> {
                     flags
                 }
             };
-            let own = seer.map(|person| self.seen_by(person, *uid)).transpose()?.unwrap_or(false);
-            let shown = seen.shown(&stored, own);
+            let (own, own_modseq) =
+                seer.map(|person| self.seen_by(person, *uid)).transpose()?.unwrap_or((false, ModSeq(0)));
+            let (shown, modseq) = (seen.shown(&stored, own), modseq.max(own_modseq));
+            if unless.is_some_and(|unless| unless.forbids(*uid, (&shown, modseq), request, change)) {
+                done.modified.push(*uid);
+                done.messages.push(Stored { uid: *uid, flags: shown, modseq });
+                continue;
+            }
             let wanted = changed(&shown, request, change, self.held());
             if wanted == shown {
-                messages.push(Stored { uid: *uid, flags: shown });
+                done.messages.push(Stored { uid: *uid, flags: shown, modseq });
                 continue;
             }
             let (flags, sees) = seen.stored(&wanted, &stored, own);
-            messages.push(Stored { uid: *uid, flags: seen.shown(&flags, sees) });
+            done.messages.push(Stored { uid: *uid, flags: seen.shown(&flags, sees), modseq });
             writes.note(*uid, (stored, flags), (own, sees));
         }
         if !writes.is_empty() {
-            modseq = self.write_flags(&writes, request, change)?;
+            done.modseq = self.write_flags(&writes, request, change)?;
+            let touched: HashSet<Uid> = writes.uids.iter().copied().collect();
+            let changed = done.messages.iter_mut().filter(|message| touched.contains(&message.uid));
+            changed.for_each(|message| message.modseq = done.modseq);
         }
-        Ok(FlagsChanged { modseq, messages })
+        Ok(done)
     }
 
     fn refuse_hopeless(&self, request: &Flags) -> Result<(), Denied> {

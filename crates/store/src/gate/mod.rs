@@ -118,7 +118,7 @@ pub use credentials::{CredentialAuthority, CredentialRow, NewCredential, NewWrap
 pub use deliver::{DeliveryKey, DeliveryNote};
 pub use direct::{DirectFacts, Opened};
 pub use error::{GateError, Rule};
-pub use flags::{FlagChange, FlagsChanged, Stored};
+pub use flags::{FlagChange, FlagsChanged, Stored, UnchangedSince};
 pub use grants::{Beside, Given, GrantReach, GrantRow, Held, NewGrant, TakenBack};
 pub use groups::{GroupRow, MemberRow};
 pub use insert::{Appended, MessageFacts, NewMessage};

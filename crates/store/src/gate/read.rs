@@ -94,6 +94,8 @@ pub struct FetchRow<'r> {
     uid: Uid,
     /// Somebody's own `\Seen` is in the row.
     has_own: bool,
+    /// No message was changed before.
+    since: ModSeq,
 }
 
 impl BodyPlace {
@@ -119,7 +121,7 @@ impl FetchRow<'_> {
     /// Its last change.
     pub fn modseq(&self) -> Result<ModSeq, StoreError> {
         let own = if self.has_own { self.row.int(22)? } else { 0 };
-        Ok(ModSeq(self.row.int(2)?.max(own)))
+        Ok(ModSeq(self.row.int(2)?.max(own)).max(self.since))
     }
     /// INTERNALDATE.
     pub fn internal_date(&self) -> Result<Timestamp, StoreError> {
@@ -257,10 +259,11 @@ impl<C: Class> Access<'_, C> {
         Ok(self.seen().shown(&flags_of(self.tx(), key.set)?, key.own_seen))
     }
 
-    /// Has this person seen a message themselves?
-    pub(super) fn seen_by(&self, person: PersonId, uid: Uid) -> Result<bool, StoreError> {
+    /// Has this person seen a message themselves, and as of which change?
+    pub(super) fn seen_by(&self, person: PersonId, uid: Uid) -> Result<(bool, ModSeq), StoreError> {
         let values = [self.mailbox().get().into(), i64::from(uid.get()).into(), person.get().into()];
-        Ok(self.tx().one(&sql::SEEN_BY, &values, |row| row.flag(0))?.unwrap_or(false))
+        let found = self.tx().one(&sql::SEEN_BY, &values, |row| Ok((row.flag(0)?, ModSeq(row.int(1)?))))?;
+        Ok(found.unwrap_or((false, ModSeq(0))))
     }
 
     /// Keeps whether this person has seen a message.
@@ -286,15 +289,22 @@ pub(super) fn flags_of(tx: &Tx<'_>, set: Option<FlagSetId>) -> Result<Flags, Sto
 impl<C: Reads> Access<'_, C> {
     /// Every message of the mailbox by UID.
     pub fn snapshot(&self) -> Result<Vec<Entry>, StoreError> {
-        let mut entries = match self.seer() {
+        let entries = match self.seer() {
             None => self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry)?,
             Some(person) => {
                 let values = [self.mailbox().get().into(), person.get().into()];
                 self.tx().all(&sql::SNAPSHOT_OWN, &values, own_entry)?
             }
         };
+        Ok(self.as_shown(entries))
+    }
+
+    /// Those that are shown, with their changes as they are shown.
+    fn as_shown(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
         entries.retain(|entry| self.shows(entry.uid));
-        Ok(entries)
+        let since = self.seen_since();
+        entries.iter_mut().for_each(|entry| entry.modseq = entry.modseq.max(since));
+        entries
     }
 
     /// What changed after `modseq`.
@@ -303,6 +313,22 @@ impl<C: Reads> Access<'_, C> {
         if now <= modseq {
             return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), modseq: now });
         }
+        let vanished = self.vanished_since(modseq)?;
+        // Where \Seen is kept in another way since then, every message may show another one.
+        let since = if modseq < self.seen_since() { ModSeq(0) } else { modseq };
+        let values = [self.mailbox().get().into(), since.0.into()];
+        let changed = match self.seer() {
+            None => self.tx().all(&sql::CHANGED_SINCE, &values, entry)?,
+            Some(person) => {
+                let [mailbox, modseq] = values;
+                self.tx().all(&sql::CHANGED_SINCE_OWN, &[mailbox, modseq, person.get().into()], own_entry)?
+            }
+        };
+        Ok(Changes { changed: self.as_shown(changed), vanished, modseq: now })
+    }
+
+    /// Ranges of UIDs that are gone after `modseq`, in order.
+    pub fn vanished_since(&self, modseq: ModSeq) -> Result<Vec<(Uid, Uid)>, StoreError> {
         let values = [self.mailbox().get().into(), modseq.0.into()];
         let mut vanished = self
             .tx()
@@ -311,15 +337,7 @@ impl<C: Reads> Access<'_, C> {
         if let Some(end) = self.end().and_then(Uid::new) {
             vanished.iter_mut().for_each(|(_, last)| *last = (*last).min(end));
         }
-        let mut changed = match self.seer() {
-            None => self.tx().all(&sql::CHANGED_SINCE, &values, entry)?,
-            Some(person) => {
-                let [mailbox, modseq] = values;
-                self.tx().all(&sql::CHANGED_SINCE_OWN, &[mailbox, modseq, person.get().into()], own_entry)?
-            }
-        };
-        changed.retain(|entry| self.shows(entry.uid));
-        Ok(Changes { changed, vanished, modseq: now })
+        Ok(vanished)
     }
 
     /// Hands over at most `most` messages with UIDs from `first` to `last`, in order.
@@ -336,8 +354,8 @@ impl<C: Reads> Access<'_, C> {
             i64::from(self.end().map_or(last.get(), |end| last.get().min(end))).into(),
             (most as i64).into(),
         ];
-        let has_own = self.seer().is_some();
-        let mut each = |row: &dyn Row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)?, has_own });
+        let (has_own, since) = (self.seer().is_some(), self.seen_since());
+        let mut each = |row: &dyn Row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)?, has_own, since });
         match self.seer() {
             None => self.tx().query(&sql::FETCH_BETWEEN, &values, each),
             Some(person) => {

@@ -158,7 +158,7 @@ impl Access<'_, Insert> {
         };
         if let Some(copy) = known.filter(is_same) {
             let changed = match self.also::<Read>().and_then(|readable| readable.also::<ChangeFlags>()) {
-                Ok(access) => Some(access.change_flags(&[copy.uid], flags, FlagChange::Add)?),
+                Ok(access) => Some(access.change_flags(&[copy.uid], flags, FlagChange::Add, None)?),
                 Err(_) => None,
             };
             let modseq = changed.map_or(copy.modseq, |changed| changed.modseq);

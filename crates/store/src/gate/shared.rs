@@ -7,10 +7,11 @@
 use super::authority::{Authority, DutyClass, ManageShared};
 use super::error::{GateError, Rule};
 use super::grants::{GrantRow, grant_rows, grants_changed};
+use super::insert::{Growth, advance};
 use super::people::{AccountRow, addresses_of};
-use crate::StoreError;
 use crate::sql::Value;
 use crate::statements::{people as people_sql, shared as sql};
+use crate::{StoreError, Tx};
 use postern_access::{STALE_REPLY_MINUTES_MOST, SentCopy, ShowSender, UNDO_SECONDS_MOST};
 use postern_types::{AccountId, Address, DisplayName, Seen, Timestamp, length};
 
@@ -93,6 +94,13 @@ impl SharedChange {
         }
         Ok(())
     }
+}
+
+/// `\Seen` is kept in another way from now on: a change of every message (docs/decisions/0010-seen.md).
+pub(super) fn seen_changed(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
+    let modseq = advance(tx, account, &Growth::default())?.modseq.0;
+    tx.send(&sql::SET_SEEN_SINCE, &[account.get().into(), modseq.into()])?;
+    tx.send(&sql::SET_MAILBOXES_CHANGED, &[account.get().into(), modseq.into()])
 }
 
 /// As the trail tells it.
@@ -195,6 +203,9 @@ impl Authority<'_, ManageShared> {
             i64::try_from(stale_reply_minutes).unwrap_or_default().into(),
         ];
         self.tx().execute(&sql::SET, &values)?;
+        if change.seen.is_some_and(|seen| seen.as_str() != row.seen) {
+            seen_changed(self.tx(), row.id)?;
+        }
         let name = change.name.as_ref().map_or("", DisplayName::as_str);
         self.note("shared.set", Some(row.id), &told, name)?;
         Ok(grants_changed(self.tx(), row.id)?)

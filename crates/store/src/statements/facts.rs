@@ -45,7 +45,7 @@ statements! {
     ACCOUNT_BY_ADDRESS = "SELECT account_id FROM address WHERE address = $1 AND account_id IS NOT NULL";
 
     /// State of account `$1`. Primary key.
-    ACCOUNT = "SELECT kind, state, delete_protection, address, name, seen FROM account WHERE id = $1";
+    ACCOUNT = "SELECT kind, state, delete_protection, address, name, seen, seen_modseq FROM account WHERE id = $1";
 
     /// State of person `$1`. Primary key.
     PERSON = "SELECT admin, suspended_ms, (SELECT state FROM account WHERE account.id = person.id) FROM person WHERE id = $1";

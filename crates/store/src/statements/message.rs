@@ -167,8 +167,8 @@ statements! {
     /// Keeps that UIDs `$3` to `$4` are gone from mailbox `$1` as of modseq `$2`.
     NOTE_VANISHED = "INSERT INTO vanished (mailbox_id, modseq, first_uid, last_uid) VALUES ($1, $2, $3, $4)";
 
-    /// Has person `$3` seen UID `$2` of mailbox `$1`? Primary key.
-    SEEN_BY = "SELECT seen FROM personal_seen WHERE mailbox_id = $1 AND uid = $2 AND person_id = $3";
+    /// Has person `$3` seen UID `$2` of mailbox `$1`, and since which modseq? Primary key.
+    SEEN_BY = "SELECT seen, modseq FROM personal_seen WHERE mailbox_id = $1 AND uid = $2 AND person_id = $3";
 
     /// How many messages of mailbox `$1` person `$2` has seen. Index: personal_seen_by_person.
     COUNT_SEEN_BY = "SELECT COUNT(*) FROM personal_seen WHERE mailbox_id = $1 AND person_id = $2 AND seen = 1";

@@ -26,6 +26,10 @@ statements! {
            SET kind = 'person', quota_bytes = NULL, seen = 'shared', sent_copy = 'shared', show_sender = 'hidden',
                undo_seconds = 0, stale_reply_minutes = 0
          WHERE id = $1";
+    /// `\Seen` of account `$1` is kept in another way since modseq `$2`. Primary key.
+    SET_SEEN_SINCE = "UPDATE account SET seen_modseq = $2 WHERE id = $1";
+    /// So its mailboxes have changed. Index: mailbox_by_name.
+    SET_MAILBOXES_CHANGED = "UPDATE mailbox SET modseq = $2 WHERE account_id = $1";
     /// Every admin, whom nobody else may change before the commit. There are few people.
     ADMINS_FOR_WRITE = "SELECT id, suspended_ms FROM person WHERE admin = 1 ORDER BY id /*LOCK*/";
     /// Deletes person `$1`; their account stays. Primary key.
