@@ -23,6 +23,8 @@ pub(crate) enum Code {
     Fixed(ResponseCode<'static>),
     /// What the server can do now.
     Capability(Vec<&'static str>),
+    /// What STORE left alone (RFC 7162 section 3.1.3).
+    Modified(Vec<u32>),
     /// Which UIDs became which (RFC 9051 section 7.1).
     CopyUid(Box<CopyUid>),
 }
@@ -62,6 +64,9 @@ impl Completion {
             Some(Code::Fixed(code)) => reply.tagged(tag, self.status, Some(code), &self.text),
             Some(Code::Capability(names)) => {
                 reply.tagged(tag, self.status, Some(&ResponseCode::Capability(names)), &self.text);
+            }
+            Some(Code::Modified(numbers)) => {
+                reply.tagged(tag, self.status, Some(&ResponseCode::Modified(numbers)), &self.text);
             }
             Some(Code::CopyUid(copied)) => reply.tagged(tag, self.status, Some(&copied.code()), &self.text),
         }

@@ -4,7 +4,7 @@
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
 
 /// Served to those who are signed in.
-const SIGNED_IN: [&str; 19] = [
+const SIGNED_IN: [&str; 23] = [
     "NAMESPACE",
     "IDLE",
     "UIDPLUS",
@@ -16,8 +16,12 @@ const SIGNED_IN: [&str; 19] = [
     "LIST-EXTENDED",
     "LIST-STATUS",
     "STATUS=SIZE",
+    "CONDSTORE",
+    "QRESYNC",
     "ESEARCH",
     "SEARCHRES",
+    "WITHIN",
+    "SAVEDATE",
     "BINARY",
     "PREVIEW",
     "SASL-IR",

@@ -6,12 +6,14 @@
 
 use crate::answer::{Completion, End, SIGN_IN_ENDED, Stop, is_hidden, not_held, refused};
 use crate::capabilities;
+use crate::resync::Resync;
 use crate::selected::{Selected, Teller};
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{House, Peer, Refused, Session, Stopped};
 use postern_imap_wire::{
     AppendHead, BadCommand, BadKind, Command, CommandKind, Encoder, Event, Framer, ResponseCode, Status, Tag,
 };
+use postern_types::ModSeq;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -44,6 +46,7 @@ pub(crate) struct Client {
     pub(crate) out: Vec<u8>,
     /// ENABLE IMAP4rev2 was answered.
     pub(crate) rev2: bool,
+    pub(crate) resync: Resync,
     pub(crate) failed_sign_ins: u32,
     pub(crate) signed_in: Option<Box<SignedIn>>,
 }
@@ -61,6 +64,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) selected: &'a mut Option<Box<Selected>>,
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) rev2: bool,
+    pub(crate) resync: Resync,
 }
 
 /// What commands on a selected mailbox work with.
@@ -70,6 +74,7 @@ pub(crate) struct Work<'a> {
     pub(crate) selected: &'a mut Selected,
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) rev2: bool,
+    pub(crate) resync: Resync,
 }
 
 impl Client {
@@ -80,17 +85,30 @@ impl Client {
 
     /// What to work with after sign-in. The table of commands keeps others out before.
     pub(crate) fn desk(&mut self) -> Result<Desk<'_>, Stop> {
-        let Self { house, out, rev2, signed_in, .. } = self;
+        let Self { house, out, rev2, resync, signed_in, .. } = self;
         let Some(signed_in) = signed_in else { return Err(Completion::bad("Sign in first").into()) };
         let SignedIn { session, selected } = &mut **signed_in;
-        Ok(Desk { house, session, selected, out, rev2: *rev2 })
+        Ok(Desk { house, session, selected, out, rev2: *rev2, resync: *resync })
     }
 
     /// What to work with in a selected mailbox.
     pub(crate) fn work(&mut self) -> Result<Work<'_>, Stop> {
-        let Desk { house, session, selected, out, rev2 } = self.desk()?;
+        let Desk { house, session, selected, out, rev2, resync } = self.desk()?;
         let Some(selected) = selected else { return Err(Completion::bad("Select a mailbox first").into()) };
-        Ok(Work { house, session, selected, out, rev2 })
+        Ok(Work { house, session, selected, out, rev2, resync })
+    }
+
+    /// A command asks for modification sequences: from here on changes are told with them (RFC 7162 section 3.1).
+    /// Where that begins in a selected mailbox, it is told from where on.
+    pub(crate) fn enable_resync(&mut self, wanted: Resync) {
+        if self.resync.tells_uids() || self.resync == wanted {
+            return;
+        }
+        let begins = !self.resync.tells_changes();
+        self.resync = wanted;
+        if let (true, Ok(Work { selected, out, rev2, .. })) = (begins, self.work()) {
+            tell_highest(&mut Encoder::new(out, rev2), selected.told());
+        }
     }
 
     pub(crate) fn is_selected(&self) -> bool {
@@ -108,6 +126,11 @@ impl Client {
     }
 }
 
+/// HIGHESTMODSEQ (RFC 7162 section 3.1.2.1).
+pub(crate) fn tell_highest(reply: &mut Encoder<'_>, modseq: ModSeq) {
+    reply.untagged(Status::Ok, Some(&ResponseCode::HighestModSeq(modseq)), "Changes up to here are told");
+}
+
 /// The next thing a client wants.
 enum Input {
     Command(Command),
@@ -119,7 +142,8 @@ impl<W: Wire> Connection<W> {
     pub(crate) fn new(house: Arc<House>, wire: W, shutdown: Shutdown) -> Self {
         let framer = Framer::new(house.limits());
         let peer = wire.peer().clone();
-        let client = Client { house, peer, out: Vec::new(), rev2: false, failed_sign_ins: 0, signed_in: None };
+        let (rev2, resync) = (false, Resync::Off);
+        let client = Client { house, peer, out: Vec::new(), rev2, resync, failed_sign_ins: 0, signed_in: None };
         Self { wire, framer, shutdown, client, bad_in_a_row: 0 }
     }
 
@@ -325,14 +349,15 @@ impl<W: Wire> Connection<W> {
         let own_change = status == Status::Ok && changes_mailbox(kind);
         let Some(selected) = self.client.selected() else { return Ok(()) };
         if !selected.has_notice() && !own_change {
-            if may_expunge && selected.messages.has_gone() {
-                let Ok(Work { selected, out, rev2, .. }) = self.client.work() else { return Ok(()) };
-                selected.tell_gone(Teller { out, rev2 });
+            if selected.messages.has_gone() {
+                let Ok(Work { selected, out, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
+                let teller = Teller { out, rev2, resync };
+                if may_expunge { selected.tell_gone(teller) } else { selected.tell_behind(teller) }
             }
             return Ok(());
         }
-        let Ok(Work { house, session, selected, out, rev2 }) = self.client.work() else { return Ok(()) };
-        match selected.sync(house, session, Teller { out, rev2 }, may_expunge).await {
+        let Ok(Work { house, session, selected, out, rev2, resync }) = self.client.work() else { return Ok(()) };
+        match selected.sync(house, session, Teller { out, rev2, resync }, may_expunge).await {
             Err(Refused::Ended) => Err(SIGN_IN_ENDED),
             Ok(()) | Err(_) => Ok(()),
         }

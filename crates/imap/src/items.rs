@@ -5,14 +5,15 @@
 //! for items that show some of its bytes.
 
 use crate::messages::Targets;
+use crate::resync::Resync;
 use crate::section::{Decoded, Source, Text};
 use postern_app::{Cut, Fetched, Gap, Unreadable};
 use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
-use postern_types::Uid;
+use postern_types::{ModSeq, Uid};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// What a FETCH shows of each of its messages.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Show {
     targets: Targets,
     /// Messages whose flags this FETCH changed: they are shown, asked for or not.
     marked: HashSet<Uid>,
+    /// How changes are told.
+    resync: Resync,
     /// First UID that is \Recent; `None` where nothing is.
     recent_from: Option<u64>,
     utf8: bool,
@@ -31,6 +34,8 @@ pub(crate) struct Show {
     pub(crate) unknown_encoding: AtomicBool,
     /// So much of one message was asked for that it is not shown.
     pub(crate) too_much: AtomicBool,
+    /// The highest modification sequence that was shown.
+    shown: AtomicI64,
 }
 
 /// Bytes that sections may add up to for a message of `size` bytes: the whole twice over, for
@@ -49,7 +54,7 @@ impl Show {
         items: Arc<[FetchItem]>,
         by_uid: bool,
         targets: Targets,
-        marked: HashSet<Uid>,
+        (marked, resync): (HashSet<Uid>, Resync),
         recent_from: Option<u64>,
         utf8: bool,
         most: usize,
@@ -59,12 +64,19 @@ impl Show {
             by_uid,
             targets,
             marked,
+            resync,
             recent_from,
             utf8,
             most,
             unknown_encoding: AtomicBool::default(),
             too_much: AtomicBool::default(),
+            shown: AtomicI64::default(),
         }
+    }
+
+    /// The highest modification sequence that was shown; 0 where none was.
+    pub(crate) fn shown(&self) -> ModSeq {
+        ModSeq(self.shown.load(Ordering::Relaxed))
     }
 
     /// Do the items show bytes of the message itself?
@@ -89,11 +101,20 @@ impl Show {
         let mut reply = Encoder::new(out, self.utf8);
         let mut fetch = reply.fetch(number);
         let bare = fetch.written();
+        let is_marked = self.marked.contains(&message.uid);
+        // RFC 7162 section 3.2.4.
+        let tells_change = is_marked && self.resync.tells_changes();
         // RFC 9051 section 6.4.9: the UID form answers with the UID, asked for or not.
-        if self.by_uid || self.items.contains(&FetchItem::Uid) {
+        if self.by_uid || tells_change || self.items.contains(&FetchItem::Uid) {
             fetch.uid(message.uid);
         }
-        if self.marked.contains(&message.uid) || self.items.contains(&FetchItem::Flags) {
+        if tells_change && !self.items.contains(&FetchItem::ModSeq) {
+            fetch.mod_seq(message.modseq);
+        }
+        if tells_change || self.items.contains(&FetchItem::ModSeq) {
+            self.shown.fetch_max(message.modseq.0, Ordering::Relaxed);
+        }
+        if is_marked || self.items.contains(&FetchItem::Flags) {
             let recent = self.recent_from.is_some_and(|from| u64::from(message.uid.get()) >= from);
             fetch.flags(message.flags, recent);
         }
@@ -134,6 +155,7 @@ impl Show {
             FetchItem::Body => fetch.preformatted("BODY", message.body),
             FetchItem::BodyStructure => fetch.preformatted("BODYSTRUCTURE", message.structure),
             FetchItem::InternalDate => fetch.internal_date(message.internal_date),
+            FetchItem::SaveDate => fetch.save_date(message.saved),
             FetchItem::Rfc822Size => fetch.size(message.size),
             FetchItem::Preview { .. } => fetch.preview(Some(message.preview)),
             FetchItem::ModSeq => fetch.mod_seq(message.modseq),
@@ -305,7 +327,7 @@ mod tests {
         };
         let targets = Targets { uids: [uid].into(), numbers: [3].into() };
         let marked = if marked { HashSet::from([uid]) } else { HashSet::new() };
-        let show = Show::new(items.into(), by_uid, targets, marked, Some(7), false, most);
+        let show = Show::new(items.into(), by_uid, targets, (marked, Resync::Off), Some(7), false, most);
         let mut out = Vec::new();
         let gaps = show.encode(&message, &mut out).unwrap();
         (out, gaps, show.unknown_encoding.into_inner())

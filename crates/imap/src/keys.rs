@@ -5,7 +5,7 @@ use crate::answer::{Completion, Stop};
 use crate::messages::{Messages, Targets};
 use postern_app::{Criterion, DateField};
 use postern_imap_wire::{ResponseCode, SearchKey};
-use postern_types::{SystemFlag, Uid};
+use postern_types::{ModSeq, SystemFlag, Timestamp, Uid};
 use std::sync::Arc;
 
 /// UIDs that all sets of one search may name together. A line holds thousands of sets, and
@@ -17,11 +17,17 @@ pub(crate) struct Keys<'a> {
     messages: &'a Messages,
     saved: &'a [Uid],
     room: usize,
+    now: Timestamp,
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn new(messages: &'a Messages, saved: &'a [Uid]) -> Self {
-        Self { messages, saved, room: UIDS }
+    pub(crate) fn new(messages: &'a Messages, saved: &'a [Uid], now: Timestamp) -> Self {
+        Self { messages, saved, room: UIDS, now }
+    }
+
+    /// So many seconds ago (RFC 5032 section 2).
+    fn before(&self, seconds: u32) -> Timestamp {
+        self.now.plus_ms(-i64::from(seconds) * 1000)
     }
 
     /// The criterion of a key; keys nest no deeper than the grammar lets them.
@@ -61,14 +67,13 @@ impl<'a> Keys<'a> {
             SearchKey::SentSince(date) => Criterion::Since(DateField::Sent, date.days()),
             SearchKey::Larger(bytes) => Criterion::Larger(*bytes),
             SearchKey::Smaller(bytes) => Criterion::Smaller(*bytes),
-            SearchKey::Older(_) | SearchKey::Younger(_) => {
-                return Err(
-                    Completion::bad("OLDER and YOUNGER belong to WITHIN, which this server does not offer").into()
-                );
-            }
-            SearchKey::ModSeq(_) => {
-                return Err(Completion::bad("MODSEQ belongs to CONDSTORE, which this server does not offer").into());
-            }
+            SearchKey::SavedBefore(date) => Criterion::Before(DateField::Saved, date.days()),
+            SearchKey::SavedOn(date) => Criterion::On(DateField::Saved, date.days()),
+            SearchKey::SavedSince(date) => Criterion::Since(DateField::Saved, date.days()),
+            SearchKey::Older(seconds) => Criterion::Older(self.before(*seconds)),
+            SearchKey::Younger(seconds) => Criterion::Younger(self.before(*seconds)),
+            // Nothing that is read is above what an i64 holds.
+            SearchKey::ModSeq(modseq) => Criterion::ModSeq(ModSeq(i64::try_from(*modseq).unwrap_or(i64::MAX))),
         })
     }
 
@@ -121,7 +126,7 @@ mod tests {
     use super::*;
     use postern_app::Entry;
     use postern_imap_wire::{SequenceNumber, SequenceRange, SequenceSet};
-    use postern_types::{Flags, ModSeq};
+    use postern_types::Flags;
     use std::collections::HashMap;
 
     fn uid(number: u32) -> Uid {
@@ -140,7 +145,7 @@ mod tests {
             [10, 20, 30].map(|number| Entry { uid: uid(number), flags: Default::default(), modseq: ModSeq(1) }).into();
         let messages = Messages::new(&entries, &HashMap::new(), &Flags::new(), 30);
         let saved = [uid(10), uid(11)];
-        let mut keys = Keys::new(&messages, &saved);
+        let mut keys = Keys::new(&messages, &saved, Timestamp(0));
         let mut read = |key: SearchKey| keys.criterion(&key).unwrap();
         assert_eq!(read(SearchKey::Set(set(2, 9))), Criterion::Uids([uid(20), uid(30)].into()));
         assert_eq!(read(SearchKey::Uid(set(2, 9))), Criterion::Uids([].into()));
@@ -150,7 +155,8 @@ mod tests {
         assert_eq!(read(SearchKey::New), new);
         assert_eq!(keys.candidates(&new).as_ref(), [uid(30)]);
         assert_eq!(keys.candidates(&Criterion::All).len(), 3);
-        assert!(keys.criterion(&SearchKey::Younger(60)).is_err());
+        let read = keys.criterion(&SearchKey::Younger(60)).unwrap();
+        assert_eq!(read, Criterion::Younger(Timestamp(-60_000)));
         keys.room = 1;
         assert!(matches!(keys.criterion(&SearchKey::Set(set(1, 2))), Err(Stop::Answer(_))));
     }

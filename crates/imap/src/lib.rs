@@ -23,6 +23,7 @@ mod listing;
 mod messages;
 mod names;
 mod pattern;
+mod resync;
 mod section;
 mod selected;
 

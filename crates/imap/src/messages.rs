@@ -6,10 +6,10 @@
 //! 7.5.1). Eight bytes a message; sets of flags are kept once. Flags are kept so that a
 //! client hears of changes it does not know and of no others, its own above all.
 
-use postern_app::{Entry, FlagsKey};
+use postern_app::{Changes, Entry, FlagsKey};
 use postern_imap_wire::SequenceSet;
-use postern_types::{Flags, Keyword, SystemFlag, Uid};
-use std::collections::{BTreeMap, HashMap};
+use postern_types::{Flags, Keyword, ModSeq, SystemFlag, Uid};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Keywords that FLAGS tells of at most. Whoever may write can make up any number of them, and
@@ -63,6 +63,12 @@ impl Targets {
     pub(crate) fn slice(&self, range: std::ops::Range<usize>) -> Targets {
         Targets { uids: self.uids[range.clone()].into(), numbers: self.numbers[range].into() }
     }
+    /// Those of them that are in a set.
+    pub(crate) fn only(self, wanted: &HashSet<Uid>) -> Targets {
+        let both = self.uids.iter().zip(self.numbers.iter()).filter(|(uid, _)| wanted.contains(uid));
+        let (uids, numbers): (Vec<Uid>, Vec<u32>) = both.map(|(uid, number)| (*uid, *number)).unzip();
+        Targets { uids: uids.into(), numbers: numbers.into() }
+    }
     /// The sequence number of one of them.
     pub(crate) fn number(&self, uid: Uid) -> Option<u32> {
         self.uids.binary_search(&uid).ok().map(|place| self.numbers[place])
@@ -76,15 +82,25 @@ pub(crate) struct NoSuchNumber;
 /// What a client has to be told.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
-    /// EXPUNGE, in this order.
-    pub(crate) expunged: Vec<u32>,
+    /// EXPUNGE, in this order: numbers, with the UIDs that had them.
+    pub(crate) expunged: Vec<(u32, Uid)>,
     /// EXISTS: there are new messages.
     pub(crate) exists: bool,
-    /// Sequence numbers, after all that, of messages whose flags changed.
-    pub(crate) changed: Vec<u32>,
+    /// Messages that changed, with their numbers after all that.
+    pub(crate) changed: Vec<Change>,
     /// FLAGS and PERMANENTFLAGS: there are keywords that the mailbox had not before, or other
     /// flags may be changed now.
     pub(crate) keywords: bool,
+}
+
+/// A message that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) number: u32,
+    pub(crate) uid: Uid,
+    pub(crate) modseq: ModSeq,
+    /// It shows other flags than the client knows.
+    pub(crate) flags: bool,
 }
 
 impl News {
@@ -197,7 +213,8 @@ impl Messages {
         self.list.iter().map(|message| message.uid)
     }
 
-    fn last_uid(&self) -> u32 {
+    /// The largest UID that has a number; 0 where there is none.
+    pub(crate) fn last_uid(&self) -> u32 {
         self.list.last().map_or(0, |message| message.uid.get())
     }
 
@@ -264,25 +281,29 @@ impl Messages {
     }
 
     /// Takes in what changed since the last time, and says what the client has to be told.
-    /// Where it may not be told of expunged messages now, they keep their numbers.
+    /// Where it may not be told of expunged messages now, they keep their numbers. A client that keeps modification
+    /// sequences is told of each after `since`, though the message shows the same flags again.
     pub(crate) fn apply(
         &mut self,
-        changed: &[Entry],
-        vanished: &[(Uid, Uid)],
+        changes: &Changes,
         flags: &HashMap<FlagsKey, Arc<Flags>>,
         may_expunge: bool,
+        since: Option<ModSeq>,
     ) -> News {
-        self.gone.extend_from_slice(vanished);
+        self.gone.extend_from_slice(&changes.vanished);
         let mut news = News { expunged: if may_expunge { self.take_gone() } else { Vec::new() }, ..News::default() };
-        for entry in changed {
+        for entry in &changes.changed {
             let flags = flags_of(entry, flags);
             news.keywords |= self.learn_keywords(&flags);
             let set = self.sets.place(&flags);
             match self.place(entry.uid) {
-                Some(place) if self.list[place].flags == set => {}
                 Some(place) => {
+                    let is_other = self.list[place].flags != set;
                     self.list[place].flags = set;
-                    news.changed.push(place as u32 + 1);
+                    if is_other || since.is_some_and(|since| entry.modseq > since) {
+                        let (number, uid, modseq) = (place as u32 + 1, entry.uid, entry.modseq);
+                        news.changed.push(Change { number, uid, modseq, flags: is_other });
+                    }
                 }
                 None if entry.uid.get() > self.last_uid() => {
                     self.list.push(Message { uid: entry.uid, flags: set });
@@ -295,6 +316,21 @@ impl Messages {
         news
     }
 
+    /// These ranges of UIDs without those that the client has a number for.
+    pub(crate) fn without_known(&self, ranges: &[(Uid, Uid)]) -> Vec<(Uid, Uid)> {
+        let mut rest = Vec::new();
+        for (first, last) in ranges {
+            let mut from = u64::from(first.get());
+            let begin = self.list.partition_point(|message| message.uid < *first);
+            for known in self.list[begin..].iter().map(|message| message.uid).take_while(|uid| uid <= last) {
+                rest.extend(range(from, u64::from(known.get()) - 1));
+                from = u64::from(known.get()) + 1;
+            }
+            rest.extend(range(from, u64::from(last.get())));
+        }
+        rest
+    }
+
     /// Are there expunged messages that the client has not been told of?
     pub(crate) fn has_gone(&self) -> bool {
         !self.gone.is_empty()
@@ -302,7 +338,7 @@ impl Messages {
 
     /// Takes out what is gone; the numbers to tell are from the last to the first, so that
     /// none of them moves another.
-    pub(crate) fn take_gone(&mut self) -> Vec<u32> {
+    pub(crate) fn take_gone(&mut self) -> Vec<(u32, Uid)> {
         if self.gone.is_empty() {
             return Vec::new();
         }
@@ -314,6 +350,7 @@ impl Messages {
         }
         gone.sort_unstable();
         gone.dedup();
+        let told = gone.iter().rev().map(|place| (*place as u32 + 1, self.list[*place].uid)).collect();
         let mut next = gone.iter().copied().peekable();
         let mut place = 0;
         self.list.retain(|_| {
@@ -321,8 +358,14 @@ impl Messages {
             place += 1;
             !leaves
         });
-        gone.into_iter().rev().map(|place| place as u32 + 1).collect()
+        told
     }
+}
+
+/// A range of UIDs, where it is one.
+fn range(first: u64, last: u64) -> Option<(Uid, Uid)> {
+    let uid = |number: u64| u32::try_from(number).ok().and_then(Uid::new);
+    uid(first).zip(uid(last)).filter(|(first, last)| first <= last)
 }
 
 fn flags_of(entry: &Entry, flags: &HashMap<FlagsKey, Arc<Flags>>) -> Arc<Flags> {

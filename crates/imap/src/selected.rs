@@ -1,9 +1,12 @@
 //! The selected mailbox (RFC 9051 section 3.3), and telling the client what others did in it.
 
+use crate::connection::tell_highest;
 use crate::messages::{Messages, News};
+use crate::resync::Resync;
 use postern_app::{House, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode};
 use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Seen, Timestamp, Uid};
+use std::collections::HashMap;
 
 /// A selected mailbox. It remembers what the client was told; what the client may do is
 /// asked at each command.
@@ -25,6 +28,12 @@ pub(crate) struct Selected {
     seen: Seen,
     /// Changes up to here have been taken in.
     synced: ModSeq,
+    /// Up to here all of them were told, what was expunged too.
+    told: ModSeq,
+    /// Changes of the client's own that it was told of since then, by their replies.
+    own: HashMap<Uid, ModSeq>,
+    /// The highest modification sequence that the client was shown, in whatever reply.
+    shown: ModSeq,
     /// Notices were heard that have not been followed.
     stale: bool,
     changes: Watch,
@@ -44,10 +53,30 @@ impl Selected {
             saved: Vec::new(),
             seen: opened.seen,
             synced: opened.counters.modseq,
+            told: opened.counters.modseq,
+            own: HashMap::new(),
+            shown: ModSeq(0),
             stale: false,
             changes: opened.changes,
             rights_watch: opened.rights_watch,
         }
+    }
+
+    /// Up to which change the client was told of everything. It is 1 at least, as for a client there is no 0 (RFC
+    /// 7162 section 7, mod-sequence-value).
+    pub(crate) fn told(&self) -> ModSeq {
+        self.told.max(ModSeq(1))
+    }
+
+    /// The client was told of a change of its own, with this modification sequence.
+    pub(crate) fn note_own(&mut self, uid: Uid, modseq: ModSeq) {
+        self.own.insert(uid, modseq);
+        self.note_shown(modseq);
+    }
+
+    /// The client was shown a modification sequence.
+    pub(crate) fn note_shown(&mut self, modseq: ModSeq) {
+        self.shown = self.shown.max(modseq);
     }
 
     /// When the letters change by themselves, where they do.
@@ -69,9 +98,10 @@ impl Selected {
         (self.messages.known_flags().settable_with(self.rights), self.rights.has(Letter::Write))
     }
 
-    /// Was there a notice that has not been followed?
+    /// Was there a notice that has not been followed? Or was a change shown that was not taken in: then those before
+    /// it are told now, or who is cut off and comes back would miss them.
     pub(crate) fn has_notice(&mut self) -> bool {
-        self.stale |= self.changes.take() | self.rights_watch.take();
+        self.stale |= self.changes.take() | self.rights_watch.take() | (self.shown > self.synced);
         self.stale
     }
 
@@ -103,19 +133,35 @@ impl Selected {
         self.seen = synced.seen;
         // RFC 4314 section 5.1.1: who asks at each command tells of flags that may be changed now.
         let flags_given_or_taken = before != self.permanent_flags();
-        self.synced = synced.changes.modseq;
         let changes = &synced.changes;
-        let mut news = self.messages.apply(&changes.changed, &changes.vanished, &synced.flags, may_expunge);
+        let since = if teller.resync.tells_changes() { Some(self.synced) } else { None };
+        self.synced = changes.modseq;
+        let mut news = self.messages.apply(changes, &synced.flags, may_expunge, since);
+        let own = std::mem::take(&mut self.own);
+        let heard = !own.is_empty() || !news.changed.is_empty();
+        news.changed.retain(|change| change.flags || own.get(&change.uid) != Some(&change.modseq));
         news.keywords |= flags_given_or_taken;
-        teller.tell(self, &news);
+        let is_behind = self.messages.has_gone();
+        if !is_behind {
+            self.told = self.synced;
+        }
+        teller.tell(self, &news, is_behind && heard);
         Ok(())
+    }
+
+    /// Something expunged could not be told yet, and a command has shown modification sequences that are later.
+    pub(crate) fn tell_behind(&self, teller: Teller<'_>) {
+        if self.messages.has_gone() {
+            teller.tell(self, &News::default(), true);
+        }
     }
 
     /// Tells what was expunged and could not be told before.
     pub(crate) fn tell_gone(&mut self, teller: Teller<'_>) {
         if self.messages.has_gone() {
             let news = News { expunged: self.messages.take_gone(), ..News::default() };
-            teller.tell(self, &news);
+            self.told = self.synced;
+            teller.tell(self, &news, false);
         }
     }
 }
@@ -126,17 +172,22 @@ pub(crate) struct Teller<'a> {
     pub(crate) out: &'a mut Vec<u8>,
     /// After ENABLE IMAP4rev2: no \Recent (RFC 9051 appendix E).
     pub(crate) rev2: bool,
+    pub(crate) resync: Resync,
 }
 
 impl Teller<'_> {
-    fn tell(self, selected: &Selected, news: &News) {
-        if news.is_empty() {
+    /// Where something expunged may not be told now and later changes were, a client that comes back must not miss
+    /// it: it is told up to where it knows everything (RFC 7162 section 3.2).
+    fn tell(self, selected: &Selected, news: &News, is_behind: bool) {
+        if news.is_empty() && !is_behind {
             return;
         }
         let messages = &selected.messages;
         let mut reply = Encoder::new(self.out, self.rev2);
-        for number in &news.expunged {
-            reply.expunge(*number);
+        if self.resync.tells_uids() {
+            reply.vanished(false, &ranges(news.expunged.iter().rev().map(|(_, uid)| *uid)));
+        } else {
+            news.expunged.iter().for_each(|(number, _)| reply.expunge(*number));
         }
         if news.exists {
             reply.exists(messages.count());
@@ -147,14 +198,32 @@ impl Teller<'_> {
         if news.keywords {
             tell_flags(&mut reply, selected);
         }
-        for number in &news.changed {
-            let Some((uid, flags)) = messages.get(*number) else { continue };
-            let mut fetch = reply.fetch(*number);
+        for change in &news.changed {
+            let Some((uid, flags)) = messages.get(change.number) else { continue };
+            let mut fetch = reply.fetch(change.number);
             fetch.uid(uid);
             fetch.flags(flags, !self.rev2 && messages.is_recent(uid));
+            if self.resync.tells_changes() {
+                fetch.mod_seq(change.modseq);
+            }
             fetch.finish();
         }
+        if is_behind && self.resync.tells_changes() {
+            tell_highest(&mut reply, selected.told());
+        }
     }
+}
+
+/// Runs of following UIDs, which ascend.
+pub(crate) fn ranges(uids: impl IntoIterator<Item = Uid>) -> Vec<(Uid, Uid)> {
+    let mut runs: Vec<(Uid, Uid)> = Vec::new();
+    for uid in uids {
+        match runs.last_mut() {
+            Some((_, last)) if last.get().checked_add(1) == Some(uid.get()) => *last = uid,
+            _ => runs.push((uid, uid)),
+        }
+    }
+    runs
 }
 
 /// FLAGS and PERMANENTFLAGS (RFC 9051 sections 7.3.5 and 7.1).

@@ -11,12 +11,15 @@ pub(crate) fn read_only() -> Completion {
 }
 
 pub(crate) async fn run(client: &mut Client, set: Option<SequenceSet>) -> Handled {
-    let Work { house, session, selected, .. } = client.work()?;
+    let Work { house, session, selected, resync, .. } = client.work()?;
     house.may_still_read(session, selected.mailbox).await?;
     if selected.read_only {
         return Ok(read_only());
     }
     let uids = set.map(|set| selected.messages.by_uid(&set, &selected.saved).uids);
-    house.expunge(session, selected.mailbox, uids).await?;
-    Ok(Completion::ok("Expunged"))
+    let expunged = house.expunge(session, selected.mailbox, uids).await?;
+    let done = Completion::ok("Expunged");
+    // RFC 7162 section 3.2.7.
+    let tells = resync.tells_changes() && !expunged.uids.is_empty();
+    Ok(if tells { done.with(ResponseCode::HighestModSeq(expunged.modseq)) } else { done })
 }

@@ -1,4 +1,4 @@
-//! FETCH and UID FETCH (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5).
+//! FETCH and UID FETCH (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5, RFC 7162 sections 3.1.4 and 3.2.6).
 //!
 //! Messages are encoded by the house's readers, a piece at a time, and each piece is written
 //! before the next is read: a right that was taken back acts inside a running FETCH, and a
@@ -10,11 +10,12 @@ use crate::answer::{Completion, End, Handled, Stop};
 use crate::connection::{Connection, Work};
 use crate::items::Show;
 use crate::messages::{NoSuchNumber, Targets};
-use crate::selected::tell_flags;
+use crate::resync::Resync;
+use crate::selected::{Selected, tell_flags};
 use postern_app::wire::Wire;
 use postern_app::{Denied, Encode, FetchChunk, FetchNeeds, Fetched, Gap, Refused};
-use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
-use postern_types::{Letter, SystemFlag, Uid};
+use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode, SequenceSet};
+use postern_types::{Letter, ModSeq, SystemFlag, Uid};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,32 @@ const MESSAGES_PER_PART: usize = 256;
 
 /// Chunks of a long text that are read at once, where it may have to be made anew for them.
 const CHUNKS_READ: u64 = 4;
+
+/// Of what vanished, what the client can know of: UIDs that it names (all where it names none), and has no number
+/// for.
+pub(super) fn vanished(selected: &Selected, gone: &[(Uid, Uid)], named: Option<&SequenceSet>) -> Vec<(Uid, Uid)> {
+    let highest = gone.last().map_or(0, |(_, last)| last.get()).max(selected.messages.last_uid());
+    let named = match named.map(|set| set.resolve(highest)) {
+        None => return selected.messages.without_known(gone),
+        Some(Some(ranges)) => ranges,
+        // `$` names what a search found, and that was there.
+        Some(None) => selected.saved.iter().map(|uid| (uid.get(), uid.get())).collect(),
+    };
+    let mut both = Vec::new();
+    let (mut gone, mut named) = (gone.iter().peekable(), named.iter().peekable());
+    while let (Some((first, last)), Some((from, to))) = (gone.peek().copied(), named.peek().copied()) {
+        let (begin, end) = (first.get().max(*from), last.get().min(*to));
+        if let (true, Some(begin), Some(end)) = (begin <= end, Uid::new(begin), Uid::new(end)) {
+            both.push((begin, end));
+        }
+        if last.get() <= *to {
+            gone.next();
+        } else {
+            named.next();
+        }
+    }
+    selected.messages.without_known(&both)
+}
 
 /// RFC 9051 section 9, seq-number: BAD.
 pub(crate) fn no_such_number(_: NoSuchNumber) -> Stop {
@@ -41,19 +68,30 @@ struct Amiss {
 
 impl<W: Wire> Connection<W> {
     /// FETCH
-    pub(crate) async fn fetch(&mut self, fetch: FetchCommand) -> Handled {
-        if fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::ModSeq) {
-            return Ok(Completion::bad(
-                "CHANGEDSINCE and MODSEQ belong to CONDSTORE, which this server does not offer",
-            ));
+    pub(crate) async fn fetch(&mut self, mut fetch: FetchCommand) -> Handled {
+        if fetch.changed_since.is_some() && !fetch.items.contains(&FetchItem::ModSeq) {
+            // RFC 7162 section 3.1.4.1.
+            fetch.items.push(FetchItem::ModSeq);
         }
-        let Work { house, session, selected, .. } = self.client.work()?;
+        if fetch.vanished && !self.client.resync.tells_uids() {
+            return Ok(Completion::bad("VANISHED comes after ENABLE QRESYNC"));
+        }
+        if fetch.items.contains(&FetchItem::ModSeq) {
+            self.client.enable_resync(Resync::Changes);
+        }
+        let Work { selected, .. } = self.client.work()?;
         let (messages, saved) = (&selected.messages, &selected.saved);
-        let targets = if fetch.by_uid {
+        let mut targets = if fetch.by_uid {
             messages.by_uid(&fetch.set, saved)
         } else {
             messages.by_number(&fetch.set, saved).map_err(no_such_number)?
         };
+        if let Some(since) = fetch.changed_since {
+            // Nothing that is read is above what an i64 holds.
+            let since = ModSeq(i64::try_from(since).unwrap_or(i64::MAX));
+            targets = self.changed_since(&fetch, targets, since).await?;
+        }
+        let Work { house, session, selected, .. } = self.client.work()?;
         if targets.is_empty() {
             // A mailbox that was taken away is told so all the same.
             house.may_still_read(session, selected.mailbox).await?;
@@ -84,10 +122,23 @@ impl<W: Wire> Connection<W> {
         Ok(Completion::ok("Done"))
     }
 
+    /// Those of them that were changed after `since`; tells which of the named UIDs vanished since then, where that is
+    /// asked for (RFC 7162 sections 3.1.4.1 and 3.2.6).
+    async fn changed_since(&mut self, fetch: &FetchCommand, targets: Targets, since: ModSeq) -> Result<Targets, Stop> {
+        let Work { house, session, selected, out, rev2, .. } = self.client.work()?;
+        let changes = house.changes(session, selected.mailbox, since).await?;
+        if fetch.vanished {
+            let gone = vanished(selected, &changes.vanished, Some(&fetch.set));
+            Encoder::new(out, rev2).vanished(true, &gone);
+        }
+        let changed: HashSet<Uid> = changes.changed.iter().map(|entry| entry.uid).collect();
+        Ok(targets.only(&changed))
+    }
+
     /// Marks messages as seen before they are shown (RFC 9051 section 6.4.5); answers those
     /// whose flags the client does not know yet. Without `s` nothing happens.
     async fn mark_seen(&mut self, targets: &Targets) -> Result<HashSet<Uid>, Stop> {
-        let Work { house, session, selected, out, rev2 } = self.client.work()?;
+        let Work { house, session, selected, out, rev2, resync } = self.client.work()?;
         // What the client was told may be out of date: others mark messages unread, and an account
         // may keep \Seen in another way by now.
         let is_current = !selected.has_notice();
@@ -110,6 +161,9 @@ impl<W: Wire> Connection<W> {
                     tell_flags(&mut Encoder::new(out, rev2), selected);
                 }
                 marked.insert(stored.uid);
+                if resync.tells_changes() {
+                    selected.note_own(stored.uid, stored.modseq);
+                }
                 selected.messages.note_flags(stored.uid, &Arc::new(stored.flags));
             }
         }
@@ -124,11 +178,11 @@ impl<W: Wire> Connection<W> {
         targets: Targets,
         marked: HashSet<Uid>,
     ) -> Result<Amiss, Stop> {
-        let Work { house, selected, rev2, .. } = self.client.work()?;
+        let Work { house, selected, rev2, resync, .. } = self.client.work()?;
         let recent_from = (!rev2).then_some(selected.messages.recent_from());
         let uids = Arc::clone(&targets.uids);
         let most = house.limits().chunk_bytes;
-        let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, marked, recent_from, rev2, most));
+        let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, (marked, resync), recent_from, rev2, most));
         let needs = FetchNeeds { raw: show.needs_raw() };
         let encoder = Arc::clone(&show);
         let encode: Arc<Encode> =
@@ -140,6 +194,7 @@ impl<W: Wire> Connection<W> {
             done = chunk.done;
             self.send(chunk, done < uids.len()).await?;
         }
+        self.client.work()?.selected.note_shown(show.shown());
         Ok(Amiss {
             unknown_encoding: show.unknown_encoding.load(Ordering::Relaxed),
             too_much: show.too_much.load(Ordering::Relaxed),

@@ -83,8 +83,8 @@ impl<W: Wire> Connection<W> {
         let desk = self.client.desk()?;
         desk.house.check_session(desk.session).await?;
         if self.client.is_selected() {
-            let Work { house, session, selected, out, rev2 } = self.client.work()?;
-            selected.sync(house, session, Teller { out, rev2 }, true).await?;
+            let Work { house, session, selected, out, rev2, resync } = self.client.work()?;
+            selected.sync(house, session, Teller { out, rev2, resync }, true).await?;
         }
         Ok(())
     }

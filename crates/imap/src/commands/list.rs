@@ -22,7 +22,7 @@ struct Line<'a> {
 }
 
 pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
-    status::check(&list.returns.status)?;
+    status::enable(client, &list.returns.status);
     if list.selection.recursive_match && !list.selection.subscribed {
         return Ok(Completion::bad("RECURSIVEMATCH goes with SUBSCRIBED here"));
     }

@@ -9,8 +9,8 @@ use crate::selected::Teller;
 
 pub(crate) async fn run(client: &mut Client) -> Handled {
     if client.is_selected() {
-        let Work { house, session, selected, out, rev2 } = client.work()?;
-        selected.sync(house, session, Teller { out, rev2 }, true).await?;
+        let Work { house, session, selected, out, rev2, resync } = client.work()?;
+        selected.sync(house, session, Teller { out, rev2, resync }, true).await?;
     }
     Ok(Completion::ok("Done"))
 }

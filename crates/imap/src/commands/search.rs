@@ -4,12 +4,16 @@
 use crate::answer::{Completion, Handled, Stop};
 use crate::connection::{Client, Work};
 use crate::keys::Keys;
+use crate::resync::Resync;
 use crate::selected::Selected;
 use postern_imap_wire::{Encoder, Esearch, ResponseCode, SearchCharset, SearchCommand, SearchReturn, Tag};
-use postern_types::Uid;
+use postern_types::{ModSeq, Uid};
 
 pub(crate) async fn run(client: &mut Client, tag: &Tag, search: SearchCommand) -> Handled {
-    let Work { house, session, selected, out, rev2 } = client.work()?;
+    if search.key.asks_for_changes() {
+        client.enable_resync(Resync::Changes);
+    }
+    let Work { house, session, selected, out, rev2, .. } = client.work()?;
     let saves = search.returns.is_some_and(|returns| returns.save);
     let found = match find(house, session, selected, &search).await {
         Ok(found) => found,
@@ -23,22 +27,26 @@ pub(crate) async fn run(client: &mut Client, tag: &Tag, search: SearchCommand) -
             return Err(stop);
         }
     };
+    let changes = search.key.asks_for_changes().then_some(found.as_slice());
+    if let Some(shown) = changes.and_then(|found| highest(found, ALL)) {
+        selected.note_shown(shown);
+    }
+    let uids: Vec<Uid> = found.iter().map(|(uid, _)| *uid).collect();
     if let Some(returns) = search.returns.filter(|returns| returns.save) {
-        selected.saved = kept(&found, returns);
+        selected.saved = kept(&uids, returns);
     }
     let numbers: Vec<u32> = if search.by_uid {
-        found.iter().map(|uid| uid.get()).collect()
+        uids.iter().map(|uid| uid.get()).collect()
     } else {
-        found.iter().filter_map(|uid| selected.messages.number(*uid)).collect()
+        uids.iter().filter_map(|uid| selected.messages.number(*uid)).collect()
     };
     let mut reply = Encoder::new(out, rev2);
     match search.returns {
-        None if !rev2 => reply.search(&numbers, None),
-        None => {
-            let all = SearchReturn { all: true, ..SearchReturn::default() };
-            reply.esearch(&esearch(tag, search.by_uid, all, &numbers));
+        None if !rev2 => reply.search(&numbers, changes.and_then(|found| highest(found, ALL))),
+        None => reply.esearch(&esearch(tag, search.by_uid, ALL, &numbers, changes)),
+        Some(returns) if asks(returns) => {
+            reply.esearch(&esearch(tag, search.by_uid, returns, &numbers, changes));
         }
-        Some(returns) if asks(returns) => reply.esearch(&esearch(tag, search.by_uid, returns, &numbers)),
         // SAVE alone answers nothing (RFC 5182 section 2.1).
         Some(_) => {}
     }
@@ -50,12 +58,12 @@ async fn find(
     session: &postern_app::Session,
     selected: &Selected,
     search: &SearchCommand,
-) -> Result<Vec<Uid>, Stop> {
+) -> Result<Vec<(Uid, ModSeq)>, Stop> {
     if search.charset == SearchCharset::Unsupported {
         let code = ResponseCode::BadCharset(&["US-ASCII", "UTF-8"]);
         return Err(Completion::no(code, "Search text is US-ASCII or UTF-8 here").into());
     }
-    let mut keys = Keys::new(&selected.messages, &selected.saved);
+    let mut keys = Keys::new(&selected.messages, &selected.saved, house.now());
     let criterion = keys.criterion(&search.key)?;
     let uids = keys.candidates(&criterion);
     if uids.is_empty() {
@@ -69,7 +77,27 @@ fn asks(returns: SearchReturn) -> bool {
     returns.min || returns.max || returns.all || returns.count
 }
 
-fn esearch<'a>(tag: &'a Tag, by_uid: bool, returns: SearchReturn, numbers: &'a [u32]) -> Esearch<'a> {
+/// What is answered where nothing else is asked for.
+const ALL: SearchReturn = SearchReturn { min: false, max: false, all: true, count: false, save: false };
+
+/// The highest modification sequence of what is told: with MIN or MAX and neither ALL nor COUNT, of those alone (RFC
+/// 4731 section 3.2).
+fn highest(found: &[(Uid, ModSeq)], returns: SearchReturn) -> Option<ModSeq> {
+    let of = |one: Option<&(Uid, ModSeq)>| one.map(|(_, modseq)| *modseq);
+    if returns.all || returns.count || !(returns.min || returns.max) {
+        return found.iter().map(|(_, modseq)| *modseq).max();
+    }
+    let min = of(found.first()).filter(|_| returns.min);
+    min.max(of(found.last()).filter(|_| returns.max))
+}
+
+fn esearch<'a>(
+    tag: &'a Tag,
+    by_uid: bool,
+    returns: SearchReturn,
+    numbers: &'a [u32],
+    changes: Option<&[(Uid, ModSeq)]>,
+) -> Esearch<'a> {
     Esearch {
         tag,
         by_uid,
@@ -78,7 +106,7 @@ fn esearch<'a>(tag: &'a Tag, by_uid: bool, returns: SearchReturn, numbers: &'a [
         all: returns.all.then_some(numbers),
         // There are no more of them than UIDs.
         count: returns.count.then_some(numbers.len() as u32),
-        mod_seq: None,
+        mod_seq: changes.and_then(|found| highest(found, returns)),
     }
 }
 

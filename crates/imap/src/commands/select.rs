@@ -1,48 +1,135 @@
-//! SELECT and EXAMINE (RFC 9051 sections 6.3.2 and 6.3.3, RFC 3501 sections 6.3.1 and 6.3.2).
+//! SELECT and EXAMINE (RFC 9051 sections 6.3.2 and 6.3.3, RFC 3501 sections 6.3.1 and 6.3.2), with CONDSTORE and
+//! QRESYNC (RFC 7162 sections 3.1.8 and 3.2.5).
 
-use crate::answer::{Completion, Handled};
-use crate::connection::{Client, Desk};
+use crate::answer::{Completion, Handled, Stop};
+use crate::commands::fetch::vanished;
+use crate::connection::{Connection, Desk, Work, tell_highest};
 use crate::names;
+use crate::resync::Resync;
 use crate::selected::{Selected, tell_flags};
-use postern_app::Counters;
-use postern_imap_wire::{Encoder, ListEntry, ResponseCode, SelectParameter, Status};
-use postern_types::Uid;
+use postern_app::wire::Wire;
+use postern_app::{Counters, Entry};
+use postern_imap_wire::{Encoder, ListEntry, QResync, ResponseCode, SelectParameter, Status};
+use postern_types::{ModSeq, Uid};
 
-const NO_PARAMETERS: &str = "SELECT and EXAMINE take no parameter here; CAPABILITY says what this server can do";
+const NO_PARAMETERS: &str = "SELECT and EXAMINE know the parameters CONDSTORE and QRESYNC";
+const NOT_ENABLED: &str = "QRESYNC comes after ENABLE QRESYNC";
+/// Changes that are told between two looks at whether the mailbox may be read still.
+const CHANGES_AT_ONCE: usize = 1_000;
+/// Replies leave when they are this many bytes.
+const GATHERED_BYTES: usize = 64 << 10;
 
-pub(crate) async fn run(
-    client: &mut Client,
-    mailbox: &str,
-    parameters: &[SelectParameter],
-    read_only: bool,
-) -> Handled {
-    if !parameters.is_empty() {
-        return Ok(Completion::bad(NO_PARAMETERS));
+/// What happened since a client was here.
+struct Missed {
+    /// Messages that are there and were changed, by UID.
+    changed: Vec<(Uid, ModSeq)>,
+    /// Ranges of UIDs that are gone.
+    vanished: Vec<(Uid, Uid)>,
+}
+
+impl<W: Wire> Connection<W> {
+    /// SELECT, and EXAMINE, which is `read_only`.
+    pub(crate) async fn select(&mut self, mailbox: &str, parameters: &[SelectParameter], read_only: bool) -> Handled {
+        let mut known = None;
+        for parameter in parameters {
+            match parameter {
+                SelectParameter::CondStore => {}
+                SelectParameter::QResync(_) if !self.client.resync.tells_uids() => {
+                    return Ok(Completion::bad(NOT_ENABLED));
+                }
+                SelectParameter::QResync(resync) => known = Some(resync),
+                SelectParameter::Other(_) => return Ok(Completion::bad(NO_PARAMETERS)),
+            }
+        }
+        let Desk { selected, out, rev2, .. } = self.client.desk()?;
+        // Whatever becomes of it, the mailbox before is left (RFC 9051 section 6.3.2).
+        if selected.take().is_some() {
+            Encoder::new(out, rev2).untagged(Status::Ok, Some(&ResponseCode::Closed), "The mailbox before is closed");
+        }
+        if !parameters.is_empty() {
+            self.client.enable_resync(Resync::Changes);
+        }
+        let missed = self.open(mailbox, known, read_only).await?;
+        self.tell_missed(&missed).await?;
+        let Work { selected, .. } = self.client.work()?;
+        let code = if selected.is_read_only() { ResponseCode::ReadOnly } else { ResponseCode::ReadWrite };
+        Ok(Completion::ok(if read_only { "Open for reading" } else { "Selected" }).with(code))
     }
-    let Desk { house, session, selected, out, rev2 } = client.desk()?;
-    // Whatever becomes of it, the mailbox before is left (RFC 9051 section 6.3.2).
-    if selected.take().is_some() {
-        Encoder::new(out, rev2).untagged(Status::Ok, Some(&ResponseCode::Closed), "The mailbox before is closed");
+
+    /// Opens the mailbox and tells of it; answers what happened since the client was here, where it said when that
+    /// was.
+    async fn open(&mut self, mailbox: &str, known: Option<&QResync>, read_only: bool) -> Result<Missed, Stop> {
+        let Desk { house, session, selected, out, rev2, .. } = self.client.desk()?;
+        let at = names::locate(mailbox);
+        let since = known.map(|known| ModSeq(i64::try_from(known.modseq).unwrap_or(i64::MAX)));
+        let opened = house.open_mailbox(session, &at, read_only, since).await?;
+        let counters = opened.counters;
+        let is_same = known.is_some_and(|known| known.uid_validity == counters.uid_validity.0);
+        let since = since.filter(|_| is_same);
+        let changed = since.map(|since| changed_since(&opened.entries, since)).unwrap_or_default();
+        let gone = opened.vanished.clone();
+        let opened = Selected::new(opened, read_only);
+        let mut reply = Encoder::new(out, rev2);
+        tell_opened(&mut reply, &opened, &counters, rev2);
+        if rev2 {
+            let name = names::shown_at(&at);
+            reply.list(&ListEntry {
+                attributes: &[],
+                delimiter: Some(names::DELIMITER),
+                mailbox: &name,
+                subscribed_below: false,
+                old_name: (name != mailbox).then_some(mailbox),
+            });
+        }
+        let named = known.and_then(|known| known.known.as_ref());
+        let missed = match since {
+            Some(_) => {
+                let ranges = named.and_then(|set| set.resolve(0));
+                let is_named = |uid: u32| {
+                    ranges.as_ref().is_none_or(|ranges| {
+                        let place = ranges.partition_point(|(_, last)| *last < uid);
+                        ranges.get(place).is_some_and(|(first, _)| *first <= uid)
+                    })
+                };
+                let changed = changed.into_iter().filter(|(uid, _)| is_named(uid.get())).collect();
+                Missed { changed, vanished: vanished(&opened, &gone, named) }
+            }
+            None => Missed { changed: Vec::new(), vanished: Vec::new() },
+        };
+        *selected = Some(Box::new(opened));
+        Ok(missed)
     }
-    let at = names::locate(mailbox);
-    let opened = house.open_mailbox(session, &at, read_only).await?;
-    let counters = opened.counters;
-    let opened = Selected::new(opened, read_only);
-    let mut reply = Encoder::new(out, rev2);
-    tell_opened(&mut reply, &opened, &counters, rev2);
-    if rev2 {
-        let name = names::shown_at(&at);
-        reply.list(&ListEntry {
-            attributes: &[],
-            delimiter: Some(names::DELIMITER),
-            mailbox: &name,
-            subscribed_below: false,
-            old_name: (name != mailbox).then_some(mailbox),
-        });
+
+    /// Tells what happened since the client was here, as UID FETCH with CHANGEDSINCE and VANISHED would (RFC 7162
+    /// section 3.2.5.1).
+    async fn tell_missed(&mut self, missed: &Missed) -> Result<(), Stop> {
+        let Work { out, rev2, .. } = self.client.work()?;
+        Encoder::new(out, rev2).vanished(true, &missed.vanished);
+        for (place, part) in missed.changed.chunks(CHANGES_AT_ONCE).enumerate() {
+            let Work { house, session, selected, out, rev2, .. } = self.client.work()?;
+            if place > 0 {
+                house.may_still_read(session, selected.mailbox).await?;
+            }
+            let mut reply = Encoder::new(out, rev2);
+            for (uid, modseq) in part {
+                let (messages, uid) = (&selected.messages, *uid);
+                let Some((number, flags)) = messages.number(uid).zip(messages.flags(uid)) else { continue };
+                let mut fetch = reply.fetch(number);
+                fetch.uid(uid);
+                fetch.flags(flags, !rev2 && messages.is_recent(uid));
+                fetch.mod_seq(*modseq);
+                fetch.finish();
+            }
+            if out.len() >= GATHERED_BYTES {
+                self.flush().await?;
+            }
+        }
+        Ok(())
     }
-    let code = if opened.is_read_only() { ResponseCode::ReadOnly } else { ResponseCode::ReadWrite };
-    *selected = Some(Box::new(opened));
-    Ok(Completion::ok(if read_only { "Open for reading" } else { "Selected" }).with(code))
+}
+
+fn changed_since(entries: &[Entry], since: ModSeq) -> Vec<(Uid, ModSeq)> {
+    entries.iter().filter(|entry| entry.modseq > since).map(|entry| (entry.uid, entry.modseq)).collect()
 }
 
 fn tell_opened(reply: &mut Encoder<'_>, selected: &Selected, counters: &Counters, rev2: bool) {
@@ -59,4 +146,5 @@ fn tell_opened(reply: &mut Encoder<'_>, selected: &Selected, counters: &Counters
     if let Some(next) = u32::try_from(counters.uid_next).ok().and_then(Uid::new) {
         reply.untagged(Status::Ok, Some(&ResponseCode::UidNext(next)), "The next UID");
     }
+    tell_highest(reply, selected.told());
 }

@@ -3,18 +3,19 @@
 use crate::answer::{Completion, Handled};
 use crate::connection::{Client, Desk};
 use crate::names;
+use crate::resync::Resync;
 use postern_app::Counters;
 use postern_imap_wire::{Encoder, StatusItem};
 
-const NO_MODSEQ: &str = "HIGHESTMODSEQ belongs to CONDSTORE, which this server does not offer";
-
-/// May these items be asked for?
-pub(crate) fn check(items: &[StatusItem]) -> Result<(), Completion> {
-    if items.contains(&StatusItem::HighestModSeq) { Err(Completion::bad(NO_MODSEQ)) } else { Ok(()) }
+/// Asking for HIGHESTMODSEQ is asking to be told of changes with theirs (RFC 7162 section 3.1).
+pub(crate) fn enable(client: &mut Client, items: &[StatusItem]) {
+    if items.contains(&StatusItem::HighestModSeq) {
+        client.enable_resync(Resync::Changes);
+    }
 }
 
 pub(crate) async fn run(client: &mut Client, mailbox: &str, items: &[StatusItem]) -> Handled {
-    check(items)?;
+    enable(client, items);
     let Desk { house, session, out, rev2, .. } = client.desk()?;
     let at = names::locate(mailbox);
     let counters = house.status(session, &at).await?;
@@ -35,7 +36,7 @@ pub(crate) fn values(counters: &Counters, items: &[StatusItem]) -> Vec<(StatusIt
             StatusItem::Unseen => counters.unseen,
             StatusItem::Deleted => counters.deleted,
             StatusItem::Size => counters.bytes,
-            StatusItem::HighestModSeq => counters.modseq.0.unsigned_abs(),
+            StatusItem::HighestModSeq => counters.modseq.0.unsigned_abs().max(1),
         };
         (*item, value)
     };
@@ -61,6 +62,5 @@ mod tests {
         };
         let numbers: Vec<u64> = values(&counters, &StatusItem::ALL).into_iter().map(|(_, value)| value).collect();
         assert_eq!(numbers, [3, 2, u64::from(u32::MAX), 7, 2, 1, 1234, 99]);
-        assert!(check(&[StatusItem::Messages]).is_ok() && check(&StatusItem::ALL).is_err());
     }
 }

@@ -31,6 +31,10 @@ fn entry(number: u32, set: i64) -> Entry {
     Entry { uid: uid(number), flags: key(set), modseq: ModSeq(1) }
 }
 
+fn changes(changed: Vec<Entry>, vanished: Vec<(Uid, Uid)>) -> Changes {
+    Changes { changed, vanished, modseq: ModSeq(1) }
+}
+
 fn flag_table() -> HashMap<FlagsKey, Arc<Flags>> {
     (1..5).map(|number| (key(number), Arc::new(Flags::parse(&format!("k{number}")).unwrap()))).collect()
 }
@@ -91,17 +95,17 @@ impl Model {
 
     /// Does what a client does with the replies.
     fn hear(&mut self, news: &News, messages: &Messages) {
-        for number in &news.expunged {
-            self.client.remove(*number as usize - 1);
+        for (number, uid) in &news.expunged {
+            assert_eq!(self.client.remove(*number as usize - 1), uid.get(), "VANISHED names another");
         }
         if news.exists {
             for number in self.client.len() as u32 + 1..=messages.count() {
                 self.client.push(messages.get(number).unwrap().0.get());
             }
         }
-        for number in &news.changed {
-            let (uid, _) = messages.get(*number).unwrap();
-            assert_eq!(self.client[*number as usize - 1], uid.get(), "FETCH names another message");
+        for change in &news.changed {
+            let (uid, _) = messages.get(change.number).unwrap();
+            assert_eq!((self.client[change.number as usize - 1], change.uid), (uid.get(), uid), "FETCH names another");
         }
     }
 }
@@ -125,7 +129,7 @@ fn numbers_agree_with_a_client_that_listens() {
             let before: HashMap<u32, i64> = model.there.iter().copied().collect();
             let (changed, vanished) = model.change(&mut random);
             let may_expunge = random.below(2) == 0;
-            let news = messages.apply(&changed, &vanished, &flag_table(), may_expunge);
+            let news = messages.apply(&changes(changed, vanished), &flag_table(), may_expunge, None);
             model.hear(&news, &messages);
             assert!(may_expunge || news.expunged.is_empty());
             assert_eq!(messages.uids().map(Uid::get).collect::<Vec<_>>(), model.client);
@@ -134,7 +138,8 @@ fn numbers_agree_with_a_client_that_listens() {
                 assert_eq!(told, entry(*uid_number, *set).flags.set.map(|_| format!("k{set}")).unwrap_or_default());
                 let number = messages.number(uid(*uid_number)).unwrap();
                 let known_before = before.get(uid_number);
-                assert_eq!(news.changed.contains(&number), known_before.is_some_and(|before| before != set));
+                let is_told = news.changed.iter().any(|change| change.number == number);
+                assert_eq!(is_told, known_before.is_some_and(|before| before != set));
             }
             if may_expunge {
                 assert_eq!(model.client, model.there.iter().map(|(uid, _)| *uid).collect::<Vec<_>>());
@@ -173,15 +178,39 @@ fn recent_and_unseen_are_counted_from_what_was_opened() {
     let seen = Arc::new(Flags::parse("\\Seen").unwrap());
     messages.note_flags(uid(1), &seen);
     assert_eq!(messages.first_unseen(), Some(2));
-    assert!(messages.apply(&[], &[], &flag_table(), true).is_empty());
+    assert!(messages.apply(&changes(vec![], vec![]), &flag_table(), true, None).is_empty());
 }
 
 /// RFC 9051 section 7.3.5: FLAGS is told again when there is a new keyword.
 #[test]
 fn a_new_keyword_is_news_once() {
     let mut messages = opened(&[entry(1, 0)]);
-    assert!(messages.apply(&[entry(1, 3)], &[], &flag_table(), true).keywords);
-    assert!(!messages.apply(&[entry(1, 0)], &[], &flag_table(), true).keywords);
-    assert!(!messages.apply(&[entry(1, 3)], &[], &flag_table(), true).keywords);
+    assert!(messages.apply(&changes(vec![entry(1, 3)], vec![]), &flag_table(), true, None).keywords);
+    assert!(!messages.apply(&changes(vec![entry(1, 0)], vec![]), &flag_table(), true, None).keywords);
+    assert!(!messages.apply(&changes(vec![entry(1, 3)], vec![]), &flag_table(), true, None).keywords);
     assert!(messages.known_flags().to_string().ends_with("k3"));
+}
+
+/// RFC 7162 section 3.1.4.2: who keeps modification sequences hears of each, though the flags are the same again.
+#[test]
+fn a_change_back_is_told_to_who_keeps_modification_sequences() {
+    let mut messages = opened(&[entry(1, 1), entry(2, 1)]);
+    let mut apply = |modseq, since| {
+        let changed = vec![Entry { modseq: ModSeq(modseq), ..entry(2, 1) }];
+        messages.apply(&changes(changed, vec![]), &flag_table(), true, since).changed
+    };
+    assert!(apply(5, None).is_empty() && apply(5, Some(ModSeq(5))).is_empty());
+    assert_eq!(apply(6, Some(ModSeq(5))), [Change { number: 2, uid: uid(2), modseq: ModSeq(6), flags: false }]);
+}
+
+/// RFC 7162 section 3.2.6: what has a number still is told gone later, in its turn.
+#[test]
+fn what_vanished_leaves_out_what_has_a_number() {
+    let messages = opened(&[entry(3, 0), entry(5, 0), entry(9, 0)]);
+    let rest = |first, last| {
+        let rest = messages.without_known(&[(uid(first), uid(last))]);
+        rest.iter().map(|(first, last)| (first.get(), last.get())).collect::<Vec<_>>()
+    };
+    assert_eq!(rest(1, 10), [(1, 2), (4, 4), (6, 8), (10, 10)]);
+    assert_eq!((rest(3, 3), rest(6, 8), rest(9, u32::MAX)), (vec![], vec![(6, 8)], vec![(10, u32::MAX)]));
 }

@@ -215,7 +215,7 @@ impl Scene {
         };
         let session = self.house.sign_in(attempt).await.unwrap();
         let at = Locator::own(MailboxName::parse("INBOX").unwrap());
-        let opened = self.house.open_mailbox(&session, &at, true).await.unwrap();
+        let opened = self.house.open_mailbox(&session, &at, true, None).await.unwrap();
         let uids: Arc<[Uid]> = opened.entries.iter().map(|entry| entry.uid).collect();
         let found = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&found);

@@ -23,7 +23,7 @@ fn status_counts() {
         alice.ok("STATUS Archive (MESSAGES UIDNEXT DELETED)", "(MESSAGES 2 UIDNEXT 5 DELETED 0)").await;
         alice.bad("STATUS Archive ()", "").await;
         alice.bad("STATUS Archive (NONSENSE)", "").await;
-        alice.bad("STATUS Archive (HIGHESTMODSEQ)", "").await;
+        alice.ok("STATUS Archive (HIGHESTMODSEQ)", "* STATUS Archive (HIGHESTMODSEQ ").await;
         alice.no("STATUS Nothing (MESSAGES)", "[NONEXISTENT]").await;
     });
 }

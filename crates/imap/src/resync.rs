@@ -1,0 +1,25 @@
+//! How a client is told of changes so that it can come back to them later (RFC 7162).
+
+/// What a connection was asked to tell. It holds until the connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Resync {
+    /// Nothing: no command asked for modification sequences yet.
+    #[default]
+    Off,
+    /// CONDSTORE: every change is told with its UID and modification sequence (sections 3.1 and 3.2.4).
+    Changes,
+    /// QRESYNC: also, what is expunged is told by UID (section 3.2.10).
+    Uids,
+}
+
+impl Resync {
+    /// Are changes told with their modification sequence?
+    pub(crate) fn tells_changes(self) -> bool {
+        self != Resync::Off
+    }
+
+    /// Is what is expunged told with VANISHED?
+    pub(crate) fn tells_uids(self) -> bool {
+        self == Resync::Uids
+    }
+}
