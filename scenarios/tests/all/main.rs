@@ -27,6 +27,7 @@ mod report;
 mod rest;
 mod rest_people;
 mod rest_tokens;
+mod resync_model;
 mod rights_model;
 mod scope_model;
 mod seeds;

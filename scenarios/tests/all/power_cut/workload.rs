@@ -196,7 +196,8 @@ impl Keeper {
         let (house, session) = (&self.world.open.house, self.world.sessions.of(self.place));
         let mailbox = self.world.before.mailboxes[&self.place].id;
         let begun = self.world.position();
-        let changed = house.change_flags(session, mailbox, uids(uid), parsed(flag), change).await.map_err(failed)?;
+        let changed =
+            house.change_flags(session, mailbox, uids(uid), parsed(flag), change, None).await.map_err(failed)?;
         let now = changed.messages.first().ok_or_else(|| format!("{:?}: UID {uid} is not there", self.place))?;
         let flags = now.flags.to_string();
         let known = self.known.get_mut(&uid).ok_or("a message that nobody knows was flagged")?;
