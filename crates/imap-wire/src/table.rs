@@ -87,7 +87,7 @@ commands! {
     Authenticate "AUTHENTICATE" NotAuthenticated "RFC 9051 section 6.2.2" [];
     Login "LOGIN" NotAuthenticated "RFC 9051 section 6.2.3" [];
     Enable "ENABLE" Authenticated "RFC 9051 section 6.3.1" [];
-    Select "SELECT" Authenticated "RFC 9051 section 6.3.2" ["SELECT {mailbox}"];
+    Select "SELECT" Authenticated "RFC 9051 section 6.3.2" ["SELECT {mailbox}", "SELECT {mailbox} (CONDSTORE)"];
     Examine "EXAMINE" Authenticated "RFC 9051 section 6.3.3" ["EXAMINE {mailbox}"];
     Create "CREATE" Authenticated "RFC 9051 section 6.3.4" ["CREATE {mailbox}"];
     Delete "DELETE" Authenticated "RFC 9051 section 6.3.5" ["DELETE {mailbox}"];
@@ -101,7 +101,7 @@ commands! {
     ];
     Lsub "LSUB" Authenticated "RFC 3501 section 6.3.9" ["LSUB \"\" {mailbox}", "LSUB {mailbox} %"];
     Namespace "NAMESPACE" Authenticated "RFC 9051 section 6.3.10" [];
-    Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)"];
+    Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)"];
     Append "APPEND" Authenticated "RFC 9051 section 6.3.12" ["APPEND {mailbox} (\\Seen) {4+}\r\na: b"];
     Idle "IDLE" Authenticated "RFC 9051 section 6.3.13" [];
     GetAcl "GETACL" Authenticated "RFC 4314 section 3.3" ["GETACL {mailbox}"];
