@@ -3,9 +3,10 @@
 
 use crate::answer::{Completion, Stop};
 use crate::messages::{Messages, Targets};
+use crate::resync::modseq;
 use postern_app::{Criterion, DateField};
 use postern_imap_wire::{ResponseCode, SearchKey};
-use postern_types::{ModSeq, SystemFlag, Timestamp, Uid};
+use postern_types::{SystemFlag, Timestamp, Uid};
 use std::sync::Arc;
 
 /// UIDs that all sets of one search may name together. A line holds thousands of sets, and
@@ -72,8 +73,7 @@ impl<'a> Keys<'a> {
             SearchKey::SavedSince(date) => Criterion::Since(DateField::Saved, date.days()),
             SearchKey::Older(seconds) => Criterion::Older(self.before(*seconds)),
             SearchKey::Younger(seconds) => Criterion::Younger(self.before(*seconds)),
-            // Nothing that is read is above what an i64 holds.
-            SearchKey::ModSeq(modseq) => Criterion::ModSeq(ModSeq(i64::try_from(*modseq).unwrap_or(i64::MAX))),
+            SearchKey::ModSeq(number) => Criterion::ModSeq(modseq(*number)),
         })
     }
 
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use postern_app::Entry;
     use postern_imap_wire::{SequenceNumber, SequenceRange, SequenceSet};
-    use postern_types::Flags;
+    use postern_types::{Flags, ModSeq};
     use std::collections::HashMap;
 
     fn uid(number: u32) -> Uid {

@@ -1,5 +1,12 @@
 //! How a client is told of changes so that it can come back to them later (RFC 7162).
 
+use postern_types::ModSeq;
+
+/// A modification sequence that a client names. None that is read is above what an i64 holds (RFC 7162 section 7).
+pub(crate) fn modseq(number: u64) -> ModSeq {
+    ModSeq(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
 /// What a connection was asked to tell. It holds until the connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Resync {

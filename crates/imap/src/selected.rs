@@ -4,7 +4,7 @@ use crate::connection::tell_highest;
 use crate::messages::{Messages, News};
 use crate::resync::Resync;
 use postern_app::{House, Opened, Refused, Session, Watch};
-use postern_imap_wire::{Encoder, ResponseCode};
+use postern_imap_wire::{Encoder, ResponseCode, SequenceSet};
 use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Seen, Timestamp, Uid};
 use std::collections::HashMap;
 
@@ -77,6 +77,19 @@ impl Selected {
     /// The client was shown a modification sequence.
     pub(crate) fn note_shown(&mut self, modseq: ModSeq) {
         self.shown = self.shown.max(modseq);
+    }
+
+    /// Of what is gone, what the client can know of: UIDs that it names (all where it names none), and has no number
+    /// for.
+    pub(crate) fn vanished(&self, gone: &[(Uid, Uid)], named: Option<&SequenceSet>) -> Vec<(Uid, Uid)> {
+        let highest = gone.last().map_or(0, |(_, last)| last.get()).max(self.messages.last_uid());
+        let named = match named.map(|set| set.resolve(highest)) {
+            None => return self.messages.without_known(gone),
+            Some(Some(ranges)) => ranges,
+            // `$` names what a search found, and that was there.
+            Some(None) => self.saved.iter().map(|uid| (uid.get(), uid.get())).collect(),
+        };
+        self.messages.without_known(&both(gone, &named))
     }
 
     /// When the letters change by themselves, where they do.
@@ -185,7 +198,7 @@ impl Teller<'_> {
         let messages = &selected.messages;
         let mut reply = Encoder::new(self.out, self.rev2);
         if self.resync.tells_uids() {
-            reply.vanished(false, &ranges(news.expunged.iter().rev().map(|(_, uid)| *uid)));
+            reply.vanished(false, &Uid::runs(news.expunged.iter().rev().map(|(_, uid)| *uid)));
         } else {
             news.expunged.iter().for_each(|(number, _)| reply.expunge(*number));
         }
@@ -214,16 +227,22 @@ impl Teller<'_> {
     }
 }
 
-/// Runs of following UIDs, which ascend.
-pub(crate) fn ranges(uids: impl IntoIterator<Item = Uid>) -> Vec<(Uid, Uid)> {
-    let mut runs: Vec<(Uid, Uid)> = Vec::new();
-    for uid in uids {
-        match runs.last_mut() {
-            Some((_, last)) if last.get().checked_add(1) == Some(uid.get()) => *last = uid,
-            _ => runs.push((uid, uid)),
+/// What is in both: ranges that ascend and do not touch.
+fn both(gone: &[(Uid, Uid)], named: &[(u32, u32)]) -> Vec<(Uid, Uid)> {
+    let mut both = Vec::new();
+    let (mut gone, mut named) = (gone.iter().peekable(), named.iter().peekable());
+    while let (Some((first, last)), Some((from, to))) = (gone.peek().copied(), named.peek().copied()) {
+        let (begin, end) = (first.get().max(*from), last.get().min(*to));
+        if let (true, Some(begin), Some(end)) = (begin <= end, Uid::new(begin), Uid::new(end)) {
+            both.push((begin, end));
+        }
+        if last.get() <= *to {
+            gone.next();
+        } else {
+            named.next();
         }
     }
-    runs
+    both
 }
 
 /// FLAGS and PERMANENTFLAGS (RFC 9051 sections 7.3.5 and 7.1).

@@ -186,6 +186,17 @@ impl Uid {
     pub fn get(self) -> u32 {
         self.0
     }
+    /// Runs of UIDs that follow each other, both ends included; they are given in ascending order.
+    pub fn runs(uids: impl IntoIterator<Item = Uid>) -> Vec<(Uid, Uid)> {
+        let mut runs: Vec<(Uid, Uid)> = Vec::new();
+        for uid in uids {
+            match runs.last_mut() {
+                Some((_, last)) if last.0.checked_add(1) == Some(uid.0) => *last = uid,
+                _ => runs.push((uid, uid)),
+            }
+        }
+        runs
+    }
 }
 
 impl fmt::Display for Uid {

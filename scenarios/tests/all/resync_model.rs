@@ -6,6 +6,7 @@
 //! `POSTERN_SEEDS` is the number of seeds (200); `POSTERN_SEED` repeats one.
 
 use crate::seeds::{self, Stories, shares};
+use postern_testkit::power::Random;
 use postern_testkit::{Answer, Engine, House, ImapClient};
 use postern_types::Seen;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,20 +59,9 @@ enum Lie {
     MissesChanges,
 }
 
-/// A small generator, so that a seed tells a whole story.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end.max(1)
-    }
-
-    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len() as u64) as usize]
-    }
+/// One of several.
+fn one<'a, T>(random: &mut Random, of: &'a [T]) -> &'a T {
+    &of[random.below(of.len())]
 }
 
 /// What a client knows of a message.
@@ -243,9 +233,9 @@ impl<'h> Story<'h> {
 
     async fn begin(house: &'h House, seed: u64, lie: Lie) -> Self {
         let address = format!("box-{seed}@example.org");
-        let mut random = Random((seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Random::new(seed);
         house.shared(&address).await;
-        house.set_seen(&address, *random.one(&[Seen::Shared, Seen::Personal, Seen::Both])).await;
+        house.set_seen(&address, *one(&mut random, &[Seen::Shared, Seen::Personal, Seen::Both])).await;
         for (person, letters) in PEOPLE {
             house.grant(&address, person, letters).await;
         }
@@ -279,14 +269,14 @@ impl<'h> Story<'h> {
     }
 
     async fn change_seen(&mut self) {
-        let seen = *self.random.one(&[Seen::Shared, Seen::Personal, Seen::Both]);
+        let seen = *one(&mut self.random, &[Seen::Shared, Seen::Personal, Seen::Both]);
         self.told.push(format!("\\Seen is {}", seen.as_str()));
         self.house.set_seen(&self.address, seen).await;
     }
 
     /// Somebody says something, or is cut off.
     async fn act(&mut self) {
-        let place = self.random.below(self.keepers.len() as u64) as usize;
+        let place = self.random.below(self.keepers.len());
         if self.keepers[place].client.is_none() {
             return self.come_back(place).await;
         }
@@ -303,7 +293,7 @@ impl<'h> Story<'h> {
     /// A command at random: numbers as the client has them, so never one that is not there.
     fn command(&mut self, place: usize) -> String {
         let copy = &self.keepers[place].copy;
-        let (count, highest) = (copy.list.len() as u64, copy.highest);
+        let (count, highest) = (copy.list.len(), copy.highest);
         let uids: Vec<u32> = copy.uids().collect();
         if count == 0 {
             return "NOOP".to_owned();
@@ -311,12 +301,14 @@ impl<'h> Story<'h> {
         let random = &mut self.random;
         let number = 1 + random.below(count);
         let range = format!("{number}:{}", 1 + random.below(count));
-        let uid = if uids.is_empty() { 1 } else { *random.one(&uids) };
-        let flags =
-            *random.one(&["\\Seen", "\\Flagged", "\\Deleted", "\\Answered", "$Work", "\\Seen \\Deleted", "SeenByTeam"]);
-        let sign = *random.one(&["+", "-", ""]);
-        let silent = *random.one(&["", ".SILENT"]);
-        let since = highest.saturating_sub(random.below(6));
+        let uid = if uids.is_empty() { 1 } else { *one(random, &uids) };
+        let flags = *one(
+            random,
+            &["\\Seen", "\\Flagged", "\\Deleted", "\\Answered", "$Work", "\\Seen \\Deleted", "SeenByTeam"],
+        );
+        let sign = *one(random, &["+", "-", ""]);
+        let silent = *one(random, &["", ".SILENT"]);
+        let since = highest.saturating_sub(random.below(6) as u64);
         match random.below(14) {
             0 | 1 => format!("STORE {range} {sign}FLAGS{silent} ({flags})"),
             2 => format!("UID STORE {uid}:* {sign}FLAGS{silent} ({flags})"),

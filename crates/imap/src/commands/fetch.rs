@@ -10,11 +10,11 @@ use crate::answer::{Completion, End, Handled, Stop};
 use crate::connection::{Connection, Work};
 use crate::items::Show;
 use crate::messages::{NoSuchNumber, Targets};
-use crate::resync::Resync;
-use crate::selected::{Selected, tell_flags};
+use crate::resync::{Resync, modseq};
+use crate::selected::tell_flags;
 use postern_app::wire::Wire;
 use postern_app::{Denied, Encode, FetchChunk, FetchNeeds, Fetched, Gap, Refused};
-use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode, SequenceSet};
+use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
 use postern_types::{Letter, ModSeq, SystemFlag, Uid};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,32 +25,6 @@ const MESSAGES_PER_PART: usize = 256;
 
 /// Chunks of a long text that are read at once, where it may have to be made anew for them.
 const CHUNKS_READ: u64 = 4;
-
-/// Of what vanished, what the client can know of: UIDs that it names (all where it names none), and has no number
-/// for.
-pub(super) fn vanished(selected: &Selected, gone: &[(Uid, Uid)], named: Option<&SequenceSet>) -> Vec<(Uid, Uid)> {
-    let highest = gone.last().map_or(0, |(_, last)| last.get()).max(selected.messages.last_uid());
-    let named = match named.map(|set| set.resolve(highest)) {
-        None => return selected.messages.without_known(gone),
-        Some(Some(ranges)) => ranges,
-        // `$` names what a search found, and that was there.
-        Some(None) => selected.saved.iter().map(|uid| (uid.get(), uid.get())).collect(),
-    };
-    let mut both = Vec::new();
-    let (mut gone, mut named) = (gone.iter().peekable(), named.iter().peekable());
-    while let (Some((first, last)), Some((from, to))) = (gone.peek().copied(), named.peek().copied()) {
-        let (begin, end) = (first.get().max(*from), last.get().min(*to));
-        if let (true, Some(begin), Some(end)) = (begin <= end, Uid::new(begin), Uid::new(end)) {
-            both.push((begin, end));
-        }
-        if last.get() <= *to {
-            gone.next();
-        } else {
-            named.next();
-        }
-    }
-    selected.messages.without_known(&both)
-}
 
 /// RFC 9051 section 9, seq-number: BAD.
 pub(crate) fn no_such_number(_: NoSuchNumber) -> Stop {
@@ -87,9 +61,7 @@ impl<W: Wire> Connection<W> {
             messages.by_number(&fetch.set, saved).map_err(no_such_number)?
         };
         if let Some(since) = fetch.changed_since {
-            // Nothing that is read is above what an i64 holds.
-            let since = ModSeq(i64::try_from(since).unwrap_or(i64::MAX));
-            targets = self.changed_since(&fetch, targets, since).await?;
+            targets = self.changed_since(&fetch, targets, modseq(since)).await?;
         }
         let Work { house, session, selected, .. } = self.client.work()?;
         if targets.is_empty() {
@@ -128,7 +100,7 @@ impl<W: Wire> Connection<W> {
         let Work { house, session, selected, out, rev2, .. } = self.client.work()?;
         let changes = house.changes(session, selected.mailbox, since).await?;
         if fetch.vanished {
-            let gone = vanished(selected, &changes.vanished, Some(&fetch.set));
+            let gone = selected.vanished(&changes.vanished, Some(&fetch.set));
             Encoder::new(out, rev2).vanished(true, &gone);
         }
         let changed: HashSet<Uid> = changes.changed.iter().map(|entry| entry.uid).collect();

@@ -33,6 +33,9 @@ use crate::connection::Connection;
 use postern_app::wire::Wire;
 use postern_imap_wire::{CommandBody, Tag};
 
+/// Replies that belong to one command leave when they are this many bytes.
+const GATHERED_BYTES: usize = 64 << 10;
+
 impl<W: Wire> Connection<W> {
     /// Runs one command that the table allows now.
     pub(crate) async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Handled {

@@ -2,10 +2,10 @@
 //! QRESYNC (RFC 7162 sections 3.1.8 and 3.2.5).
 
 use crate::answer::{Completion, Handled, Stop};
-use crate::commands::fetch::vanished;
+use crate::commands::GATHERED_BYTES;
 use crate::connection::{Connection, Desk, Work, tell_highest};
 use crate::names;
-use crate::resync::Resync;
+use crate::resync::{Resync, modseq};
 use crate::selected::{Selected, tell_flags};
 use postern_app::wire::Wire;
 use postern_app::{Counters, Entry};
@@ -16,8 +16,6 @@ const NO_PARAMETERS: &str = "SELECT and EXAMINE know the parameters CONDSTORE an
 const NOT_ENABLED: &str = "QRESYNC comes after ENABLE QRESYNC";
 /// Changes that are told between two looks at whether the mailbox may be read still.
 const CHANGES_AT_ONCE: usize = 1_000;
-/// Replies leave when they are this many bytes.
-const GATHERED_BYTES: usize = 64 << 10;
 
 /// What happened since a client was here.
 struct Missed {
@@ -61,7 +59,7 @@ impl<W: Wire> Connection<W> {
     async fn open(&mut self, mailbox: &str, known: Option<&QResync>, read_only: bool) -> Result<Missed, Stop> {
         let Desk { house, session, selected, out, rev2, .. } = self.client.desk()?;
         let at = names::locate(mailbox);
-        let since = known.map(|known| ModSeq(i64::try_from(known.modseq).unwrap_or(i64::MAX)));
+        let since = known.map(|known| modseq(known.modseq));
         let opened = house.open_mailbox(session, &at, read_only, since).await?;
         let counters = opened.counters;
         let is_same = known.is_some_and(|known| known.uid_validity == counters.uid_validity.0);
@@ -92,7 +90,7 @@ impl<W: Wire> Connection<W> {
                     })
                 };
                 let changed = changed.into_iter().filter(|(uid, _)| is_named(uid.get())).collect();
-                Missed { changed, vanished: vanished(&opened, &gone, named) }
+                Missed { changed, vanished: opened.vanished(&gone, named) }
             }
             None => Missed { changed: Vec::new(), vanished: Vec::new() },
         };

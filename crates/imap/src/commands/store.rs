@@ -5,23 +5,22 @@
 //! writer is never held for long.
 
 use crate::answer::{Code, Completion, Handled};
+use crate::commands::GATHERED_BYTES;
 use crate::commands::expunge::read_only;
 use crate::commands::fetch::no_such_number;
 use crate::connection::{Connection, Work};
 use crate::messages::Targets;
-use crate::resync::Resync;
+use crate::resync::{Resync, modseq};
 use crate::selected::{Selected, tell_flags};
 use postern_app::wire::Wire;
 use postern_app::{FlagChange, Stored, UnchangedSince};
 use postern_imap_wire::{Encoder, ResponseCode, Status, StoreAction, StoreCommand};
-use postern_types::{Flags, ModSeq, Uid};
+use postern_types::{Flags, Uid};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Messages changed in one transaction.
 const MESSAGES_PER_PART: usize = 500;
-/// Replies leave when they are this many bytes.
-const GATHERED_BYTES: usize = 64 << 10;
 
 impl<W: Wire> Connection<W> {
     /// STORE
@@ -120,8 +119,7 @@ fn unless(selected: &Selected, store: &StoreCommand, since: u64, uids: &[Uid]) -
         StoreAction::Replace => HashMap::new(),
         StoreAction::Add | StoreAction::Remove => uids.iter().filter_map(known).collect(),
     };
-    // Nothing that is read is above what an i64 holds.
-    UnchangedSince { since: ModSeq(i64::try_from(since).unwrap_or(i64::MAX)), known }
+    UnchangedSince { since: modseq(since), known }
 }
 
 fn change(action: StoreAction) -> FlagChange {

@@ -280,7 +280,7 @@ impl Access<'_, ChangeFlags> {
 /// Sorted UIDs as a set: `1:3,5`.
 pub(super) fn uid_set(uids: &[Uid]) -> String {
     let mut text = String::new();
-    for (first, last) in ranges(uids) {
+    for (first, last) in Uid::runs(uids.iter().copied()) {
         if !text.is_empty() {
             text.push(',');
         }
@@ -291,18 +291,6 @@ pub(super) fn uid_set(uids: &[Uid]) -> String {
         }
     }
     text
-}
-
-/// Runs of following UIDs in a sorted list.
-pub(super) fn ranges(uids: &[Uid]) -> Vec<(Uid, Uid)> {
-    let mut runs: Vec<(Uid, Uid)> = Vec::new();
-    for uid in uids {
-        match runs.last_mut() {
-            Some((_, last)) if last.get().checked_add(1) == Some(uid.get()) => *last = *uid,
-            _ => runs.push((*uid, *uid)),
-        }
-    }
-    runs
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::audit::{Detail, Event};
 use super::class::Remove;
 use super::error::GateError;
-use super::flags::{ranges, uid_set};
+use super::flags::uid_set;
 use super::insert::{Advance, Growth, advance, log_change};
 use super::read::{flag_set, flags_of};
 use crate::statements::message as sql;
@@ -95,7 +95,7 @@ impl Access<'_, Remove> {
 /// Ranges of UIDs, both ends included; all there can be where none are given.
 fn spans(uids: Option<&[Uid]>) -> Result<Vec<(Uid, Uid)>, StoreError> {
     match uids {
-        Some(uids) => Ok(ranges(uids)),
+        Some(uids) => Ok(Uid::runs(uids.iter().copied())),
         None => Ok(vec![(Uid::from_i64(1)?, Uid::from_i64(i64::from(u32::MAX))?)]),
     }
 }
@@ -103,7 +103,7 @@ fn spans(uids: Option<&[Uid]>) -> Result<Vec<(Uid, Uid)>, StoreError> {
 /// Placements of these messages in a mailbox.
 pub(super) fn leaving(tx: &Tx<'_>, mailbox: MailboxId, uids: &[Uid]) -> Result<Vec<Leaving>, StoreError> {
     let mut rows = Vec::new();
-    for (first, last) in ranges(uids) {
+    for (first, last) in Uid::runs(uids.iter().copied()) {
         let values = [mailbox.get().into(), i64::from(first.get()).into(), i64::from(last.get()).into()];
         tx.query(&sql::PLACEMENTS_BETWEEN, &values, |row| {
             rows.push((Uid::from_i64(row.int(0)?)?, row.int(1)?, row.int(2)?, row.int(4)?, row.int(5)?));
@@ -144,7 +144,7 @@ pub(super) fn take_out(tx: &Tx<'_>, mailbox: MailboxId, leaving: &[Leaving]) -> 
     let growth = Growth { messages: -gone, bytes: -gone_bytes, ..Growth::default() };
     let advance = advance(tx, account, &growth)?;
     let uids: Vec<Uid> = leaving.iter().map(|one| one.uid).collect();
-    for (first, last) in ranges(&uids) {
+    for (first, last) in Uid::runs(uids.iter().copied()) {
         let values = [
             mailbox.get().into(),
             advance.modseq.0.into(),
