@@ -293,7 +293,7 @@ impl Queued<'_> {
             return Ok(());
         }
         if standing.stopped == Some(Stopped::Compromised) {
-            let text = "its credential was taken back as compromised, so it is taken out, and held no more";
+            let text = "its credential was taken back as compromised, so it leaves no more; take it out";
             return Err(Rule::Unusable(format!("{}: {text}", self.public_id)).into());
         }
         let is_own = matches!(self.caller.actor(), Actor::Person(person) if standing.sent_by == Some(person.get()));
