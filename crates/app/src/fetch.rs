@@ -6,7 +6,7 @@
 
 use crate::content::{Content, Kept, Unreadable};
 use crate::{House, Refused, Session};
-use postern_store::{Access, Blobs, BodyPlace, FetchRow, FlagsKey, GateError, Read, StoreError, Tx};
+use postern_store::{Access, Blobs, BodyPlace, FetchRow, FlagsKey, GateError, Read, Shown, StoreError, Tx};
 use postern_types::{Flags, MailboxId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
 use std::fmt;
@@ -58,6 +58,20 @@ pub struct Fetched<'a> {
     /// The message itself.
     pub content: &'a dyn Content,
 }
+
+/// What is known of a message without its row.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
+    /// Its UID.
+    pub uid: Uid,
+    /// Its flags.
+    pub flags: &'a Flags,
+    /// Its last change.
+    pub modseq: ModSeq,
+}
+
+/// Writes one message as its protocol shows it, where its mark is all that is shown.
+pub type EncodeMark = dyn Fn(Mark<'_>, &mut Vec<u8>) + Send + Sync;
 
 /// Writes one message as its protocol shows it, and answers which long texts it left out.
 pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) -> Result<Vec<Gap>, Unreadable> + Send + Sync;
@@ -151,6 +165,34 @@ impl House {
                 }
                 let run = run_length(&uids[chunk.done..], if needs.raw { 8 } else { 64 });
                 reader.read(&uids[chunk.done..chunk.done + run], &*encode, &mut chunk)?;
+            }
+            Ok(chunk)
+        });
+        Ok(chunk.await?)
+    }
+
+    /// The same where all that is shown is in the snapshot: no row is read.
+    pub async fn fetch_marks(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        from: usize,
+        encode: &Arc<EncodeMark>,
+    ) -> Result<FetchChunk, Refused> {
+        self.check_session(session).await?;
+        let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
+        let most_bytes = self.limits.chunk_bytes;
+        let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+            let snapshot = tx.open::<Read>(&caller, mailbox)?.snapshot()?;
+            let mut shown = Shown::default();
+            let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
+            while chunk.done < uids.len() && chunk.bytes.len() < most_bytes {
+                let uid = uids[chunk.done];
+                if let Some((flags, modseq)) = snapshot.shown(uid, &mut shown) {
+                    encode(Mark { uid, flags, modseq }, &mut chunk.bytes);
+                }
+                chunk.done += 1;
             }
             Ok(chunk)
         });

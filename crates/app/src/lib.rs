@@ -64,7 +64,7 @@ pub use credentials::{
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
-pub use fetch::{Cut, Encode, FetchChunk, FetchNeeds, Fetched, Gap};
+pub use fetch::{Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark};
 pub use held::Stopped;
 pub use house::{House, HouseOptions};
 pub use hub::Watch;
@@ -72,7 +72,7 @@ pub use ingest::MessageError;
 pub use keyring::{KEY_BYTES, KeptKey, KeyRing, KeyVault, Newest, NoVault};
 pub use keys::{KeyState, Rotated};
 pub use live::LiveSession;
-pub use mailboxes::{Opened, Synced};
+pub use mailboxes::{Changes, Opened, Synced};
 pub use messages::{AppendRequest, Written};
 pub use passwords::{PasswordError, check_password_rules};
 pub use plain::Plain;
@@ -93,9 +93,9 @@ pub use postern_access::{
     Protocol, Protocols, Purpose, Purposes, Question, Role, SentCopy, ShowSender, TokenRole, Voice,
 };
 pub use postern_store::{
-    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Changes, Collected, Copied, Counters,
-    CredentialRow, Entry, Expunged, FlagChange, FlagsChanged, FlagsKey, Given, GrantReach, GrantRow, GroupRow,
-    ListedAccount, ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow,
-    QueueRecipientRow, QueueRow, QueueState, RightsChange, Rule, SendUse, SharedChange, SignInRow, Stored, Suppressed,
+    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
+    Difference, Expunged, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
+    ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow,
+    QueueRow, QueueState, RightsChange, Rule, SendUse, SharedChange, Shown, SignInRow, Snapshot, Stored, Suppressed,
     TokenRow, UnchangedSince, WhichToken, how_and_reason,
 };

@@ -4,12 +4,9 @@ use crate::hub::Watch;
 use crate::{House, Locator, Refused, Session};
 use postern_access::Operation;
 use postern_store::{
-    Changes, Counters, CreateChild, DeleteMailbox, Entry as MessageEntry, FlagsKey, GateError, ListedAccount, Lookup,
-    Read, Rule, StoreError, Tx,
+    Counters, CreateChild, DeleteMailbox, GateError, ListedAccount, Lookup, Read, Rule, Snapshot, StoreError, Tx,
 };
 use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp, Uid};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// A mailbox as a session opened it.
@@ -23,13 +20,13 @@ pub struct Opened {
     pub until: Option<Timestamp>,
     /// Its numbers, before this session took what is \Recent.
     pub counters: Counters,
-    /// Its messages by UID.
-    pub entries: Vec<MessageEntry>,
-    /// Ranges of UIDs that are gone since the modseq that was named; none where none was.
-    pub vanished: Vec<(Uid, Uid)>,
-    /// The flags that the entries name, as the session is shown them.
-    pub flags: HashMap<FlagsKey, Arc<Flags>>,
-    /// Whose `\Seen` that is.
+    /// Its messages, as of now or a moment later, where they were asked for or cost little.
+    pub snapshot: Option<Snapshot>,
+    /// How many of its messages are \Recent for this session.
+    pub recent: u64,
+    /// Keywords that its messages have, or had.
+    pub keywords: Flags,
+    /// Whose `\Seen` is shown.
     pub seen: Seen,
     /// Flags that may not be changed are taken and forgotten.
     pub forgiving: bool,
@@ -39,19 +36,24 @@ pub struct Opened {
     pub rights_watch: Watch,
 }
 
-/// What changed since a modseq, with the flags it names.
+/// An opened mailbox as it is now.
 #[derive(Debug)]
 pub struct Synced {
-    /// The changes.
-    pub changes: Changes,
-    /// The flags that the changed entries name, as the session is shown them.
-    pub flags: HashMap<FlagsKey, Arc<Flags>>,
-    /// Whose `\Seen` that is.
-    pub seen: Seen,
+    /// Its messages, where something changed.
+    pub snapshot: Option<Snapshot>,
     /// Every letter held now.
     pub rights: Rights,
     /// The nearest moment at which that changes by itself.
     pub until: Option<Timestamp>,
+}
+
+/// What changed in a mailbox after a modseq (RFC 7162 section 3.2.6).
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Messages that are new or were changed, with their last changes, by UID.
+    pub changed: Vec<(Uid, ModSeq)>,
+    /// Ranges of UIDs that are gone, both ends included.
+    pub vanished: Vec<(Uid, Uid)>,
 }
 
 impl House {
@@ -81,14 +83,14 @@ impl House {
         Ok(names.await?)
     }
 
-    /// Opens a mailbox for reading. Its opening is on the trail before this returns. What is gone after `since` is
-    /// told to whoever was here then.
+    /// Opens a mailbox for reading, and reads what is in it where that is `listed` or costs little. Its opening is
+    /// on the trail before this returns.
     pub async fn open_mailbox(
         &self,
         session: &Session,
         at: &Locator,
         read_only: bool,
-        since: Option<ModSeq>,
+        listed: bool,
     ) -> Result<Opened, Refused> {
         let (caller, view, wanted) = (session.caller.clone(), session.view(), at.clone());
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
@@ -110,26 +112,32 @@ impl House {
             counters = noted.await?;
             session.note_opened(mailbox);
         }
-        let recent_from = counters.recent_from;
+        let (recent_from, small) = (counters.recent_from, self.limits.listed_messages);
         let caller = session.caller.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
-            let entries = access.snapshot()?;
-            let flags = flag_sets(&entries, |key| access.flags_of(key))?;
-            let held = (access.held(), access.until(), access.is_forgiving());
-            let vanished = since.map_or(Ok(Vec::new()), |since| access.vanished_since(since))?;
-            Ok((held, access.counters()?, (entries, vanished, flags, access.seen())))
+            let mut counters = Counters { recent_from, ..access.counters()? };
+            let snapshot = if listed { Some(access.snapshot()?) } else { access.snapshot_at_hand(&counters, small)? };
+            let (recent, keywords) = match &snapshot {
+                Some(snapshot) => {
+                    // It may hold what came after the counters were read.
+                    counters.uid_next = counters.uid_next.max(snapshot.last_uid() + 1);
+                    ((snapshot.count() - snapshot.rank(recent_from)) as u64, snapshot.all_flags())
+                }
+                None => (access.count_from(recent_from)?, access.keywords()?),
+            };
+            let (rights, until, forgiving) = (access.held(), access.until(), access.is_forgiving());
+            Ok((rights, until, forgiving, access.seen(), counters, snapshot, recent, keywords))
         });
-        let ((rights, until, forgiving), mut counters, (entries, vanished, flags, seen)) = read.await?;
-        counters.recent_from = recent_from;
+        let (rights, until, forgiving, seen, counters, snapshot, recent, keywords) = read.await?;
         Ok(Opened {
             mailbox,
             rights,
             until,
             counters,
-            entries,
-            vanished,
-            flags,
+            snapshot,
+            recent,
+            keywords,
             seen,
             forgiving,
             changes,
@@ -137,31 +145,41 @@ impl House {
         })
     }
 
-    /// What changed in an opened mailbox after `since`, when `\Seen` was kept as `then`: if that
-    /// is another way now, every message may show another one.
-    pub async fn sync(
-        &self,
-        session: &Session,
-        mailbox: MailboxId,
-        since: ModSeq,
-        then: Seen,
-    ) -> Result<Synced, Refused> {
+    /// An opened mailbox as it is now; its messages where something changed after `since`, or in any case.
+    pub async fn sync(&self, session: &Session, mailbox: MailboxId, since: Option<ModSeq>) -> Result<Synced, Refused> {
         let caller = session.caller.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
-            let seen = access.seen();
-            let changes = access.changes_since(if seen == then { since } else { ModSeq(0) })?;
-            let flags = flag_sets(&changes.changed, |key| access.flags_of(key))?;
-            Ok(Synced { changes, flags, seen, rights: access.held(), until: access.until() })
+            let snapshot = match since {
+                Some(since) => access.snapshot_after(since)?,
+                None => Some(access.snapshot()?),
+            };
+            Ok(Synced { snapshot, rights: access.held(), until: access.until() })
         });
         Ok(read.await?)
     }
 
     /// What changed in an opened mailbox after a modseq, as it is now (RFC 7162 section 3.1.4.1).
     pub async fn changes(&self, session: &Session, mailbox: MailboxId, since: ModSeq) -> Result<Changes, Refused> {
+        let Some(snapshot) = self.sync(session, mailbox, Some(since)).await?.snapshot else {
+            return Ok(Changes::default());
+        };
+        let vanished = self.vanished(session, mailbox, since, snapshot.modseq()).await?;
+        Ok(Changes { changed: snapshot.changed_since(since), vanished })
+    }
+
+    /// Ranges of UIDs that went from an opened mailbox after one modseq and up to another, which a snapshot was as
+    /// of. It is asked apart: what a snapshot shows may be newer than the transaction that it came from.
+    pub async fn vanished(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        after: ModSeq,
+        until: ModSeq,
+    ) -> Result<Vec<(Uid, Uid)>, Refused> {
         let caller = session.caller.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok(tx.open::<Read>(&caller, mailbox)?.changes_since(since)?)
+            Ok(tx.open::<Read>(&caller, mailbox)?.vanished(after, until)?)
         });
         Ok(read.await?)
     }
@@ -226,7 +244,7 @@ impl House {
         let Some(target) = moves_to else { return Ok(()) };
         let caller = session.caller.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<Arc<[_]>, GateError> {
-            Ok(tx.open::<Read>(&caller, inbox)?.snapshot()?.iter().map(|entry| entry.uid).collect())
+            Ok(tx.open::<Read>(&caller, inbox)?.snapshot()?.uids(0..usize::MAX).collect())
         });
         let moved = async { self.move_into(session, inbox, found.await?, target).await?.whole() };
         moved.await.map(|_| ()).map_err(|cause| match cause {
@@ -273,17 +291,4 @@ fn refuse_other_account(
     };
     Operation::CreateChild.allowed_with(rights)?;
     Err(Rule::Cannot("A mailbox can not be moved to another account; create one there and move its messages").into())
-}
-
-fn flag_sets(
-    entries: &[MessageEntry],
-    mut read: impl FnMut(FlagsKey) -> Result<Flags, StoreError>,
-) -> Result<HashMap<FlagsKey, Arc<Flags>>, StoreError> {
-    let mut sets = HashMap::new();
-    for entry in entries {
-        if let Entry::Vacant(place) = sets.entry(entry.flags) {
-            place.insert(Arc::new(read(entry.flags)?));
-        }
-    }
-    Ok(sets)
 }

@@ -1,11 +1,11 @@
-//! SEARCH: what a message must be, judged from its row and, where text is asked for, from
-//! the message itself. A scan for now; the answers of an index must equal it.
+//! SEARCH: what a message must be, judged from the snapshot where that tells, else from its row and, where text
+//! is asked for, from the message itself. A scan for now; the answers of an index must equal it.
 
 use crate::content::Unreadable;
-use crate::fetch::{FetchNeeds, Fetched};
+use crate::fetch::{FetchNeeds, Fetched, Mark};
 use crate::{House, Refused, Session};
 use postern_mime::{self as mime, SearchText};
-use postern_store::Rule;
+use postern_store::{GateError, Read, Rule, Shown, Tx};
 use postern_types::{Keyword, Limits, MailboxId, ModSeq, SystemFlag, Timestamp, Uid};
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// Texts that one search looks for, at most: each of them is looked for in all of a message.
 const TEXTS: usize = 64;
+
+/// Messages whose marks are looked at in one transaction.
+const MARKS_AT_ONCE: usize = 50_000;
 
 /// Which date of a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,12 +91,37 @@ impl Criterion {
         }
     }
 
-    /// Where only messages can fit that were changed after a modseq.
-    fn changed_since(&self) -> Option<ModSeq> {
+    /// Whether it holds of a message, where its mark tells.
+    fn judged(&self, mark: Mark<'_>) -> Option<bool> {
         match self {
-            Criterion::ModSeq(modseq) => Some(ModSeq(modseq.0 - 1)),
-            Criterion::And(all) => all.iter().filter_map(Criterion::changed_since).max(),
-            _ => None,
+            Criterion::All => Some(true),
+            Criterion::Uids(uids) => Some(uids.binary_search(&mark.uid).is_ok()),
+            Criterion::Flag(flag, set) => Some(mark.flags.has(*flag) == *set),
+            Criterion::Keyword(keyword, set) => Some(mark.flags.has_keyword(keyword) == *set),
+            Criterion::ModSeq(modseq) => Some(mark.modseq >= *modseq),
+            Criterion::Not(inner) => inner.judged(mark).map(|holds| !holds),
+            Criterion::And(all) => all
+                .iter()
+                .try_fold(Some(true), |so_far, one| match one.judged(mark) {
+                    Some(false) => Err(Some(false)),
+                    holds => Ok(so_far.and(holds)),
+                })
+                .unwrap_or_else(|known| known),
+            Criterion::Or(one, other) => match (one.judged(mark), other.judged(mark)) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (Some(false), Some(false)) => Some(false),
+                _ => None,
+            },
+            Criterion::Larger(_)
+            | Criterion::Smaller(_)
+            | Criterion::Before(..)
+            | Criterion::On(..)
+            | Criterion::Since(..)
+            | Criterion::Older(_)
+            | Criterion::Younger(_)
+            | Criterion::Header(..)
+            | Criterion::Body(_)
+            | Criterion::Text(_) => None,
         }
     }
 
@@ -243,19 +271,49 @@ impl House {
         if texts > TEXTS {
             return Err(Rule::OverLimit("A search looks for at most 64 texts; ask in parts").into());
         }
-        let changed = match criterion.changed_since() {
-            Some(since) => Some(self.changes(session, mailbox, since).await?.changed),
-            None => None,
-        };
-        // Few have changed, so only those are looked at.
-        let narrowed: Option<Arc<[Uid]>> = changed.map(|changed| {
-            let is_asked = |uid: &Uid| uids.binary_search(uid).is_ok();
-            changed.iter().map(|entry| entry.uid).filter(is_asked).collect()
-        });
-        let uids = narrowed.as_ref().unwrap_or(uids);
-        let search = Search::new(criterion, &self.limits);
-        let needs = FetchNeeds { raw: texts > 0 };
-        self.filter(session, mailbox, uids, needs, Arc::new(move |message: &Fetched<'_>| search.finds(message))).await
+        let criterion = Arc::new(criterion);
+        let (mut found, rest) = self.judge_marks(session, mailbox, uids, &criterion).await?;
+        if !rest.is_empty() {
+            let search = Search::new(Criterion::clone(&criterion), &self.limits);
+            let needs = FetchNeeds { raw: texts > 0 };
+            let test = Arc::new(move |message: &Fetched<'_>| search.finds(message));
+            found.extend(self.filter(session, mailbox, &rest.into(), needs, test).await?);
+            found.sort_unstable_by_key(|(uid, _)| *uid);
+        }
+        Ok(found)
+    }
+
+    /// Those of which their marks tell that they are what is asked for, and those of which marks do not tell. A piece
+    /// at a time, as all reading is.
+    async fn judge_marks(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        criterion: &Arc<Criterion>,
+    ) -> Result<(Vec<(Uid, ModSeq)>, Vec<Uid>), Refused> {
+        let (mut found, mut rest) = (Vec::new(), Vec::new());
+        for from in (0..uids.len()).step_by(MARKS_AT_ONCE) {
+            self.check_session(session).await?;
+            let (caller, uids, criterion) = (session.caller.clone(), Arc::clone(uids), Arc::clone(criterion));
+            let judged = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+                let snapshot = tx.open::<Read>(&caller, mailbox)?.snapshot()?;
+                let (mut shown, mut found, mut rest) = (Shown::default(), Vec::new(), Vec::new());
+                for uid in &uids[from..uids.len().min(from + MARKS_AT_ONCE)] {
+                    let Some((flags, modseq)) = snapshot.shown(*uid, &mut shown) else { continue };
+                    match criterion.judged(Mark { uid: *uid, flags, modseq }) {
+                        Some(true) => found.push((*uid, modseq)),
+                        Some(false) => {}
+                        None => rest.push(*uid),
+                    }
+                }
+                Ok((found, rest))
+            });
+            let (some, others) = judged.await?;
+            found.extend(some);
+            rest.extend(others);
+        }
+        Ok((found, rest))
     }
 }
 

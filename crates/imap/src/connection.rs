@@ -111,6 +111,12 @@ impl Client {
         }
     }
 
+    /// Reads what is in the selected mailbox, where that was not needed before.
+    pub(crate) async fn read_messages(&mut self) -> Result<(), Stop> {
+        let Work { house, session, selected, out, rev2, resync } = self.work()?;
+        Ok(selected.read(house, session, Teller { out, rev2, resync }).await?)
+    }
+
     pub(crate) fn is_selected(&self) -> bool {
         self.signed_in.as_ref().is_some_and(|signed_in| signed_in.selected.is_some())
     }

@@ -7,7 +7,7 @@
 use crate::messages::Targets;
 use crate::resync::Resync;
 use crate::section::{Decoded, Source, Text};
-use postern_app::{Cut, Fetched, Gap, Unreadable};
+use postern_app::{Cut, Fetched, Gap, Mark, Unreadable};
 use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
 use postern_types::{ModSeq, Uid};
 use std::collections::HashSet;
@@ -94,6 +94,11 @@ impl Show {
         })
     }
 
+    /// Is all that the items show in the mark of a message?
+    pub(crate) fn needs_marks_alone(&self) -> bool {
+        self.items.iter().all(|item| matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq))
+    }
+
     /// Writes the FETCH reply of one message; answers the long texts that it left out.
     pub(crate) fn encode(&self, message: &Fetched<'_>, out: &mut Vec<u8>) -> Result<Vec<Gap>, Unreadable> {
         let Some(number) = self.targets.number(message.uid) else { return Ok(Vec::new()) };
@@ -101,23 +106,7 @@ impl Show {
         let mut reply = Encoder::new(out, self.utf8);
         let mut fetch = reply.fetch(number);
         let bare = fetch.written();
-        let is_marked = self.marked.contains(&message.uid);
-        // RFC 7162 section 3.2.4.
-        let tells_change = is_marked && self.resync.tells_changes();
-        // RFC 9051 section 6.4.9: the UID form answers with the UID, asked for or not.
-        if self.by_uid || tells_change || self.items.contains(&FetchItem::Uid) {
-            fetch.uid(message.uid);
-        }
-        if tells_change && !self.items.contains(&FetchItem::ModSeq) {
-            fetch.mod_seq(message.modseq);
-        }
-        if tells_change || self.items.contains(&FetchItem::ModSeq) {
-            self.shown.fetch_max(message.modseq.0, Ordering::Relaxed);
-        }
-        if is_marked || self.items.contains(&FetchItem::Flags) {
-            let recent = self.recent_from.is_some_and(|from| u64::from(message.uid.get()) >= from);
-            fetch.flags(message.flags, recent);
-        }
+        self.head(&mut fetch, Mark { uid: message.uid, flags: message.flags, modseq: message.modseq });
         let start = fetch.written();
         let mut texts = Texts { fetch, source: Source::new(message), most: self.most, gaps: Vec::new(), left_out: 0 };
         let most = most_shown(message.size);
@@ -139,6 +128,39 @@ impl Show {
             out.truncate(begin);
         }
         Ok(gaps)
+    }
+
+    /// The same where the items are in the mark of the message.
+    pub(crate) fn encode_mark(&self, mark: Mark<'_>, out: &mut Vec<u8>) {
+        let Some(number) = self.targets.number(mark.uid) else { return };
+        let mut reply = Encoder::new(out, self.utf8);
+        let mut fetch = reply.fetch(number);
+        self.head(&mut fetch, mark);
+        if self.items.contains(&FetchItem::ModSeq) {
+            fetch.mod_seq(mark.modseq);
+        }
+        fetch.finish();
+    }
+
+    /// What stands in front, asked for or not.
+    fn head(&self, fetch: &mut FetchWriter<'_>, mark: Mark<'_>) {
+        let is_marked = self.marked.contains(&mark.uid);
+        // RFC 7162 section 3.2.4.
+        let tells_change = is_marked && self.resync.tells_changes();
+        // RFC 9051 section 6.4.9: the UID form answers with the UID, asked for or not.
+        if self.by_uid || tells_change || self.items.contains(&FetchItem::Uid) {
+            fetch.uid(mark.uid);
+        }
+        if tells_change && !self.items.contains(&FetchItem::ModSeq) {
+            fetch.mod_seq(mark.modseq);
+        }
+        if tells_change || self.items.contains(&FetchItem::ModSeq) {
+            self.shown.fetch_max(mark.modseq.0, Ordering::Relaxed);
+        }
+        if is_marked || self.items.contains(&FetchItem::Flags) {
+            let recent = self.recent_from.is_some_and(|from| u64::from(mark.uid.get()) >= from);
+            fetch.flags(mark.flags, recent);
+        }
     }
 
     fn item<'a>(

@@ -94,7 +94,7 @@ impl<'a> Keys<'a> {
     }
 
     fn recent(&mut self) -> Result<Criterion, Stop> {
-        let uids: Vec<Uid> = self.messages.uids().filter(|uid| self.messages.is_recent(*uid)).collect();
+        let uids = self.messages.recent();
         self.take_room(uids.len())?;
         Ok(Criterion::Uids(uids.into()))
     }
@@ -124,10 +124,9 @@ impl<'a> Keys<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postern_app::Entry;
+    use postern_app::Snapshot;
     use postern_imap_wire::{SequenceNumber, SequenceRange, SequenceSet};
-    use postern_types::{Flags, ModSeq};
-    use std::collections::HashMap;
+    use postern_types::{Flags, ModSeq, Seen};
 
     fn uid(number: u32) -> Uid {
         Uid::new(number).unwrap()
@@ -141,9 +140,8 @@ mod tests {
     /// RFC 9051 section 6.4.4: sets and \Recent are the session's; the rest is the house's.
     #[test]
     fn what_belongs_to_the_session_becomes_uids() {
-        let entries: Vec<Entry> =
-            [10, 20, 30].map(|number| Entry { uid: uid(number), flags: Default::default(), modseq: ModSeq(1) }).into();
-        let messages = Messages::new(&entries, &HashMap::new(), &Flags::new(), 30);
+        let mail = [10, 20, 30].map(|number| (uid(number), Flags::new(), ModSeq(1)));
+        let messages = Messages::new(Snapshot::of(&mail, Seen::Shared), &Flags::new(), 30);
         let saved = [uid(10), uid(11)];
         let mut keys = Keys::new(&messages, &saved, Timestamp(0));
         let mut read = |key: SearchKey| keys.criterion(&key).unwrap();

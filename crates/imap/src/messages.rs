@@ -3,50 +3,21 @@
 //!
 //! Sequence numbers belong to the session: what others expunged keeps its number until the
 //! client has heard of it, and that is never during FETCH, STORE or SEARCH (RFC 9051 section
-//! 7.5.1). Eight bytes a message; sets of flags are kept once. Flags are kept so that a
-//! client hears of changes it does not know and of no others, its own above all.
+//! 7.5.1). So a session has the snapshot that it last told of, which it shares with others, and
+//! beside it what is its own: UIDs that are gone and have their numbers still, and flags that
+//! the client was told of since then, so that it hears of changes it does not know and of no
+//! others, its own above all.
 
-use postern_app::{Changes, Entry, FlagsKey};
+use postern_app::{Counters, Difference, Shown, Snapshot};
 use postern_imap_wire::SequenceSet;
-use postern_types::{Flags, Keyword, ModSeq, SystemFlag, Uid};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use postern_types::{Flags, Keyword, ModSeq, Seen, SystemFlag, Uid};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Keywords that FLAGS tells of at most. Whoever may write can make up any number of them, and
 /// the list is sent whole each time it grows; messages show all that they have in any case.
 const MOST_KEYWORDS: usize = 1_000;
-
-/// One message as the client knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Message {
-    uid: Uid,
-    /// Place of its flags in [`FlagSets`].
-    flags: u32,
-}
-
-/// Every set of flags that was met, once.
-#[derive(Debug, Default)]
-struct FlagSets {
-    sets: Vec<Arc<Flags>>,
-    places: BTreeMap<Arc<Flags>, u32>,
-}
-
-impl FlagSets {
-    fn place(&mut self, flags: &Arc<Flags>) -> u32 {
-        if let Some(place) = self.places.get(flags) {
-            return *place;
-        }
-        // There are fewer sets than messages, and fewer messages than UIDs.
-        let place = self.sets.len() as u32;
-        self.sets.push(Arc::clone(flags));
-        self.places.insert(Arc::clone(flags), place);
-        place
-    }
-
-    fn get(&self, place: u32) -> &Arc<Flags> {
-        &self.sets[place as usize]
-    }
-}
 
 /// Messages that a command names, by UID: each with its sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,13 +80,25 @@ impl News {
     }
 }
 
+/// What a client was told of a mailbox that was opened and not read: numbers, and no flags.
+#[derive(Debug, Clone, Copy)]
+struct Unread {
+    count: u32,
+    recent: u32,
+    uid_next: u64,
+}
+
 /// The messages of a selected mailbox.
 #[derive(Debug)]
 pub(crate) struct Messages {
-    list: Vec<Message>,
-    sets: FlagSets,
-    /// UIDs that are gone and have not been told: ranges, both ends included.
-    gone: Vec<(Uid, Uid)>,
+    /// The messages are not read yet; the snapshot has none.
+    unread: Option<Unread>,
+    /// What was told, but for what follows.
+    snapshot: Snapshot,
+    /// UIDs that the snapshot has no more and that have their numbers still, by UID.
+    gone: Vec<Uid>,
+    /// Flags that the client was told of since the snapshot was taken, or has set itself.
+    told: HashMap<Uid, Arc<Flags>>,
     /// Every flag that was told with FLAGS.
     known: Flags,
     /// Messages from this UID on are \Recent to this session (RFC 3501 section 2.3.2).
@@ -123,49 +106,42 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// A mailbox as it was opened. FLAGS tells of what its messages have and of `always`, and
-    /// of nothing that other mailboxes have: some of those are hidden.
-    pub(crate) fn new(
-        entries: &[Entry],
-        flags: &HashMap<FlagsKey, Arc<Flags>>,
-        always: &Flags,
-        recent_from: u64,
-    ) -> Self {
-        let known = Flags::from_iter(SystemFlag::ALL).union(always);
-        let mut messages = Self {
-            list: Vec::with_capacity(entries.len()),
-            sets: FlagSets::default(),
-            gone: Vec::new(),
-            known,
-            recent_from,
-        };
-        let mut places: HashMap<FlagsKey, u32> = HashMap::new();
-        for entry in entries {
-            let place = match places.get(&entry.flags) {
-                Some(place) => *place,
-                None => {
-                    let place = messages.sets.place(&flags_of(entry, flags));
-                    places.insert(entry.flags, place);
-                    place
-                }
-            };
-            messages.list.push(Message { uid: entry.uid, flags: place });
-        }
-        for set in messages.sets.sets.clone() {
-            messages.learn_keywords(&set);
-        }
+    /// A mailbox as it was opened. FLAGS tells of what its messages have and of what `\Seen` may
+    /// show, and of nothing that other mailboxes have: some of those are hidden.
+    pub(crate) fn new(snapshot: Snapshot, keywords: &Flags, recent_from: u64) -> Self {
+        let known = Flags::from_iter(SystemFlag::ALL).union(&snapshot.seen().keywords());
+        let mut messages = Self { unread: None, snapshot, gone: Vec::new(), told: HashMap::new(), known, recent_from };
+        messages.learn_keywords(keywords);
         messages
+    }
+
+    /// The same of one that has not been read: that is done when it is first needed.
+    pub(crate) fn unread(counters: &Counters, seen: Seen, keywords: &Flags, recent: u64) -> Self {
+        let snapshot = Snapshot::unread(counters.modseq, seen);
+        // UIDs are 32 bits, so their number is.
+        let (count, recent) = (counters.messages as u32, recent as u32);
+        let unread = Unread { count, recent, uid_next: counters.uid_next };
+        Self { unread: Some(unread), ..Self::new(snapshot, keywords, counters.recent_from) }
+    }
+
+    /// Is there more to be asked of it than its numbers?
+    pub(crate) fn are_read(&self) -> bool {
+        self.unread.is_none()
+    }
+
+    /// Every change up to this one is taken in.
+    pub(crate) fn modseq(&self) -> ModSeq {
+        self.snapshot.modseq()
     }
 
     pub(crate) fn count(&self) -> u32 {
         // UIDs are 32 bits, so their number is.
-        self.list.len() as u32
+        self.unread.map_or((self.snapshot.count() + self.gone.len()) as u32, |unread| unread.count)
     }
 
     /// How many are \Recent to this session.
     pub(crate) fn recent_count(&self) -> u32 {
-        let older = self.list.partition_point(|message| u64::from(message.uid.get()) < self.recent_from);
-        (self.list.len() - older) as u32
+        self.unread.map_or_else(|| self.count() - self.rank(self.recent_from) as u32, |unread| unread.recent)
     }
 
     pub(crate) fn is_recent(&self, uid: Uid) -> bool {
@@ -177,45 +153,62 @@ impl Messages {
         self.recent_from
     }
 
+    /// Those that are \Recent to this session.
+    pub(crate) fn recent(&self) -> Vec<Uid> {
+        self.walk(self.rank(self.recent_from)..self.count() as usize).collect()
+    }
+
     /// Flags that FLAGS tells of.
     pub(crate) fn known_flags(&self) -> &Flags {
         &self.known
     }
 
-    /// The first message without \Seen (RFC 3501 section 6.3.1, UNSEEN).
+    /// The first message without \Seen in a mailbox that was just opened (RFC 3501 section 6.3.1, UNSEEN).
     pub(crate) fn first_unseen(&self) -> Option<u32> {
-        let seen: Vec<bool> = self.sets.sets.iter().map(|flags| flags.has(SystemFlag::Seen)).collect();
-        let place = self.list.iter().position(|message| !seen[message.flags as usize])?;
-        Some(place as u32 + 1)
-    }
-
-    /// UID and flags of a message, by its number.
-    pub(crate) fn get(&self, number: u32) -> Option<(Uid, &Arc<Flags>)> {
-        let message = self.list.get((number as usize).checked_sub(1)?)?;
-        Some((message.uid, self.sets.get(message.flags)))
+        self.snapshot.first_unseen().map(|place| place as u32 + 1)
     }
 
     /// The number of a message.
     pub(crate) fn number(&self, uid: Uid) -> Option<u32> {
-        self.place(uid).map(|place| place as u32 + 1)
+        let has_one = self.snapshot.has(uid) || self.gone.binary_search(&uid).is_ok();
+        has_one.then(|| self.rank(u64::from(uid.get())) as u32 + 1)
     }
 
-    /// Flags as the client knows them.
-    pub(crate) fn flags(&self, uid: Uid) -> Option<&Arc<Flags>> {
-        self.place(uid).map(|place| self.sets.get(self.list[place].flags))
-    }
-
-    fn place(&self, uid: Uid) -> Option<usize> {
-        self.list.binary_search_by_key(&uid, |message| message.uid).ok()
+    /// Flags as the client knows them; none of what is gone.
+    pub(crate) fn flags(&self, uid: Uid) -> Option<Arc<Flags>> {
+        self.told.get(&uid).cloned().or_else(|| self.snapshot.flags(uid))
     }
 
     pub(crate) fn uids(&self) -> impl Iterator<Item = Uid> + '_ {
-        self.list.iter().map(|message| message.uid)
+        self.walk(0..self.count() as usize)
     }
 
     /// The largest UID that has a number; 0 where there is none.
     pub(crate) fn last_uid(&self) -> u32 {
-        self.list.last().map_or(0, |message| message.uid.get())
+        (self.snapshot.last_uid() as u32).max(self.gone.last().map_or(0, |uid| uid.get()))
+    }
+
+    /// How many messages with numbers have a UID below this one.
+    fn rank(&self, uid: u64) -> usize {
+        self.snapshot.rank(uid) + self.gone.partition_point(|gone| u64::from(gone.get()) < uid)
+    }
+
+    /// The messages of some numbers, which count from 0 here.
+    fn walk(&self, places: Range<usize>) -> impl Iterator<Item = Uid> + '_ {
+        let is_before = |place: usize| self.snapshot.rank(u64::from(self.gone[place].get())) + place < places.start;
+        let (mut first, mut end) = (0, self.gone.len());
+        while first < end {
+            let middle = first.midpoint(end);
+            if is_before(middle) { first = middle + 1 } else { end = middle }
+        }
+        let mut gone = self.gone[first..].iter().copied().peekable();
+        let mut there = self.snapshot.uids(places.start - first..usize::MAX).peekable();
+        let next = move || match (gone.peek(), there.peek()) {
+            (Some(one), Some(other)) if one < other => gone.next(),
+            (_, Some(_)) => there.next(),
+            (_, None) => gone.next(),
+        };
+        std::iter::from_fn(next).take(places.len())
     }
 
     /// The messages with these sequence numbers; a number that no message has is an error.
@@ -230,16 +223,15 @@ impl Messages {
     /// The messages with these UIDs; a UID that no message has is passed over.
     pub(crate) fn by_uid(&self, set: &SequenceSet, saved: &[Uid]) -> Targets {
         let Some(ranges) = set.resolve(self.last_uid()) else { return self.saved(saved) };
-        let place = |uid: u32| self.list.partition_point(|message| message.uid.get() < uid);
-        let after = |uid: u32| self.list.partition_point(|message| message.uid.get() <= uid);
-        self.targets(ranges.into_iter().map(|(first, last)| place(first)..after(last)))
+        let places = |(first, last)| self.rank(u64::from(first))..self.rank(u64::from(last) + 1);
+        self.targets(ranges.into_iter().map(places))
     }
 
     /// As [`Messages::by_number`], with numbers that no message has passed over: what SEARCH
     /// is asked to look through need not be there.
     pub(crate) fn by_number_if_there(&self, set: &SequenceSet, saved: &[Uid]) -> Targets {
         let Some(ranges) = set.resolve(self.count()) else { return self.saved(saved) };
-        let count = self.list.len();
+        let count = self.count() as usize;
         self.targets(ranges.into_iter().map(|(first, last)| {
             let first = (first.max(1) as usize - 1).min(count);
             first..(last as usize).clamp(first, count)
@@ -252,10 +244,10 @@ impl Messages {
         Targets { uids: uids.into(), numbers: numbers.into() }
     }
 
-    fn targets(&self, ranges: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
+    fn targets(&self, ranges: impl Iterator<Item = Range<usize>>) -> Targets {
         let (mut uids, mut numbers) = (Vec::new(), Vec::new());
         for range in ranges {
-            uids.extend(self.list[range.clone()].iter().map(|message| message.uid));
+            uids.extend(self.walk(range.clone()));
             numbers.extend(range.map(|place| place as u32 + 1));
         }
         Targets { uids: uids.into(), numbers: numbers.into() }
@@ -263,10 +255,7 @@ impl Messages {
 
     /// Notes flags that the client has just been told, or has set itself.
     pub(crate) fn note_flags(&mut self, uid: Uid, flags: &Arc<Flags>) {
-        let set = self.sets.place(flags);
-        if let Some(place) = self.place(uid) {
-            self.list[place].flags = set;
-        }
+        self.told.insert(uid, Arc::clone(flags));
     }
 
     /// Are there keywords in `flags` that FLAGS has not told of? They count as told then. Past
@@ -280,37 +269,43 @@ impl Messages {
         self.known.keywords().len() > before
     }
 
-    /// Takes in what changed since the last time, and says what the client has to be told.
-    /// Where it may not be told of expunged messages now, they keep their numbers. A client that keeps modification
-    /// sequences is told of each after `since`, though the message shows the same flags again.
+    /// Takes in the mailbox as it is now, and says what the client has to be told of what changed; `vanished` is what
+    /// went since it was opened, where it was not read. Where it may not be told of expunged messages now, they keep
+    /// their numbers. A client that keeps modification sequences is told of each after `since`, though the message
+    /// shows the same flags again.
     pub(crate) fn apply(
         &mut self,
-        changes: &Changes,
-        flags: &HashMap<FlagsKey, Arc<Flags>>,
+        now: Snapshot,
+        vanished: &[(Uid, Uid)],
         may_expunge: bool,
         since: Option<ModSeq>,
     ) -> News {
-        self.gone.extend_from_slice(&changes.vanished);
+        let told = std::mem::take(&mut self.told);
+        let unread = self.unread.take();
+        let last = unread.map_or(u64::from(self.last_uid()), |unread| unread.uid_next - 1);
+        let difference = match unread {
+            None => self.snapshot.differences(&now),
+            Some(_) => Difference { gone: below(vanished, last), changed: now.changed_since(self.snapshot.modseq()) },
+        };
+        let before = std::mem::replace(&mut self.snapshot, now);
+        self.gone.extend(difference.gone);
+        self.gone.sort_unstable();
         let mut news = News { expunged: if may_expunge { self.take_gone() } else { Vec::new() }, ..News::default() };
-        for entry in &changes.changed {
-            let flags = flags_of(entry, flags);
+        let mut shown = Shown::default();
+        for (uid, modseq) in difference.changed {
+            let Some((flags, _)) = self.snapshot.shown(uid, &mut shown) else { continue };
+            let flags = Arc::clone(flags);
             news.keywords |= self.learn_keywords(&flags);
-            let set = self.sets.place(&flags);
-            match self.place(entry.uid) {
-                Some(place) => {
-                    let is_other = self.list[place].flags != set;
-                    self.list[place].flags = set;
-                    if is_other || since.is_some_and(|since| entry.modseq > since) {
-                        let (number, uid, modseq) = (place as u32 + 1, entry.uid, entry.modseq);
-                        news.changed.push(Change { number, uid, modseq, flags: is_other });
-                    }
-                }
-                None if entry.uid.get() > self.last_uid() => {
-                    self.list.push(Message { uid: entry.uid, flags: set });
-                    news.exists = true;
-                }
-                // A UID below ones that were told, and unknown: it was told gone before.
-                None => {}
+            if u64::from(uid.get()) > last {
+                news.exists = true;
+                continue;
+            }
+            // Of a mailbox that was not read the client knows no flags.
+            let known = told.get(&uid).cloned().or_else(|| before.flags(uid));
+            let is_other = known != Some(flags);
+            if is_other || since.is_some_and(|since| modseq > since) {
+                let number = self.rank(u64::from(uid.get())) as u32 + 1;
+                news.changed.push(Change { number, uid, modseq, flags: is_other });
             }
         }
         news
@@ -321,8 +316,8 @@ impl Messages {
         let mut rest = Vec::new();
         for (first, last) in ranges {
             let mut from = u64::from(first.get());
-            let begin = self.list.partition_point(|message| message.uid < *first);
-            for known in self.list[begin..].iter().map(|message| message.uid).take_while(|uid| uid <= last) {
+            let known = self.rank(from)..self.rank(u64::from(last.get()) + 1);
+            for known in self.walk(known) {
                 rest.extend(range(from, u64::from(known.get()) - 1));
                 from = u64::from(known.get()) + 1;
             }
@@ -339,37 +334,22 @@ impl Messages {
     /// Takes out what is gone; the numbers to tell are from the last to the first, so that
     /// none of them moves another.
     pub(crate) fn take_gone(&mut self) -> Vec<(u32, Uid)> {
-        if self.gone.is_empty() {
-            return Vec::new();
-        }
-        let mut gone: Vec<usize> = Vec::new();
-        for (first, last) in std::mem::take(&mut self.gone) {
-            let from = self.list.partition_point(|message| message.uid < first);
-            let to = self.list.partition_point(|message| message.uid <= last);
-            gone.extend(from..to);
-        }
-        gone.sort_unstable();
-        gone.dedup();
-        let told = gone.iter().rev().map(|place| (*place as u32 + 1, self.list[*place].uid)).collect();
-        let mut next = gone.iter().copied().peekable();
-        let mut place = 0;
-        self.list.retain(|_| {
-            let leaves = next.next_if_eq(&place).is_some();
-            place += 1;
-            !leaves
-        });
-        told
+        let gone = std::mem::take(&mut self.gone);
+        let number = |(before, uid): (usize, &Uid)| (self.snapshot.rank(u64::from(uid.get())) + before) as u32 + 1;
+        gone.iter().enumerate().rev().map(|place| (number(place), *place.1)).collect()
     }
+}
+
+/// The UIDs of these ranges up to one: each was there.
+fn below(ranges: &[(Uid, Uid)], last: u64) -> Vec<Uid> {
+    let uids = ranges.iter().flat_map(|(first, last)| first.get()..=last.get());
+    uids.take_while(|uid| u64::from(*uid) <= last).filter_map(Uid::new).collect()
 }
 
 /// A range of UIDs, where it is one.
 fn range(first: u64, last: u64) -> Option<(Uid, Uid)> {
     let uid = |number: u64| u32::try_from(number).ok().and_then(Uid::new);
     uid(first).zip(uid(last)).filter(|(first, last)| first <= last)
-}
-
-fn flags_of(entry: &Entry, flags: &HashMap<FlagsKey, Arc<Flags>>) -> Arc<Flags> {
-    flags.get(&entry.flags).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::messages::{Messages, News};
 use crate::resync::Resync;
 use postern_app::{House, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode, SequenceSet};
-use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Seen, Timestamp, Uid};
+use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Timestamp, Uid};
 use std::collections::HashMap;
 
 /// A selected mailbox. It remembers what the client was told; what the client may do is
@@ -24,10 +24,6 @@ pub(crate) struct Selected {
     pub(crate) saved: Vec<Uid>,
     /// The nearest moment at which they change by themselves.
     until: Option<Timestamp>,
-    /// Whose `\Seen` the client was told of.
-    seen: Seen,
-    /// Changes up to here have been taken in.
-    synced: ModSeq,
     /// Up to here all of them were told, what was expunged too.
     told: ModSeq,
     /// Changes of the client's own that it was told of since then, by their replies.
@@ -42,18 +38,20 @@ pub(crate) struct Selected {
 
 impl Selected {
     pub(crate) fn new(opened: Opened, read_only: bool) -> Self {
-        let recent_from = opened.counters.recent_from;
+        let (counters, keywords) = (opened.counters, &opened.keywords);
+        let messages = match opened.snapshot {
+            Some(snapshot) => Messages::new(snapshot, keywords, counters.recent_from),
+            None => Messages::unread(&counters, opened.seen, keywords, opened.recent),
+        };
         Self {
             mailbox: opened.mailbox,
             read_only,
             rights: opened.rights,
             forgiving: opened.forgiving,
             until: opened.until,
-            messages: Messages::new(&opened.entries, &opened.flags, &opened.seen.keywords(), recent_from),
+            told: messages.modseq(),
+            messages,
             saved: Vec::new(),
-            seen: opened.seen,
-            synced: opened.counters.modseq,
-            told: opened.counters.modseq,
             own: HashMap::new(),
             shown: ModSeq(0),
             stale: false,
@@ -114,7 +112,7 @@ impl Selected {
     /// Was there a notice that has not been followed? Or was a change shown that was not taken in: then those before
     /// it are told now, or who is cut off and comes back would miss them.
     pub(crate) fn has_notice(&mut self) -> bool {
-        self.stale |= self.changes.take() | self.rights_watch.take() | (self.shown > self.synced);
+        self.stale |= self.changes.take() | self.rights_watch.take() | (self.shown > self.messages.modseq());
         self.stale
     }
 
@@ -136,27 +134,53 @@ impl Selected {
         teller: Teller<'_>,
         may_expunge: bool,
     ) -> Result<(), Refused> {
+        let known = Some(self.messages.modseq());
+        self.sync_after(known, house, session, teller, may_expunge).await
+    }
+
+    /// Reads the messages where that was not done yet, for a command that needs them; what happened since the mailbox
+    /// was opened is told.
+    pub(crate) async fn read(&mut self, house: &House, session: &Session, teller: Teller<'_>) -> Result<(), Refused> {
+        if self.messages.are_read() {
+            return Ok(());
+        }
+        self.sync_after(None, house, session, teller, false).await
+    }
+
+    async fn sync_after(
+        &mut self,
+        known: Option<ModSeq>,
+        house: &House,
+        session: &Session,
+        teller: Teller<'_>,
+        may_expunge: bool,
+    ) -> Result<(), Refused> {
         // Notices from here on are about what is not read below.
         self.stale = true;
         let _heard = self.changes.take() | self.rights_watch.take();
-        let synced = house.sync(session, self.mailbox, self.synced, self.seen).await?;
+        let synced = house.sync(session, self.mailbox, known).await?;
+        let mut vanished = Vec::new();
+        if let Some(snapshot) = synced.snapshot.as_ref().filter(|_| !self.messages.are_read()) {
+            vanished = house.vanished(session, self.mailbox, self.messages.modseq(), snapshot.modseq()).await?;
+        }
         self.stale = false;
         let before = self.permanent_flags();
         (self.rights, self.until) = (synced.rights, synced.until);
-        self.seen = synced.seen;
         // RFC 4314 section 5.1.1: who asks at each command tells of flags that may be changed now.
         let flags_given_or_taken = before != self.permanent_flags();
-        let changes = &synced.changes;
-        let since = if teller.resync.tells_changes() { Some(self.synced) } else { None };
-        self.synced = changes.modseq;
-        let mut news = self.messages.apply(changes, &synced.flags, may_expunge, since);
+        let since = if teller.resync.tells_changes() { Some(self.messages.modseq()) } else { None };
+        let mut news = match synced.snapshot {
+            Some(snapshot) => self.messages.apply(snapshot, &vanished, may_expunge, since),
+            None if may_expunge => News { expunged: self.messages.take_gone(), ..News::default() },
+            None => News::default(),
+        };
         let own = std::mem::take(&mut self.own);
         let heard = !own.is_empty() || !news.changed.is_empty();
         news.changed.retain(|change| change.flags || own.get(&change.uid) != Some(&change.modseq));
         news.keywords |= flags_given_or_taken;
         let is_behind = self.messages.has_gone();
         if !is_behind {
-            self.told = self.synced;
+            self.told = self.messages.modseq();
         }
         teller.tell(self, &news, is_behind && heard);
         Ok(())
@@ -173,7 +197,7 @@ impl Selected {
     pub(crate) fn tell_gone(&mut self, teller: Teller<'_>) {
         if self.messages.has_gone() {
             let news = News { expunged: self.messages.take_gone(), ..News::default() };
-            self.told = self.synced;
+            self.told = self.messages.modseq();
             teller.tell(self, &news, false);
         }
     }
@@ -212,10 +236,10 @@ impl Teller<'_> {
             tell_flags(&mut reply, selected);
         }
         for change in &news.changed {
-            let Some((uid, flags)) = messages.get(change.number) else { continue };
+            let Some(flags) = messages.flags(change.uid) else { continue };
             let mut fetch = reply.fetch(change.number);
-            fetch.uid(uid);
-            fetch.flags(flags, !self.rev2 && messages.is_recent(uid));
+            fetch.uid(change.uid);
+            fetch.flags(&flags, !self.rev2 && messages.is_recent(change.uid));
             if self.resync.tells_changes() {
                 fetch.mod_seq(change.modseq);
             }

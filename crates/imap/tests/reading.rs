@@ -22,7 +22,7 @@ async fn session(scene: &Scene, name: &str) -> Session {
 /// The INBOX of somebody's own, or of the shared mailbox with this address.
 async fn inbox(scene: &Scene, session: &Session, shared: Option<&str>) -> MailboxId {
     let at = Locator { account: shared.map(address), name: MailboxName::parse("INBOX").unwrap() };
-    scene.house.open_mailbox(session, &at, true, None).await.unwrap().mailbox
+    scene.house.open_mailbox(session, &at, true, true).await.unwrap().mailbox
 }
 
 /// docs/design.md section 5: a read transaction whose time is over hands back after the message it

@@ -93,6 +93,7 @@ pub(crate) fn open_house_on(
     let lock = DataLock::acquire(&config.data_dir)?;
     let node = node(&config.data_dir, &*disk)?;
     let options = DbOptions::new(&config.data_dir, config.database.clone());
+    let options = DbOptions { snapshot_bytes: config.limits.snapshot_bytes, ..options };
     let db = Db::open(options, disk.clone(), clock)?;
     let keys = key_ring(&config.data_dir, disk.clone(), &db)?;
     let blobs = Blobs::in_folder(&config.blobs, &BlobOptions::new(key, &config.limits), disk);

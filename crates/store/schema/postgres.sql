@@ -247,6 +247,13 @@ CREATE TABLE flag_set (
 );
 CREATE UNIQUE INDEX flag_set_by_flags ON flag_set (account_id, flags);
 
+-- Sets with keywords that messages of a mailbox have, or had: SELECT tells of them and lists nothing.
+CREATE TABLE mailbox_flag_set (
+    mailbox_id BIGINT NOT NULL,
+    flag_set_id BIGINT NOT NULL,
+    PRIMARY KEY (mailbox_id, flag_set_id)
+);
+
 -- Whether a person has seen a message; where there is no row they have not.
 CREATE TABLE personal_seen (
     mailbox_id BIGINT NOT NULL,

@@ -80,13 +80,15 @@ pub struct DbOptions {
     pub readers: usize,
     /// Threads that write; SQLite always has one.
     pub writers: usize,
+    /// Bytes of snapshots of mailboxes that are kept for whoever opens them next.
+    pub snapshot_bytes: usize,
 }
 
 impl DbOptions {
     /// The usual numbers of threads.
     pub fn new(data_dir: impl Into<PathBuf>, url: DatabaseUrl) -> Self {
         let readers = std::thread::available_parallelism().map_or(4, |cores| cores.get().clamp(2, 16));
-        Self { data_dir: data_dir.into(), url, readers, writers: 8 }
+        Self { data_dir: data_dir.into(), url, readers, writers: 8, snapshot_bytes: 256 << 20 }
     }
 }
 
@@ -155,7 +157,7 @@ impl Db {
     /// Opens the database, makes or migrates its schema, and starts its threads. Blocks
     /// while it does so; refuses a schema newer than this program.
     pub fn open(options: DbOptions, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::new(HouseClock::new(clock), disk));
+        let shared = Arc::new(Shared::new(HouseClock::new(clock), disk, options.snapshot_bytes));
         let opening = shared.clone();
         // The PostgreSQL client blocks on a runtime of its own, which would panic on a
         // thread that already drives one.
@@ -231,7 +233,8 @@ impl Db {
     /// What the engine has done so far.
     pub fn counters(&self) -> Counters {
         let shared = &self.inner.shared;
-        shared.counters.snapshot(shared.reads.len() + shared.writes.len(), self.inner.cache_limit_bytes)
+        let waiting = shared.reads.len() + shared.writes.len();
+        shared.counters.snapshot(waiting, self.inner.cache_limit_bytes, shared.shelf.bytes())
     }
 
     /// Closes: later work is refused, work that waits is done, threads end, and SQLite's

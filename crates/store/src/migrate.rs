@@ -72,6 +72,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(9, "queue", "0009-queue"),
         migration!(10, "at-limit", "0010-at-limit"),
         migration!(11, "seen-since", "0011-seen-since"),
+        migration!(12, "mailbox-flags", "0012-mailbox-flags"),
     ],
 };
 

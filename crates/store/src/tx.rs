@@ -2,6 +2,8 @@
 //! can do to mail is reached through the gate alone (`gate`).
 
 use crate::StoreError;
+use crate::db::Shared;
+use crate::snapshot::shelf::Shelf;
 use crate::sql::{Bodies, Row, Sql, Statement, Value};
 use postern_types::{AccountId, MailboxId, ModSeq, Timestamp};
 use std::cell::RefCell;
@@ -13,6 +15,7 @@ pub struct Tx<'c> {
     bodies: &'c dyn Bodies,
     now: Timestamp,
     writable: bool,
+    shelf: &'c Shelf,
     notices: RefCell<Vec<Notice>>,
 }
 
@@ -31,8 +34,9 @@ pub enum Notice {
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) fn new(sql: &'c dyn Sql, bodies: &'c dyn Bodies, now: Timestamp, writable: bool) -> Self {
-        Self { sql, bodies, now, writable, notices: RefCell::new(Vec::new()) }
+    pub(crate) fn new(sql: &'c dyn Sql, bodies: &'c dyn Bodies, shared: &'c Shared, writable: bool) -> Self {
+        let (now, shelf) = (shared.clock.now(), &shared.shelf);
+        Self { sql, bodies, now, writable, shelf, notices: RefCell::new(Vec::new()) }
     }
 
     /// House time of this transaction: one value from its start to its end.
@@ -106,6 +110,11 @@ impl<'c> Tx<'c> {
 
     pub(crate) fn bodies(&self) -> &'c dyn Bodies {
         self.bodies
+    }
+
+    /// Where snapshots are kept.
+    pub(crate) fn shelf(&self) -> &'c Shelf {
+        self.shelf
     }
 
     pub(crate) fn writable(&self) -> bool {

@@ -51,6 +51,11 @@ pub struct Limits {
     pub inline_body_bytes: usize,
     /// Bytes of messages in parsing at once, over all connections.
     pub parsing_bytes: usize,
+    /// Messages up to which a mailbox is read whole when it is selected; a larger one is when that is needed.
+    pub listed_messages: u64,
+    /// Bytes of snapshots of mailboxes, 16 a message, that are kept for whoever opens them next. What
+    /// sessions have open is theirs as well, though it is let go here.
+    pub snapshot_bytes: usize,
 }
 
 impl Default for Limits {
@@ -79,6 +84,8 @@ impl Default for Limits {
             mailboxes_per_account: 10_000,
             inline_body_bytes: 128 << 10,
             parsing_bytes: 256 << 20,
+            listed_messages: 4096,
+            snapshot_bytes: 256 << 20,
         }
     }
 }

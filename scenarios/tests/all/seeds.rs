@@ -28,6 +28,9 @@ pub struct Stories {
     pub people: fn() -> Vec<String>,
 }
 
+/// No mailbox is read when it is opened.
+pub const READS_LATE: &str = "POSTERN_LIMITS__LISTED_MESSAGES=0";
+
 /// Names the seed when a client gives up waiting, too.
 struct Told(&'static str, u64);
 
@@ -48,9 +51,14 @@ pub fn report(text: &str) {
 impl Stories {
     /// Runs one in a house with its people; nothing where tests were told to leave the engine out.
     pub fn in_house<T>(&self, engine: Engine, story: impl AsyncFnOnce(&House) -> T) -> Option<T> {
+        self.in_house_with(engine, &[], story)
+    }
+
+    fn in_house_with<T>(&self, engine: Engine, settings: &[&str], story: impl AsyncFnOnce(&House) -> T) -> Option<T> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(async {
-            let house = House::builder(engine).start().await?;
+            let builder = settings.iter().fold(House::builder(engine), |builder, setting| builder.with(setting));
+            let house = builder.start().await?;
             for person in (self.people)() {
                 house.person(&person).await;
             }
@@ -70,7 +78,9 @@ impl Stories {
             Some(seed) => seed..seed + 1,
             None => 0..count,
         };
-        self.in_house(engine, async |house| {
+        // Half of them in a house that reads what is in a mailbox when that is needed, as it does with large ones.
+        let settings: &[&str] = if share % 2 == 1 { &[READS_LATE] } else { &[] };
+        self.in_house_with(engine, settings, async |house| {
             for seed in seeds.filter(|seed| seed % shares == share) {
                 let told = Told(self.module, seed);
                 if let Err(error) = story(house, seed).await {

@@ -13,7 +13,7 @@ use crate::messages::{NoSuchNumber, Targets};
 use crate::resync::{Resync, modseq};
 use crate::selected::tell_flags;
 use postern_app::wire::Wire;
-use postern_app::{Denied, Encode, FetchChunk, FetchNeeds, Fetched, Gap, Refused};
+use postern_app::{Denied, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
 use postern_types::{Letter, ModSeq, SystemFlag, Uid};
 use std::collections::HashSet;
@@ -103,7 +103,7 @@ impl<W: Wire> Connection<W> {
             let gone = selected.vanished(&changes.vanished, Some(&fetch.set));
             Encoder::new(out, rev2).vanished(true, &gone);
         }
-        let changed: HashSet<Uid> = changes.changed.iter().map(|entry| entry.uid).collect();
+        let changed: HashSet<Uid> = changes.changed.iter().map(|(uid, _)| *uid).collect();
         Ok(targets.only(&changed))
     }
 
@@ -128,7 +128,7 @@ impl<W: Wire> Connection<W> {
         };
         let mut marked = HashSet::new();
         for stored in changed.messages {
-            if selected.messages.flags(stored.uid).is_some_and(|known| **known != stored.flags) {
+            if selected.messages.flags(stored.uid).is_some_and(|known| *known != stored.flags) {
                 if selected.messages.learn_keywords(&stored.flags) {
                     tell_flags(&mut Encoder::new(out, rev2), selected);
                 }
@@ -155,14 +155,19 @@ impl<W: Wire> Connection<W> {
         let uids = Arc::clone(&targets.uids);
         let most = house.limits().chunk_bytes;
         let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, (marked, resync), recent_from, rev2, most));
-        let needs = FetchNeeds { raw: show.needs_raw() };
-        let encoder = Arc::clone(&show);
+        let needs = (!show.needs_marks_alone()).then_some(FetchNeeds { raw: show.needs_raw() });
+        let (encoder, marks) = (Arc::clone(&show), Arc::clone(&show));
         let encode: Arc<Encode> =
             Arc::new(move |message: &Fetched<'_>, out: &mut Vec<u8>| encoder.encode(message, out));
+        let encode_mark: Arc<EncodeMark> =
+            Arc::new(move |mark: Mark<'_>, out: &mut Vec<u8>| marks.encode_mark(mark, out));
         let mut done = 0;
         while done < uids.len() {
             let Work { house, session, selected, .. } = self.client.work()?;
-            let chunk = house.fetch(session, selected.mailbox, &uids, done, needs, &encode).await?;
+            let chunk = match needs {
+                Some(needs) => house.fetch(session, selected.mailbox, &uids, done, needs, &encode).await?,
+                None => house.fetch_marks(session, selected.mailbox, &uids, done, &encode_mark).await?,
+            };
             done = chunk.done;
             self.send(chunk, done < uids.len()).await?;
         }

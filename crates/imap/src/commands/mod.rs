@@ -40,6 +40,9 @@ impl<W: Wire> Connection<W> {
     /// Runs one command that the table allows now.
     pub(crate) async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Handled {
         let client = &mut self.client;
+        if names_messages(&body) {
+            client.read_messages().await?;
+        }
         match body {
             CommandBody::Capability => {
                 let names = match client.signed_in {
@@ -89,4 +92,17 @@ impl<W: Wire> Connection<W> {
             CommandBody::Logout | CommandBody::StartTls => Ok(Completion::bad(crate::connection::UNKNOWN)),
         }
     }
+}
+
+/// Is it about messages of the selected mailbox, by their numbers or UIDs?
+fn names_messages(body: &CommandBody) -> bool {
+    matches!(
+        body,
+        CommandBody::Fetch(_)
+            | CommandBody::Store(_)
+            | CommandBody::Search(_)
+            | CommandBody::Copy { .. }
+            | CommandBody::Move { .. }
+            | CommandBody::UidExpunge { .. }
+    )
 }

@@ -7,8 +7,8 @@ use crate::connection::{Connection, Desk, Work, tell_highest};
 use crate::names;
 use crate::resync::{Resync, modseq};
 use crate::selected::{Selected, tell_flags};
+use postern_app::Counters;
 use postern_app::wire::Wire;
-use postern_app::{Counters, Entry};
 use postern_imap_wire::{Encoder, ListEntry, QResync, ResponseCode, SelectParameter, Status};
 use postern_types::{ModSeq, Uid};
 
@@ -59,13 +59,14 @@ impl<W: Wire> Connection<W> {
     async fn open(&mut self, mailbox: &str, known: Option<&QResync>, read_only: bool) -> Result<Missed, Stop> {
         let Desk { house, session, selected, out, rev2, .. } = self.client.desk()?;
         let at = names::locate(mailbox);
-        let since = known.map(|known| modseq(known.modseq));
-        let opened = house.open_mailbox(session, &at, read_only, since).await?;
+        let opened = house.open_mailbox(session, &at, read_only, known.is_some()).await?;
         let counters = opened.counters;
-        let is_same = known.is_some_and(|known| known.uid_validity == counters.uid_validity.0);
-        let since = since.filter(|_| is_same);
-        let changed = since.map(|since| changed_since(&opened.entries, since)).unwrap_or_default();
-        let gone = opened.vanished.clone();
+        let known = known.filter(|known| known.uid_validity == counters.uid_validity.0);
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        if let (Some(known), Some(snapshot)) = (known, &opened.snapshot) {
+            changed = snapshot.changed_since(modseq(known.modseq));
+            gone = house.vanished(session, opened.mailbox, modseq(known.modseq), snapshot.modseq()).await?;
+        }
         let opened = Selected::new(opened, read_only);
         let mut reply = Encoder::new(out, rev2);
         tell_opened(&mut reply, &opened, &counters, rev2);
@@ -80,20 +81,13 @@ impl<W: Wire> Connection<W> {
             });
         }
         let named = known.and_then(|known| known.known.as_ref());
-        let missed = match since {
-            Some(_) => {
-                let ranges = named.and_then(|set| set.resolve(0));
-                let is_named = |uid: u32| {
-                    ranges.as_ref().is_none_or(|ranges| {
-                        let place = ranges.partition_point(|(_, last)| *last < uid);
-                        ranges.get(place).is_some_and(|(first, _)| *first <= uid)
-                    })
-                };
-                let changed = changed.into_iter().filter(|(uid, _)| is_named(uid.get())).collect();
-                Missed { changed, vanished: opened.vanished(&gone, named) }
-            }
-            None => Missed { changed: Vec::new(), vanished: Vec::new() },
-        };
+        if let Some(ranges) = named.and_then(|set| set.resolve(0)) {
+            changed.retain(|(uid, _)| {
+                let place = ranges.partition_point(|(_, last)| *last < uid.get());
+                ranges.get(place).is_some_and(|(first, _)| *first <= uid.get())
+            });
+        }
+        let missed = Missed { changed, vanished: opened.vanished(&gone, named) };
         *selected = Some(Box::new(opened));
         Ok(missed)
     }
@@ -114,7 +108,7 @@ impl<W: Wire> Connection<W> {
                 let Some((number, flags)) = messages.number(uid).zip(messages.flags(uid)) else { continue };
                 let mut fetch = reply.fetch(number);
                 fetch.uid(uid);
-                fetch.flags(flags, !rev2 && messages.is_recent(uid));
+                fetch.flags(&flags, !rev2 && messages.is_recent(uid));
                 fetch.mod_seq(*modseq);
                 fetch.finish();
             }
@@ -124,10 +118,6 @@ impl<W: Wire> Connection<W> {
         }
         Ok(())
     }
-}
-
-fn changed_since(entries: &[Entry], since: ModSeq) -> Vec<(Uid, ModSeq)> {
-    entries.iter().filter(|entry| entry.modseq > since).map(|entry| (entry.uid, entry.modseq)).collect()
 }
 
 fn tell_opened(reply: &mut Encoder<'_>, selected: &Selected, counters: &Counters, rev2: bool) {

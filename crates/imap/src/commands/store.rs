@@ -80,7 +80,7 @@ impl<W: Wire> Connection<W> {
         let mut reply = Encoder::new(out, rev2);
         for Stored { uid, flags, modseq } in changed.messages {
             let is_left_alone = changed.modified.binary_search(&uid).is_ok();
-            let expected = selected.messages.flags(uid).is_some_and(|before| expected(before, store) == flags);
+            let expected = selected.messages.flags(uid).is_some_and(|before| expected(&before, store) == flags);
             if selected.messages.learn_keywords(&flags) {
                 tell_flags(&mut reply, selected);
             }
@@ -114,7 +114,7 @@ impl<W: Wire> Connection<W> {
 
 /// When a message is left alone: changed since then, in the flags that are asked for.
 fn unless(selected: &Selected, store: &StoreCommand, since: u64, uids: &[Uid]) -> UnchangedSince {
-    let known = |uid: &Uid| Some((*uid, Arc::clone(selected.messages.flags(*uid)?)));
+    let known = |uid: &Uid| Some((*uid, selected.messages.flags(*uid)?));
     let known = match store.action {
         StoreAction::Replace => HashMap::new(),
         StoreAction::Add | StoreAction::Remove => uids.iter().filter_map(known).collect(),

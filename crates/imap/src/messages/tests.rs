@@ -3,7 +3,7 @@
 
 use super::*;
 use postern_imap_wire::{SequenceNumber, SequenceRange};
-use postern_types::{AccountId, FlagSetId, ModSeq};
+use postern_types::Seen;
 
 /// A small generator, so that a seed tells a whole run.
 struct Random(u64);
@@ -21,26 +21,21 @@ fn uid(number: u32) -> Uid {
     Uid::new(number).unwrap()
 }
 
-fn key(number: i64) -> FlagsKey {
-    let set = (number > 0).then(|| FlagSetId::pack(AccountId::new(1).unwrap(), number).unwrap());
-    FlagsKey { set, own_seen: false }
-}
-
 /// Flag set 0 is the empty one, the others are keywords `k1`, `k2`, ...
-fn entry(number: u32, set: i64) -> Entry {
-    Entry { uid: uid(number), flags: key(set), modseq: ModSeq(1) }
+fn flags(set: i64) -> Flags {
+    if set == 0 { Flags::new() } else { Flags::parse(&format!("k{set}")).unwrap() }
 }
 
-fn changes(changed: Vec<Entry>, vanished: Vec<(Uid, Uid)>) -> Changes {
-    Changes { changed, vanished, modseq: ModSeq(1) }
+/// A mailbox of these UIDs, sets of flags and changes.
+fn snapshot(mail: &[(u32, i64, i64)]) -> Snapshot {
+    let mail: Vec<_> = mail.iter().map(|(number, set, modseq)| (uid(*number), flags(*set), ModSeq(*modseq))).collect();
+    Snapshot::of(&mail, Seen::Shared)
 }
 
-fn flag_table() -> HashMap<FlagsKey, Arc<Flags>> {
-    (1..5).map(|number| (key(number), Arc::new(Flags::parse(&format!("k{number}")).unwrap()))).collect()
-}
-
-fn opened(entries: &[Entry]) -> Messages {
-    Messages::new(entries, &flag_table(), &Flags::new(), u64::MAX)
+fn opened(mail: &[(u32, i64, i64)]) -> Messages {
+    let snapshot = snapshot(mail);
+    let keywords = snapshot.all_flags();
+    Messages::new(snapshot, &keywords, u64::MAX)
 }
 
 fn range(from: u32, to: Option<u32>) -> SequenceRange {
@@ -54,43 +49,34 @@ fn numbers(targets: &Targets) -> Vec<(u32, u32)> {
 
 /// What the mailbox holds and what the client believes.
 struct Model {
-    there: Vec<(u32, i64)>,
+    there: Vec<(u32, i64, i64)>,
     client: Vec<u32>,
     next_uid: u32,
+    modseq: i64,
 }
 
 impl Model {
-    /// Changes the mailbox at random; answers what a sync would.
-    fn change(&mut self, random: &mut Random) -> (Vec<Entry>, Vec<(Uid, Uid)>) {
-        let mut touched: Vec<u32> = Vec::new();
-        let mut vanished = Vec::new();
+    /// Changes the mailbox at random.
+    fn change(&mut self, random: &mut Random) {
         for _ in 0..random.below(6) {
+            self.modseq += 1;
             match random.below(3) {
                 0 => {
                     self.next_uid += 1 + random.below(3) as u32;
-                    self.there.push((self.next_uid, random.below(5) as i64));
-                    touched.push(self.next_uid);
+                    self.there.push((self.next_uid, random.below(5) as i64, self.modseq));
                 }
                 1 if !self.there.is_empty() => {
                     let place = random.below(self.there.len() as u64) as usize;
                     let wide = random.below(4) as usize;
-                    let leaving: Vec<_> = self.there.drain(place..(place + wide).min(self.there.len())).collect();
-                    if let (Some(first), Some(last)) = (leaving.first(), leaving.last()) {
-                        vanished.push((uid(first.0), uid(last.0)));
-                    }
+                    self.there.drain(place..(place + wide).min(self.there.len()));
                 }
                 _ if !self.there.is_empty() => {
                     let place = random.below(self.there.len() as u64) as usize;
-                    self.there[place].1 = random.below(5) as i64;
-                    touched.push(self.there[place].0);
+                    self.there[place] = (self.there[place].0, random.below(5) as i64, self.modseq);
                 }
                 _ => {}
             }
         }
-        let changed = self.there.iter().filter(|(uid, _)| touched.contains(uid));
-        let changed = changed.map(|(uid, set)| entry(*uid, *set)).collect();
-        vanished.sort();
-        (changed, vanished)
     }
 
     /// Does what a client does with the replies.
@@ -100,12 +86,12 @@ impl Model {
         }
         if news.exists {
             for number in self.client.len() as u32 + 1..=messages.count() {
-                self.client.push(messages.get(number).unwrap().0.get());
+                self.client.push(messages.walk(number as usize - 1..number as usize).next().unwrap().get());
             }
         }
         for change in &news.changed {
-            let (uid, _) = messages.get(change.number).unwrap();
-            assert_eq!((self.client[change.number as usize - 1], change.uid), (uid.get(), uid), "FETCH names another");
+            assert_eq!(messages.number(change.uid), Some(change.number));
+            assert_eq!(self.client[change.number as usize - 1], change.uid.get(), "FETCH names another");
         }
     }
 }
@@ -120,29 +106,31 @@ fn numbers_agree_with_a_client_that_listens() {
     println!("POSTERN_SEED={seed}");
     for round in 0..300 {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (round + 1));
-        let mut model = Model { there: Vec::new(), client: Vec::new(), next_uid: 0 };
+        let mut model = Model { there: Vec::new(), client: Vec::new(), next_uid: 0, modseq: 0 };
         model.change(&mut random);
-        let entries: Vec<Entry> = model.there.iter().map(|(uid, set)| entry(*uid, *set)).collect();
-        model.client = model.there.iter().map(|(uid, _)| *uid).collect();
-        let mut messages = opened(&entries);
+        model.client = model.there.iter().map(|(uid, ..)| *uid).collect();
+        let mut messages = opened(&model.there);
         for _ in 0..20 {
-            let before: HashMap<u32, i64> = model.there.iter().copied().collect();
-            let (changed, vanished) = model.change(&mut random);
+            let before: HashMap<u32, i64> = model.there.iter().map(|(uid, set, _)| (*uid, *set)).collect();
+            model.change(&mut random);
             let may_expunge = random.below(2) == 0;
-            let news = messages.apply(&changes(changed, vanished), &flag_table(), may_expunge, None);
+            let news = messages.apply(snapshot(&model.there), &[], may_expunge, None);
             model.hear(&news, &messages);
             assert!(may_expunge || news.expunged.is_empty());
             assert_eq!(messages.uids().map(Uid::get).collect::<Vec<_>>(), model.client);
-            for (uid_number, set) in &model.there {
-                let told = messages.flags(uid(*uid_number)).unwrap().to_string();
-                assert_eq!(told, entry(*uid_number, *set).flags.set.map(|_| format!("k{set}")).unwrap_or_default());
+            for (place, number) in model.client.iter().enumerate() {
+                assert_eq!(messages.number(uid(*number)), Some(place as u32 + 1));
+                assert_eq!(messages.walk(place..model.client.len()).next(), Some(uid(*number)));
+            }
+            for (uid_number, set, _) in &model.there {
+                assert_eq!(*messages.flags(uid(*uid_number)).unwrap(), flags(*set));
                 let number = messages.number(uid(*uid_number)).unwrap();
                 let known_before = before.get(uid_number);
                 let is_told = news.changed.iter().any(|change| change.number == number);
                 assert_eq!(is_told, known_before.is_some_and(|before| before != set));
             }
             if may_expunge {
-                assert_eq!(model.client, model.there.iter().map(|(uid, _)| *uid).collect::<Vec<_>>());
+                assert_eq!(model.client, model.there.iter().map(|(uid, ..)| *uid).collect::<Vec<_>>());
                 assert!(!messages.has_gone());
             }
         }
@@ -153,7 +141,7 @@ fn numbers_agree_with_a_client_that_listens() {
 /// mailbox too; UIDs that no message has are nothing.
 #[test]
 fn numbers_must_be_there_and_uids_need_not() {
-    let messages = opened(&[entry(10, 0), entry(20, 0), entry(30, 0)]);
+    let messages = opened(&[(10, 0, 1), (20, 0, 1), (30, 0, 1)]);
     let set = |from, to| SequenceSet::Ranges(vec![range(from, to)]);
     assert_eq!(messages.by_number(&set(2, None), &[]).map(|found| numbers(&found)), Ok(vec![(2, 20), (3, 30)]));
     assert_eq!(messages.by_number(&set(2, Some(4)), &[]), Err(NoSuchNumber));
@@ -170,43 +158,48 @@ fn numbers_must_be_there_and_uids_need_not() {
 /// RFC 3501 section 2.3.2 and 6.3.1.
 #[test]
 fn recent_and_unseen_are_counted_from_what_was_opened() {
-    let entries = [entry(1, 0), entry(2, 0), entry(5, 0)];
-    let messages = Messages::new(&entries, &flag_table(), &Flags::new(), 2);
+    let mail = [(1, 0, 1), (2, 0, 1), (5, 0, 1)];
+    let messages = Messages::new(snapshot(&mail), &Flags::new(), 2);
     assert_eq!((messages.recent_count(), messages.is_recent(uid(1)), messages.is_recent(uid(9))), (2, false, true));
-    let mut messages = opened(&entries);
-    assert_eq!(messages.first_unseen(), Some(1));
-    let seen = Arc::new(Flags::parse("\\Seen").unwrap());
-    messages.note_flags(uid(1), &seen);
-    assert_eq!(messages.first_unseen(), Some(2));
-    assert!(messages.apply(&changes(vec![], vec![]), &flag_table(), true, None).is_empty());
+    assert_eq!(messages.recent(), [uid(2), uid(5)]);
+    assert_eq!(opened(&mail).first_unseen(), Some(1));
 }
 
 /// RFC 9051 section 7.3.5: FLAGS is told again when there is a new keyword.
 #[test]
 fn a_new_keyword_is_news_once() {
-    let mut messages = opened(&[entry(1, 0)]);
-    assert!(messages.apply(&changes(vec![entry(1, 3)], vec![]), &flag_table(), true, None).keywords);
-    assert!(!messages.apply(&changes(vec![entry(1, 0)], vec![]), &flag_table(), true, None).keywords);
-    assert!(!messages.apply(&changes(vec![entry(1, 3)], vec![]), &flag_table(), true, None).keywords);
+    let mut messages = opened(&[(1, 0, 1)]);
+    let mut keywords = |set, modseq| messages.apply(snapshot(&[(1, set, modseq)]), &[], true, None).keywords;
+    assert_eq!([keywords(3, 2), keywords(0, 3), keywords(3, 4)], [true, false, false]);
     assert!(messages.known_flags().to_string().ends_with("k3"));
+}
+
+/// What a reply has told is not told again, and what came after it is.
+#[test]
+fn what_the_client_was_told_is_no_news() {
+    let mut messages = opened(&[(1, 0, 1), (2, 0, 1)]);
+    for number in [1, 2] {
+        messages.note_flags(uid(number), &Arc::new(flags(4)));
+        assert_eq!(*messages.flags(uid(number)).unwrap(), flags(4));
+    }
+    let news = messages.apply(snapshot(&[(1, 4, 2), (2, 3, 3)]), &[], true, None);
+    assert_eq!(news.changed, [Change { number: 2, uid: uid(2), modseq: ModSeq(3), flags: true }]);
+    assert!(messages.apply(snapshot(&[(1, 4, 2), (2, 3, 3)]), &[], true, None).is_empty());
 }
 
 /// RFC 7162 section 3.1.4.2: who keeps modification sequences hears of each, though the flags are the same again.
 #[test]
 fn a_change_back_is_told_to_who_keeps_modification_sequences() {
-    let mut messages = opened(&[entry(1, 1), entry(2, 1)]);
-    let mut apply = |modseq, since| {
-        let changed = vec![Entry { modseq: ModSeq(modseq), ..entry(2, 1) }];
-        messages.apply(&changes(changed, vec![]), &flag_table(), true, since).changed
-    };
-    assert!(apply(5, None).is_empty() && apply(5, Some(ModSeq(5))).is_empty());
-    assert_eq!(apply(6, Some(ModSeq(5))), [Change { number: 2, uid: uid(2), modseq: ModSeq(6), flags: false }]);
+    let mut messages = opened(&[(1, 1, 1), (2, 1, 1)]);
+    let mut apply = |modseq, since| messages.apply(snapshot(&[(1, 1, 1), (2, 1, modseq)]), &[], true, since).changed;
+    assert!(apply(5, None).is_empty() && apply(6, Some(ModSeq(6))).is_empty());
+    assert_eq!(apply(7, Some(ModSeq(6))), [Change { number: 2, uid: uid(2), modseq: ModSeq(7), flags: false }]);
 }
 
 /// RFC 7162 section 3.2.6: what has a number still is told gone later, in its turn.
 #[test]
 fn what_vanished_leaves_out_what_has_a_number() {
-    let messages = opened(&[entry(3, 0), entry(5, 0), entry(9, 0)]);
+    let messages = opened(&[(3, 0, 1), (5, 0, 1), (9, 0, 1)]);
     let rest = |first, last| {
         let rest = messages.without_known(&[(uid(first), uid(last))]);
         rest.iter().map(|(first, last)| (first.get(), last.get())).collect::<Vec<_>>()

@@ -215,8 +215,8 @@ impl Scene {
         };
         let session = self.house.sign_in(attempt).await.unwrap();
         let at = Locator::own(MailboxName::parse("INBOX").unwrap());
-        let opened = self.house.open_mailbox(&session, &at, true, None).await.unwrap();
-        let uids: Arc<[Uid]> = opened.entries.iter().map(|entry| entry.uid).collect();
+        let opened = self.house.open_mailbox(&session, &at, true, true).await.unwrap();
+        let uids: Arc<[Uid]> = opened.snapshot.iter().flat_map(|snapshot| snapshot.uids(0..usize::MAX)).collect();
         let found = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&found);
         let encode: Arc<Encode> = Arc::new(move |message, _| {

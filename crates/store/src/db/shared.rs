@@ -2,6 +2,7 @@
 //! and the counters.
 
 use super::queue::Queue;
+use crate::snapshot::shelf::Shelf;
 use crate::{Disk, HouseClock, Notice};
 use postern_types::{AccountId, MailboxId, ModSeq};
 use std::collections::BTreeMap;
@@ -20,17 +21,19 @@ pub(crate) struct Shared {
     pub clock: HouseClock,
     pub disk: Arc<dyn Disk>,
     pub counters: Tally,
+    pub shelf: Shelf,
     listeners: RwLock<Vec<CommitListener>>,
 }
 
 impl Shared {
-    pub fn new(clock: HouseClock, disk: Arc<dyn Disk>) -> Self {
+    pub fn new(clock: HouseClock, disk: Arc<dyn Disk>, snapshot_bytes: usize) -> Self {
         Self {
             reads: Queue::default(),
             writes: Queue::default(),
             clock,
             disk,
             counters: Tally::default(),
+            shelf: Shelf::new(snapshot_bytes),
             listeners: RwLock::default(),
         }
     }
@@ -130,10 +133,12 @@ pub struct Counters {
     pub waiting: usize,
     /// The most memory the engine's page caches may take, in bytes. 0 on PostgreSQL.
     pub cache_limit_bytes: usize,
+    /// Bytes of the snapshots that are kept for whoever opens their mailboxes next.
+    pub snapshot_bytes: usize,
 }
 
 impl Tally {
-    pub fn snapshot(&self, waiting: usize, cache_limit_bytes: usize) -> Counters {
+    pub fn snapshot(&self, waiting: usize, cache_limit_bytes: usize, snapshot_bytes: usize) -> Counters {
         Counters {
             reads: self.reads.get(),
             writes: self.writes.get(),
@@ -144,6 +149,7 @@ impl Tally {
             checkpoints: self.checkpoints.get(),
             waiting,
             cache_limit_bytes,
+            snapshot_bytes,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::audit::{Detail, Event};
 use super::class::{Class, Insert, MoveOut, Reads};
 use super::error::GateError;
-use super::flags::{intern, uid_set};
+use super::flags::uid_set;
 use super::insert::{Advance, Growth, advance, advance_with_room, log_change, take_uids};
 use super::remove::{Leaving, leaving, take_out};
 use crate::sql::{BodyKey, Value};
@@ -96,7 +96,7 @@ impl Access<'_, Insert> {
         let flags = one.flags.union(flags);
         let advance = advance(tx, target.account(), &Growth::default())?;
         let taken = take_uids(tx, target.mailbox(), advance.modseq, std::slice::from_ref(&flags), one.size)?;
-        let set = intern(tx, target.account(), &flags)?;
+        let set = target.set_of(&flags)?;
         let placing = Placing { message: one.message, set, uid: taken.first_uid, modseq: advance.modseq };
         place(target, one, &placing)?;
         copy_seen(self, target, uid, taken.first_uid, advance.modseq)?;
@@ -174,7 +174,7 @@ fn place_copies<C: Class>(
         let set = match sets.get(flags) {
             Some(set) => *set,
             None => {
-                let set = intern(tx, target.account(), flags)?;
+                let set = target.set_of(flags)?;
                 sets.insert(flags, set);
                 set
             }

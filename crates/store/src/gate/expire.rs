@@ -35,9 +35,10 @@ static BY_ACCOUNT: [&Statement; 15] = [
 ];
 
 /// What it has by packed keys. Mailboxes first: what is in none is never shown.
-static BY_KEY: [&Statement; 7] = [
+static BY_KEY: [&Statement; 8] = [
     &sql::DELETE_MAILBOXES,
     &sql::DELETE_SEEN,
+    &sql::DELETE_NOTED_SETS,
     &sql::DELETE_VANISHED,
     &sql::DELETE_PLACEMENTS,
     &sql::DELETE_MESSAGES,

@@ -69,7 +69,7 @@ pub(super) fn ask_ahead_for_set(tx: &Tx<'_>, account: AccountId, flags: &Flags) 
 }
 
 /// The stored id of a set of flags; 0 is the empty set.
-pub(super) fn intern(tx: &Tx<'_>, account: AccountId, flags: &Flags) -> Result<i64, GateError> {
+fn intern(tx: &Tx<'_>, account: AccountId, flags: &Flags) -> Result<i64, GateError> {
     if flags.is_empty() {
         return Ok(0);
     }
@@ -152,6 +152,15 @@ impl UnchangedSince {
 }
 
 impl<C: Class> Access<'_, C> {
+    /// The stored id of a set of flags that messages of this mailbox are going to have.
+    pub(super) fn set_of(&self, flags: &Flags) -> Result<i64, GateError> {
+        let set = intern(self.tx(), self.account(), flags)?;
+        if !flags.keywords().is_empty() {
+            self.tx().send(&sql::NOTE_SET, &[self.mailbox().get().into(), set.into()])?;
+        }
+        Ok(set)
+    }
+
     /// The set of flags of a message of this mailbox, and its last change.
     fn placed(&self, uid: Uid) -> Result<Option<(i64, ModSeq)>, StoreError> {
         let key = [self.mailbox().get().into(), i64::from(uid.get()).into(), i64::from(uid.get()).into()];
@@ -241,7 +250,7 @@ impl Access<'_, ChangeFlags> {
             let id = match ids.get(flags) {
                 Some(id) => *id,
                 None => {
-                    let id = intern(tx, self.account(), flags)?;
+                    let id = self.set_of(flags)?;
                     ids.insert(flags, id);
                     id
                 }

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::audit::{Detail, Event};
 use super::class::Insert;
 use super::error::{GateError, Rule};
-use super::flags::{ask_ahead_for_set, intern};
+use super::flags::ask_ahead_for_set;
 use crate::sql::Statement;
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{Notice, Place, Prepared, StoreError, Tx};
@@ -193,7 +193,7 @@ impl Access<'_, Insert> {
         let advance = advance_with_room(tx, self.account(), &growth)?;
         let id = MessageId::pack(self.account(), advance.first_number).map_err(StoreError::from)?;
         insert_message(tx, id, message)?;
-        let flag_set = intern(tx, self.account(), &flags)?;
+        let flag_set = self.set_of(&flags)?;
         let taken = take_uids(tx, self.mailbox(), advance.modseq, std::slice::from_ref(&flags), size)?;
         tx.send(
             &sql::PLACE,

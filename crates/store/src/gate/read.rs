@@ -1,4 +1,4 @@
-//! What reading is: counters, snapshots, changes, rows for FETCH, bodies.
+//! What reading is: counters, rows for FETCH, bodies.
 
 use super::access::Access;
 use super::audit::{Detail, Event};
@@ -41,28 +41,6 @@ pub struct FlagsKey {
     pub set: Option<FlagSetId>,
     /// They have seen it themselves; never where one `\Seen` counts for all.
     pub own_seen: bool,
-}
-
-/// One message in a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// Its UID.
-    pub uid: Uid,
-    /// Its flags.
-    pub flags: FlagsKey,
-    /// Its last change: of the message, or of whether they have seen it.
-    pub modseq: ModSeq,
-}
-
-/// What happened in a mailbox after a modseq.
-#[derive(Debug, Clone)]
-pub struct Changes {
-    /// New messages and changed flags, by UID.
-    pub changed: Vec<Entry>,
-    /// Ranges of UIDs that are gone, both ends included.
-    pub vanished: Vec<(Uid, Uid)>,
-    /// The change that they lead up to.
-    pub modseq: ModSeq,
 }
 
 /// Where the body of a message of one mailbox lies. It outlives the proof that found it, and
@@ -189,18 +167,6 @@ pub(super) fn count(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| StoreError::Damaged(format!("count {number}")))
 }
 
-fn entry(row: &dyn Row) -> Result<Entry, StoreError> {
-    let flags = FlagsKey { set: flag_set(row.int(1)?)?, own_seen: false };
-    Ok(Entry { uid: Uid::from_i64(row.int(0)?)?, flags, modseq: ModSeq(row.int(2)?) })
-}
-
-/// The same where the row ends with somebody's own `\Seen` and its modseq.
-fn own_entry(row: &dyn Row) -> Result<Entry, StoreError> {
-    let entry = entry(row)?;
-    let flags = FlagsKey { own_seen: row.flag(3)?, ..entry.flags };
-    Ok(Entry { flags, modseq: entry.modseq.max(ModSeq(row.int(4)?)), ..entry })
-}
-
 impl<C: Class> Access<'_, C> {
     /// The mailbox's numbers. Any class may: they are what EXISTS and APPENDUID tell.
     pub fn counters(&self) -> Result<Counters, StoreError> {
@@ -287,59 +253,6 @@ pub(super) fn flags_of(tx: &Tx<'_>, set: Option<FlagSetId>) -> Result<Flags, Sto
 }
 
 impl<C: Reads> Access<'_, C> {
-    /// Every message of the mailbox by UID.
-    pub fn snapshot(&self) -> Result<Vec<Entry>, StoreError> {
-        let entries = match self.seer() {
-            None => self.tx().all(&sql::SNAPSHOT, &[self.mailbox().get().into()], entry)?,
-            Some(person) => {
-                let values = [self.mailbox().get().into(), person.get().into()];
-                self.tx().all(&sql::SNAPSHOT_OWN, &values, own_entry)?
-            }
-        };
-        Ok(self.as_shown(entries))
-    }
-
-    /// Those that are shown, with their changes as they are shown.
-    fn as_shown(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
-        entries.retain(|entry| self.shows(entry.uid));
-        let since = self.seen_since();
-        entries.iter_mut().for_each(|entry| entry.modseq = entry.modseq.max(since));
-        entries
-    }
-
-    /// What changed after `modseq`.
-    pub fn changes_since(&self, modseq: ModSeq) -> Result<Changes, StoreError> {
-        let now = self.numbers()?.modseq;
-        if now <= modseq {
-            return Ok(Changes { changed: Vec::new(), vanished: Vec::new(), modseq: now });
-        }
-        let vanished = self.vanished_since(modseq)?;
-        // Where \Seen is kept in another way since then, every message may show another one.
-        let since = if modseq < self.seen_since() { ModSeq(0) } else { modseq };
-        let values = [self.mailbox().get().into(), since.0.into()];
-        let changed = match self.seer() {
-            None => self.tx().all(&sql::CHANGED_SINCE, &values, entry)?,
-            Some(person) => {
-                let [mailbox, modseq] = values;
-                self.tx().all(&sql::CHANGED_SINCE_OWN, &[mailbox, modseq, person.get().into()], own_entry)?
-            }
-        };
-        Ok(Changes { changed: self.as_shown(changed), vanished, modseq: now })
-    }
-
-    /// Ranges of UIDs that are gone after `modseq`, in order.
-    pub fn vanished_since(&self, modseq: ModSeq) -> Result<Vec<(Uid, Uid)>, StoreError> {
-        let values = [self.mailbox().get().into(), modseq.0.into()];
-        let mut vanished = self
-            .tx()
-            .all(&sql::VANISHED_SINCE, &values, |row| Ok((Uid::from_i64(row.int(0)?)?, Uid::from_i64(row.int(1)?)?)))?;
-        vanished.retain(|(first, _)| self.shows(*first));
-        if let Some(end) = self.end().and_then(Uid::new) {
-            vanished.iter_mut().for_each(|(_, last)| *last = (*last).min(end));
-        }
-        Ok(vanished)
-    }
-
     /// Hands over at most `most` messages with UIDs from `first` to `last`, in order.
     pub fn fetch_between(
         &self,

@@ -211,6 +211,7 @@ impl Access<'_, DeleteMailbox> {
         tx.execute(&sql::DELETE_ONLY_PLACED_HERE, &key)?;
         tx.execute(&sql::DELETE_PLACEMENTS, &key)?;
         tx.execute(&sql::DELETE_VANISHED, &key)?;
+        tx.execute(&sql::DELETE_NOTED_SETS, &key)?;
         tx.execute(&sql::DELETE_SEEN, &key)?;
         remove_grants(tx, self.caller(), self.mailbox(), &name)?;
         tx.execute(&sql::DELETE, &key)?;

@@ -66,6 +66,8 @@ statements! {
 
     /// Deletes every placement of mailbox `$1`.
     DELETE_PLACEMENTS = "DELETE FROM placement WHERE mailbox_id = $1";
+    /// Deletes what was noted of the flags of mailbox `$1`.
+    DELETE_NOTED_SETS = "DELETE FROM mailbox_flag_set WHERE mailbox_id = $1";
     /// Deletes the vanished ranges of mailbox `$1`.
     DELETE_VANISHED = "DELETE FROM vanished WHERE mailbox_id = $1";
     /// Deletes who has seen what in mailbox `$1`.

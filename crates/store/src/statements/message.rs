@@ -31,13 +31,16 @@ statements! {
     /// What a snapshot holds: every message of mailbox `$1` by UID. Primary key.
     SNAPSHOT = "SELECT uid, flag_set_id, modseq FROM placement WHERE mailbox_id = $1 ORDER BY uid";
 
-    /// The same as person `$2` is shown it. Primary keys.
-    SNAPSHOT_OWN = "
-        SELECT p.uid, p.flag_set_id, p.modseq, COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
-          FROM placement p
-          LEFT JOIN personal_seen s ON s.mailbox_id = p.mailbox_id AND s.uid = p.uid AND s.person_id = $2
-         WHERE p.mailbox_id = $1
-         ORDER BY p.uid";
+    /// What person `$2` has said of whether they have seen messages of mailbox `$1`. Index: personal_seen_by_person.
+    OWN_SEEN = "
+        SELECT uid, seen, modseq FROM personal_seen WHERE mailbox_id = $1 AND person_id = $2 ORDER BY uid";
+
+    /// The same after modseq `$3`. Index: personal_seen_by_person.
+    OWN_SEEN_SINCE = "
+        SELECT uid, seen, modseq
+          FROM personal_seen
+         WHERE mailbox_id = $1 AND person_id = $2 AND modseq > $3
+         ORDER BY uid";
 
     /// The last message of mailbox `$1` that was saved at `$2` or before. Primary key, from its end.
     LAST_SAVED_BEFORE = "
@@ -58,23 +61,11 @@ statements! {
          WHERE mailbox_id = $1 AND modseq > $2
          ORDER BY uid";
 
-    /// The same as person `$3` is shown it: what they have seen changes it too.
-    /// Index: placement_by_modseq, personal_seen_by_person.
-    CHANGED_SINCE_OWN = "
-        SELECT p.uid, p.flag_set_id, p.modseq, COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
-          FROM placement p
-          LEFT JOIN personal_seen s ON s.mailbox_id = p.mailbox_id AND s.uid = p.uid AND s.person_id = $3
-         WHERE p.mailbox_id = $1
-           AND p.uid IN (SELECT uid FROM placement WHERE mailbox_id = $1 AND modseq > $2
-                          UNION
-                         SELECT uid FROM personal_seen WHERE mailbox_id = $1 AND person_id = $3 AND modseq > $2)
-         ORDER BY p.uid";
-
-    /// UID ranges that vanished from mailbox `$1` after modseq `$2`. Primary key.
-    VANISHED_SINCE = "
+    /// UID ranges that vanished from mailbox `$1` after modseq `$2` and up to modseq `$3`. Primary key.
+    VANISHED_BETWEEN = "
         SELECT first_uid, last_uid
           FROM vanished
-         WHERE mailbox_id = $1 AND modseq > $2
+         WHERE mailbox_id = $1 AND modseq > $2 AND modseq <= $3
          ORDER BY first_uid";
 
     /// The text of flag set `$1`. Primary key.
@@ -138,6 +129,21 @@ statements! {
                sent_day
           FROM message
          WHERE id = $4";
+
+    /// Keeps that messages of mailbox `$1` have, or had, set `$2`.
+    NOTE_SET = "
+        INSERT INTO mailbox_flag_set (mailbox_id, flag_set_id) VALUES ($1, $2) ON CONFLICT (mailbox_id, flag_set_id) DO NOTHING";
+
+    /// Up to `$2` of the sets that were noted of mailbox `$1`. Primary keys.
+    NOTED_SETS = "
+        SELECT f.flags
+          FROM mailbox_flag_set m JOIN flag_set f ON f.id = m.flag_set_id
+         WHERE m.mailbox_id = $1
+         ORDER BY m.flag_set_id
+         LIMIT $2";
+
+    /// How many messages of mailbox `$1` have UID `$2` or a later one. Primary key.
+    COUNT_FROM = "SELECT COUNT(*) FROM placement WHERE mailbox_id = $1 AND uid >= $2";
 
     /// Gives a placement another set of flags.
     SET_FLAGS = "UPDATE placement SET flag_set_id = $3, modseq = $4 WHERE mailbox_id = $1 AND uid = $2";

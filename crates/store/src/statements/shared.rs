@@ -107,6 +107,11 @@ statements! {
         DELETE FROM personal_seen
          WHERE (mailbox_id, uid, person_id) IN
                (SELECT mailbox_id, uid, person_id FROM personal_seen WHERE mailbox_id >= $1 AND mailbox_id <= $2 LIMIT $3)";
+    /// The same of what was noted of their flags.
+    DELETE_NOTED_SETS = "
+        DELETE FROM mailbox_flag_set
+         WHERE (mailbox_id, flag_set_id) IN
+               (SELECT mailbox_id, flag_set_id FROM mailbox_flag_set WHERE mailbox_id >= $1 AND mailbox_id <= $2 LIMIT $3)";
     /// The same of what vanished.
     DELETE_VANISHED = "
         DELETE FROM vanished

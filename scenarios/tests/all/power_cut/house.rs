@@ -182,8 +182,8 @@ fn row_of(row: AuditRow) -> Row {
 /// Every message of a mailbox with its bytes and flags.
 pub async fn read(house: &House, session: &Session, place: Place) -> Result<Mailbox, String> {
     let at = |error| format!("{place:?}: {error}");
-    let opened = house.open_mailbox(session, &locator(place), true, None).await.map_err(failed).map_err(at)?;
-    let uids: Arc<[Uid]> = opened.entries.iter().map(|entry| entry.uid).collect();
+    let opened = house.open_mailbox(session, &locator(place), true, true).await.map_err(failed).map_err(at)?;
+    let uids: Arc<[Uid]> = opened.snapshot.iter().flat_map(|snapshot| snapshot.uids(0..usize::MAX)).collect();
     if opened.counters.messages != uids.len() as u64 {
         return Err(at(format!("{} messages are counted and {} are there", opened.counters.messages, uids.len())));
     }

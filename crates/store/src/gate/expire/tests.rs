@@ -21,6 +21,8 @@ test_statements! {
     ADD_SEEN = "INSERT INTO personal_seen (mailbox_id, uid, person_id, seen, modseq) VALUES ($1, $2, 1, 1, 1)";
     /// One that is gone.
     ADD_VANISHED = "INSERT INTO vanished (mailbox_id, modseq, first_uid, last_uid) VALUES ($1, 1, $2, $2)";
+    /// A set that messages of a mailbox have.
+    ADD_NOTED_SET = "INSERT INTO mailbox_flag_set (mailbox_id, flag_set_id) VALUES ($1, $2)";
     /// A set of flags.
     ADD_FLAG_SET = "INSERT INTO flag_set (id, account_id, flags) VALUES ($1, $2, CAST($3 AS TEXT))";
     /// A subscription of the admin.
@@ -82,6 +84,7 @@ test_statements! {
                (SELECT COUNT(*) FROM mailbox WHERE account_id = $1),
                (SELECT COUNT(*) FROM personal_seen WHERE mailbox_id >= $2 AND mailbox_id <= $3),
                (SELECT COUNT(*) FROM vanished WHERE mailbox_id >= $2 AND mailbox_id <= $3),
+               (SELECT COUNT(*) FROM mailbox_flag_set WHERE mailbox_id >= $2 AND mailbox_id <= $3),
                (SELECT COUNT(*) FROM placement WHERE mailbox_id >= $2 AND mailbox_id <= $3),
                (SELECT COUNT(*) FROM message WHERE account_id = $1),
                (SELECT COUNT(*) FROM flag_set WHERE account_id = $1),
@@ -106,7 +109,7 @@ test_statements! {
 }
 
 /// Kinds that are counted; the last is the account itself.
-const KINDS: usize = 24;
+const KINDS: usize = 25;
 /// Rows of each kind that the test adds; more than one piece of each.
 const EACH: i64 = 5;
 const PIECE: usize = 2;
@@ -139,6 +142,7 @@ fn fill(tx: &Tx<'_>, account: AccountId) -> Result<(), StoreError> {
         tx.execute(&ADD_PLACEMENT, &[key(number % 2), (number + 1).into(), key(number)])?;
         tx.execute(&ADD_SEEN, &[key(number % 2), (number + 1).into()])?;
         tx.execute(&ADD_VANISHED, &[key(number % 2), (number + 100).into()])?;
+        tx.execute(&ADD_NOTED_SET, &[key(number % 2), (number + 1).into()])?;
         tx.execute(&ADD_FLAG_SET, &[key(number), one, (&text).into()])?;
         tx.execute(&LOG_CHANGE, &[key(number), 0.into(), "test".into(), crate::sql::Value::Null, 1.into()])?;
         tx.execute(&ADD_SUBSCRIPTION, &[one, (&text).into()])?;

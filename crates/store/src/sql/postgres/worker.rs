@@ -141,7 +141,7 @@ fn run(shared: &Shared, session: &Session, writes: bool, job: &mut dyn Job) -> E
     session.forget_failure();
     session.begin(if writes { BEGIN_WRITE } else { BEGIN_READ });
     let bodies = BodyTable { session, writable: writes };
-    let tx = Tx::new(session, &bodies, shared.clock.now(), writes);
+    let tx = Tx::new(session, &bodies, shared, writes);
     let ran = job.run(&tx);
     if ran == Ran::Kept {
         session.begin_now();

@@ -28,7 +28,7 @@ fn run(shared: &Shared, main: &Session<'_>, bodies: &BodyStore<'_>, job: &mut dy
     main.forget_failure();
     bodies.begin_job();
     main.control("BEGIN").map_err(|error| store_error(&error))?;
-    let tx = Tx::new(main, bodies, shared.clock.now(), false);
+    let tx = Tx::new(main, bodies, shared, false);
     let ran = job.run(&tx);
     if let (Ran::Kept, Some(error)) = (ran, main.failure().or_else(|| bodies.failure())) {
         job.overrule(error);

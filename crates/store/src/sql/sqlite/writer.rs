@@ -124,7 +124,7 @@ impl Writer<'_> {
         self.main.forget_failure();
         self.bodies.begin_job();
         self.main.control("SAVEPOINT job").map_err(|error| self.lost(&error))?;
-        let tx = Tx::new(&self.main, &self.bodies, self.shared.clock.now(), true);
+        let tx = Tx::new(&self.main, &self.bodies, self.shared, true);
         let mut ran = job.run(&tx);
         let failure = self.main.failure().or_else(|| self.bodies.failure());
         if self.main.sync_failed() || self.bodies.sync_failed() {
