@@ -17,7 +17,7 @@ use postern_types::{Limits, MailboxId};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What the house is opened with; `server` and tests make it.
 pub struct HouseOptions {
@@ -60,9 +60,23 @@ pub struct House {
     pub(crate) exempt_loopback: AtomicBool,
     pub(crate) parsing: Arc<Semaphore>,
     pub(crate) rooms: Rooms,
+    compressing: Arc<Semaphore>,
     pub(crate) visits: Mutex<Visits>,
     random: SystemRandom,
     sessions: AtomicU64,
+}
+
+/// The place of one connection among those that may compress; it is free again when this is let go.
+#[derive(Debug)]
+pub struct CompressionPlace {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl CompressionPlace {
+    /// One of these places, where one is free.
+    pub fn of(places: &Arc<Semaphore>) -> Option<Self> {
+        Arc::clone(places).try_acquire_owned().ok().map(|permit| Self { _permit: permit })
+    }
 }
 
 /// Bytes of one permit of the semaphores that count memory.
@@ -87,6 +101,7 @@ impl House {
             // Of its own: a message has its room still when it comes to be parsed, so that who waited
             // for both in one would wait for ever.
             rooms: Rooms::new(options.limits.parsing_bytes),
+            compressing: Arc::new(Semaphore::new(options.limits.compressed_connections as usize)),
             visits: Mutex::default(),
             hostname: options.hostname,
             plaintext_sign_in: options.plaintext_sign_in,
@@ -134,6 +149,12 @@ impl House {
     /// Messages and flags of a mailbox, to wait for. Watching opens nothing.
     pub fn watch_mailbox(&self, mailbox: MailboxId) -> Watch {
         self.hub.mailbox(mailbox)
+    }
+
+    /// A place among the connections that compress ([`Limits::compressed_connections`]), where one is free.
+    pub fn compression_place(&self) -> Result<CompressionPlace, crate::Refused> {
+        let full = crate::Rule::OverLimit("As many connections compress as may; go on without");
+        CompressionPlace::of(&self.compressing).ok_or_else(|| full.into())
     }
 
     /// Says where programs find the house, once that is known.

@@ -66,7 +66,7 @@ pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
 pub use fetch::{Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark};
 pub use held::Stopped;
-pub use house::{House, HouseOptions};
+pub use house::{CompressionPlace, House, HouseOptions};
 pub use hub::Watch;
 pub use ingest::MessageError;
 pub use keyring::{KEY_BYTES, KeptKey, KeyRing, KeyVault, Newest, NoVault};

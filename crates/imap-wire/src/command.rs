@@ -118,6 +118,11 @@ pub enum CommandBody {
         /// In capitals.
         capabilities: Vec<String>,
     },
+    /// COMPRESS (RFC 4978)
+    Compress {
+        /// The algorithm, in capitals.
+        algorithm: String,
+    },
     /// ID (RFC 2971)
     Id {
         /// Empty for NIL.
@@ -272,6 +277,7 @@ impl CommandBody {
             Self::Enable { .. } => CommandKind::Enable,
             Self::Id { .. } => CommandKind::Id,
             Self::Namespace => CommandKind::Namespace,
+            Self::Compress { .. } => CommandKind::Compress,
             Self::List(_) => CommandKind::List,
             Self::Lsub { .. } => CommandKind::Lsub,
             Self::Subscribe { .. } => CommandKind::Subscribe,

@@ -87,6 +87,7 @@ commands! {
     Authenticate "AUTHENTICATE" NotAuthenticated "RFC 9051 section 6.2.2" [];
     Login "LOGIN" NotAuthenticated "RFC 9051 section 6.2.3" [];
     Enable "ENABLE" Authenticated "RFC 9051 section 6.3.1" [];
+    Compress "COMPRESS" Authenticated "RFC 4978 section 3" [];
     Select "SELECT" Authenticated "RFC 9051 section 6.3.2" ["SELECT {mailbox}", "SELECT {mailbox} (CONDSTORE)"];
     Examine "EXAMINE" Authenticated "RFC 9051 section 6.3.3" ["EXAMINE {mailbox}"];
     Create "CREATE" Authenticated "RFC 9051 section 6.3.4" ["CREATE {mailbox}"];

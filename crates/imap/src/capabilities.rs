@@ -1,5 +1,7 @@
 //! What the server says it can do (RFC 9051 section 6.1.1): what is served, and no more.
 
+use postern_types::Limits;
+
 /// Served before sign-in and after.
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
 
@@ -40,9 +42,12 @@ pub(crate) fn before_sign_in(possible: bool) -> Vec<&'static str> {
 }
 
 /// After sign-in.
-pub(crate) fn signed_in() -> Vec<&'static str> {
+pub(crate) fn signed_in(limits: &Limits) -> Vec<&'static str> {
     let mut names = ALWAYS.to_vec();
     names.extend_from_slice(&SIGNED_IN);
+    if limits.compressed_connections > 0 {
+        names.push("COMPRESS=DEFLATE");
+    }
     names
 }
 
@@ -56,6 +61,17 @@ mod tests {
         assert!(names.contains(&"LOGINDISABLED") && !names.contains(&"AUTH=PLAIN"));
         let names = before_sign_in(true);
         assert!(!names.contains(&"LOGINDISABLED") && names.contains(&"AUTH=PLAIN"));
-        assert!(!signed_in().contains(&"AUTH=PLAIN") && signed_in().contains(&"ACL"));
+        let names = signed_in(&Limits::default());
+        assert!(!names.contains(&"AUTH=PLAIN") && names.contains(&"ACL"));
+    }
+
+    /// RFC 4978 section 1, and not where nobody may.
+    #[test]
+    fn compression_is_offered_where_there_are_places_for_it() {
+        let offers = |compressed_connections| {
+            let limits = Limits { compressed_connections, ..Limits::default() };
+            signed_in(&limits).contains(&"COMPRESS=DEFLATE")
+        };
+        assert!(offers(1) && !offers(0));
     }
 }

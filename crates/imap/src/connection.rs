@@ -6,6 +6,7 @@
 
 use crate::answer::{Completion, End, SIGN_IN_ENDED, Stop, is_hidden, not_held, refused};
 use crate::capabilities;
+use crate::compressed::Compressed;
 use crate::resync::Resync;
 use crate::selected::{Selected, Teller};
 use postern_app::wire::{Shutdown, Wire};
@@ -31,7 +32,7 @@ const LAST_BYTES: usize = 8 << 10;
 
 /// A connection: its bytes, and the client behind them.
 pub(crate) struct Connection<W> {
-    pub(crate) wire: W,
+    pub(crate) wire: Compressed<W>,
     pub(crate) framer: Framer,
     pub(crate) shutdown: Shutdown,
     pub(crate) client: Client,
@@ -150,7 +151,7 @@ impl<W: Wire> Connection<W> {
         let peer = wire.peer().clone();
         let (rev2, resync) = (false, Resync::Off);
         let client = Client { house, peer, out: Vec::new(), rev2, resync, failed_sign_ins: 0, signed_in: None };
-        Self { wire, framer, shutdown, client, bad_in_a_row: 0 }
+        Self { wire: Compressed::new(wire), framer, shutdown, client, bad_in_a_row: 0 }
     }
 
     /// Serves until the end, and says goodbye where anyone still listens.
@@ -290,6 +291,10 @@ impl<W: Wire> Connection<W> {
             Err(stop) => self.stopped(kind, stop)?,
         };
         self.finish(&tag, kind, &completion).await?;
+        if self.wire.is_agreed() {
+            self.flush().await?;
+            self.wire.begin();
+        }
         let limits = self.client.house.limits();
         if self.client.signed_in.is_none() && self.client.failed_sign_ins >= limits.sign_in_attempts {
             return Err(End::Bye(None, "Too many failed sign-ins"));

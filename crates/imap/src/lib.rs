@@ -7,6 +7,7 @@
 //! no transaction is open.
 //!
 //! - `connection`: one connection from greeting to BYE, and what it remembers.
+//! - `compressed`: its bytes, as they are or compressed.
 //! - `commands`: one file per command or tight family; one dispatch over
 //!   `postern_imap_wire::CommandBody`.
 //! - `messages`: sequence numbers of the selected mailbox, which belong to IMAP alone.
@@ -16,6 +17,7 @@
 mod answer;
 mod capabilities;
 mod commands;
+mod compressed;
 mod connection;
 mod items;
 mod keys;

@@ -3,6 +3,7 @@
 //! It knows just enough of the grammar to find where an answer ends. Everything else is
 //! compared as bytes, so that a test sees what a real client sees.
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -51,6 +52,8 @@ pub struct ImapClient {
     stream: Box<dyn Stream>,
     buffer: Vec<u8>,
     tag: u32,
+    /// After COMPRESS.
+    deflated: Option<Box<Deflated>>,
     /// Who it is, for messages of failed assertions.
     pub name: String,
 }
@@ -58,7 +61,8 @@ pub struct ImapClient {
 impl ImapClient {
     /// Takes a connected stream over and reads the greeting.
     pub async fn start(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, name: &str) -> Self {
-        let mut client = Self { stream: Box::new(stream), buffer: Vec::new(), tag: 0, name: name.to_owned() };
+        let mut client =
+            Self { stream: Box::new(stream), buffer: Vec::new(), tag: 0, deflated: None, name: name.to_owned() };
         let greeting = client.response().await;
         assert!(greeting.starts_with(b"* OK"), "greeting: {}", String::from_utf8_lossy(&greeting));
         client
@@ -67,6 +71,8 @@ impl ImapClient {
     /// Sends bytes as they are. A server that has closed takes none; what it said before is there
     /// to be read.
     pub async fn send(&mut self, bytes: &[u8]) {
+        let deflated = self.deflated.as_mut().map(|deflated| deflated.say(bytes));
+        let bytes = deflated.as_deref().unwrap_or(bytes);
         let sent = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
@@ -117,7 +123,10 @@ impl ImapClient {
         match read {
             Ok(0) | Err(_) => None,
             Ok(count) => {
-                self.buffer.extend_from_slice(&bytes[..count]);
+                match &mut self.deflated {
+                    Some(deflated) => deflated.hear(&bytes[..count], &mut self.buffer),
+                    None => self.buffer.extend_from_slice(&bytes[..count]),
+                }
                 Some(())
             }
         }
@@ -200,6 +209,15 @@ impl ImapClient {
         self.answer(&tag).await
     }
 
+    /// COMPRESS: from its answer on both sides compress.
+    pub async fn compress(&mut self) {
+        self.ok("COMPRESS DEFLATE", "").await;
+        let mut deflated = Deflated { say: Compress::new(Compression::fast(), false), hear: Decompress::new(false) };
+        let came = std::mem::take(&mut self.buffer);
+        deflated.hear(&came, &mut self.buffer);
+        self.deflated = Some(Box::new(deflated));
+    }
+
     /// Begins IDLE and waits for the server to accept it; answers the tag.
     pub async fn idle(&mut self) -> String {
         let tag = self.next_tag();
@@ -233,6 +251,39 @@ impl ImapClient {
             last.push(String::from_utf8_lossy(&response).into_owned());
         }
         last
+    }
+}
+
+/// What both sides say under COMPRESS: one stream each way.
+struct Deflated {
+    say: Compress,
+    hear: Decompress,
+}
+
+impl Deflated {
+    fn say(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (mut out, mut rest) = (Vec::new(), bytes);
+        loop {
+            out.reserve(rest.len() / 2 + 1024);
+            let before = self.say.total_in();
+            self.say.compress_vec(rest, &mut out, FlushCompress::Sync).expect("it can be compressed");
+            rest = &rest[(self.say.total_in() - before) as usize..];
+            if out.len() < out.capacity() {
+                return out;
+            }
+        }
+    }
+
+    fn hear(&mut self, mut came: &[u8], buffer: &mut Vec<u8>) {
+        loop {
+            buffer.reserve(64 << 10);
+            let before = self.hear.total_in();
+            self.hear.decompress_vec(came, buffer, FlushDecompress::Sync).expect("the server compresses");
+            came = &came[(self.hear.total_in() - before) as usize..];
+            if came.is_empty() && buffer.len() < buffer.capacity() {
+                return;
+            }
+        }
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Limits {
     /// Milliseconds of one read transaction: what takes longer goes on in the next, so that others
     /// come to their turn.
     pub read_ms: u64,
+    /// Connections that compress at once (RFC 4978), each with 52 KiB of memory; with 0 it is not offered.
+    pub compressed_connections: u32,
     /// Mailboxes in one account.
     pub mailboxes_per_account: u64,
     /// Bodies above this size, after compression and in bytes, are files of their own.
@@ -81,6 +83,7 @@ impl Default for Limits {
             smtp_messages_per_minute: 300,
             chunk_bytes: 256 << 10,
             read_ms: 20,
+            compressed_connections: 500,
             mailboxes_per_account: 10_000,
             inline_body_bytes: 128 << 10,
             parsing_bytes: 256 << 20,

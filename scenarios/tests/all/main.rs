@@ -1,6 +1,7 @@
 //! Stories told over the real wire, on both engines.
 
 mod admins;
+mod compress;
 mod corpus;
 mod delegates;
 mod dialogues;

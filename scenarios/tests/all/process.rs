@@ -91,6 +91,15 @@ impl Serving {
         text.parse().expect("an address")
     }
 
+    /// The most memory that the process ever held.
+    pub fn most_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.ready["pid"]);
+        let status = std::fs::read_to_string(path).expect("Linux says how much memory a process holds");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("kilobytes");
+        kib << 10
+    }
+
     /// Makes a person whose password is [`PASSWORD`].
     pub async fn person(&self, email: &str) {
         let mut command = Command::new(binary());

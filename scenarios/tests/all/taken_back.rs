@@ -15,6 +15,9 @@ const ENDED: &str = "* BYE Your sign-in has ended";
 /// can hold.
 const MESSAGES: usize = 64;
 
+/// An odd number that leaves no digit of a product as it was.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Sessions of each kind; five kinds are twenty at once.
 const OF_EACH: usize = 4;
 
@@ -28,8 +31,11 @@ struct Who {
 async fn fill(house: &House, who: &Who) {
     let mut client = house.imap(who.username).await;
     client.login(who.username, &who.secret).await;
-    let line = "A line of sixty-four bytes that fills a message, more or less.\r\n";
-    let letter = format!("Subject: long\r\n\r\n{}", line.repeat(1 << 14));
+    // Lines of 64 bytes that COMPRESS makes no smaller than half.
+    let line =
+        |number: u64| (0..4).map(|part| format!("{:016x}", (4 * number + part).wrapping_mul(MIX))).collect::<String>();
+    let letter =
+        format!("Subject: long\r\n\r\n{}", (0..1 << 14).map(|number| line(number) + "\r\n").collect::<String>());
     client.append("Drafts", "", letter.as_bytes()).await;
     client.ok("SELECT Drafts", "* 1 EXISTS").await;
     for _ in 0..MESSAGES {
@@ -38,11 +44,14 @@ async fn fill(house: &House, who: &Who) {
     client.ok("LOGOUT", "* BYE").await;
 }
 
-/// A session of theirs with INBOX selected; every other one under TLS.
+/// A session of theirs with INBOX selected; every other one under TLS, and two of four compressed.
 async fn session(house: &House, who: &Who, number: usize) -> ImapClient {
     let name = who.username;
     let mut client = if number.is_multiple_of(2) { house.imap(name).await } else { house.imaps(name).await };
     client.login(name, &who.secret).await;
+    if number % 4 > 1 {
+        client.compress().await;
+    }
     client.ok("SELECT INBOX", "").await;
     client
 }

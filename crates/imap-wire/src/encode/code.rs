@@ -1,5 +1,5 @@
 //! Response codes: what a client program reads where a person reads the text (RFC 9051
-//! section 7.1, RFC 5530, RFC 4315, RFC 7162, RFC 7889, RFC 8474).
+//! section 7.1, RFC 5530, RFC 4315, RFC 4978, RFC 7162, RFC 7889, RFC 8474).
 
 use super::{join, write_number_set};
 use postern_types::{Flags, ModSeq, Uid, UidValidity};
@@ -33,6 +33,8 @@ pub enum ResponseCode<'a> {
     ClientBug,
     /// CLOSED: the mailbox selected before is no longer.
     Closed,
+    /// COMPRESSIONACTIVE (RFC 4978)
+    CompressionActive,
     /// CONTACTADMIN
     ContactAdmin,
     /// COPYUID; both sets in the order in which the messages were copied. Leave the code
@@ -160,6 +162,7 @@ impl ResponseCode<'_> {
             Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
             Self::Closed => "CLOSED",
+            Self::CompressionActive => "COMPRESSIONACTIVE",
             Self::ContactAdmin => "CONTACTADMIN",
             Self::CopyUid { .. } => "COPYUID",
             Self::Corruption => "CORRUPTION",

@@ -101,6 +101,7 @@ fn arguments(kind: CommandKind, input: &mut Input<'_>) -> Parsed<CommandBody> {
         CommandKind::Login => session::login(input),
         CommandKind::Authenticate => session::authenticate(input),
         CommandKind::Enable => session::enable(input),
+        CommandKind::Compress => session::compress(input),
         CommandKind::Id => session::id(input),
         CommandKind::Select => manage::select(input)
             .map(|(mailbox, parameters)| CommandBody::Select { mailbox, parameters })

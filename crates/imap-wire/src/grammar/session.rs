@@ -1,5 +1,5 @@
 //! Commands about the session itself: LOGIN, AUTHENTICATE, ENABLE (RFC 9051 sections
-//! 6.2.2, 6.2.3 and 6.3.1), ID (RFC 2971 section 3.1).
+//! 6.2.2, 6.2.3 and 6.3.1), COMPRESS (RFC 4978 section 3), ID (RFC 2971 section 3.1).
 
 use super::token::{Explain, Input, Parsed, astring, atom, base64, fail, list, peek, space, string, text, utf8};
 use crate::command::CommandBody;
@@ -43,6 +43,14 @@ pub(super) fn enable(input: &mut Input<'_>) -> Parsed<CommandBody> {
         capabilities.push(atom(input).help(HELP)?.to_ascii_uppercase());
     }
     Ok(CommandBody::Enable { capabilities })
+}
+
+/// COMPRESS. Which algorithms there are is the session's to say.
+pub(super) fn compress(input: &mut Input<'_>) -> Parsed<CommandBody> {
+    const HELP: &str = "COMPRESS needs an algorithm, as in COMPRESS DEFLATE";
+    space(input).help(HELP)?;
+    let algorithm = atom(input).help(HELP)?.to_ascii_uppercase();
+    Ok(CommandBody::Compress { algorithm })
 }
 
 /// Pairs in ID, at most (RFC 2971 section 3.3).

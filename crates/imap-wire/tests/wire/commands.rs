@@ -267,6 +267,7 @@ fn the_table_and_the_grammar_know_the_same_commands() {
         CommandKind::Login => " alice secret",
         CommandKind::Authenticate => " PLAIN",
         CommandKind::Enable => " IMAP4rev2",
+        CommandKind::Compress => " DEFLATE",
         CommandKind::Id => " NIL",
         CommandKind::Fetch | CommandKind::UidFetch => " 1 FLAGS",
         CommandKind::Store | CommandKind::UidStore => " 1 FLAGS ()",

@@ -7,6 +7,7 @@
 mod acl;
 mod append;
 mod close;
+mod compress;
 mod copy;
 mod create;
 mod delete;
@@ -46,7 +47,7 @@ impl<W: Wire> Connection<W> {
         match body {
             CommandBody::Capability => {
                 let names = match client.signed_in {
-                    Some(_) => capabilities::signed_in(),
+                    Some(_) => capabilities::signed_in(client.house.limits()),
                     None => capabilities::before_sign_in(client.house.may_sign_in(&client.peer)),
                 };
                 client.reply().capability(&names);
@@ -59,6 +60,7 @@ impl<W: Wire> Connection<W> {
                 self.authenticate(&mechanism, initial_response).await
             }
             CommandBody::Enable { capabilities } => self.enable(&capabilities),
+            CommandBody::Compress { algorithm } => self.compress(&algorithm),
             CommandBody::Namespace => namespace::run(client),
             CommandBody::List(list) => list::run(client, list).await,
             CommandBody::Lsub { reference, pattern } => lsub::run(client, &reference, &pattern).await,

@@ -63,7 +63,7 @@ impl<W: Wire> Connection<W> {
         self.framer.signed_in();
         self.wire.signed_in();
         self.client.signed_in = Some(Box::new(SignedIn { session, selected: None }));
-        let code = Code::Capability(capabilities::signed_in());
+        let code = Code::Capability(capabilities::signed_in(self.client.house.limits()));
         Ok(Completion { status: Status::Ok, code: Some(code), text: "Welcome".into() })
     }
 }

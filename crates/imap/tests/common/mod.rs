@@ -3,6 +3,7 @@
 // Each test binary uses its part of it.
 #![allow(dead_code)]
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use postern_access::PlaintextSignIn;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, KeyRing, NoVault, Peer};
@@ -147,7 +148,7 @@ impl Scene {
         let (pipe, far) = Pipe::new(bytes);
         let taken = Arc::clone(&pipe.taken);
         let served = tokio::spawn(postern_imap::serve(Arc::clone(&self.house), pipe, self.shutdown.clone()));
-        let mut client = Client { stream: far, buffer: Vec::new(), tag: 0, taken, served };
+        let mut client = Client { stream: far, buffer: Vec::new(), tag: 0, deflated: None, taken, served };
         let greeting = client.line().await.unwrap();
         assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1 IMAP4rev2 "), "{greeting}");
         client
@@ -171,13 +172,44 @@ pub struct Client {
     stream: DuplexStream,
     buffer: Vec<u8>,
     tag: u32,
+    /// After COMPRESS.
+    deflated: Option<Box<(Compress, Decompress)>>,
     taken: Arc<AtomicUsize>,
     served: JoinHandle<()>,
 }
 
 impl Client {
     pub async fn send(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).await.unwrap();
+        self.send_bytes(text.as_bytes()).await;
+    }
+
+    pub async fn send_bytes(&mut self, bytes: &[u8]) {
+        let Some(deflated) = &mut self.deflated else { return self.stream.write_all(bytes).await.unwrap() };
+        let mut out = Vec::with_capacity(bytes.len() + 1024);
+        deflated.0.compress_vec(bytes, &mut out, FlushCompress::Sync).unwrap();
+        self.stream.write_all(&out).await.unwrap();
+    }
+
+    /// COMPRESS: from here on both sides compress.
+    pub async fn compress(&mut self) {
+        self.ok("COMPRESS DEFLATE").await;
+        self.deflated = Some(Box::new((Compress::new(Compression::fast(), false), Decompress::new(false))));
+        let came = std::mem::take(&mut self.buffer);
+        self.take(&came);
+    }
+
+    fn take(&mut self, came: &[u8]) {
+        let Some(deflated) = &mut self.deflated else { return self.buffer.extend_from_slice(came) };
+        let (inflate, mut rest) = (&mut deflated.1, came);
+        loop {
+            self.buffer.reserve(64 << 10);
+            let before = inflate.total_in();
+            inflate.decompress_vec(rest, &mut self.buffer, FlushDecompress::Sync).unwrap();
+            rest = &rest[(inflate.total_in() - before) as usize..];
+            if rest.is_empty() && self.buffer.len() < self.buffer.capacity() {
+                return;
+            }
+        }
     }
 
     /// One line with its literals, without its line end; `None` when the connection is closed.
@@ -205,7 +237,10 @@ impl Client {
 
     /// Reads some bytes; `None` at the end.
     pub async fn more(&mut self) -> Option<()> {
-        (self.stream.read_buf(&mut self.buffer).await.unwrap_or(0) > 0).then_some(())
+        let mut came = Vec::new();
+        let read = self.stream.read_buf(&mut came).await.unwrap_or(0);
+        self.take(&came);
+        (read > 0).then_some(())
     }
 
     pub fn read_bytes(&self) -> usize {

@@ -32,6 +32,7 @@ impl Story<'_> {
             CommandKind::Noop => self.plain("NOOP", Kind::Ok).await,
             CommandKind::Id => self.plain("ID NIL", Kind::Ok).await,
             CommandKind::Enable => self.plain("ENABLE NOTHING", Kind::Ok).await,
+            CommandKind::Compress => self.plain("COMPRESS NOTHING", Kind::Bad).await,
             CommandKind::Namespace => self.namespace().await,
             CommandKind::Logout => self.log_out().await,
             CommandKind::StartTls => self.plain("STARTTLS", Kind::Bad).await,
