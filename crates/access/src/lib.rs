@@ -73,7 +73,7 @@ pub use facts::{
 };
 pub use giving::{Gift, Holding, deciding, gift_limit, gift_limit_at, mailbox_rights_of, may_change, may_give};
 pub use issuing::{Issue, IssueDenied};
-pub use mailbox::{Verdict, account_verdict, mailbox_verdict};
+pub use mailbox::{Verdict, account_verdict, mailbox_verdict, reads_whole_account};
 pub use operation::{Need, Operation};
 pub use pace::{
     Limit, MESSAGES_PER_MINUTE, MOST_MESSAGES_PER_MINUTE, NEW_RECIPIENTS_WHILE_YOUNG, OnLimit, OverLimit,

@@ -7,7 +7,9 @@
 
 use crate::combine::{Combination, Place};
 use crate::credential::credential_verdict;
-use crate::{AccountFacts, AccountState, Actor, Denied, DutyFacts, GrantFact, Job, MailboxFacts, Operation};
+use crate::{
+    AccountFacts, AccountState, Actor, CredentialFacts, Denied, DutyFacts, GrantFact, Job, MailboxFacts, Operation,
+};
 use crate::{AccountKind, PersonFacts, Reason};
 use postern_types::{Letter, PersonId, Rights, SendRights, SpecialUse, Timestamp};
 
@@ -78,6 +80,22 @@ pub fn account_verdict(actor: &Actor, facts: &DutyFacts<'_>) -> Verdict {
         Actor::Operator { .. } => Verdict::nothing(vec![Reason::OperatorWithoutMail]),
         Actor::Credential { .. } => Verdict::nothing(vec![Reason::CredentialWithoutDuty]),
     }
+}
+
+/// Does the actor read the whole of an account: by what reaches all of it, and every message there?
+/// Whoever does not is told nothing of how much there is. What a narrower grant shuts is in the sum
+/// still: that it is there at all is not told (docs/decisions/0034-quota.md).
+pub fn reads_whole_account(actor: &Actor, facts: &DutyFacts<'_>, credential: Option<&CredentialFacts>) -> bool {
+    let rights = match (actor, facts.account) {
+        (Actor::Credential { id, account }, Some(of)) => {
+            if credential.is_none_or(|known| known.scope.older_than_ms.is_some()) {
+                return false;
+            }
+            credential_verdict((*id, *account), credential, of, Place::Account, facts.now).rights
+        }
+        _ => account_verdict(actor, facts).rights,
+    };
+    rights.has(Letter::Read)
 }
 
 /// Is this account the person's own?

@@ -36,6 +36,7 @@ mod passwords;
 mod plain;
 mod policy;
 mod queue;
+mod quota;
 mod refused;
 mod room;
 mod search;
@@ -72,7 +73,7 @@ pub use ingest::MessageError;
 pub use keyring::{KEY_BYTES, KeptKey, KeyRing, KeyVault, Newest, NoVault};
 pub use keys::{KeyState, Rotated};
 pub use live::LiveSession;
-pub use mailboxes::{Changes, Opened, Synced};
+pub use mailboxes::{Changes, Numbers, Opened, Synced};
 pub use messages::{AppendRequest, Written};
 pub use passwords::{PasswordError, check_password_rules};
 pub use plain::Plain;
@@ -96,6 +97,6 @@ pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
     Difference, Expunged, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
     ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow,
-    QueueRow, QueueState, RightsChange, Rule, SendUse, SharedChange, Shown, SignInRow, Snapshot, Stored, Suppressed,
-    TokenRow, UnchangedSince, WhichToken, how_and_reason,
+    QueueRow, QueueState, QuotaChange, QuotaRoot, RightsChange, Rule, SendUse, SharedChange, Shown, SignInRow,
+    Snapshot, Stored, Suppressed, TokenRow, UnchangedSince, Usage, WhichToken, how_and_reason,
 };

@@ -36,6 +36,15 @@ pub struct Opened {
     pub rights_watch: Watch,
 }
 
+/// What STATUS tells of a mailbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Numbers {
+    /// Its counters.
+    pub counters: Counters,
+    /// Bytes of the messages marked `\Deleted`; 0 where they were not asked for.
+    pub deleted_bytes: u64,
+}
+
 /// An opened mailbox as it is now.
 #[derive(Debug)]
 pub struct Synced {
@@ -191,11 +200,15 @@ impl House {
         Ok(self.db.read(move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox).map(|_| ())).await?)
     }
 
-    /// Numbers of a mailbox that may be read (STATUS needs `r`, RFC 4314 section 4).
-    pub async fn status(&self, session: &Session, at: &Locator) -> Result<Counters, Refused> {
+    /// Numbers of a mailbox that may be read (STATUS needs `r`, RFC 4314 section 4); what its deleted
+    /// messages hold is added up for those who want it.
+    pub async fn status(&self, session: &Session, at: &Locator, deleted_bytes: bool) -> Result<Numbers, Refused> {
         let (caller, view, at) = (session.caller.clone(), session.view(), at.clone());
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-            Ok(tx.open_named::<Read>(&caller, at.account(tx, view)?, &at.name)?.counters()?)
+            let access = tx.open_named::<Read>(&caller, at.account(tx, view)?, &at.name)?;
+            let counters = access.counters()?;
+            let deleted_bytes = if deleted_bytes { access.deleted_bytes(&counters)? } else { 0 };
+            Ok(Numbers { counters, deleted_bytes })
         });
         Ok(read.await?)
     }

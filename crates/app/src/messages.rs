@@ -57,7 +57,7 @@ impl House {
         let bytes = Some(request.raw.len()).filter(|bytes| *bytes >= self.limits.inline_body_bytes);
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let target = tx.open_named::<Insert>(&caller, wanted.account(tx, view)?, &wanted.name)?;
-            bytes.map_or(Ok(()), |bytes| target.require_room(bytes as i64))?;
+            bytes.map_or(Ok(()), |bytes| target.require_room(1, bytes as i64))?;
             Ok((target.mailbox(), tx.now(), target.is_sent()?))
         });
         let (mailbox, now, is_sent) = found.await?;

@@ -160,6 +160,20 @@ pub struct PersonSettings {
     pub admin: Option<bool>,
 }
 
+/// How much the mailboxes of a person may hold; what is left out stays as it is (RFC 7396).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PersonQuota {
+    /// The most bytes of messages; `null` takes the bound away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "shared::given")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    pub quota_bytes: Option<Option<u64>>,
+    /// The most messages; `null` takes the bound away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "shared::given")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    pub quota_messages: Option<Option<u64>>,
+}
+
 /// A password to set.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -197,6 +211,10 @@ pub struct Person {
     pub state: String,
     /// Do they administer the organisation?
     pub admin: bool,
+    /// The most bytes of messages their own mailboxes may hold; nothing for no bound.
+    pub quota_bytes: Option<u64>,
+    /// The most messages; nothing for no bound.
+    pub quota_messages: Option<u64>,
     /// Messages in their own mailboxes.
     pub messages: u64,
     /// Bytes of these.
@@ -341,6 +359,8 @@ pub struct Shared {
     pub delete_protection: bool,
     /// The most bytes of messages it may hold; nothing for no bound.
     pub quota_bytes: Option<u64>,
+    /// The most messages it may hold; nothing for no bound.
+    pub quota_messages: Option<u64>,
     /// Messages in it; nothing where whoever asks may not see all of them.
     pub messages: Option<u64>,
     /// Bytes of these.

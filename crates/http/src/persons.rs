@@ -1,10 +1,13 @@
 //! Persons: who signs in as themselves.
 
-use crate::model::{Made, NewPassword, NewPerson, PasswordSet, Person, PersonSettings, Persons, Suspension};
+use crate::model::{
+    Made, NewPassword, NewPerson, PasswordSet, Person, PersonQuota, PersonSettings, Persons, Suspension,
+};
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
+use crate::shared::bound;
 use crate::time::show_date;
-use postern_app::AccountRow;
+use postern_app::{AccountRow, QuotaChange};
 use postern_types::{Address, DisplayName};
 
 fn shown(row: AccountRow) -> Person {
@@ -13,6 +16,8 @@ fn shown(row: AccountRow) -> Person {
         name: row.name,
         state: if row.suspended { "suspended".to_owned() } else { row.state },
         admin: row.admin,
+        quota_bytes: row.quota,
+        quota_messages: row.quota_messages,
         messages: row.messages,
         bytes: row.bytes,
         created_at: show_date(row.created),
@@ -45,6 +50,17 @@ pub(crate) async fn set(ask: Ask) -> Result<Reply, Problem> {
     let PersonSettings { admin } = ask.document()?;
     let admin = admin.ok_or_else(|| Problem::unusable("Nothing is to be changed; name a setting, such as admin"))?;
     Reply::ok(&shown(ask.house.set_admin(ask.caller()?, &address, admin).await?))
+}
+
+pub(crate) async fn set_quota(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    let PersonQuota { quota_bytes, quota_messages } = ask.document()?;
+    if quota_bytes.is_none() && quota_messages.is_none() {
+        return Err(Problem::unusable("Nothing is to be changed; name quota_bytes or quota_messages"));
+    }
+    let change =
+        QuotaChange { bytes: bound("quota_bytes", quota_bytes)?, messages: bound("quota_messages", quota_messages)? };
+    Reply::ok(&shown(ask.house.set_person_quota(ask.caller()?, &address, change).await?))
 }
 
 pub(crate) async fn set_password(ask: Ask) -> Result<Reply, Problem> {

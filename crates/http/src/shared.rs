@@ -30,6 +30,7 @@ fn shown(seen: SharedSeen, now: Timestamp) -> Shared {
         stale_reply_minutes: row.stale_reply_minutes,
         delete_protection: row.delete_protection,
         quota_bytes: row.quota,
+        quota_messages: row.quota_messages,
         messages: is_measured.then_some(row.messages),
         bytes: is_measured.then_some(row.bytes),
         created_at: show_date(row.created),
@@ -79,19 +80,25 @@ fn word<T, E: Display>(
     text.as_deref().map(|text| field(name, text, parse)).transpose()
 }
 
+/// A bound that lets something in, or none.
+pub(crate) fn bound(name: &str, most: Option<Option<u64>>) -> Result<Option<Option<u64>>, Problem> {
+    match most {
+        Some(Some(0)) => Err(Problem::unusable(format!("{name} is 0: a quota is at least 1, and null is none"))),
+        most => Ok(most),
+    }
+}
+
 /// What the document asks for.
 fn change(document: &SharedSettings) -> Result<SharedChange, Problem> {
     if *document == SharedSettings::default() {
         return Err(Problem::unusable("Nothing is to be changed; name a setting or an alias"));
     }
-    if document.quota_bytes == Some(Some(0)) {
-        return Err(Problem::unusable("quota_bytes is 0: a quota is at least 1 byte, and null is none"));
-    }
     Ok(SharedChange {
         name: word("name", &document.name, DisplayName::parse)?,
         seen: word("seen", &document.seen, Seen::parse)?,
         delete_protection: document.delete_protection,
-        quota: document.quota_bytes,
+        quota: bound("quota_bytes", document.quota_bytes)?,
+        quota_messages: bound("quota_messages", document.quota_messages)?,
         sent_copy: word("sent_copy", &document.sent_copy, SentCopy::parse)?,
         show_sender: word("show_sender", &document.show_sender, ShowSender::parse)?,
         undo_seconds: document.undo_seconds,
@@ -168,7 +175,8 @@ mod tests {
         let refused = |json: &str| change(&serde_json::from_str(json).unwrap()).unwrap_err().detail;
         assert!(refused("{}").contains("name a setting"));
         assert!(refused(r#"{"seen":"nobody"}"#).contains("seen is shared, personal or both"));
-        assert!(refused(r#"{"quota_bytes":0}"#).contains("at least 1 byte"));
+        assert!(refused(r#"{"quota_bytes":0}"#).contains("quota_bytes is 0: a quota is at least 1"));
+        assert!(refused(r#"{"quota_messages":0}"#).contains("quota_messages is 0"));
         assert!(refused(r#"{"add_aliases":["help"]}"#).contains("add_aliases is \"help\""));
         assert!(refused(r#"{"sent_copy":"drafts"}"#).contains("there are shared, sender, both, none"));
         assert!(refused(r#"{"show_sender":"never"}"#).contains("there are hidden, via, sender"));

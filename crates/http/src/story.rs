@@ -52,6 +52,7 @@ fn deed(event: &AuditEvent) -> String {
         "person.added" if detail == "admin" => format!("added the administrator {subject}"),
         "person.added" => format!("added the person {subject}"),
         "person.set" => format!("changed how {account} sends: {detail}"),
+        "person.quota-set" => format!("changed how much {account} may hold: {detail}"),
         "person.password-set" => format!("set the password of {account}"),
         "person.suspended" => format!("suspended {account}"),
         "person.resumed" => format!("let {account} back"),

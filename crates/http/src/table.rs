@@ -9,10 +9,10 @@ use crate::model::{
     CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
     FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, KeyRotated, Keys, LoggedIn, LoggedOut, Login, Made,
     Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword,
-    OwnSettings, PasswordSet, Person, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind,
-    Queue, QueuedMany, QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed, Revocation, Revoked, Shared,
-    SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension, TakenBack,
-    Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
+    OwnSettings, PasswordSet, Person, PersonQuota, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown,
+    ProblemKind, Queue, QueuedMany, QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed, Revocation, Revoked,
+    Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension,
+    TakenBack, Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
@@ -105,6 +105,15 @@ pub static ROUTES: &[Route] = &[
         .takes::<PersonSettings>(r#"{"admin":true}"#)
         .gives::<Person>(200)
         .refuses(&[Forbidden])
+        .absent("There is no person {address}"),
+    route(Patch, "/api/v1/persons/{address}/quota", "persons.set-quota", PEOPLE, to!(persons::set_quota))
+        .says(
+            "Bounds how much a person's own mailboxes may hold. What would go above is refused; what is there \
+             already stays.",
+        )
+        .at("/api/v1/persons/alice@example.org/quota")
+        .takes::<PersonQuota>(r#"{"quota_bytes":10737418240,"quota_messages":100000}"#)
+        .gives::<Person>(200)
         .absent("There is no person {address}"),
     route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PASSWORDS, to!(persons::set_password))
         .says("Gives somebody else another password. Their sessions end. Nobody's own is set here, and none by a made token.")

@@ -261,6 +261,23 @@ pub enum CommandBody {
         /// In which mailbox.
         mailbox: String,
     },
+    /// GETQUOTA
+    GetQuota {
+        /// The name of a quota root.
+        root: String,
+    },
+    /// GETQUOTAROOT
+    GetQuotaRoot {
+        /// Of which mailbox.
+        mailbox: String,
+    },
+    /// SETQUOTA
+    SetQuota {
+        /// The name of a quota root.
+        root: String,
+        /// Names of resources, in capitals, and how much there may be of each.
+        bounds: Vec<(String, u64)>,
+    },
 }
 
 impl CommandBody {
@@ -304,6 +321,9 @@ impl CommandBody {
             Self::DeleteAcl { .. } => CommandKind::DeleteAcl,
             Self::ListRights { .. } => CommandKind::ListRights,
             Self::MyRights { .. } => CommandKind::MyRights,
+            Self::GetQuota { .. } => CommandKind::GetQuota,
+            Self::GetQuotaRoot { .. } => CommandKind::GetQuotaRoot,
+            Self::SetQuota { .. } => CommandKind::SetQuota,
         }
     }
     /// Its row in [`crate::COMMANDS`].
@@ -397,6 +417,8 @@ pub enum StatusItem {
     Unseen,
     /// DELETED
     Deleted,
+    /// DELETED-STORAGE (RFC 9208 section 4.1.4), in octets
+    DeletedStorage,
     /// SIZE
     Size,
     /// HIGHESTMODSEQ (RFC 7162 section 3.1.7)
@@ -405,13 +427,14 @@ pub enum StatusItem {
 
 impl StatusItem {
     /// All of them.
-    pub const ALL: [StatusItem; 8] = [
+    pub const ALL: [StatusItem; 9] = [
         Self::Messages,
         Self::Recent,
         Self::UidNext,
         Self::UidValidity,
         Self::Unseen,
         Self::Deleted,
+        Self::DeletedStorage,
         Self::Size,
         Self::HighestModSeq,
     ];
@@ -424,6 +447,7 @@ impl StatusItem {
             Self::UidValidity => "UIDVALIDITY",
             Self::Unseen => "UNSEEN",
             Self::Deleted => "DELETED",
+            Self::DeletedStorage => "DELETED-STORAGE",
             Self::Size => "SIZE",
             Self::HighestModSeq => "HIGHESTMODSEQ",
         }

@@ -96,8 +96,8 @@ pub use command::{
 };
 pub use date::{Date, write_date_time};
 pub use encode::{
-    Encoder, Esearch, FetchWriter, ListAttribute, ListEntry, NamespaceEntry, ResponseCode, Status, tell_nul,
-    write_astring, write_literal, write_mailbox, write_nstring, write_number_set, write_string,
+    Encoder, Esearch, FetchWriter, ListAttribute, ListEntry, NamespaceEntry, QuotaResource, ResponseCode, Status,
+    tell_nul, write_astring, write_literal, write_mailbox, write_nstring, write_number_set, write_string,
 };
 pub use fetch::{FetchCommand, FetchItem, Partial, Section, SectionText};
 pub use framer::{Event, Framer};

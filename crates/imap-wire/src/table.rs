@@ -102,7 +102,7 @@ commands! {
     ];
     Lsub "LSUB" Authenticated "RFC 3501 section 6.3.9" ["LSUB \"\" {mailbox}", "LSUB {mailbox} %"];
     Namespace "NAMESPACE" Authenticated "RFC 9051 section 6.3.10" [];
-    Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)"];
+    Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ DELETED-STORAGE)"];
     Append "APPEND" Authenticated "RFC 9051 section 6.3.12" ["APPEND {mailbox} (\\Seen) {4+}\r\na: b"];
     Idle "IDLE" Authenticated "RFC 9051 section 6.3.13" [];
     GetAcl "GETACL" Authenticated "RFC 4314 section 3.3" ["GETACL {mailbox}"];
@@ -110,6 +110,9 @@ commands! {
     DeleteAcl "DELETEACL" Authenticated "RFC 4314 section 3.2" ["DELETEACL {mailbox} bob@example.org"];
     ListRights "LISTRIGHTS" Authenticated "RFC 4314 section 3.4" ["LISTRIGHTS {mailbox} bob@example.org"];
     MyRights "MYRIGHTS" Authenticated "RFC 4314 section 3.5" ["MYRIGHTS {mailbox}"];
+    GetQuota "GETQUOTA" Authenticated "RFC 9208 section 4.1.1" [];
+    GetQuotaRoot "GETQUOTAROOT" Authenticated "RFC 9208 section 4.1.2" ["GETQUOTAROOT {mailbox}"];
+    SetQuota "SETQUOTA" Authenticated "RFC 9208 section 4.1.3" [];
     Check "CHECK" Selected "RFC 3501 section 6.4.1" [];
     Close "CLOSE" Selected "RFC 9051 section 6.4.1" [];
     Unselect "UNSELECT" Selected "RFC 9051 section 6.4.2" [];

@@ -6,7 +6,7 @@ use postern_types::Limits;
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
 
 /// Served to those who are signed in.
-const SIGNED_IN: [&str; 23] = [
+const SIGNED_IN: [&str; 26] = [
     "NAMESPACE",
     "IDLE",
     "UIDPLUS",
@@ -31,6 +31,10 @@ const SIGNED_IN: [&str; 23] = [
     "ACL",
     "RIGHTS=kxte",
     "LIST-MYRIGHTS",
+    // Without QUOTASET: who bounds an account administers it (RFC 9208 section 4.1.3).
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "QUOTA=RES-MESSAGE",
 ];
 
 /// Before sign-in, to a peer that may sign in on this connection or may not. RFC 9051

@@ -17,7 +17,7 @@ pub(crate) const SHARED: &str = "Shared";
 pub(crate) const SHARED_PREFIX: &str = "Shared/";
 
 /// An address that nobody can have: `invalid` is no domain (RFC 6761 section 6.4).
-fn nobody() -> Address {
+pub(crate) fn nobody() -> Address {
     Address::parse("nobody@invalid").expect("a local part and a domain of letters are an address")
 }
 

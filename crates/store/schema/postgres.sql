@@ -52,7 +52,8 @@ CREATE TABLE account (
     purposes TEXT,
     undo_seconds BIGINT NOT NULL DEFAULT 0,      -- what a person sends waits so long, and can be taken back
     stale_reply_minutes BIGINT NOT NULL DEFAULT 0,
-    seen_modseq BIGINT NOT NULL DEFAULT 0        -- the change that made \Seen be kept as it is
+    seen_modseq BIGINT NOT NULL DEFAULT 0,        -- the change that made \Seen be kept as it is
+    quota_messages BIGINT                        -- beside quota_bytes: what comes in goes over neither
 );
 
 -- Someone who signs in as themselves; the id is that of their own account.
@@ -221,7 +222,8 @@ CREATE TABLE message (
     structure BYTEA NOT NULL,                  -- BODYSTRUCTURE as IMAP shows it
     body BYTEA NOT NULL,                       -- BODY as IMAP shows it
     parts BYTEA NOT NULL,                      -- where each part lies
-    preview TEXT NOT NULL
+    preview TEXT NOT NULL,
+    email_id BIGINT NOT NULL DEFAULT 0       -- of a copy from another account, the message it is one of; else 0
 );
 CREATE INDEX message_by_body ON message (account_id, blob_hash);
 CREATE INDEX message_by_message_id ON message (account_id, message_id_hash);

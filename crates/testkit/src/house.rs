@@ -3,7 +3,7 @@
 use crate::clock::{MovedClock, StandingClock};
 use crate::{Engine, ImapClient, LmtpClient, RestClient, Sink, SmtpClient, TestDatabase};
 use postern_access::Actor;
-use postern_app::{Caller, GrantReach, GrantTerms, Hop, HopTls, Routes, SharedChange};
+use postern_app::{Caller, GrantReach, GrantTerms, Hop, HopTls, QuotaChange, Routes, SharedChange};
 use postern_server::config::Settings;
 use postern_server::{Config, NewHouse, Running, Server, StartOptions};
 use postern_store::{Clock, Origin, SystemClock};
@@ -215,10 +215,10 @@ impl House {
         self.database.execute(self.data_dir(), sqlite, postgres).await;
     }
 
-    /// Bounds any account, a person's own too, for which there is no command.
+    /// Bounds a person's own account.
     pub async fn set_quota(&self, email: &str, bytes: u64) {
-        let set = format!("UPDATE account SET quota_bytes = {bytes} WHERE address = '{email}'");
-        self.database.execute(self.data_dir(), set.clone(), set).await;
+        let change = QuotaChange { bytes: Some(Some(bytes)), ..QuotaChange::default() };
+        self.app().set_person_quota(&self.operator, &address(email), change).await.expect("a quota");
     }
 
     /// Where this text is kept: files below its data folder, and tables of its database.

@@ -22,6 +22,7 @@ mod people;
 mod postfix;
 mod power_cut;
 mod process;
+mod quota;
 mod races;
 mod recipes;
 mod report;

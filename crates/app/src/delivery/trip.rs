@@ -219,7 +219,7 @@ pub(super) fn full(
 ) -> Result<Vec<AccountId>, GateError> {
     let (inbox, mut full) = (inbox()?, Vec::new());
     for account in accounts {
-        let asked = tx.open_named::<Insert>(caller, *account, &inbox).and_then(|to| to.require_room(bytes));
+        let asked = tx.open_named::<Insert>(caller, *account, &inbox).and_then(|to| to.require_room(1, bytes));
         if settle(asked)? == Err(DeliveryError::OverQuota) {
             full.push(*account);
         }

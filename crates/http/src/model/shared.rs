@@ -23,6 +23,10 @@ pub struct SharedSettings {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<u64>, minimum = 1)]
     pub quota_bytes: Option<Option<u64>>,
+    /// The most messages it may hold; `null` takes the bound away.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    #[schema(value_type = Option<u64>, minimum = 1)]
+    pub quota_messages: Option<Option<u64>>,
     /// Where copies of what is sent as it are filed: `shared`, `sender`, `both` or `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "both")]
@@ -48,7 +52,7 @@ pub struct SharedSettings {
 }
 
 /// Tells `null` from what was left out.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 

@@ -1,5 +1,5 @@
 //! Untagged data about the server, mailboxes and searches (RFC 9051 sections 7.2 to
-//! 7.4, RFC 3501 section 7.2, RFC 2971, RFC 4314, RFC 7162).
+//! 7.4, RFC 3501 section 7.2, RFC 2971, RFC 4314, RFC 7162, RFC 9208).
 
 use super::{Encoder, join, string, write_number_set};
 use crate::command::{StatusItem, Tag};
@@ -46,6 +46,17 @@ impl ListAttribute {
             Self::Use(purpose) => purpose.as_str(),
         }
     }
+}
+
+/// What is bounded in a quota root (RFC 9208 section 4.2.1), in the unit of the resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaResource<'a> {
+    /// Its name, an atom.
+    pub name: &'a str,
+    /// So much is used.
+    pub used: u64,
+    /// So much may be.
+    pub most: u64,
 }
 
 /// One line of LIST or LSUB.
@@ -287,6 +298,24 @@ impl Encoder<'_> {
             self.line(" ").astring(letter.encode_utf8(&mut [0; 4]));
         }
         self.end();
+    }
+    /// QUOTAROOT (RFC 9208 section 4.2.2): the quota roots of a mailbox.
+    pub fn quota_root(&mut self, mailbox: &str, roots: &[&str]) {
+        self.line("* QUOTAROOT ").mailbox(mailbox);
+        for root in roots {
+            self.line(" ").astring(root);
+        }
+        self.end();
+    }
+    /// QUOTA (RFC 9208 section 4.2.1): what is bounded in a quota root.
+    pub fn quota(&mut self, root: &str, resources: &[QuotaResource<'_>]) {
+        self.line("* QUOTA ").astring(root);
+        self.line(" (");
+        for (index, QuotaResource { name, used, most }) in resources.iter().enumerate() {
+            self.line(if index > 0 { " " } else { "" }).line(name).line(" ").number(*used);
+            self.line(" ").number(*most);
+        }
+        self.line(")").end();
     }
     /// MYRIGHTS (RFC 4314 section 3.8), letters with the virtual `c` and `d`.
     pub fn my_rights(&mut self, mailbox: &str, rights: Rights) {

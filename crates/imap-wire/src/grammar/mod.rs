@@ -10,6 +10,7 @@ mod fetch;
 mod list;
 mod manage;
 mod message;
+mod quota;
 mod search;
 mod session;
 pub(crate) mod token;
@@ -126,6 +127,10 @@ fn arguments(kind: CommandKind, input: &mut Input<'_>) -> Parsed<CommandBody> {
         CommandKind::MyRights => manage::one(input, |mailbox| CommandBody::MyRights { mailbox })
             .help("MYRIGHTS needs a mailbox, as in MYRIGHTS INBOX"),
         CommandKind::SetAcl => acl::set_acl(input),
+        CommandKind::GetQuota => quota::get(input),
+        CommandKind::GetQuotaRoot => manage::one(input, |mailbox| CommandBody::GetQuotaRoot { mailbox })
+            .help("GETQUOTAROOT needs a mailbox, as in GETQUOTAROOT INBOX"),
+        CommandKind::SetQuota => quota::set(input),
         CommandKind::DeleteAcl => acl::who(input, |mailbox, identifier| CommandBody::DeleteAcl { mailbox, identifier })
             .help("DELETEACL needs a mailbox and a name, as in DELETEACL INBOX bob@example.org"),
         CommandKind::ListRights => {

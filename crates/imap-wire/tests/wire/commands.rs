@@ -243,6 +243,23 @@ fn rights_are_replaced_added_and_taken_away() {
     assert_eq!(body("MYRIGHTS inbox"), CommandBody::MyRights { mailbox: "INBOX".into() });
 }
 
+/// RFC 9208 section 7, and its examples.
+#[test]
+fn quota_commands_name_roots_and_mailboxes() {
+    let root = |text: &str| text.to_owned();
+    assert_eq!(body("GETQUOTA \"!partition/sda4\""), CommandBody::GetQuota { root: root("!partition/sda4") });
+    assert_eq!(body("getquota \"\""), CommandBody::GetQuota { root: root("") });
+    assert_eq!(body("GETQUOTAROOT inbox"), CommandBody::GetQuotaRoot { mailbox: "INBOX".into() });
+    let bounds = vec![("STORAGE".to_owned(), 510), ("MESSAGE".to_owned(), 1000)];
+    let set = CommandBody::SetQuota { root: root("#user/alice"), bounds };
+    assert_eq!(body("SETQUOTA \"#user/alice\" (storage 510 MESSAGE 1000)"), set);
+    assert_eq!(body("SETQUOTA \"\" ()"), CommandBody::SetQuota { root: root(""), bounds: Vec::new() });
+    for wrong in ["SETQUOTA \"\"", "SETQUOTA \"\" (STORAGE)", "SETQUOTA \"\" (STORAGE -1)", "SETQUOTA \"\" STORAGE 5"] {
+        assert!(refused(wrong).contains("as in SETQUOTA"), "{wrong}");
+    }
+    assert!(refused("GETQUOTA").contains("quota root") && refused("GETQUOTAROOT").contains("INBOX"));
+}
+
 /// RFC 9051 section 7.1.3: BAD bears the tag where there is one.
 #[test]
 fn what_has_no_tag_is_answered_without_one() {
@@ -273,6 +290,8 @@ fn the_table_and_the_grammar_know_the_same_commands() {
         CommandKind::Store | CommandKind::UidStore => " 1 FLAGS ()",
         CommandKind::Search | CommandKind::UidSearch => " ALL",
         CommandKind::UidExpunge => " 1",
+        CommandKind::GetQuota => " \"\"",
+        CommandKind::SetQuota => " \"\" (STORAGE 512)",
         _ => "",
     };
     for spec in COMMANDS {

@@ -2,7 +2,7 @@
 //! RFC 5258, RFC 3516, RFC 8970).
 
 use postern_imap_wire::{
-    BadCommand, Encoder, Esearch, ListAttribute, ListEntry, Section, SectionText, Tag, write_number_set,
+    BadCommand, Encoder, Esearch, ListAttribute, ListEntry, QuotaResource, Section, SectionText, Tag, write_number_set,
 };
 use postern_types::{ModSeq, Rights};
 
@@ -46,6 +46,20 @@ fn rights_are_shown_with_the_virtual_letters() {
     let line = "* LISTRIGHTS \"a b\" bob@example.org \"\" l k c\r\n";
     assert_eq!(written(false, |out| out.list_rights("a b", "bob@example.org", Rights::NONE, &optional)), line);
     assert_eq!(written(false, |out| out.my_rights("INBOX", rights("lre"))), "* MYRIGHTS INBOX lred\r\n");
+}
+
+/// RFC 9208 section 4.2, by its examples.
+#[test]
+fn quotas_are_told_root_by_root() {
+    let resource = |name, used, most| QuotaResource { name, used, most };
+    let storage = [resource("STORAGE", 10, 512)];
+    assert_eq!(written(false, |out| out.quota("", &storage)), "* QUOTA \"\" (STORAGE 10 512)\r\n");
+    let both = [resource("STORAGE", 54, 111), resource("MESSAGE", 42, 1000)];
+    let line = "* QUOTA #user/alice (STORAGE 54 111 MESSAGE 42 1000)\r\n";
+    assert_eq!(written(false, |out| out.quota("#user/alice", &both)), line);
+    assert_eq!(written(false, |out| out.quota("a b", &[])), "* QUOTA \"a b\" ()\r\n");
+    assert_eq!(written(false, |out| out.quota_root("INBOX", &[""])), "* QUOTAROOT INBOX \"\"\r\n");
+    assert_eq!(written(false, |out| out.quota_root("comp.mail.mime", &[])), "* QUOTAROOT comp.mail.mime\r\n");
 }
 
 /// RFC 9051 section 6.3.9.7 and RFC 5258 section 3.5: extended items.

@@ -56,9 +56,9 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
             Encoder::new(out, rev2).my_rights(&line.node.name, line.node.rights);
         }
         let Some(at) = line.node.locator.as_ref().filter(|_| !list.returns.status.is_empty()) else { continue };
-        match house.status(session, at).await {
-            Ok(counters) => {
-                let values = status::values(&counters, &list.returns.status);
+        match house.status(session, at, status::adds_up_deleted(&list.returns.status)).await {
+            Ok(numbers) => {
+                let values = status::values(&numbers, &list.returns.status);
                 Encoder::new(out, rev2).status(&shown_at(at), &values);
             }
             // Seen and not to be read: LIST without STATUS (RFC 5819 section 2).

@@ -20,6 +20,7 @@ mod list;
 mod lsub;
 mod namespace;
 mod noop;
+mod quota;
 mod rename;
 mod search;
 mod select;
@@ -89,6 +90,9 @@ impl<W: Wire> Connection<W> {
             CommandBody::DeleteAcl { mailbox, identifier } => acl::delete(client, &mailbox, &identifier).await,
             CommandBody::ListRights { mailbox, identifier } => acl::list_rights(client, &mailbox, &identifier).await,
             CommandBody::MyRights { mailbox } => acl::my_rights(client, &mailbox).await,
+            CommandBody::GetQuota { root } => quota::get(client, &root).await,
+            CommandBody::GetQuotaRoot { mailbox } => quota::root_of(client, &mailbox).await,
+            CommandBody::SetQuota { .. } => quota::set(),
             // The table of what is served keeps them out; they are here so that a new
             // command can not be forgotten.
             CommandBody::Logout | CommandBody::StartTls => Ok(Completion::bad(crate::connection::UNKNOWN)),

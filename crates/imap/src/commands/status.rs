@@ -4,7 +4,7 @@ use crate::answer::{Completion, Handled};
 use crate::connection::{Client, Desk};
 use crate::names;
 use crate::resync::Resync;
-use postern_app::Counters;
+use postern_app::Numbers;
 use postern_imap_wire::{Encoder, StatusItem};
 
 /// Asking for HIGHESTMODSEQ is asking to be told of changes with theirs (RFC 7162 section 3.1).
@@ -18,13 +18,19 @@ pub(crate) async fn run(client: &mut Client, mailbox: &str, items: &[StatusItem]
     enable(client, items);
     let Desk { house, session, out, rev2, .. } = client.desk()?;
     let at = names::locate(mailbox);
-    let counters = house.status(session, &at).await?;
-    Encoder::new(out, rev2).status(&names::shown_at(&at), &values(&counters, items));
+    let numbers = house.status(session, &at, adds_up_deleted(items)).await?;
+    Encoder::new(out, rev2).status(&names::shown_at(&at), &values(&numbers, items));
     Ok(Completion::ok("Done"))
 }
 
-/// What the counters say of each item.
-pub(crate) fn values(counters: &Counters, items: &[StatusItem]) -> Vec<(StatusItem, u64)> {
+/// Is something asked for that no counter says?
+pub(crate) fn adds_up_deleted(items: &[StatusItem]) -> bool {
+    items.contains(&StatusItem::DeletedStorage)
+}
+
+/// What the numbers say of each item.
+pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem, u64)> {
+    let Numbers { counters, deleted_bytes } = numbers;
     let value = |item: &StatusItem| {
         let value = match item {
             StatusItem::Messages => counters.messages,
@@ -35,6 +41,7 @@ pub(crate) fn values(counters: &Counters, items: &[StatusItem]) -> Vec<(StatusIt
             StatusItem::UidValidity => u64::from(counters.uid_validity.0),
             StatusItem::Unseen => counters.unseen,
             StatusItem::Deleted => counters.deleted,
+            StatusItem::DeletedStorage => *deleted_bytes,
             StatusItem::Size => counters.bytes,
             StatusItem::HighestModSeq => counters.modseq.0.unsigned_abs().max(1),
         };
@@ -46,6 +53,7 @@ pub(crate) fn values(counters: &Counters, items: &[StatusItem]) -> Vec<(StatusIt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use postern_app::Counters;
     use postern_types::{ModSeq, UidValidity};
 
     #[test]
@@ -60,7 +68,10 @@ mod tests {
             bytes: 1234,
             recent_from: (1 << 32) - 2,
         };
-        let numbers: Vec<u64> = values(&counters, &StatusItem::ALL).into_iter().map(|(_, value)| value).collect();
-        assert_eq!(numbers, [3, 2, u64::from(u32::MAX), 7, 2, 1, 1234, 99]);
+        let numbers: Vec<u64> = values(&Numbers { counters, deleted_bytes: 567 }, &StatusItem::ALL)
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect();
+        assert_eq!(numbers, [3, 2, u64::from(u32::MAX), 7, 2, 1, 567, 1234, 99]);
     }
 }

@@ -8,11 +8,14 @@ use super::failure::Failure;
 use super::output::{Said, bytes, facts, plain, table};
 use super::password;
 use super::settings::{self, Switch};
+use super::shared::quota;
+use super::size;
 use super::transport::{Client, segment};
 use super::unbuilt;
 use clap::{Args, Subcommand, ValueEnum};
 use postern_http::model::{
-    Made, Me, OwnPassword, OwnSettings, PasswordSet, Person, PersonSettings, Persons, SecretText, Suspension,
+    Made, Me, OwnPassword, OwnSettings, PasswordSet, Person, PersonQuota, PersonSettings, Persons, SecretText,
+    Suspension,
 };
 use postern_types::{Address, Secret, length};
 use serde_json::json;
@@ -60,9 +63,11 @@ pub enum Verb {
         #[arg(long = "self")]
         own: bool,
     },
-    /// Say whether a person administers the organisation; with --self, how your own mail is sent
+    /// Say how much a person's mailboxes may hold, or whether they administer the organisation; with
+    /// --self, how your own mail is sent
     ///
-    /// Who signed in as an administrator says who is one, and the operator; no token that was made. The
+    /// What would go above a quota is refused; what is there already stays. Who signed in as an
+    /// administrator says who is one, and the operator; no token that was made. The
     /// last administrator who can sign in stays one, unless the operator says otherwise.
     Set(Set),
     /// Suspend a person: their sessions end, their mail stays
@@ -95,6 +100,12 @@ pub struct Set {
     /// With it on they administer the organisation, and hold no mail by that
     #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true, conflicts_with = "own")]
     admin: Option<Switch>,
+    /// The most their own mailboxes may hold: bytes, or a size such as 500M or 10G; none for no bound
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, conflicts_with_all = ["own", "admin"])]
+    quota: Option<size::Bound>,
+    /// The most messages these may hold, or none for no bound
+    #[arg(long, value_name = "N", value_parser = size::parse_count, conflicts_with_all = ["own", "admin"])]
+    message_quota: Option<size::Bound>,
     /// Your own, as whom you have signed in
     #[arg(long = "self", conflicts_with = "address")]
     own: bool,
@@ -139,8 +150,14 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
             let failure = Failure::usage("how somebody sends as themselves is theirs alone to set");
             Err(failure.next("for your own mail: postern person set --self, with --sent-copy or --undo"))
         }
+        Verb::Set(Set { address: Some(address), admin: None, quota, message_quota, .. })
+            if quota.is_some() || message_quota.is_some() =>
+        {
+            set_quota(client, &address, quota, message_quota).await
+        }
         Verb::Set(Set { address: Some(_), admin: None, .. }) => {
-            let failure = Failure::usage("nothing is to be changed; name a setting: --admin on or --admin off");
+            let failure =
+                Failure::usage("nothing is to be changed; name a setting: --quota, --message-quota or --admin");
             Err(failure.next("for your own mail: postern person set --self, with --sent-copy or --undo"))
         }
         Verb::Set(Set { address: Some(address), admin: Some(admin), .. }) => {
@@ -260,6 +277,25 @@ async fn set_admin(client: &mut Client, address: &Address, admin: bool) -> Resul
     Ok(Said::new(text, &set))
 }
 
+async fn set_quota(
+    client: &mut Client,
+    address: &Address,
+    bytes: Option<size::Bound>,
+    messages: Option<size::Bound>,
+) -> Result<Said, Failure> {
+    let document =
+        PersonQuota { quota_bytes: bytes.map(|bound| bound.0), quota_messages: messages.map(|bound| bound.0) };
+    let set: Result<Person, Failure> = client.send("PATCH", &format!("{}/quota", path(address)), &document).await;
+    let set = set.map_err(|failure| failure.if_absent(WHO))?;
+    let reached = |most: Option<u64>, used| most.is_some_and(|most| used >= most);
+    let next = match reached(set.quota_bytes, set.bytes) || reached(set.quota_messages, set.messages) {
+        true => "they hold as much already, so new mail is refused until there is room".to_owned(),
+        false => format!("it holds from now on; see it: postern person show {address}"),
+    };
+    let quota = quota(set.quota_bytes, set.quota_messages);
+    Ok(Said::new(format!("The quota of {address} is set: {quota}.\nNext: {next}\n"), &set))
+}
+
 async fn set_own(client: &mut Client, sent_copy: Option<OwnCopy>, undo: Option<u32>) -> Result<Said, Failure> {
     let copy = |copy| if copy == OwnCopy::Own { "own" } else { "none" }.to_owned();
     let document = OwnSettings { sent_copy: sent_copy.map(copy), undo_seconds: undo };
@@ -331,6 +367,7 @@ fn shown(person: &Person) -> String {
         ("Email", person.address.clone()),
         ("Name", plain(&person.name)),
         ("State", state(person)),
+        ("Quota", quota(person.quota_bytes, person.quota_messages)),
         ("Messages", person.messages.to_string()),
         ("Size", bytes(person.bytes)),
         ("Since", person.created_at.clone()),

@@ -30,6 +30,9 @@ pub struct Set {
     /// The most it may hold: bytes, or a size such as 500M or 10G; none for no bound
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     quota: Option<size::Bound>,
+    /// The most messages it may hold, or none for no bound
+    #[arg(long, value_name = "N", value_parser = size::parse_count)]
+    message_quota: Option<size::Bound>,
     /// Its name
     #[arg(long, value_name = "TEXT")]
     name: Option<String>,
@@ -100,6 +103,7 @@ impl Set {
             seen: self.seen.map(|seen| seen.as_str().to_owned()),
             delete_protection: self.delete_protection.map(|switch| switch == Switch::On),
             quota_bytes: self.quota.map(|bound| bound.0),
+            quota_messages: self.message_quota.map(|bound| bound.0),
             sent_copy: self.sent_copy.map(|copy| copy.name().to_owned()),
             show_sender: self.show_sender.map(|shows| shows.name().to_owned()),
             undo_seconds: self.undo,
@@ -111,7 +115,9 @@ impl Set {
 }
 
 fn is_full(shared: &Shared) -> bool {
-    shared.quota_bytes.zip(shared.bytes).is_some_and(|(quota, bytes)| bytes >= quota)
+    let reached = |(most, used): (u64, u64)| used >= most;
+    shared.quota_bytes.zip(shared.bytes).is_some_and(reached)
+        || shared.quota_messages.zip(shared.messages).is_some_and(reached)
 }
 
 pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> {
@@ -130,7 +136,7 @@ pub(super) async fn run(set: Set, client: &mut Client) -> Result<Said, Failure> 
                 set.address
             )
         }
-        _ if is_full(&changed.shared) && document.quota_bytes.is_some() => {
+        _ if is_full(&changed.shared) && document.quota_bytes.or(document.quota_messages).is_some() => {
             "it holds more than that already, so new mail is refused until there is room".to_owned()
         }
         _ => format!("it holds from everybody's next command on; see it all: postern shared show {}", set.address),

@@ -221,6 +221,13 @@ fn stale_replies(minutes: u64) -> String {
     }
 }
 
+/// How much a mailbox may hold.
+pub(super) fn quota(most_bytes: Option<u64>, most_messages: Option<u64>) -> String {
+    let bounds = [most_bytes.map(bytes), most_messages.map(|most| format!("{most} messages"))];
+    let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+    if bounds.is_empty() { "none".to_owned() } else { bounds.join(", ") }
+}
+
 /// A shared mailbox with its addresses, a line for each fact.
 pub(super) fn shown(shared: &Shared, addresses: &[String]) -> String {
     facts(&[
@@ -230,7 +237,7 @@ pub(super) fn shown(shared: &Shared, addresses: &[String]) -> String {
         ("State", state(shared)),
         ("Seen flags", shared.seen.clone()),
         ("Delete protection", if shared.delete_protection { "on" } else { "off" }.to_owned()),
-        ("Quota", shared.quota_bytes.map_or_else(|| "none".to_owned(), bytes)),
+        ("Quota", quota(shared.quota_bytes, shared.quota_messages)),
         ("Sent copy", sent_copy(&shared.sent_copy).to_owned()),
         ("Sender", show_sender(&shared.show_sender).to_owned()),
         ("Undo", undo(shared.undo_seconds)),

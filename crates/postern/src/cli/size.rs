@@ -1,6 +1,6 @@
-//! Sizes as people type them: `5000000`, `500M`, `10G`, `10GiB`; or `none` for no bound.
+//! Bounds as people type them: `5000000`, `500M`, `10G`, `10GiB`, or a number of messages; `none` for no bound.
 
-/// A bound in bytes; nothing is none.
+/// A bound in bytes, or in messages; nothing is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bound(pub Option<u64>);
 
@@ -30,9 +30,27 @@ pub(super) fn parse(text: &str) -> Result<Bound, String> {
     }
 }
 
+/// For clap: a bound of messages.
+pub(super) fn parse_count(text: &str) -> Result<Bound, String> {
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(Bound(None));
+    }
+    let count = text.parse().ok().filter(|count: &u64| *count > 0 && i64::try_from(*count).is_ok());
+    count.map(|count| Bound(Some(count))).ok_or_else(|| "give a number of messages, at least 1, or none".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_are_counted() {
+        let count = |text| parse_count(text).map(|bound| bound.0);
+        assert_eq!([count("1"), count("50000"), count("none")], [Ok(Some(1)), Ok(Some(50_000)), Ok(None)]);
+        for text in ["0", "", "-1", "5k", "99999999999999999999"] {
+            assert!(parse_count(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn sizes_are_bytes_or_have_a_unit() {

@@ -152,20 +152,24 @@ async fn a_shared_mailbox_is_set_removed_and_converted() {
     let _serving = scene.serve();
     scene.text("person add bob@example.org").await;
     scene.text("shared add support@example.org").await;
-    let set = "shared set support@example.org --seen personal --delete-protection on --quota 10G --add-alias help@example.org";
+    let text = scene.text("person set bob@example.org --quota 500M --message-quota 9").await;
+    assert!(text.starts_with("The quota of bob@example.org is set: 500.0 MiB, 9 messages.\nNext: "), "{text}");
+    assert!(scene.text("person set bob@example.org --message-quota none").await.contains("is set: 500.0 MiB.\n"));
+    assert!(scene.text("person show bob@example.org").await.contains("Quota     500.0 MiB\n"));
+    let set = "shared set support@example.org --seen personal --delete-protection on --quota 10G --message-quota 50000 --add-alias help@example.org";
     let text = scene.text(set).await;
     assert!(text.starts_with("support@example.org is set so.\n"), "{text}");
     for fact in [
         "Also               help@example.org",
         "Seen flags         personal",
         "Delete protection  on",
-        "Quota              10.0 GiB",
+        "Quota              10.0 GiB, 50000 messages",
     ] {
         assert!(text.contains(fact), "{text}");
     }
     assert!(text.contains("Next: nobody may delete there now; make someone an owner: "), "{text}");
     let text =
-        scene.text("shared set support@example.org --quota none --remove-alias help@example.org --name Support").await;
+        scene.text("shared set support@example.org --quota none --message-quota none --remove-alias help@example.org --name Support").await;
     assert!(text.contains("Quota              none") && !text.contains("help@example.org"), "{text}");
     assert_eq!(scene.failure("shared set support@example.org").await.1, 2);
     // What is so already is no event; the trail below has none of it.
@@ -208,10 +212,10 @@ async fn a_shared_mailbox_is_set_removed_and_converted() {
         [
             "operator(0) brought the shared mailbox support@example.org back (socket)",
             "operator(0) removed the shared mailbox support@example.org (socket)",
-            "operator(0) changed settings of support@example.org: no quota, name (socket)",
+            "operator(0) changed settings of support@example.org: no quota, any number of messages, name (socket)",
             "operator(0) took the address help@example.org from support@example.org (socket)",
             "operator(0) changed settings of support@example.org: seen personal, delete protection on, \
-             quota 10737418240 bytes (socket)",
+             quota 10737418240 bytes, quota 50000 messages (socket)",
             "operator(0) gave support@example.org the further address help@example.org (socket)",
             "operator(0) made the shared mailbox support@example.org (socket)",
         ]

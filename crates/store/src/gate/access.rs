@@ -1,7 +1,7 @@
 //! [`Access`]: one class of operations on one mailbox, allowed to one actor until the
 //! transaction ends. And the ways to get one.
 
-use super::caller::{Cached, Caller};
+use super::caller::{Cached, Caller, Epochs};
 use super::class::Class;
 use super::error::GateError;
 use super::facts;
@@ -133,11 +133,7 @@ impl Tx<'_> {
         {
             return self.prove(caller, mailbox, found);
         }
-        let epochs = facts::epochs(self, caller, mailbox.account())?;
-        // What a session began with is what it goes on with: a credential that was changed ends it.
-        if caller.credential().is_some_and(|held| epochs.is_some_and(|now| now.credential != held.epoch)) {
-            return Err(GateError::Ended);
-        }
+        let epochs = self.epochs_that_hold(caller, mailbox.account())?;
         let cached =
             caller.cached(mailbox).filter(|cached| epochs.is_some_and(|epochs| cached.holds(epochs, self.now())));
         let held = match (cached, epochs) {
@@ -153,6 +149,16 @@ impl Tx<'_> {
             }
         };
         self.prove(caller, mailbox, held)
+    }
+
+    /// The epochs as they are. What a session began with is what it goes on with: a credential that was
+    /// changed ends it.
+    pub(super) fn epochs_that_hold(&self, caller: &Caller, account: AccountId) -> Result<Option<Epochs>, GateError> {
+        let epochs = facts::epochs(self, caller, account)?;
+        if caller.credential().is_some_and(|held| epochs.is_some_and(|now| now.credential != held.epoch)) {
+            return Err(GateError::Ended);
+        }
+        Ok(epochs)
     }
 
     /// Opens two mailboxes, locking their accounts in one order whatever the direction, so

@@ -38,7 +38,7 @@ impl<C: Reads> Access<'_, C> {
     /// its own before the transaction, for nothing is shared across accounts. Refused where the
     /// copy would be over the target's quota: nothing is made ready for it.
     pub fn files_to_copy(&self, target: &Access<'_, Insert>, uids: &[Uid]) -> Result<Vec<FileBody>, GateError> {
-        let (mut files, mut bytes) = (Vec::new(), 0);
+        let (mut files, mut messages, mut bytes) = (Vec::new(), 0, 0);
         if self.account() == target.account() {
             return Ok(files);
         }
@@ -48,13 +48,14 @@ impl<C: Reads> Access<'_, C> {
                 Ok((BlobHash::from_slice(row.bytes(11)?), row.flag(12)?, row.int(4)?))
             })?;
             let Some((hash, is_file, size)) = row else { continue };
+            messages += 1;
             bytes += size;
             if let (Some(hash), true) = (hash, is_file) {
                 let key = BodyKey { account: self.account(), hash };
                 files.push(FileBody { key, size: super::read::count(size)? });
             }
         }
-        target.require_room(bytes)?;
+        target.require_room(messages, bytes)?;
         Ok(files)
     }
 
@@ -283,9 +284,6 @@ fn copy_message(
         let stored = stored.ok_or_else(|| StoreError::Damaged(format!("the body of message {source} is missing")))?;
         tx.bodies().put(BodyKey { account: target.account(), hash }, &stored, tx.now())?;
     }
-    tx.execute(
-        &sql::COPY_MESSAGE,
-        &[id.get().into(), target.account().get().into(), id.number().into(), one.message.into()],
-    )?;
+    tx.execute(&sql::COPY_MESSAGE, &[id.get().into(), target.account().get().into(), one.message.into()])?;
     Ok(id.get())
 }

@@ -6,7 +6,7 @@ use crate::sql::Row;
 use crate::statements::facts as sql;
 use crate::{StoreError, Tx};
 use postern_access::{
-    AccountFacts, AccountKind, AccountState, Actor, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
+    AccountFacts, AccountKind, AccountState, Actor, DutyFacts, GrantFact, MailboxFacts, PersonFacts, Reach, Verdict,
 };
 use postern_types::{
     AccountId, Address, GrantId, GroupId, IdError, MailboxId, MailboxName, ModSeq, PersonId, Rights, Seen, SendRights,
@@ -140,6 +140,16 @@ pub(super) fn judge_name(
 ) -> Result<Verdict, StoreError> {
     let judged = judge_facts(tx, caller.actor(), no_mailbox(account)?, name, None, tx.now())?;
     Ok(unless_by_token(caller, judged.verdict))
+}
+
+/// Does the caller's reading reach all of an account (docs/decisions/0034-quota.md)?
+pub(super) fn reads_whole_account(tx: &Tx<'_>, caller: &Caller, account: AccountId) -> Result<bool, StoreError> {
+    let row = account_row(tx, account)?;
+    let Subject { person, grants, credential } = Subject::read(tx, caller.actor(), account)?;
+    let Some((account, ..)) = row.filter(|_| caller.token().is_none()) else { return Ok(false) };
+    let facts = DutyFacts { account: Some(account), person, grants: &grants, now: tx.now() };
+    let credential = credential.as_ref().map(|known| &known.facts);
+    Ok(postern_access::reads_whole_account(caller.actor(), &facts, credential))
 }
 
 fn judge_facts(

@@ -162,10 +162,10 @@ pub(super) fn take_uids(
 }
 
 impl Access<'_, Insert> {
-    /// Refuses so many bytes more where they would be over the quota. The write asks again.
-    pub fn require_room(&self, bytes: i64) -> Result<(), GateError> {
-        let has_room =
-            self.tx().one(&mailbox_sql::HAS_ROOM, &[self.account().get().into(), bytes.into()], |_| Ok(()))?;
+    /// Refuses so many messages more, of so many bytes, where they would be over the quota. The write asks again.
+    pub fn require_room(&self, messages: i64, bytes: i64) -> Result<(), GateError> {
+        let values = [self.account().get().into(), bytes.into(), messages.into()];
+        let has_room = self.tx().one(&mailbox_sql::HAS_ROOM, &values, |_| Ok(()))?;
         has_room.ok_or_else(|| Rule::OverQuota.into())
     }
 

@@ -53,6 +53,8 @@ pub struct AccountRow {
     pub delete_protection: bool,
     /// The most bytes of messages it may hold.
     pub quota: Option<u64>,
+    /// The most messages it may hold.
+    pub quota_messages: Option<u64>,
     /// Shared, or a person's own.
     pub is_shared: bool,
     /// When it was removed; it can come back until [`AccountRow::gone_at`].
@@ -94,6 +96,7 @@ impl AccountRow {
             show_sender: row.text(15)?.to_owned(),
             undo_seconds: super::read::count(row.int(16)?)?,
             stale_reply_minutes: super::read::count(row.int(17)?)?,
+            quota_messages: row.opt_int(18)?.map(super::read::count).transpose()?,
         })
     }
 }

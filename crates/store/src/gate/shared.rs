@@ -9,6 +9,7 @@ use super::error::{GateError, Rule};
 use super::grants::{GrantRow, grant_rows, grants_changed};
 use super::insert::{Growth, advance};
 use super::people::{AccountRow, addresses_of};
+use super::quota::QuotaChange;
 use crate::sql::Value;
 use crate::statements::{people as people_sql, shared as sql};
 use crate::{StoreError, Tx};
@@ -26,6 +27,8 @@ pub struct SharedChange {
     pub delete_protection: Option<bool>,
     /// The most bytes it may hold; the inner nothing is no bound.
     pub quota: Option<Option<u64>>,
+    /// The most messages, in the same way.
+    pub quota_messages: Option<Option<u64>>,
     /// Where copies of what is sent as it are filed.
     pub sent_copy: Option<SentCopy>,
     /// How who sends as it is shown.
@@ -43,11 +46,13 @@ pub struct SharedChange {
 impl SharedChange {
     /// What of it is not so already.
     fn beside(&self, row: &AccountRow) -> Self {
+        let quota = self.quota().beside(row);
         Self {
             name: self.name.clone().filter(|name| name.as_str() != row.name),
             seen: self.seen.filter(|seen| seen.as_str() != row.seen),
             delete_protection: self.delete_protection.filter(|on| *on != row.delete_protection),
-            quota: self.quota.filter(|quota| *quota != row.quota),
+            quota: quota.bytes,
+            quota_messages: quota.messages,
             sent_copy: self.sent_copy.filter(|copy| copy.name() != row.sent_copy),
             show_sender: self.show_sender.filter(|shows| shows.name() != row.show_sender),
             undo_seconds: self.undo_seconds.filter(|seconds| u64::from(*seconds) != row.undo_seconds),
@@ -56,6 +61,11 @@ impl SharedChange {
                 .filter(|minutes| u64::from(*minutes) != row.stale_reply_minutes),
             ..Self::default()
         }
+    }
+
+    /// What changes of how much it may hold.
+    fn quota(&self) -> QuotaChange {
+        QuotaChange { bytes: self.quota, messages: self.quota_messages }
     }
 
     /// As the trail tells the settings it changes, without names.
@@ -67,11 +77,7 @@ impl SharedChange {
         if let Some(on) = self.delete_protection {
             told.push(format!("delete protection {}", if on { "on" } else { "off" }));
         }
-        match self.quota {
-            Some(Some(bytes)) => told.push(format!("quota {bytes} bytes")),
-            Some(None) => told.push("no quota".to_owned()),
-            None => {}
-        }
+        told.extend(self.quota().told());
         told.extend(self.sent_copy.map(|copy| format!("sent copy {}", copy.name())));
         told.extend(self.show_sender.map(|shows| format!("show sender {}", shows.name())));
         told.extend(self.undo_seconds.map(told_undo));
@@ -185,10 +191,6 @@ impl Authority<'_, ManageShared> {
         if told.is_empty() {
             return Ok(());
         }
-        let quota = match change.quota.unwrap_or(row.quota) {
-            Some(bytes) => Some(i64::try_from(bytes).map_err(|_| Rule::Unusable("No disk holds that quota".into()))?),
-            None => None,
-        };
         let undo_seconds = change.undo_seconds.map_or(row.undo_seconds, u64::from);
         let stale_reply_minutes = change.stale_reply_minutes.map_or(row.stale_reply_minutes, u64::from);
         let values = [
@@ -196,13 +198,13 @@ impl Authority<'_, ManageShared> {
             change.name.as_ref().map_or(row.name.as_str(), DisplayName::as_str).into(),
             change.seen.map_or(row.seen.as_str(), |seen| seen.as_str()).into(),
             change.delete_protection.unwrap_or(row.delete_protection).into(),
-            quota.into(),
             change.sent_copy.map_or(row.sent_copy.as_str(), |copy| copy.name()).into(),
             change.show_sender.map_or(row.show_sender.as_str(), |shows| shows.name()).into(),
             i64::try_from(undo_seconds).unwrap_or_default().into(),
             i64::try_from(stale_reply_minutes).unwrap_or_default().into(),
         ];
         self.tx().execute(&sql::SET, &values)?;
+        self.put_quota(&row, change.quota())?;
         if change.seen.is_some_and(|seen| seen.as_str() != row.seen) {
             seen_changed(self.tx(), row.id)?;
         }

@@ -33,7 +33,8 @@ statements! {
          WHERE id = $1
         RETURNING modseq, next_number, next_change, next_uid_validity";
 
-    /// The same where mail comes in: no row where account `$1` has no room for `$5` bytes.
+    /// The same where mail comes in: no row where account `$1` has no room for `$4` messages of
+    /// `$5` bytes.
     ADVANCE_WITH_ROOM = "
         UPDATE account
            SET modseq = modseq + 1, next_number = next_number + CAST($2 AS BIGINT), next_change = next_change + 1,
@@ -41,13 +42,21 @@ statements! {
                message_count = message_count + CAST($4 AS BIGINT),
                message_bytes = message_bytes + CAST($5 AS BIGINT)
          WHERE id = $1 AND (quota_bytes IS NULL OR message_bytes + CAST($5 AS BIGINT) <= quota_bytes)
+           AND (quota_messages IS NULL OR message_count + CAST($4 AS BIGINT) <= quota_messages)
         RETURNING modseq, next_number, next_change, next_uid_validity";
 
-    /// Does account `$1` have room for `$2` bytes more? Primary key.
+    /// Does account `$1` have room for `$3` messages more, of `$2` bytes? Primary key.
     HAS_ROOM = "
         SELECT 1
           FROM account
-         WHERE id = $1 AND (quota_bytes IS NULL OR message_bytes + CAST($2 AS BIGINT) <= quota_bytes)";
+         WHERE id = $1 AND (quota_bytes IS NULL OR message_bytes + CAST($2 AS BIGINT) <= quota_bytes)
+           AND (quota_messages IS NULL OR message_count + CAST($3 AS BIGINT) <= quota_messages)";
+
+    /// How much account `$1` holds, and may hold. Primary key.
+    USAGE = "SELECT address, message_bytes, quota_bytes, message_count, quota_messages FROM account WHERE id = $1";
+
+    /// Bounds account `$1`: `$2` bytes, `$3` messages. Primary key.
+    SET_QUOTA = "UPDATE account SET quota_bytes = $2, quota_messages = $3 WHERE id = $1";
 
     /// Notes one change of account for the change log.
     LOG_CHANGE = "INSERT INTO change_log (id, at_ms, kind, mailbox_id, modseq) VALUES ($1, $2, $3, $4, $5)";

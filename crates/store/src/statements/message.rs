@@ -119,16 +119,18 @@ statements! {
     /// Where the body of message `$1` lies. Primary key.
     BODY_OF_MESSAGE = "SELECT blob_hash, blob_place FROM message WHERE id = $1";
 
-    /// Copies message `$4` into account `$2` as `$1`, in a thread of its own number `$3`.
+    /// Copies message `$3` into account `$2` as `$1`: it is the same message, of the same thread (RFC 8474 section 5).
+    /// Which thread that is says its packed number, for one of another account.
     COPY_MESSAGE = "
         INSERT INTO message (id, account_id, blob_hash, blob_place, size, stored_bytes, header_bytes, received_ms, sent_ms,
                              thread_id, message_id_hash, subject, sender, summary, envelope, structure, body, parts, preview,
-                             sent_day)
+                             sent_day, email_id)
         SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), blob_hash, blob_place, size, stored_bytes, header_bytes, received_ms,
-               sent_ms, CAST($3 AS BIGINT), message_id_hash, subject, sender, summary, envelope, structure, body, parts, preview,
-               sent_day
+               sent_ms, CASE WHEN thread_id < 68719476736 THEN account_id * 68719476736 + thread_id ELSE thread_id END,
+               message_id_hash, subject, sender, summary, envelope, structure, body, parts, preview, sent_day,
+               CASE WHEN email_id = 0 THEN id ELSE email_id END
           FROM message
-         WHERE id = $4";
+         WHERE id = $3";
 
     /// Keeps that messages of mailbox `$1` have, or had, set `$2`.
     NOTE_SET = "

@@ -53,7 +53,7 @@ statements! {
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
                a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
-               a.show_sender, a.undo_seconds, a.stale_reply_minutes
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages
           FROM account a
          WHERE a.kind = $1
          ORDER BY a.address";
@@ -62,7 +62,7 @@ statements! {
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
                a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
-               a.show_sender, a.undo_seconds, a.stale_reply_minutes
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages
           FROM account a
          WHERE a.kind = $1 AND a.id = $2";
     /// Where copies of what is sent as account `$1` are filed, and how long it can be taken back. Primary key.
@@ -72,7 +72,7 @@ statements! {
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
                a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
-               a.show_sender, a.undo_seconds, a.stale_reply_minutes
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages
           FROM account a
          WHERE a.id = $1";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.

@@ -3,11 +3,11 @@
 use crate::sql::statements;
 
 statements! {
-    /// Name, seen, delete protection, quota and ways of sending of account `$1`. Primary key.
+    /// Name, seen, delete protection and ways of sending of account `$1`. Primary key.
     SET = "
         UPDATE account
-           SET name = $2, seen = $3, delete_protection = $4, quota_bytes = $5, sent_copy = $6, show_sender = $7,
-               undo_seconds = $8, stale_reply_minutes = $9
+           SET name = $2, seen = $3, delete_protection = $4, sent_copy = $5, show_sender = $6, undo_seconds = $7,
+               stale_reply_minutes = $8
          WHERE id = $1";
     /// Takes alias `$1` of account `$2` away. Primary key.
     REMOVE_ALIAS = "DELETE FROM address WHERE address = $1 AND account_id = $2 AND is_alias = 1";
@@ -19,11 +19,11 @@ statements! {
     /// Account `$1` is shared from now on, without the ways of sending that its person had set for themselves.
     /// Primary key.
     MAKE_SHARED = "UPDATE account SET kind = 'shared', sent_copy = 'shared', undo_seconds = 0 WHERE id = $1";
-    /// Account `$1` is a person's from now on, without the quota and the ways of `\Seen` and of sending
-    /// that only a shared one can be given. Primary key.
+    /// Account `$1` is a person's from now on, without the ways of `\Seen` and of sending that
+    /// only a shared one can be given. Primary key.
     MAKE_PERSONAL = "
         UPDATE account
-           SET kind = 'person', quota_bytes = NULL, seen = 'shared', sent_copy = 'shared', show_sender = 'hidden',
+           SET kind = 'person', seen = 'shared', sent_copy = 'shared', show_sender = 'hidden',
                undo_seconds = 0, stale_reply_minutes = 0
          WHERE id = $1";
     /// `\Seen` of account `$1` is kept in another way since modseq `$2`. Primary key.

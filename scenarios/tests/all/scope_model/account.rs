@@ -154,6 +154,12 @@ impl Account {
         self.scoped(name, None)
     }
 
+    /// Is all of the account open to it, whatever the age?
+    pub fn reads_everything(&self) -> bool {
+        let reads = |(reach, letters): &(Reach, Letters)| *reach == Reach::Everything && letters.contains(&'r');
+        self.older_than.is_none() && self.scope.iter().any(reads)
+    }
+
     /// Does it change nothing anywhere, whatever it does?
     pub fn is_read_only(&self) -> bool {
         self.scope.iter().all(|(_, letters)| !any(letters, "swikxtep"))

@@ -69,6 +69,9 @@ impl Story<'_> {
             CommandKind::GetAcl => self.administer("GETACL {mailbox}", name).await,
             CommandKind::SetAcl => self.administer("SETACL {mailbox} bob@example.org lr", name).await,
             CommandKind::DeleteAcl => self.administer("DELETEACL {mailbox} bob@example.org", name).await,
+            CommandKind::GetQuotaRoot => self.quota_root(name).await,
+            CommandKind::GetQuota => self.quota().await,
+            CommandKind::SetQuota => self.plain("SETQUOTA \"\" (STORAGE 512)", Kind::Missing).await,
             CommandKind::ListRights => self.administer("LISTRIGHTS {mailbox} bob@example.org", name).await,
         }
     }
@@ -144,6 +147,36 @@ impl Story<'_> {
             }
         }
         Ok(expected)
+    }
+
+    /// GETQUOTAROOT needs `r`, on the mailbox or on one that would be made now, and tells of the account to whom
+    /// all of it is open.
+    async fn quota_root(&mut self, name: &str) -> Result<Kind, String> {
+        let mut expected = verdict(&self.account.held(name), 'r');
+        // Under `Shared/` this session has nothing, and nothing is made there.
+        let is_own = !name.starts_with("Shared/");
+        if expected == Kind::Hidden && is_own && self.account.would_hold(name).contains(&'r') {
+            expected = Kind::Ok;
+        }
+        let heard = self.named("GETQUOTAROOT {mailbox}", name, "", expected).await?;
+        let (root, quota) = match self.account.reads_everything() {
+            true => (format!(" {}", self.address), vec![format!("{} ()", self.address)]),
+            false => (String::new(), Vec::new()),
+        };
+        let (roots, quotas) = match expected {
+            Kind::Ok => (vec![format!("{name}{root}")], quota),
+            _ => (Vec::new(), Vec::new()),
+        };
+        match heard.after("* QUOTAROOT ") == roots && heard.after("* QUOTA ") == quotas {
+            true => Ok(expected),
+            false => Err(format!("GETQUOTAROOT: the model says {roots:?} {quotas:?}, the server {heard:#?}")),
+        }
+    }
+
+    async fn quota(&mut self) -> Result<Kind, String> {
+        let expected = if self.account.reads_everything() { Kind::Ok } else { Kind::Hidden };
+        let command = format!("GETQUOTA {}", self.address);
+        self.expect(&command, "", expected).await.map(|_| expected)
     }
 
     /// Where the mailbox ends for who is shown old messages alone.

@@ -33,6 +33,7 @@ impl Heard {
             ("NO [NOPERM] ", Kind::Missing),
             ("NO [NONEXISTENT] No such mailbox", Kind::Hidden),
             ("NO [TRYCREATE] No such mailbox", Kind::Hidden),
+            ("NO [NONEXISTENT] No such quota root", Kind::Hidden),
             ("NO [CANNOT] ", Kind::Cannot),
             ("NO [ALREADYEXISTS] ", Kind::Taken),
             ("NO [HASCHILDREN] ", Kind::HasChildren),
