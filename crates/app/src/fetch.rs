@@ -20,6 +20,8 @@ use tokio::time::Instant;
 pub struct FetchNeeds {
     /// The message itself, of which few fill a piece.
     pub raw: bool,
+    /// What is preformatted of it: ENVELOPE, structures, places of parts, preview. Else they are empty.
+    pub formatted: bool,
 }
 
 /// One message, borrowed while it is encoded.
@@ -51,6 +53,8 @@ pub struct Fetched<'a> {
     pub preview: &'a str,
     /// Decoded subject.
     pub subject: &'a str,
+    /// Decoded senders.
+    pub sender: &'a str,
     /// The Date field.
     pub sent: Option<Timestamp>,
     /// The day of the Date field as written, counted from 1970.
@@ -157,7 +161,8 @@ impl House {
         let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
-            let mut reader = Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0, room };
+            let mut reader =
+                Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0, room, needs };
             let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
             while chunk.done < uids.len() && chunk.done - from < MESSAGES_PER_CHUNK {
                 if chunk.done > from && reader.is_full(&chunk) {
@@ -270,6 +275,7 @@ struct Reader<'a> {
     /// Bytes of messages loaded so far.
     raw_bytes: u64,
     room: Room,
+    needs: FetchNeeds,
 }
 
 impl Reader<'_> {
@@ -289,7 +295,7 @@ impl Reader<'_> {
         chunk.done = begin + run.len();
         let mut full = false;
         let access = self.access;
-        access.fetch_between(*first, *last, span, |row| {
+        access.fetch_between(*first, *last, span, self.needs.formatted, |row| {
             let Ok(place) = run.binary_search(&row.uid()) else { return Ok(()) };
             if full {
                 return Ok(());
@@ -321,6 +327,7 @@ impl Reader<'_> {
             parts: row.parts()?,
             preview: row.preview()?,
             subject: row.subject()?,
+            sender: row.sender()?,
             sent: row.sent()?,
             sent_day: row.sent_day()?,
             content: &content,

@@ -55,6 +55,10 @@ pub enum Criterion {
     Older(Timestamp),
     /// INTERNALDATE is this moment or after.
     Younger(Timestamp),
+    /// The decoded subject holds this text.
+    Subject(String),
+    /// The senders, decoded and as `Name <address>`, hold this text.
+    From(String),
     /// A header field of this name holds this text; an empty text asks for the field alone.
     Header(String, String),
     /// The decoded text of the body holds this.
@@ -119,6 +123,8 @@ impl Criterion {
             | Criterion::Since(..)
             | Criterion::Older(_)
             | Criterion::Younger(_)
+            | Criterion::Subject(_)
+            | Criterion::From(_)
             | Criterion::Header(..)
             | Criterion::Body(_)
             | Criterion::Text(_) => None,
@@ -128,6 +134,8 @@ impl Criterion {
     /// The same with texts and field names folded once rather than at every message.
     fn folded(self) -> Criterion {
         match self {
+            Criterion::Subject(text) => Criterion::Subject(fold(&text)),
+            Criterion::From(text) => Criterion::From(fold(&text)),
             Criterion::Header(name, text) => Criterion::Header(name.to_ascii_lowercase(), fold(&text)),
             Criterion::Body(text) => Criterion::Body(fold(&text)),
             Criterion::Text(text) => Criterion::Text(fold(&text)),
@@ -168,6 +176,8 @@ impl Criterion {
             Criterion::Since(field, day) => day_of(row, *field) >= *day,
             Criterion::Older(moment) => row.internal_date.seconds() <= moment.seconds(),
             Criterion::Younger(moment) => row.internal_date.seconds() >= moment.seconds(),
+            Criterion::Subject(text) => fold(row.subject).contains(text),
+            Criterion::From(text) => fold(row.sender).contains(text),
             Criterion::Header(name, text) => message.has_field(name, text)?,
             Criterion::Body(text) => message.all()?.body.contains(text),
             Criterion::Text(text) => {
@@ -275,7 +285,7 @@ impl House {
         let (mut found, rest) = self.judge_marks(session, mailbox, uids, &criterion).await?;
         if !rest.is_empty() {
             let search = Search::new(Criterion::clone(&criterion), &self.limits);
-            let needs = FetchNeeds { raw: texts > 0 };
+            let needs = FetchNeeds { raw: texts > 0, formatted: false };
             let test = Arc::new(move |message: &Fetched<'_>| search.finds(message));
             found.extend(self.filter(session, mailbox, &rest.into(), needs, test).await?);
             found.sort_unstable_by_key(|(uid, _)| *uid);
@@ -362,7 +372,8 @@ mod tests {
             body: &parsed.body,
             parts: &[],
             preview: "",
-            subject: "",
+            subject: "\u{dc}ber Tofu",
+            sender: "Alice <alice@example.org>",
             sent: None,
             sent_day: None,
             content: &content,
@@ -392,6 +403,9 @@ mod tests {
     #[test]
     fn texts_are_found_as_people_read_them() {
         let header = |name: &str, text: &str| search(Criterion::Header(name.into(), text.into())).0;
+        let shown = |criterion| search(criterion) == (true, 0);
+        assert!(shown(Criterion::Subject("\u{fc}BER t".into())) && shown(Criterion::From("alice@EXAMPLE".into())));
+        assert!(!shown(Criterion::Subject("alice".into())) && !shown(Criterion::From("tofu".into())));
         assert!(header("SUBJECT", "\u{fc}ber t") && header("to", "") && !header("cc", "") && !header("to", "tofu"));
         let found = |criterion| search(criterion).0;
         assert!(found(Criterion::Body("LONG table".into())) && !found(Criterion::Body("tofu".into())));

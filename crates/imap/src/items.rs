@@ -7,7 +7,7 @@
 use crate::messages::Targets;
 use crate::resync::Resync;
 use crate::section::{Decoded, Source, Text};
-use postern_app::{Cut, Fetched, Gap, Mark, Unreadable};
+use postern_app::{Cut, FetchNeeds, Fetched, Gap, Mark, Unreadable};
 use postern_imap_wire::{Encoder, FetchItem, FetchWriter, Partial, Section, SectionText};
 use postern_types::{ModSeq, Uid};
 use std::collections::HashSet;
@@ -80,7 +80,7 @@ impl Show {
     }
 
     /// Do the items show bytes of the message itself?
-    pub(crate) fn needs_raw(&self) -> bool {
+    fn needs_raw(&self) -> bool {
         self.items.iter().any(|item| {
             matches!(
                 item,
@@ -94,8 +94,28 @@ impl Show {
         })
     }
 
+    /// What the items need of a message, or nothing where its mark is all that they show.
+    pub(crate) fn needs(&self) -> Option<FetchNeeds> {
+        let formatted = |item: &FetchItem| match item {
+            FetchItem::Uid
+            | FetchItem::Flags
+            | FetchItem::ModSeq
+            | FetchItem::InternalDate
+            | FetchItem::SaveDate
+            | FetchItem::Rfc822Size
+            | FetchItem::Rfc822
+            | FetchItem::Rfc822Header
+            | FetchItem::Rfc822Text => false,
+            // Where a part lies is told by the index of parts; the message itself is not in it.
+            FetchItem::BodySection { section, .. } => !section.part.is_empty(),
+            _ => true,
+        };
+        let needs = FetchNeeds { raw: self.needs_raw(), formatted: self.items.iter().any(formatted) };
+        (!self.needs_marks_alone()).then_some(needs)
+    }
+
     /// Is all that the items show in the mark of a message?
-    pub(crate) fn needs_marks_alone(&self) -> bool {
+    fn needs_marks_alone(&self) -> bool {
         self.items.iter().all(|item| matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq))
     }
 
@@ -343,6 +363,7 @@ mod tests {
             parts: &parts,
             preview: "hello",
             subject: "Hello",
+            sender: "",
             sent: None,
             sent_day: None,
             content,

@@ -13,7 +13,7 @@ use crate::messages::{NoSuchNumber, Targets};
 use crate::resync::{Resync, modseq};
 use crate::selected::tell_flags;
 use postern_app::wire::Wire;
-use postern_app::{Denied, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark, Refused};
+use postern_app::{Denied, Encode, EncodeMark, FetchChunk, Fetched, Gap, Mark, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
 use postern_types::{Letter, ModSeq, SystemFlag, Uid};
 use std::collections::HashSet;
@@ -155,7 +155,7 @@ impl<W: Wire> Connection<W> {
         let uids = Arc::clone(&targets.uids);
         let most = house.limits().chunk_bytes;
         let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, (marked, resync), recent_from, rev2, most));
-        let needs = (!show.needs_marks_alone()).then_some(FetchNeeds { raw: show.needs_raw() });
+        let needs = show.needs();
         let (encoder, marks) = (Arc::clone(&show), Arc::clone(&show));
         let encode: Arc<Encode> =
             Arc::new(move |message: &Fetched<'_>, out: &mut Vec<u8>| encoder.encode(message, out));

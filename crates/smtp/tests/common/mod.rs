@@ -225,7 +225,7 @@ impl Scene {
         });
         let mut done = 0;
         while done < uids.len() {
-            let needs = FetchNeeds { raw: true };
+            let needs = FetchNeeds { raw: true, formatted: true };
             done += self.house.fetch(&session, opened.mailbox, &uids, done, needs, &encode).await.unwrap().done;
         }
         std::mem::take(&mut *found.lock().unwrap())

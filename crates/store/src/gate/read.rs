@@ -74,6 +74,8 @@ pub struct FetchRow<'r> {
     has_own: bool,
     /// No message was changed before.
     since: ModSeq,
+    /// What is preformatted is in the row.
+    has_formatted: bool,
 }
 
 impl BodyPlace {
@@ -115,23 +117,27 @@ impl FetchRow<'_> {
     }
     /// ENVELOPE as IMAP shows it.
     pub fn envelope(&self) -> Result<&[u8], StoreError> {
-        self.row.bytes(6)
+        self.formatted(6)
     }
     /// BODYSTRUCTURE as IMAP shows it.
     pub fn structure(&self) -> Result<&[u8], StoreError> {
-        self.row.bytes(7)
+        self.formatted(7)
     }
     /// BODY as IMAP shows it.
     pub fn body(&self) -> Result<&[u8], StoreError> {
-        self.row.bytes(8)
+        self.formatted(8)
     }
     /// Where each part lies (`postern_mime::PartIndex`).
     pub fn parts(&self) -> Result<&[u8], StoreError> {
-        self.row.bytes(9)
+        self.formatted(9)
     }
     /// First words (RFC 8970).
     pub fn preview(&self) -> Result<&str, StoreError> {
-        self.row.text(10)
+        if self.has_formatted { self.row.text(10) } else { Ok("") }
+    }
+    /// Nothing, where it was not asked for.
+    fn formatted(&self, column: usize) -> Result<&[u8], StoreError> {
+        if self.has_formatted { self.row.bytes(column) } else { Ok(&[]) }
     }
     /// Decoded subject.
     pub fn subject(&self) -> Result<&str, StoreError> {
@@ -253,12 +259,14 @@ pub(super) fn flags_of(tx: &Tx<'_>, set: Option<FlagSetId>) -> Result<Flags, Sto
 }
 
 impl<C: Reads> Access<'_, C> {
-    /// Hands over at most `most` messages with UIDs from `first` to `last`, in order.
+    /// Hands over at most `most` messages with UIDs from `first` to `last`, in order; what is preformatted of them only
+    /// where that is asked for.
     pub fn fetch_between(
         &self,
         first: Uid,
         last: Uid,
         most: usize,
+        has_formatted: bool,
         mut each: impl FnMut(&FetchRow<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let values = [
@@ -268,13 +276,16 @@ impl<C: Reads> Access<'_, C> {
             (most as i64).into(),
         ];
         let (has_own, since) = (self.seer().is_some(), self.seen_since());
-        let mut each = |row: &dyn Row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)?, has_own, since });
+        let mut each =
+            |row: &dyn Row| each(&FetchRow { row, uid: Uid::from_i64(row.int(19)?)?, has_own, since, has_formatted });
         match self.seer() {
-            None => self.tx().query(&sql::FETCH_BETWEEN, &values, each),
+            None if has_formatted => self.tx().query(&sql::FETCH_BETWEEN, &values, each),
+            None => self.tx().query(&sql::PLAIN_BETWEEN, &values, each),
             Some(person) => {
                 let [mailbox, first, last, most] = values;
                 let values = [mailbox, first, last, most, person.get().into()];
-                self.tx().query(&sql::FETCH_BETWEEN_OWN, &values, &mut each)
+                let statement = if has_formatted { &sql::FETCH_BETWEEN_OWN } else { &sql::PLAIN_BETWEEN_OWN };
+                self.tx().query(statement, &values, &mut each)
             }
         }
     }

@@ -116,6 +116,29 @@ statements! {
          ORDER BY p.uid
          LIMIT $4";
 
+    /// The same without what is preformatted: large columns cost though nobody looks at them. Primary keys.
+    PLAIN_BETWEEN = "
+        SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
+               m.header_bytes, NULL, NULL, NULL, NULL, NULL, m.blob_hash, m.blob_place,
+               m.subject, m.sender, m.sent_ms, m.thread_id, NULL, p.saved_ms, p.uid, m.sent_day
+          FROM placement p JOIN message m ON m.id = p.message_id
+         WHERE p.mailbox_id = $1 AND p.uid >= $2 AND p.uid <= $3
+         ORDER BY p.uid
+         LIMIT $4";
+
+    /// The same as person `$5` is shown it. Primary keys.
+    PLAIN_BETWEEN_OWN = "
+        SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
+               m.header_bytes, NULL, NULL, NULL, NULL, NULL, m.blob_hash, m.blob_place,
+               m.subject, m.sender, m.sent_ms, m.thread_id, NULL, p.saved_ms, p.uid, m.sent_day,
+               COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
+          FROM placement p
+          JOIN message m ON m.id = p.message_id
+          LEFT JOIN personal_seen s ON s.mailbox_id = p.mailbox_id AND s.uid = p.uid AND s.person_id = $5
+         WHERE p.mailbox_id = $1 AND p.uid >= $2 AND p.uid <= $3
+         ORDER BY p.uid
+         LIMIT $4";
+
     /// Where the body of message `$1` lies. Primary key.
     BODY_OF_MESSAGE = "SELECT blob_hash, blob_place FROM message WHERE id = $1";
 

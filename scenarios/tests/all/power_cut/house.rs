@@ -190,7 +190,7 @@ pub async fn read(house: &House, session: &Session, place: Place) -> Result<Mail
     let encode: Arc<Encode> = Arc::new(encode);
     let (mut bytes, mut done) = (Vec::new(), 0);
     while done < uids.len() {
-        let needs = FetchNeeds { raw: true };
+        let needs = FetchNeeds { raw: true, formatted: true };
         let chunk = house.fetch(session, opened.mailbox, &uids, done, needs, &encode).await;
         let chunk = chunk.map_err(failed).map_err(at)?;
         bytes.extend(chunk.bytes);
