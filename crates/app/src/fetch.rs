@@ -6,8 +6,10 @@
 
 use crate::content::{Content, Kept, Unreadable};
 use crate::{House, Refused, Session};
-use postern_store::{Access, Blobs, BodyPlace, FetchRow, FlagsKey, GateError, Read, Shown, StoreError, Tx};
-use postern_types::{Flags, MailboxId, ModSeq, Timestamp, Uid};
+use postern_store::{
+    Access, Blobs, BodyPlace, FetchRow, FlagsKey, GateError, ObjectId, ObjectNames, Read, Shown, StoreError, Tx,
+};
+use postern_types::{Flags, MailboxId, MessageId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
@@ -59,6 +61,8 @@ pub struct Fetched<'a> {
     pub sent: Option<Timestamp>,
     /// The day of the Date field as written, counted from 1970.
     pub sent_day: Option<i64>,
+    /// What it and its thread are called outside.
+    pub ids: MessageIds<'a>,
     /// The message itself.
     pub content: &'a dyn Content,
 }
@@ -76,6 +80,29 @@ pub struct Mark<'a> {
 
 /// Writes one message as its protocol shows it, where its mark is all that is shown.
 pub type EncodeMark = dyn Fn(Mark<'_>, &mut Vec<u8>) + Send + Sync;
+
+/// What a message and its thread are called outside (RFC 8474 section 5), made when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageIds<'a> {
+    names: &'a ObjectNames,
+    email: MessageId,
+    thread: MessageId,
+}
+
+impl<'a> MessageIds<'a> {
+    /// Of the message that it is or is a copy of, and of the one that its thread began with.
+    pub fn new(names: &'a ObjectNames, email: MessageId, thread: MessageId) -> Self {
+        Self { names, email, thread }
+    }
+    /// The same for every copy of the message.
+    pub fn email(self) -> ObjectId {
+        self.names.email(self.email)
+    }
+    /// The same for every message of the thread.
+    pub fn thread(self) -> ObjectId {
+        self.names.thread(self.thread)
+    }
+}
 
 /// Writes one message as its protocol shows it, and answers which long texts it left out.
 pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) -> Result<Vec<Gap>, Unreadable> + Send + Sync;
@@ -156,13 +183,13 @@ impl House {
     ) -> Result<FetchChunk, Refused> {
         self.check_session(session).await?;
         let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
-        let (blobs, most_bytes) = (self.blobs.clone(), self.limits.chunk_bytes);
+        let (blobs, names, most_bytes) = (self.blobs.clone(), self.object_names.clone(), self.limits.chunk_bytes);
         let most_time = Duration::from_millis(self.limits.read_ms);
         let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
-            let mut reader =
-                Reader { access: &access, blobs: &blobs, flags: HashMap::new(), raw_bytes: 0, room, needs };
+            let (access, blobs, names) = (&access, &blobs, &names);
+            let mut reader = Reader { access, blobs, names, flags: HashMap::new(), raw_bytes: 0, room, needs };
             let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
             while chunk.done < uids.len() && chunk.done - from < MESSAGES_PER_CHUNK {
                 if chunk.done > from && reader.is_full(&chunk) {
@@ -271,6 +298,7 @@ struct Room {
 struct Reader<'a> {
     access: &'a Access<'a, Read>,
     blobs: &'a Blobs,
+    names: &'a ObjectNames,
     flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Bytes of messages loaded so far.
     raw_bytes: u64,
@@ -330,6 +358,7 @@ impl Reader<'_> {
             sender: row.sender()?,
             sent: row.sent()?,
             sent_day: row.sent_day()?,
+            ids: MessageIds::new(self.names, row.email()?, row.thread()?),
             content: &content,
         };
         let gaps = encode(&message, &mut chunk.bytes).map_err(|unreadable| unreadable.0)?;

@@ -12,7 +12,7 @@ use crate::room::Rooms;
 use crate::throttle::Throttle;
 use crate::visits::Visits;
 use postern_access::{Actor, Job, PlaintextSignIn};
-use postern_store::{Blobs, Caller, Db, Origin};
+use postern_store::{Blobs, Caller, Db, ObjectId, ObjectNames, Origin};
 use postern_types::{Limits, MailboxId};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,6 +45,7 @@ pub struct HouseOptions {
 pub struct House {
     pub(crate) db: Db,
     pub(crate) blobs: Blobs,
+    pub(crate) object_names: ObjectNames,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) limits: Limits,
     pub(crate) hostname: String,
@@ -95,6 +96,7 @@ impl House {
         let passwords = Passwords::new(options.password_places, &salt).map_err(|_| crate::Refused::Unavailable)?;
         Ok(Arc::new(Self {
             db: options.db,
+            object_names: options.blobs.object_names(),
             blobs: options.blobs,
             keys: Arc::new(options.keys),
             parsing: Arc::new(Semaphore::new(options.limits.parsing_bytes / PARSING_UNIT)),
@@ -155,6 +157,11 @@ impl House {
     pub fn compression_place(&self) -> Result<CompressionPlace, crate::Refused> {
         let full = crate::Rule::OverLimit("As many connections compress as may; go on without");
         CompressionPlace::of(&self.compressing).ok_or_else(|| full.into())
+    }
+
+    /// What a mailbox is called outside, whatever its name (RFC 8474 section 4). It opens nothing.
+    pub fn object_id(&self, mailbox: MailboxId) -> ObjectId {
+        self.object_names.mailbox(mailbox)
     }
 
     /// Says where programs find the house, once that is known.

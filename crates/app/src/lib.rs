@@ -65,7 +65,7 @@ pub use credentials::{
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
-pub use fetch::{Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark};
+pub use fetch::{Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark, MessageIds};
 pub use held::Stopped;
 pub use house::{CompressionPlace, House, HouseOptions};
 pub use hub::Watch;
@@ -96,7 +96,7 @@ pub use postern_access::{
 pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
     Difference, Expunged, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
-    ListedMailbox, MemberRow, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow, QueueRecipientRow,
-    QueueRow, QueueState, QuotaChange, QuotaRoot, RightsChange, Rule, SendUse, SharedChange, Shown, SignInRow,
-    Snapshot, Stored, Suppressed, TokenRow, UnchangedSince, Usage, WhichToken, how_and_reason,
+    ListedMailbox, MemberRow, ObjectId, ObjectNames, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow,
+    QueueRecipientRow, QueueRow, QueueState, QuotaChange, QuotaRoot, RightsChange, Rule, SendUse, SharedChange, Shown,
+    SignInRow, Snapshot, Stored, Suppressed, TokenRow, UnchangedSince, Usage, WhichToken, how_and_reason,
 };

@@ -4,7 +4,8 @@ use crate::hub::Watch;
 use crate::{House, Locator, Refused, Session};
 use postern_access::Operation;
 use postern_store::{
-    Counters, CreateChild, DeleteMailbox, GateError, ListedAccount, Lookup, Read, Rule, Snapshot, StoreError, Tx,
+    Counters, CreateChild, DeleteMailbox, GateError, ListedAccount, Lookup, ObjectId, Read, Rule, Snapshot, StoreError,
+    Tx,
 };
 use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp, Uid};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct Opened {
 /// What STATUS tells of a mailbox.
 #[derive(Debug, Clone, Copy)]
 pub struct Numbers {
+    /// What it is called outside, whatever its name (RFC 8474 section 4).
+    pub id: ObjectId,
     /// Its counters.
     pub counters: Counters,
     /// Bytes of the messages marked `\Deleted`; 0 where they were not asked for.
@@ -208,9 +211,10 @@ impl House {
             let access = tx.open_named::<Read>(&caller, at.account(tx, view)?, &at.name)?;
             let counters = access.counters()?;
             let deleted_bytes = if deleted_bytes { access.deleted_bytes(&counters)? } else { 0 };
-            Ok(Numbers { counters, deleted_bytes })
+            Ok((access.mailbox(), counters, deleted_bytes))
         });
-        Ok(read.await?)
+        let (mailbox, counters, deleted_bytes) = read.await?;
+        Ok(Numbers { id: self.object_id(mailbox), counters, deleted_bytes })
     }
 
     /// Makes a mailbox, and the levels above it that are missing.

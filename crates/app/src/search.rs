@@ -5,7 +5,7 @@ use crate::content::Unreadable;
 use crate::fetch::{FetchNeeds, Fetched, Mark};
 use crate::{House, Refused, Session};
 use postern_mime::{self as mime, SearchText};
-use postern_store::{GateError, Read, Rule, Shown, Tx};
+use postern_store::{GateError, ObjectId, Read, Rule, Shown, Tx};
 use postern_types::{Keyword, Limits, MailboxId, ModSeq, SystemFlag, Timestamp, Uid};
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -65,6 +65,10 @@ pub enum Criterion {
     Body(String),
     /// Header or body hold this.
     Text(String),
+    /// It is this message or a copy of it (RFC 8474 section 6).
+    Email(ObjectId),
+    /// It is of this thread.
+    Thread(ObjectId),
     /// Changed at this modseq or later (RFC 7162 section 3.1.5).
     ModSeq(ModSeq),
     /// Not this.
@@ -125,6 +129,8 @@ impl Criterion {
             | Criterion::Younger(_)
             | Criterion::Subject(_)
             | Criterion::From(_)
+            | Criterion::Email(_)
+            | Criterion::Thread(_)
             | Criterion::Header(..)
             | Criterion::Body(_)
             | Criterion::Text(_) => None,
@@ -184,6 +190,8 @@ impl Criterion {
                 let all = message.all()?;
                 all.headers.contains(text) || all.body.contains(text)
             }
+            Criterion::Email(id) => row.ids.email() == *id,
+            Criterion::Thread(id) => row.ids.thread() == *id,
             Criterion::ModSeq(modseq) => row.modseq >= *modseq,
             Criterion::Not(inner) => !inner.holds(message)?,
             Criterion::And(all) => {
@@ -331,7 +339,9 @@ impl House {
 mod tests {
     use super::*;
     use crate::content::Content;
-    use postern_types::Flags;
+    use crate::fetch::MessageIds;
+    use postern_store::ObjectNames;
+    use postern_types::{Flags, MessageId};
     use std::borrow::Cow;
     use std::cell::Cell;
     use std::ops::Range;
@@ -359,6 +369,7 @@ mod tests {
         let limits = Limits::default();
         let parsed = mime::parse(&bytes, &limits);
         let content = Counted { bytes, reads: Cell::new(0) };
+        let (names, id) = (ObjectNames::new([7; 32]), MessageId::from_key(1 << 36 | 1).unwrap());
         let message = Fetched {
             uid: Uid::new(1).unwrap(),
             flags: &Flags::new(),
@@ -376,6 +387,7 @@ mod tests {
             sender: "Alice <alice@example.org>",
             sent: None,
             sent_day: None,
+            ids: MessageIds::new(&names, id, id),
             content: &content,
         };
         let found = Search::new(criterion, &limits).finds(&message).unwrap();

@@ -423,11 +423,13 @@ pub enum StatusItem {
     Size,
     /// HIGHESTMODSEQ (RFC 7162 section 3.1.7)
     HighestModSeq,
+    /// MAILBOXID (RFC 8474 section 4.3)
+    MailboxId,
 }
 
 impl StatusItem {
     /// All of them.
-    pub const ALL: [StatusItem; 9] = [
+    pub const ALL: [StatusItem; 10] = [
         Self::Messages,
         Self::Recent,
         Self::UidNext,
@@ -437,6 +439,7 @@ impl StatusItem {
         Self::DeletedStorage,
         Self::Size,
         Self::HighestModSeq,
+        Self::MailboxId,
     ];
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -450,6 +453,7 @@ impl StatusItem {
             Self::DeletedStorage => "DELETED-STORAGE",
             Self::Size => "SIZE",
             Self::HighestModSeq => "HIGHESTMODSEQ",
+            Self::MailboxId => "MAILBOXID",
         }
     }
 }

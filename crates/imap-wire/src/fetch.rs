@@ -74,6 +74,10 @@ pub enum FetchItem {
     ModSeq,
     /// SAVEDATE (RFC 8514 section 4.2)
     SaveDate,
+    /// EMAILID (RFC 8474 section 5.1)
+    EmailId,
+    /// THREADID (RFC 8474 section 5.2)
+    ThreadId,
 }
 
 impl FetchItem {

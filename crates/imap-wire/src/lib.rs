@@ -97,7 +97,7 @@ pub use command::{
 pub use date::{Date, write_date_time};
 pub use encode::{
     Encoder, Esearch, FetchWriter, ListAttribute, ListEntry, NamespaceEntry, QuotaResource, ResponseCode, Status,
-    tell_nul, write_astring, write_literal, write_mailbox, write_nstring, write_number_set, write_string,
+    StatusValue, tell_nul, write_astring, write_literal, write_mailbox, write_nstring, write_number_set, write_string,
 };
 pub use fetch::{FetchCommand, FetchItem, Partial, Section, SectionText};
 pub use framer::{Event, Framer};

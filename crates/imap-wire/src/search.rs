@@ -122,6 +122,10 @@ pub enum SearchKey {
     SavedOn(Date),
     /// SAVEDSINCE
     SavedSince(Date),
+    /// EMAILID (RFC 8474 section 6)
+    EmailId(String),
+    /// THREADID
+    ThreadId(String),
     /// MODSEQ (RFC 7162 section 3.1.5); entry names are read past.
     ModSeq(u64),
 }

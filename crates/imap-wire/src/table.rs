@@ -102,7 +102,7 @@ commands! {
     ];
     Lsub "LSUB" Authenticated "RFC 3501 section 6.3.9" ["LSUB \"\" {mailbox}", "LSUB {mailbox} %"];
     Namespace "NAMESPACE" Authenticated "RFC 9051 section 6.3.10" [];
-    Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ DELETED-STORAGE)"];
+    Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ DELETED-STORAGE MAILBOXID)"];
     Append "APPEND" Authenticated "RFC 9051 section 6.3.12" ["APPEND {mailbox} (\\Seen) {4+}\r\na: b"];
     Idle "IDLE" Authenticated "RFC 9051 section 6.3.13" [];
     GetAcl "GETACL" Authenticated "RFC 4314 section 3.3" ["GETACL {mailbox}"];

@@ -25,6 +25,8 @@ pub(crate) enum Code {
     Capability(Vec<&'static str>),
     /// What STORE left alone (RFC 7162 section 3.1.3).
     Modified(Vec<u32>),
+    /// What a mailbox is called, whatever its name (RFC 8474 section 4.1).
+    MailboxId(String),
     /// Which UIDs became which (RFC 9051 section 7.1).
     CopyUid(Box<CopyUid>),
 }
@@ -68,6 +70,7 @@ impl Completion {
             Some(Code::Modified(numbers)) => {
                 reply.tagged(tag, self.status, Some(&ResponseCode::Modified(numbers)), &self.text);
             }
+            Some(Code::MailboxId(id)) => reply.tagged(tag, self.status, Some(&ResponseCode::MailboxId(id)), &self.text),
             Some(Code::CopyUid(copied)) => reply.tagged(tag, self.status, Some(&copied.code()), &self.text),
         }
     }

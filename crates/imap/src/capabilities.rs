@@ -6,7 +6,7 @@ use postern_types::Limits;
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
 
 /// Served to those who are signed in.
-const SIGNED_IN: [&str; 26] = [
+const SIGNED_IN: [&str; 27] = [
     "NAMESPACE",
     "IDLE",
     "UIDPLUS",
@@ -24,6 +24,7 @@ const SIGNED_IN: [&str; 26] = [
     "SEARCHRES",
     "WITHIN",
     "SAVEDATE",
+    "OBJECTID",
     "BINARY",
     "PREVIEW",
     "SASL-IR",

@@ -103,6 +103,8 @@ impl Show {
             | FetchItem::InternalDate
             | FetchItem::SaveDate
             | FetchItem::Rfc822Size
+            | FetchItem::EmailId
+            | FetchItem::ThreadId
             | FetchItem::Rfc822
             | FetchItem::Rfc822Header
             | FetchItem::Rfc822Text => false,
@@ -197,6 +199,8 @@ impl Show {
             FetchItem::Body => fetch.preformatted("BODY", message.body),
             FetchItem::BodyStructure => fetch.preformatted("BODYSTRUCTURE", message.structure),
             FetchItem::InternalDate => fetch.internal_date(message.internal_date),
+            FetchItem::EmailId => fetch.object_id("EMAILID", &message.ids.email()),
+            FetchItem::ThreadId => fetch.object_id("THREADID", &message.ids.thread()),
             FetchItem::SaveDate => fetch.save_date(message.saved),
             FetchItem::Rfc822Size => fetch.size(message.size),
             FetchItem::Preview { .. } => fetch.preview(Some(message.preview)),
@@ -296,8 +300,8 @@ fn wanted(partial: Option<Partial>, length: u64) -> Range<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postern_app::Content;
-    use postern_types::{Flags, Limits, ModSeq, Timestamp};
+    use postern_app::{Content, MessageIds, ObjectNames};
+    use postern_types::{Flags, Limits, MessageId, ModSeq, Timestamp};
     use std::borrow::Cow;
     use std::cell::Cell;
 
@@ -349,6 +353,7 @@ mod tests {
         let parsed = postern_mime::parse(&content.bytes, &Limits::default());
         let (uid, parts) = (Uid::new(7).unwrap(), parsed.parts.encode());
         let flags = Flags::parse("\\Seen").unwrap();
+        let (names, id) = (ObjectNames::new([7; 32]), MessageId::from_key(1 << 36 | 1).unwrap());
         let message = Fetched {
             uid,
             flags: &flags,
@@ -366,6 +371,7 @@ mod tests {
             sender: "",
             sent: None,
             sent_day: None,
+            ids: MessageIds::new(&names, id, id),
             content,
         };
         let targets = Targets { uids: [uid].into(), numbers: [3].into() };

@@ -13,6 +13,11 @@ use std::sync::Arc;
 /// each of them may name the whole mailbox.
 const UIDS: usize = 4 << 20;
 
+/// What no message is: an id that is none of ours is nobody's.
+fn nothing() -> Criterion {
+    Criterion::Not(Box::new(Criterion::All))
+}
+
 /// Turns keys into criteria, for one mailbox.
 pub(crate) struct Keys<'a> {
     messages: &'a Messages,
@@ -73,6 +78,8 @@ impl<'a> Keys<'a> {
             SearchKey::SavedSince(date) => Criterion::Since(DateField::Saved, date.days()),
             SearchKey::Older(seconds) => Criterion::Older(self.before(*seconds)),
             SearchKey::Younger(seconds) => Criterion::Younger(self.before(*seconds)),
+            SearchKey::EmailId(id) => id.parse().map_or_else(|_| nothing(), Criterion::Email),
+            SearchKey::ThreadId(id) => id.parse().map_or_else(|_| nothing(), Criterion::Thread),
             SearchKey::ModSeq(number) => Criterion::ModSeq(modseq(*number)),
         })
     }

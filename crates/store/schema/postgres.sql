@@ -213,7 +213,7 @@ CREATE TABLE message (
     received_ms BIGINT NOT NULL,
     sent_ms BIGINT,
     sent_day BIGINT,                         -- as written, from 1970, whatever the zone
-    thread_id BIGINT NOT NULL,               -- number of the thread's first message
+    thread_id BIGINT NOT NULL,               -- number of the thread's first message; packed where that is another account's
     message_id_hash BIGINT,                  -- first 63 bits, for threads and double copies
     subject TEXT NOT NULL,
     sender TEXT NOT NULL,

@@ -213,7 +213,7 @@ CREATE TABLE message (
     received_ms INTEGER NOT NULL,
     sent_ms INTEGER,
     sent_day INTEGER,                         -- as written, from 1970, whatever the zone
-    thread_id INTEGER NOT NULL,               -- number of the thread's first message
+    thread_id INTEGER NOT NULL,               -- number of the thread's first message; packed where that is another account's
     message_id_hash INTEGER,                  -- first 63 bits, for threads and double copies
     subject TEXT NOT NULL,
     sender TEXT NOT NULL,

@@ -11,6 +11,7 @@ mod error;
 mod gate;
 mod lock;
 mod migrate;
+mod object_names;
 mod snapshot;
 mod sql;
 mod statements;
@@ -23,7 +24,8 @@ pub use disk::{Disk, DiskEntry, DiskFile, RealDisk, file_error, is_unfinished};
 pub use error::StoreError;
 pub use gate::*;
 pub use lock::DataLock;
-pub use snapshot::{Difference, Shown, Snapshot};
+mod object_names;
+mod snapshot;
 pub use sql::{BodyKey, Row};
 pub use tx::{Notice, Tx};
 

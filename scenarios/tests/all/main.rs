@@ -18,6 +18,7 @@ mod letter;
 mod lmtp;
 mod many;
 mod matrix;
+mod objectid;
 mod people;
 mod postfix;
 mod power_cut;

@@ -61,6 +61,8 @@ pub enum ResponseCode<'a> {
     InUse,
     /// LIMIT
     Limit,
+    /// MAILBOXID (RFC 8474 section 4)
+    MailboxId(&'a str),
     /// MODIFIED: messages that STORE UNCHANGEDSINCE left alone.
     Modified(&'a [u32]),
     /// NOMODSEQ
@@ -131,6 +133,7 @@ impl ResponseCode<'_> {
                 join(out, *capabilities, |out, name| out.extend_from_slice(name.as_bytes()));
             }
             Self::HighestModSeq(mod_seq) => drop(write!(out, "HIGHESTMODSEQ {mod_seq}")),
+            Self::MailboxId(id) => drop(write!(out, "MAILBOXID ({id})")),
             Self::Modified(numbers) => {
                 out.extend_from_slice(b"MODIFIED ");
                 write_number_set(out, numbers.iter().copied());
@@ -172,6 +175,7 @@ impl ResponseCode<'_> {
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::MailboxId(_) => "MAILBOXID",
             Self::Modified(_) => "MODIFIED",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",

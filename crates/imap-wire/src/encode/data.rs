@@ -1,5 +1,5 @@
 //! Untagged data about the server, mailboxes and searches (RFC 9051 sections 7.2 to
-//! 7.4, RFC 3501 section 7.2, RFC 2971, RFC 4314, RFC 7162, RFC 9208).
+//! 7.4, RFC 3501 section 7.2, RFC 2971, RFC 4314, RFC 7162, RFC 8474, RFC 9208).
 
 use super::{Encoder, join, string, write_number_set};
 use crate::command::{StatusItem, Tag};
@@ -46,6 +46,15 @@ impl ListAttribute {
             Self::Use(purpose) => purpose.as_str(),
         }
     }
+}
+
+/// What STATUS tells of one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusValue {
+    /// A number.
+    Number(u64),
+    /// An object id, in parentheses (RFC 8474 section 4.3).
+    Id(String),
 }
 
 /// What is bounded in a quota root (RFC 9208 section 4.2.1), in the unit of the resource.
@@ -201,11 +210,15 @@ impl Encoder<'_> {
         }
     }
     /// STATUS (RFC 9051 section 7.3.2)
-    pub fn status(&mut self, mailbox: &str, values: &[(StatusItem, u64)]) {
+    pub fn status(&mut self, mailbox: &str, values: &[(StatusItem, StatusValue)]) {
         self.line("* STATUS ").mailbox(mailbox);
         self.line(" (");
         for (index, (item, value)) in values.iter().enumerate() {
-            self.line(if index > 0 { " " } else { "" }).line(item.as_str()).line(" ").number(*value);
+            self.line(if index > 0 { " " } else { "" }).line(item.as_str()).line(" ");
+            match value {
+                StatusValue::Number(number) => self.number(*number),
+                StatusValue::Id(id) => drop(self.line("(").line(id).line(")")),
+            }
         }
         self.line(")").end();
     }

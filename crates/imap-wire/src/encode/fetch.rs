@@ -4,11 +4,12 @@
 //! literal is written alone; the session notes where ([`FetchWriter::written`]) and sends the
 //! text there, in pieces.
 
-use super::string::{write_decimal, write_literal, write_literal_head, write_nstring, write_string};
+use super::string::{write_decimal, write_literal, write_literal_head, write_nstring};
 use super::{Encoder, join};
 use crate::date::write_date_time;
 use crate::fetch::{PartNumbers, Section};
 use postern_types::{Flags, ModSeq, Timestamp, Uid};
+use std::fmt::Display;
 use std::io::Write;
 
 /// Writes the items of one message. End it with [`FetchWriter::finish`].
@@ -72,6 +73,11 @@ impl FetchWriter<'_> {
     pub fn save_date(&mut self, date: Timestamp) {
         self.item("SAVEDATE ");
         write_date_time(self.out, date);
+    }
+    /// EMAILID and THREADID, by that name (RFC 8474 section 5.3).
+    pub fn object_id(&mut self, name: &str, id: &dyn Display) {
+        self.item(name);
+        let _ = write!(self.out, " ({id})");
     }
     /// RFC822.SIZE
     pub fn size(&mut self, bytes: u64) {
@@ -165,12 +171,6 @@ impl FetchWriter<'_> {
     pub fn binary_size(&mut self, part: &[u32], bytes: u64) {
         self.item("BINARY.SIZE[");
         let _ = write!(self.out, "{}] {bytes}", PartNumbers(part));
-    }
-    /// Any item whose value is a string.
-    pub fn text(&mut self, name: &str, value: &str) {
-        self.item(name);
-        self.out.push(b' ');
-        write_string(self.out, value.as_bytes(), self.utf8);
     }
 }
 

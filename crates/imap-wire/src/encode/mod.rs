@@ -10,7 +10,7 @@ mod fetch;
 mod string;
 
 pub use code::ResponseCode;
-pub use data::{Esearch, ListAttribute, ListEntry, NamespaceEntry, QuotaResource};
+pub use data::{Esearch, ListAttribute, ListEntry, NamespaceEntry, QuotaResource, StatusValue};
 pub use fetch::FetchWriter;
 pub use string::{tell_nul, write_astring, write_literal, write_mailbox, write_nstring, write_string};
 

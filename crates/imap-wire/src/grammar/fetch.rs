@@ -1,4 +1,4 @@
-//! FETCH (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5, RFC 3516, RFC 8970, RFC 7162).
+//! FETCH (RFC 9051 section 6.4.5, RFC 3501 section 6.4.5, RFC 3516, RFC 8970, RFC 7162, RFC 8474).
 
 use super::token::{Explain, Help, Input, Parsed, fail, list, number, number64, peek, space, text, word};
 use crate::command::CommandBody;
@@ -82,6 +82,8 @@ fn item(input: &mut Input<'_>) -> Parsed<FetchItem> {
         b"RFC822.SIZE" => FetchItem::Rfc822Size,
         b"MODSEQ" => FetchItem::ModSeq,
         b"SAVEDATE" => FetchItem::SaveDate,
+        b"EMAILID" => FetchItem::EmailId,
+        b"THREADID" => FetchItem::ThreadId,
         b"PREVIEW" => FetchItem::Preview { lazy: lazy(input)? },
         b"ALL" | b"FAST" | b"FULL" => return fail("ALL, FAST and FULL stand alone, as in FETCH 1:5 FAST"),
         _ => return fail(UNKNOWN_ITEM),

@@ -150,8 +150,8 @@ pub(super) fn status_items(input: &mut Input<'_>) -> Parsed<Vec<StatusItem>> {
         let known = StatusItem::ALL.into_iter().find(|item| item.as_str().as_bytes() == name.as_bytes());
         let Some(item) = known else {
             return fail(
-                "STATUS knows MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, DELETED-STORAGE, SIZE, RECENT and \
-                 HIGHESTMODSEQ",
+                "STATUS knows MESSAGES, UIDNEXT, UIDVALIDITY, UNSEEN, DELETED, DELETED-STORAGE, SIZE, RECENT, \
+                 HIGHESTMODSEQ and MAILBOXID",
             );
         };
         if !items.contains(&item) {

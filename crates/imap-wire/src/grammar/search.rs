@@ -1,4 +1,4 @@
-//! SEARCH (RFC 9051 section 6.4.4, RFC 3501 section 6.4.4, RFC 4731, RFC 5032, RFC 7162).
+//! SEARCH (RFC 9051 section 6.4.4, RFC 3501 section 6.4.4, RFC 4731, RFC 5032, RFC 7162, RFC 8474).
 
 use super::message::keyword;
 use super::token::{
@@ -124,11 +124,12 @@ fn bare_key(name: &Word) -> Option<SearchKey> {
     })
 }
 
-const WITH_ARGUMENT: [&[u8]; 27] = [
+const WITH_ARGUMENT: [&[u8]; 29] = [
     b"BCC",
     b"BEFORE",
     b"BODY",
     b"CC",
+    b"EMAILID",
     b"FROM",
     b"HEADER",
     b"KEYWORD",
@@ -148,6 +149,7 @@ const WITH_ARGUMENT: [&[u8]; 27] = [
     b"SMALLER",
     b"SUBJECT",
     b"TEXT",
+    b"THREADID",
     b"TO",
     b"UID",
     b"UNKEYWORD",
@@ -187,6 +189,8 @@ fn argument_key(input: &mut Input<'_>, name: &Word, charset: &SearchCharset, dep
         b"SMALLER" => SearchKey::Smaller(number64(input)?),
         b"OLDER" => SearchKey::Older(interval(input)?),
         b"YOUNGER" => SearchKey::Younger(interval(input)?),
+        b"EMAILID" => SearchKey::EmailId(object_id(input)?),
+        b"THREADID" => SearchKey::ThreadId(object_id(input)?),
         b"UID" => SearchKey::Uid(sequence_set(input)?),
         b"MODSEQ" => SearchKey::ModSeq(mod_seq(input)?),
         b"NOT" => SearchKey::Not(Box::new(key(input, charset, depth + 1)?)),
@@ -206,6 +210,17 @@ fn term(input: &mut Input<'_>, charset: &SearchCharset) -> Parsed<String> {
     match charset {
         SearchCharset::Utf8 => utf8(bytes),
         SearchCharset::Unsupported => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+/// objectid (RFC 8474 section 7): case counts.
+fn object_id(input: &mut Input<'_>) -> Parsed<String> {
+    let id = utf8(astring(input)?)?;
+    let fits = (1..=255).contains(&id.len());
+    if fits && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+        Ok(id)
+    } else {
+        fail("An object id has 1 to 255 letters, digits, _ and -")
     }
 }
 

@@ -7,7 +7,7 @@ use imap_codec::imap_types::response::{Data, Response, Status as OracleStatus};
 use imap_codec::{CommandCodec, ResponseCodec};
 use postern_imap_wire::{
     Encoder, ListAttribute, ListEntry, NamespaceEntry, Options, ResponseCode, Section, SectionText, Status, StatusItem,
-    Tag, parse_command,
+    StatusValue, Tag, parse_command,
 };
 use postern_types::{Flags, ModSeq, SpecialUse, Timestamp, Uid, UidValidity};
 use proptest::prelude::*;
@@ -64,6 +64,7 @@ fn status_responses_decode_with_every_code() {
         C::HighestModSeq(ModSeq(715_194_045_007)),
         C::InUse,
         C::Limit,
+        C::MailboxId("F2212ea87-6097-4256-9d51-71338625"),
         C::Modified(&[7, 9]),
         C::NoModSeq,
         C::NonExistent,
@@ -149,7 +150,8 @@ fn server_and_mailbox_data_decode() {
     let wire = written(|out| out.lsub(&entry));
     assert!(matches!(data(&wire), Data::Lsub { .. }));
 
-    let values = [(StatusItem::Messages, 231), (StatusItem::UidNext, 44292), (StatusItem::Size, 10_000_000)];
+    let items = [(StatusItem::Messages, 231), (StatusItem::UidNext, 44292), (StatusItem::Size, 10_000_000)];
+    let values = items.map(|(item, value)| (item, StatusValue::Number(value)));
     let wire = written(|out| out.status("a b", &values));
     assert_eq!(wire, b"* STATUS \"a b\" (MESSAGES 231 UIDNEXT 44292 SIZE 10000000)\r\n");
     assert!(matches!(data(&wire), Data::Status { items, .. } if items.len() == 3));

@@ -97,11 +97,11 @@ fn binary_and_preview_have_their_forms() {
         fetch.binary_size(&[1], 3);
         fetch.preview(Some("Grüße"));
         fetch.preview(None);
-        fetch.text("EMAILID", "x");
+        fetch.object_id("EMAILID", &"M6d99ac3275bb4e");
         fetch.finish();
     });
     let expected = "* 1 FETCH (BINARY[1.2] ~{3}\r\na\0b BINARY[]<7> {2}\r\nab BINARY[3] NIL BINARY.SIZE[1] 3 \
-                    PREVIEW \"Grüße\" PREVIEW NIL EMAILID \"x\")\r\n";
+                    PREVIEW \"Grüße\" PREVIEW NIL EMAILID (M6d99ac3275bb4e))\r\n";
     assert_eq!(line, expected);
 }
 

@@ -1,6 +1,7 @@
-//! CREATE (RFC 9051 section 6.3.4), with a purpose (RFC 6154 section 3).
+//! CREATE (RFC 9051 section 6.3.4), with a purpose (RFC 6154 section 3). It tells the
+//! new mailbox's id (RFC 8474 section 4.1).
 
-use crate::answer::{Completion, Handled};
+use crate::answer::{Code, Completion, Handled};
 use crate::connection::{Client, Desk};
 use crate::names;
 use postern_imap_wire::{Encoder, ListEntry, ResponseCode};
@@ -14,7 +15,7 @@ pub(crate) async fn run(client: &mut Client, mailbox: &str, special_use: &[Speci
         _ => return Ok(Completion::no(ResponseCode::UseAttr, "A mailbox has one purpose here")),
     };
     let Desk { house, session, out, rev2, .. } = client.desk()?;
-    house.create_mailbox(session, &at, purpose).await?;
+    let made = house.create_mailbox(session, &at, purpose).await?;
     let name = names::shown_at(&at);
     // RFC 9051 section 6.3.4: where the name became another one, LIST tells which.
     if rev2 && name != mailbox.strip_suffix(names::DELIMITER).unwrap_or(mailbox) {
@@ -27,5 +28,6 @@ pub(crate) async fn run(client: &mut Client, mailbox: &str, special_use: &[Speci
         };
         Encoder::new(out, rev2).list(&entry);
     }
-    Ok(Completion::ok("Made"))
+    let code = Code::MailboxId(house.object_id(made).to_string());
+    Ok(Completion { code: Some(code), ..Completion::ok("Made") })
 }

@@ -1,5 +1,5 @@
 //! SELECT and EXAMINE (RFC 9051 sections 6.3.2 and 6.3.3, RFC 3501 sections 6.3.1 and 6.3.2), with CONDSTORE and
-//! QRESYNC (RFC 7162 sections 3.1.8 and 3.2.5).
+//! QRESYNC (RFC 7162 sections 3.1.8 and 3.2.5) and the mailbox's id (RFC 8474 section 4.2).
 
 use crate::answer::{Completion, Handled, Stop};
 use crate::commands::GATHERED_BYTES;
@@ -70,6 +70,8 @@ impl<W: Wire> Connection<W> {
         let opened = Selected::new(opened, read_only);
         let mut reply = Encoder::new(out, rev2);
         tell_opened(&mut reply, &opened, &counters, rev2);
+        let id = house.object_id(opened.mailbox).to_string();
+        reply.untagged(Status::Ok, Some(&ResponseCode::MailboxId(&id)), "Whatever its name");
         if rev2 {
             let name = names::shown_at(&at);
             reply.list(&ListEntry {

@@ -5,7 +5,7 @@ use crate::connection::{Client, Desk};
 use crate::names;
 use crate::resync::Resync;
 use postern_app::Numbers;
-use postern_imap_wire::{Encoder, StatusItem};
+use postern_imap_wire::{Encoder, StatusItem, StatusValue};
 
 /// Asking for HIGHESTMODSEQ is asking to be told of changes with theirs (RFC 7162 section 3.1).
 pub(crate) fn enable(client: &mut Client, items: &[StatusItem]) {
@@ -29,8 +29,8 @@ pub(crate) fn adds_up_deleted(items: &[StatusItem]) -> bool {
 }
 
 /// What the numbers say of each item.
-pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem, u64)> {
-    let Numbers { counters, deleted_bytes } = numbers;
+pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem, StatusValue)> {
+    let Numbers { id, counters, deleted_bytes } = numbers;
     let value = |item: &StatusItem| {
         let value = match item {
             StatusItem::Messages => counters.messages,
@@ -44,8 +44,9 @@ pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem
             StatusItem::DeletedStorage => *deleted_bytes,
             StatusItem::Size => counters.bytes,
             StatusItem::HighestModSeq => counters.modseq.0.unsigned_abs().max(1),
+            StatusItem::MailboxId => return (*item, StatusValue::Id(id.to_string())),
         };
-        (*item, value)
+        (*item, StatusValue::Number(value))
     };
     items.iter().map(value).collect()
 }
@@ -53,11 +54,11 @@ pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem
 #[cfg(test)]
 mod tests {
     use super::*;
-    use postern_app::Counters;
-    use postern_types::{ModSeq, UidValidity};
+    use postern_app::{Counters, ObjectNames};
+    use postern_types::{MailboxId, ModSeq, UidValidity};
 
     #[test]
-    fn every_item_has_its_number() {
+    fn every_item_has_its_value() {
         let counters = Counters {
             uid_validity: UidValidity(7),
             uid_next: 1 << 32,
@@ -68,10 +69,10 @@ mod tests {
             bytes: 1234,
             recent_from: (1 << 32) - 2,
         };
-        let numbers: Vec<u64> = values(&Numbers { counters, deleted_bytes: 567 }, &StatusItem::ALL)
-            .into_iter()
-            .map(|(_, value)| value)
-            .collect();
-        assert_eq!(numbers, [3, 2, u64::from(u32::MAX), 7, 2, 1, 567, 1234, 99]);
+        let id = ObjectNames::new([7; 32]).mailbox(MailboxId::from_key(1 << 36 | 1).unwrap());
+        let values = values(&Numbers { id, counters, deleted_bytes: 567 }, &StatusItem::ALL);
+        let told: Vec<StatusValue> = values.into_iter().map(|(_, value)| value).collect();
+        let numbers = [3, 2, u64::from(u32::MAX), 7, 2, 1, 567, 1234, 99].map(StatusValue::Number);
+        assert_eq!(told, numbers.into_iter().chain([StatusValue::Id(id.to_string())]).collect::<Vec<_>>());
     }
 }

@@ -17,7 +17,7 @@ pub use collect::Collected;
 pub use files::{BlobStore, FileBlobs, FoundBlob};
 
 use crate::sql::BodyKey;
-use crate::{Disk, StoreError};
+use crate::{Disk, ObjectNames, StoreError};
 use codec::{Codec, part};
 use postern_types::{AccountId, BlobHash, Limits, Timestamp};
 use reserve::{Reservation, Reservations};
@@ -182,6 +182,12 @@ impl Blobs {
     /// Whether these bytes are the body of that name.
     pub fn verify(&self, key: BodyKey, raw: &[u8]) -> bool {
         self.hash(raw) == key.hash
+    }
+
+    /// What mailboxes, messages and threads are called outside, by a key made from that of the hash: both are
+    /// the house's for good.
+    pub fn object_names(&self) -> ObjectNames {
+        ObjectNames::new(blake3::derive_key("postern object ids", &self.hash_key))
     }
 
     /// The keyed hash that names these bytes.

@@ -94,6 +94,20 @@ impl FetchRow<'_> {
     pub fn message(&self) -> Result<MessageId, StoreError> {
         Ok(MessageId::from_key(self.row.int(0)?)?)
     }
+    /// The message that it is, or is a copy of (RFC 8474 section 5.1).
+    pub fn email(&self) -> Result<MessageId, StoreError> {
+        match self.row.int(17)? {
+            0 => self.message(),
+            copied => Ok(MessageId::from_key(copied)?),
+        }
+    }
+    /// The message that its thread began with: a number of its account, or a packed one where it came from
+    /// another.
+    pub fn thread(&self) -> Result<MessageId, StoreError> {
+        let thread = self.row.int(16)?;
+        let own = MessageId::pack(self.message()?.account(), thread);
+        Ok(own.or_else(|_| MessageId::from_key(thread))?)
+    }
     /// What its flags are made from.
     pub fn flags(&self) -> Result<FlagsKey, StoreError> {
         Ok(FlagsKey { set: flag_set(self.row.int(1)?)?, own_seen: self.has_own && self.row.flag(21)? })

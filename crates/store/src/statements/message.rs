@@ -97,7 +97,7 @@ statements! {
     FETCH_BETWEEN = "
         SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
                m.header_bytes, m.envelope, m.structure, m.body, m.parts, m.preview, m.blob_hash, m.blob_place,
-               m.subject, m.sender, m.sent_ms, m.thread_id, m.summary, p.saved_ms, p.uid, m.sent_day
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.email_id, p.saved_ms, p.uid, m.sent_day
           FROM placement p JOIN message m ON m.id = p.message_id
          WHERE p.mailbox_id = $1 AND p.uid >= $2 AND p.uid <= $3
          ORDER BY p.uid
@@ -107,7 +107,7 @@ statements! {
     FETCH_BETWEEN_OWN = "
         SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
                m.header_bytes, m.envelope, m.structure, m.body, m.parts, m.preview, m.blob_hash, m.blob_place,
-               m.subject, m.sender, m.sent_ms, m.thread_id, m.summary, p.saved_ms, p.uid, m.sent_day,
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.email_id, p.saved_ms, p.uid, m.sent_day,
                COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
           FROM placement p
           JOIN message m ON m.id = p.message_id
@@ -120,7 +120,7 @@ statements! {
     PLAIN_BETWEEN = "
         SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
                m.header_bytes, NULL, NULL, NULL, NULL, NULL, m.blob_hash, m.blob_place,
-               m.subject, m.sender, m.sent_ms, m.thread_id, NULL, p.saved_ms, p.uid, m.sent_day
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.email_id, p.saved_ms, p.uid, m.sent_day
           FROM placement p JOIN message m ON m.id = p.message_id
          WHERE p.mailbox_id = $1 AND p.uid >= $2 AND p.uid <= $3
          ORDER BY p.uid
@@ -130,7 +130,7 @@ statements! {
     PLAIN_BETWEEN_OWN = "
         SELECT p.message_id, p.flag_set_id, p.modseq, p.internal_ms, p.size,
                m.header_bytes, NULL, NULL, NULL, NULL, NULL, m.blob_hash, m.blob_place,
-               m.subject, m.sender, m.sent_ms, m.thread_id, NULL, p.saved_ms, p.uid, m.sent_day,
+               m.subject, m.sender, m.sent_ms, m.thread_id, m.email_id, p.saved_ms, p.uid, m.sent_day,
                COALESCE(s.seen, 0), COALESCE(s.modseq, 0)
           FROM placement p
           JOIN message m ON m.id = p.message_id
