@@ -6,7 +6,7 @@
 
 use postern_store::Notice;
 use postern_types::{AccountId, MailboxId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::Notify;
@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Mailbox(MailboxId),
+    /// Each mailbox of it.
+    MailboxesOf(AccountId),
     Account(AccountId),
     Epoch(AccountId),
     Everyone,
@@ -40,10 +42,62 @@ struct Listeners {
 struct Listener {
     notices: AtomicU64,
     wake: Notify,
+    /// What was heard, for those who listen to much.
+    heard: Option<Mutex<Heard>>,
+}
+
+/// What [`Notices`] heard of.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Mailboxes whose messages or flags changed.
+    pub mailboxes: HashSet<MailboxId>,
+    /// They are too many to be named: any may have changed.
+    pub any_mailbox: bool,
+    /// Mailboxes, subscriptions or rights changed.
+    pub lists: bool,
+}
+
+impl Heard {
+    /// Mailboxes that are named one by one, at most.
+    const MOST: usize = 1024;
+
+    fn note(&mut self, mailbox: Option<MailboxId>) {
+        match mailbox {
+            None => self.lists = true,
+            Some(_) if self.any_mailbox => {}
+            Some(mailbox) => {
+                self.mailboxes.insert(mailbox);
+                self.bound();
+            }
+        }
+    }
+
+    fn bound(&mut self) {
+        if self.any_mailbox || self.mailboxes.len() > Self::MOST {
+            (self.mailboxes, self.any_mailbox) = (HashSet::new(), true);
+        }
+    }
+
+    /// Adds what was heard besides.
+    pub fn add(&mut self, other: Heard) {
+        self.mailboxes.extend(other.mailboxes);
+        self.any_mailbox |= other.any_mailbox;
+        self.lists |= other.lists;
+        self.bound();
+    }
+
+    /// Was anything heard?
+    pub fn any(&self) -> bool {
+        self.lists || self.any_mailbox || !self.mailboxes.is_empty()
+    }
 }
 
 impl Listener {
-    fn tell(&self) {
+    fn tell(&self, mailbox: Option<MailboxId>) {
+        if let Some(heard) = &self.heard {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).note(mailbox);
+        }
+        // After that: who sees that there is a notice finds what it was of.
         self.notices.fetch_add(1, Ordering::Release);
         self.wake.notify_waiters();
     }
@@ -93,9 +147,9 @@ impl Listeners {
         list.push(Arc::downgrade(listener));
     }
 
-    fn tell(&mut self, key: Key) {
+    fn tell(&mut self, key: Key, mailbox: Option<MailboxId>) {
         let Some(list) = self.by_key.get_mut(&key) else { return };
-        list.retain(|listener| listener.upgrade().map(|listener| listener.tell()).is_some());
+        list.retain(|listener| listener.upgrade().map(|listener| listener.tell(mailbox)).is_some());
         if list.is_empty() {
             self.by_key.remove(&key);
         }
@@ -106,9 +160,58 @@ fn is_there(listener: &Weak<Listener>) -> bool {
     listener.strong_count() > 0
 }
 
+/// All that is watched of some accounts, and what was heard of it: each mailbox by itself, however
+/// many there are. It costs a few keys for each account, and nothing for a mailbox.
+#[derive(Debug)]
+pub struct Notices {
+    watch: Watch,
+    accounts: Vec<AccountId>,
+}
+
+impl Notices {
+    /// Waits for the next notice. Cancel-safe.
+    pub async fn changed(&mut self) {
+        self.watch.changed().await;
+    }
+
+    /// What was heard since the last call.
+    pub fn take(&mut self) -> Heard {
+        self.watch.take();
+        let heard = self.watch.listener.heard.as_ref();
+        heard
+            .map(|heard| std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner)))
+            .unwrap_or_default()
+    }
+
+    /// Takes note of what was heard elsewhere, as if it had been heard now.
+    pub(crate) fn keep(&self, other: Heard) {
+        if let (Some(heard), true) = (&self.watch.listener.heard, other.any()) {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).add(other);
+            self.watch.listener.notices.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Which accounts are listened to.
+    pub(crate) fn accounts(&self) -> &[AccountId] {
+        &self.accounts
+    }
+}
+
 impl Hub {
+    /// Everything of these accounts, and what everyone may do.
+    pub(crate) fn accounts(&self, accounts: Vec<AccountId>) -> Notices {
+        let of_each = |account: &AccountId| [Key::MailboxesOf(*account), Key::Account(*account)];
+        let keys = accounts.iter().flat_map(of_each).chain([Key::Everyone]);
+        let listener = Listener { heard: Some(Mutex::default()), ..Listener::default() };
+        let watch = self.listen(keys, Arc::new(listener));
+        Notices { watch, accounts }
+    }
+
     fn watch(&self, keys: impl IntoIterator<Item = Key>) -> Watch {
-        let listener = Arc::default();
+        self.listen(keys, Arc::default())
+    }
+
+    fn listen(&self, keys: impl IntoIterator<Item = Key>, listener: Arc<Listener>) -> Watch {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
             listeners.add(key, &listener);
@@ -137,14 +240,17 @@ impl Hub {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         for notice in notices {
             match *notice {
-                Notice::Mailbox(mailbox, _) => listeners.tell(Key::Mailbox(mailbox)),
-                Notice::List(account) => listeners.tell(Key::Account(account)),
+                Notice::Mailbox(mailbox, _) => {
+                    listeners.tell(Key::Mailbox(mailbox), Some(mailbox));
+                    listeners.tell(Key::MailboxesOf(mailbox.account()), Some(mailbox));
+                }
+                Notice::List(account) => listeners.tell(Key::Account(account), None),
                 Notice::Epoch(account, _) => {
                     // First, so that who is woken by the other finds that the sign-in is in doubt.
-                    listeners.tell(Key::Epoch(account));
-                    listeners.tell(Key::Account(account));
+                    listeners.tell(Key::Epoch(account), None);
+                    listeners.tell(Key::Account(account), None);
                 }
-                Notice::Organisation(_) => listeners.tell(Key::Everyone),
+                Notice::Organisation(_) => listeners.tell(Key::Everyone, None),
             }
         }
     }
@@ -182,6 +288,38 @@ mod tests {
         }
         hub.tell(&[Notice::Epoch(account(4), 1), Notice::List(account(1))]);
         assert!(!watch.take());
+    }
+
+    /// Who listens to accounts hears which mailbox it was, once, and of lists and rights.
+    #[tokio::test]
+    async fn notices_of_accounts_say_of_what() {
+        let [inbox, sent, other] =
+            [(1, 1), (1, 2), (2, 1)].map(|(of, number)| MailboxId::pack(account(of), number).unwrap());
+        let hub = Hub::default();
+        let mut notices = hub.accounts(vec![account(1)]);
+        for mailbox in [inbox, other, sent, inbox] {
+            hub.tell(&[Notice::Mailbox(mailbox, ModSeq(5))]);
+        }
+        notices.changed().await;
+        let mailboxes = HashSet::from([inbox, sent]);
+        assert_eq!(notices.take(), Heard { mailboxes, ..Heard::default() });
+        assert!(!notices.take().any());
+        for notice in [Notice::List(account(1)), Notice::Epoch(account(1), 2), Notice::Organisation(1)] {
+            hub.tell(&[notice, Notice::List(account(2))]);
+            notices.changed().await;
+            assert_eq!(notices.take(), Heard { lists: true, ..Heard::default() }, "{notice:?}");
+        }
+    }
+
+    /// What is heard and not asked for is bounded.
+    #[test]
+    fn too_many_mailboxes_are_any() {
+        let hub = Hub::default();
+        let mut notices = hub.accounts(vec![account(1)]);
+        for number in 1..=2 * Heard::MOST as i64 {
+            hub.tell(&[Notice::Mailbox(MailboxId::pack(account(1), number).unwrap(), ModSeq(5))]);
+        }
+        assert_eq!(notices.take(), Heard { any_mailbox: true, ..Heard::default() });
     }
 
     /// A notice that comes while somebody waits wakes them, however many wait.

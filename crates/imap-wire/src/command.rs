@@ -5,6 +5,7 @@
 //! session's matter. `by_uid` marks the UID form of a command.
 
 use crate::fetch::FetchCommand;
+use crate::notify::NotifySet;
 use crate::search::SearchCommand;
 use crate::sequence::SequenceSet;
 use crate::table::{CommandKind, CommandSpec};
@@ -123,6 +124,8 @@ pub enum CommandBody {
         /// The algorithm, in capitals.
         algorithm: String,
     },
+    /// NOTIFY (RFC 5465); `None` is NOTIFY NONE.
+    Notify(Option<NotifySet>),
     /// ID (RFC 2971)
     Id {
         /// Empty for NIL.
@@ -295,6 +298,7 @@ impl CommandBody {
             Self::Id { .. } => CommandKind::Id,
             Self::Namespace => CommandKind::Namespace,
             Self::Compress { .. } => CommandKind::Compress,
+            Self::Notify(_) => CommandKind::Notify,
             Self::List(_) => CommandKind::List,
             Self::Lsub { .. } => CommandKind::Lsub,
             Self::Subscribe { .. } => CommandKind::Subscribe,

@@ -68,6 +68,11 @@ pub enum SequenceSet {
 }
 
 impl SequenceSet {
+    /// These ranges, both ends included. No message has the number 0.
+    pub fn of(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        let range = |(from, to)| Some(SequenceRange { from: SequenceNumber::new(from)?, to: SequenceNumber::new(to)? });
+        Self::Ranges(ranges.into_iter().filter_map(range).collect())
+    }
     /// The set of one number.
     pub fn single(number: SequenceNumber) -> Self {
         Self::Ranges(vec![SequenceRange { from: number, to: number }])

@@ -105,6 +105,10 @@ commands! {
     Status "STATUS" Authenticated "RFC 9051 section 6.3.11" ["STATUS {mailbox} (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ DELETED-STORAGE MAILBOXID)"];
     Append "APPEND" Authenticated "RFC 9051 section 6.3.12" ["APPEND {mailbox} (\\Seen) {4+}\r\na: b"];
     Idle "IDLE" Authenticated "RFC 9051 section 6.3.13" [];
+    Notify "NOTIFY" Authenticated "RFC 5465 section 3.1" [
+        "NOTIFY SET STATUS (mailboxes {mailbox} (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))",
+        "NOTIFY SET (subtree {mailbox} (MailboxName))"
+    ];
     GetAcl "GETACL" Authenticated "RFC 4314 section 3.3" ["GETACL {mailbox}"];
     SetAcl "SETACL" Authenticated "RFC 4314 section 3.1" ["SETACL {mailbox} bob@example.org lr"];
     DeleteAcl "DELETEACL" Authenticated "RFC 4314 section 3.2" ["DELETEACL {mailbox} bob@example.org"];

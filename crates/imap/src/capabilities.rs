@@ -6,9 +6,10 @@ use postern_types::Limits;
 const ALWAYS: [&str; 5] = ["IMAP4rev1", "IMAP4rev2", "LITERAL+", "ID", "ENABLE"];
 
 /// Served to those who are signed in.
-const SIGNED_IN: [&str; 27] = [
+const SIGNED_IN: [&str; 28] = [
     "NAMESPACE",
     "IDLE",
+    "NOTIFY",
     "UIDPLUS",
     "MOVE",
     "UNSELECT",

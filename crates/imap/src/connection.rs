@@ -7,14 +7,17 @@
 use crate::answer::{Completion, End, SIGN_IN_ENDED, Stop, is_hidden, not_held, refused};
 use crate::capabilities;
 use crate::compressed::Compressed;
+use crate::hearing::{Hearing, OfSelected};
+use crate::names::{parents, spelled};
 use crate::resync::Resync;
 use crate::selected::{Selected, Teller};
 use postern_app::wire::{Shutdown, Wire};
-use postern_app::{House, Peer, Refused, Session, Stopped};
+use postern_app::{House, Locator, Peer, Refused, Session, Stopped};
 use postern_imap_wire::{
-    AppendHead, BadCommand, BadKind, Command, CommandKind, Encoder, Event, Framer, ResponseCode, Status, Tag,
+    AppendHead, BadCommand, BadKind, Command, CommandBody, CommandKind, Encoder, Event, Framer, ResponseCode, Status,
+    Tag,
 };
-use postern_types::ModSeq;
+use postern_types::{MailboxId, ModSeq, Uid};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -25,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(crate) const GOING_DOWN: End = End::Bye(None, "Server is going down");
 pub(crate) const UNKNOWN: &str = "Unknown command; CAPABILITY says what this server can do";
 /// Replies of pipelined commands leave when they are this many bytes.
-const GATHERED_BYTES: usize = 16 << 10;
+pub(crate) const GATHERED_BYTES: usize = 16 << 10;
 /// What has gathered when the connection ends leaves with the farewell, if it is no more than
 /// this: so that little is told to someone whose sign-in was taken back.
 const LAST_BYTES: usize = 8 << 10;
@@ -48,6 +51,7 @@ pub(crate) struct Client {
     /// ENABLE IMAP4rev2 was answered.
     pub(crate) rev2: bool,
     pub(crate) resync: Resync,
+    pub(crate) hearing: Hearing,
     pub(crate) failed_sign_ins: u32,
     pub(crate) signed_in: Option<Box<SignedIn>>,
 }
@@ -114,12 +118,39 @@ impl Client {
 
     /// Reads what is in the selected mailbox, where that was not needed before.
     pub(crate) async fn read_messages(&mut self) -> Result<(), Stop> {
+        let flags = self.hearing.selected.flags();
         let Work { house, session, selected, out, rev2, resync } = self.work()?;
-        Ok(selected.read(house, session, Teller { out, rev2, resync }).await?)
+        Ok(selected.read(house, session, Teller { out, rev2, resync, flags }).await?)
     }
 
     pub(crate) fn is_selected(&self) -> bool {
         self.signed_in.as_ref().is_some_and(|signed_in| signed_in.selected.is_some())
+    }
+
+    /// Which mailbox is selected.
+    pub(crate) fn selected_id(&self) -> Option<MailboxId> {
+        self.signed_in.as_ref()?.selected.as_ref().map(|selected| selected.mailbox)
+    }
+
+    /// Takes in what happened in the selected mailbox, and tells what the client wants to hear of it. The gate is
+    /// asked in any case.
+    pub(crate) async fn sync_selected(&mut self, may_expunge: bool) -> Result<(), Stop> {
+        let hears = self.hearing.selected;
+        let Work { house, session, selected, out, rev2, resync } = self.work()?;
+        if hears == OfSelected::Nothing {
+            house.may_still_read(session, selected.mailbox).await?;
+        } else {
+            let teller = Teller { out, rev2, resync, flags: hears.flags() };
+            selected.sync(house, session, teller, may_expunge).await?;
+        }
+        Ok(())
+    }
+
+    /// The client has put messages under this name.
+    pub(crate) fn note_made(&mut self, at: &Locator, uids: &[Uid]) {
+        if let Some(selected) = self.selected() {
+            selected.note_made(at, uids);
+        }
     }
 
     fn selected(&mut self) -> Option<&mut Box<Selected>> {
@@ -150,7 +181,9 @@ impl<W: Wire> Connection<W> {
         let framer = Framer::new(house.limits());
         let peer = wire.peer().clone();
         let (rev2, resync) = (false, Resync::Off);
-        let client = Client { house, peer, out: Vec::new(), rev2, resync, failed_sign_ins: 0, signed_in: None };
+        let hearing = Hearing::default();
+        let client =
+            Client { house, peer, out: Vec::new(), rev2, resync, hearing, failed_sign_ins: 0, signed_in: None };
         Self { wire: Compressed::new(wire), framer, shutdown, client, bad_in_a_row: 0 }
     }
 
@@ -230,6 +263,9 @@ impl<W: Wire> Connection<W> {
 
     /// Waits for bytes between commands: a drain ends the connection here.
     async fn fill_or_drain(&mut self) -> Result<(), End> {
+        if self.client.hearing.is_unasked() {
+            return Box::pin(self.fill_and_tell()).await;
+        }
         self.flush().await?;
         let mut shutdown = self.shutdown.clone();
         tokio::select! {
@@ -280,6 +316,7 @@ impl<W: Wire> Connection<W> {
     async fn command(&mut self, command: Command) -> Result<(), End> {
         let Command { tag, body } = command;
         let kind = body.kind();
+        let own = self.client.hearing.around.as_ref().map(|_| names_changed_by(&body)).unwrap_or_default();
         if kind == CommandKind::Logout {
             return Err(self.log_out(&tag).await);
         }
@@ -290,7 +327,7 @@ impl<W: Wire> Connection<W> {
             },
             Err(stop) => self.stopped(kind, stop)?,
         };
-        self.finish(&tag, kind, &completion).await?;
+        self.finish(&tag, kind, &completion, &own).await?;
         if self.wire.is_agreed() {
             self.flush().await?;
             self.wire.begin();
@@ -343,9 +380,23 @@ impl<W: Wire> Connection<W> {
         }
     }
 
-    /// Tells what others did, then the completion.
-    pub(crate) async fn finish(&mut self, tag: &Tag, kind: CommandKind, completion: &Completion) -> Result<(), End> {
+    /// Tells what others did, then the completion. `own`: names that the client itself has changed.
+    pub(crate) async fn finish(
+        &mut self,
+        tag: &Tag,
+        kind: CommandKind,
+        completion: &Completion,
+        own: &[String],
+    ) -> Result<(), End> {
         self.tell_changes(kind, completion.status).await?;
+        let own = if completion.status == Status::Ok { own } else { &[] };
+        for told in [self.tell_new().await, self.tell_around(own).await] {
+            match told {
+                Err(Stop::End(end)) => return Err(end),
+                Err(Stop::Refused(Refused::Ended)) => return Err(SIGN_IN_ENDED),
+                Ok(()) | Err(_) => {}
+            }
+        }
         completion.write(&mut self.client.reply(), tag);
         if self.client.out.len() >= GATHERED_BYTES {
             self.flush().await?;
@@ -358,17 +409,22 @@ impl<W: Wire> Connection<W> {
     async fn tell_changes(&mut self, kind: CommandKind, status: Status) -> Result<(), End> {
         let may_expunge = !matches!(kind, CommandKind::Fetch | CommandKind::Store | CommandKind::Search);
         let own_change = status == Status::Ok && changes_mailbox(kind);
+        let hears = self.client.hearing.selected;
+        if hears == OfSelected::Nothing && !own_change {
+            return Ok(());
+        }
+        let flags = hears.flags();
         let Some(selected) = self.client.selected() else { return Ok(()) };
         if !selected.has_notice() && !own_change {
             if selected.messages.has_gone() {
                 let Ok(Work { selected, out, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
-                let teller = Teller { out, rev2, resync };
+                let teller = Teller { out, rev2, resync, flags };
                 if may_expunge { selected.tell_gone(teller) } else { selected.tell_behind(teller) }
             }
             return Ok(());
         }
         let Ok(Work { house, session, selected, out, rev2, resync }) = self.client.work() else { return Ok(()) };
-        match selected.sync(house, session, Teller { out, rev2, resync }, may_expunge).await {
+        match selected.sync(house, session, Teller { out, rev2, resync, flags }, may_expunge).await {
             Err(Refused::Ended) => Err(SIGN_IN_ENDED),
             Ok(()) | Err(_) => Ok(()),
         }
@@ -396,6 +452,21 @@ impl<W: Wire> Connection<W> {
 /// Commands that can be read and are not offered are unknown commands to the client.
 fn is_served(kind: CommandKind) -> bool {
     kind != CommandKind::StartTls
+}
+
+/// Names that a command changes, with the levels above them: who watches names need not be told of those that they
+/// changed themselves (RFC 5465 section 5).
+fn names_changed_by(body: &CommandBody) -> Vec<String> {
+    let names = match body {
+        CommandBody::Create { mailbox, .. }
+        | CommandBody::Delete { mailbox }
+        | CommandBody::Subscribe { mailbox }
+        | CommandBody::Unsubscribe { mailbox } => vec![mailbox],
+        CommandBody::Rename { from, to } => vec![from, to],
+        _ => Vec::new(),
+    };
+    let names = names.into_iter().map(|name| spelled(name));
+    names.flat_map(|name| parents(&name).map(str::to_owned).chain([name.clone()]).collect::<Vec<_>>()).collect()
 }
 
 /// Commands after which the selected mailbox is looked at whether or not a notice came.

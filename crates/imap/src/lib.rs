@@ -10,15 +10,19 @@
 //! - `compressed`: its bytes, as they are or compressed.
 //! - `commands`: one file per command or tight family; one dispatch over
 //!   `postern_imap_wire::CommandBody`.
+//! - `waiting`: what it waits for between commands, and tells then; `hearing` and `around`: what NOTIFY
+//!   asked for.
 //! - `messages`: sequence numbers of the selected mailbox, which belong to IMAP alone.
 //! - `names`, `listing`, `pattern`: what mailboxes are called here. Shared mailboxes lie
 //!   under `Shared/ADDRESS/`.
 
 mod answer;
+mod around;
 mod capabilities;
 mod commands;
 mod compressed;
 mod connection;
+mod hearing;
 mod items;
 mod keys;
 mod listing;
@@ -28,6 +32,7 @@ mod pattern;
 mod resync;
 mod section;
 mod selected;
+mod waiting;
 
 use postern_app::House;
 use postern_app::wire::{Shutdown, Wire};

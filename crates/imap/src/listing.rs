@@ -5,9 +5,9 @@
 //! holds others.
 
 use crate::names::{self, is_namespace, parents, shown};
-use postern_app::{House, ListedMailbox, Locator, Refused, Session};
+use postern_app::{House, ListedAccount, ListedMailbox, Locator, Refused, Session};
 use postern_imap_wire::ListAttribute;
-use postern_types::{Address, Rights, SpecialUse};
+use postern_types::{Address, MailboxId, Rights, SpecialUse};
 use std::collections::{HashMap, HashSet};
 
 /// Names that are compared before other connections come to their turn.
@@ -52,6 +52,8 @@ pub(crate) struct Node {
     pub(crate) has_children: bool,
     /// For STATUS.
     pub(crate) locator: Option<Locator>,
+    /// For NOTIFY.
+    pub(crate) mailbox: Option<MailboxId>,
     /// For MYRIGHTS.
     pub(crate) rights: Rights,
 }
@@ -65,6 +67,7 @@ impl Node {
             subscribed: false,
             has_children: false,
             locator: None,
+            mailbox: None,
             rights: Rights::NONE,
         }
     }
@@ -104,8 +107,13 @@ pub(crate) struct Listing {
 impl Listing {
     /// Reads what the session may see.
     pub(crate) async fn read(house: &House, session: &Session) -> Result<Self, Refused> {
+        Ok(Self::of(house.list(session).await?))
+    }
+
+    /// What the house has listed.
+    pub(crate) fn of(accounts: Vec<ListedAccount>) -> Self {
         let mut listing = Self::default();
-        for account in house.list(session).await? {
+        for account in accounts {
             let address = Address::parse(&account.address).ok();
             // An address that is none could not be selected either.
             if !account.own && address.is_none() {
@@ -116,7 +124,12 @@ impl Listing {
                 listing.add_mailbox(address.as_ref(), mailbox);
             }
         }
-        Ok(listing)
+        listing
+    }
+
+    /// What is there under this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Node> {
+        self.places.get(name).map(|place| &self.nodes[*place])
     }
 
     /// Adds names that were subscribed to and are not shown otherwise.
@@ -152,6 +165,7 @@ impl Listing {
             special_use: mailbox.special_use,
             subscribed: mailbox.subscribed,
             locator: Some(Locator { account: address.cloned(), name: mailbox.name }),
+            mailbox: Some(mailbox.mailbox),
             rights: mailbox.rights,
             ..Node::new(name, Kind::Mailbox)
         };
@@ -213,7 +227,7 @@ impl Listing {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use postern_types::{AccountId, MailboxId, MailboxName, Rights};
+    use postern_types::{AccountId, MailboxName};
 
     /// Names as the house would list them; `+` in front: subscribed.
     pub(crate) fn listing(own: &[&str], shared: &[(&str, &[&str])]) -> Listing {

@@ -185,7 +185,10 @@ impl Messages {
 
     /// The largest UID that has a number; 0 where there is none.
     pub(crate) fn last_uid(&self) -> u32 {
-        (self.snapshot.last_uid() as u32).max(self.gone.last().map_or(0, |uid| uid.get()))
+        let gone = self.gone.last().map_or(0, |uid| u64::from(uid.get()));
+        let last = self.unread.map_or(self.snapshot.last_uid().max(gone), |unread| unread.uid_next - 1);
+        // A UID is 32 bits.
+        last as u32
     }
 
     /// How many messages with numbers have a UID below this one.
@@ -281,9 +284,8 @@ impl Messages {
         since: Option<ModSeq>,
     ) -> News {
         let told = std::mem::take(&mut self.told);
-        let unread = self.unread.take();
-        let last = unread.map_or(u64::from(self.last_uid()), |unread| unread.uid_next - 1);
-        let difference = match unread {
+        let last = u64::from(self.last_uid());
+        let difference = match self.unread.take() {
             None => self.snapshot.differences(&now),
             Some(_) => Difference { gone: below(vanished, last), changed: now.changed_since(self.snapshot.modseq()) },
         };

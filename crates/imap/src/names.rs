@@ -71,6 +71,19 @@ pub(crate) fn shown_at(at: &Locator) -> String {
     shown(at.account.as_ref().map(Address::as_str), at.name.as_str())
 }
 
+/// A name as it would be shown, for what need not be a mailbox: the top of a subtree may be a level
+/// above mailboxes, an account under `Shared`, or nothing.
+pub(crate) fn spelled(name: &str) -> String {
+    let name = name.strip_suffix(DELIMITER).unwrap_or(name);
+    if let Some(at) = locate_parsed(name) {
+        return shown_at(&at);
+    }
+    match name.strip_prefix(SHARED_PREFIX).map(Address::parse) {
+        Some(Ok(address)) => format!("{SHARED_PREFIX}{address}"),
+        _ => name.to_owned(),
+    }
+}
+
 /// The names one, two, ... levels up, nearest first.
 pub(crate) fn parents(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| name.rfind(DELIMITER).map(|slash| &name[..slash])).skip(1)
@@ -142,6 +155,22 @@ mod tests {
             creatable("Shared/support@example.org/Done").map(|at| shown_at(&at)),
             Ok("Shared/support@example.org/Done".to_owned())
         );
+    }
+
+    #[test]
+    fn names_that_are_no_mailboxes_are_spelled_too() {
+        for (name, shown) in [
+            ("inbox", "INBOX"),
+            ("Lists/", "Lists"),
+            ("Shared", "Shared"),
+            ("Shared/", "Shared"),
+            ("Shared/Support@example.org", "Shared/support@example.org"),
+            ("Shared/Support@example.org/inbox", "Shared/support@example.org/INBOX"),
+            ("Shared/no address/INBOX", "Shared/no address/INBOX"),
+            ("", ""),
+        ] {
+            assert_eq!(spelled(name), shown, "{name:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::connection::tell_highest;
 use crate::messages::{Messages, News};
 use crate::resync::Resync;
-use postern_app::{House, Opened, Refused, Session, Watch};
+use postern_app::{House, Locator, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode, SequenceSet};
 use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Timestamp, Uid};
 use std::collections::HashMap;
@@ -13,6 +13,8 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(crate) struct Selected {
     pub(crate) mailbox: MailboxId,
+    /// The name that it was selected by.
+    at: Locator,
     /// By EXAMINE.
     pub(crate) read_only: bool,
     /// Letters held when they were last seen, for what is told and never for what is done.
@@ -30,6 +32,10 @@ pub(crate) struct Selected {
     own: HashMap<Uid, ModSeq>,
     /// The highest modification sequence that the client was shown, in whatever reply.
     shown: ModSeq,
+    /// Up to this UID, NOTIFY has fetched what it asks for.
+    announced: u32,
+    /// Messages that the client has put here itself since then.
+    made: Vec<Uid>,
     /// Notices were heard that have not been followed.
     stale: bool,
     changes: Watch,
@@ -37,13 +43,16 @@ pub(crate) struct Selected {
 }
 
 impl Selected {
-    pub(crate) fn new(opened: Opened, read_only: bool) -> Self {
+    pub(crate) fn new(opened: Opened, at: Locator, read_only: bool) -> Self {
         let (counters, keywords) = (opened.counters, &opened.keywords);
         let messages = match opened.snapshot {
             Some(snapshot) => Messages::new(snapshot, keywords, counters.recent_from),
             None => Messages::unread(&counters, opened.seen, keywords, opened.recent),
         };
         Self {
+            at,
+            announced: messages.last_uid(),
+            made: Vec::new(),
             mailbox: opened.mailbox,
             read_only,
             rights: opened.rights,
@@ -75,6 +84,24 @@ impl Selected {
     /// The client was shown a modification sequence.
     pub(crate) fn note_shown(&mut self, modseq: ModSeq) {
         self.shown = self.shown.max(modseq);
+    }
+
+    /// The client has put messages under this name.
+    pub(crate) fn note_made(&mut self, at: &Locator, uids: &[Uid]) {
+        if self.at == *at {
+            self.made.extend_from_slice(uids);
+        }
+    }
+
+    /// Messages that came since the last call, without those that the client has put there.
+    pub(crate) fn take_new(&mut self) -> Vec<Uid> {
+        let (made, last) = (std::mem::take(&mut self.made), self.messages.last_uid());
+        if last <= self.announced {
+            return Vec::new();
+        }
+        let came = self.messages.by_uid(&SequenceSet::of([(self.announced + 1, last)]), &[]);
+        self.announced = last;
+        came.uids.iter().copied().filter(|uid| !made.contains(uid)).collect()
     }
 
     /// Of what is gone, what the client can know of: UIDs that it names (all where it names none), and has no number
@@ -210,6 +237,8 @@ pub(crate) struct Teller<'a> {
     /// After ENABLE IMAP4rev2: no \Recent (RFC 9051 appendix E).
     pub(crate) rev2: bool,
     pub(crate) resync: Resync,
+    /// Changes of flags are told.
+    pub(crate) flags: bool,
 }
 
 impl Teller<'_> {
@@ -235,7 +264,7 @@ impl Teller<'_> {
         if news.keywords {
             tell_flags(&mut reply, selected);
         }
-        for change in &news.changed {
+        for change in news.changed.iter().filter(|_| self.flags) {
             let Some(flags) = messages.flags(change.uid) else { continue };
             let mut fetch = reply.fetch(change.number);
             fetch.uid(change.uid);

@@ -24,8 +24,8 @@ pub use disk::{Disk, DiskEntry, DiskFile, RealDisk, file_error, is_unfinished};
 pub use error::StoreError;
 pub use gate::*;
 pub use lock::DataLock;
-mod object_names;
-mod snapshot;
+pub use object_names::{NotOurs, ObjectId, ObjectNames};
+pub use snapshot::{Difference, Shown, Snapshot};
 pub use sql::{BodyKey, Row};
 pub use tx::{Notice, Tx};
 

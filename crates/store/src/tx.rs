@@ -24,7 +24,7 @@ pub struct Tx<'c> {
 pub enum Notice {
     /// Messages or flags of a mailbox, up to this modseq.
     Mailbox(MailboxId, ModSeq),
-    /// The list of mailboxes of an account, or a subscription.
+    /// The list of mailboxes of an account; what a person is shown of other accounts, or subscribed to.
     List(AccountId),
     /// What someone may do in this account, or what this person may do, has changed: its
     /// epoch is now this.

@@ -47,6 +47,8 @@ pub struct Limits {
     pub read_ms: u64,
     /// Connections that compress at once (RFC 4978), each with 52 KiB of memory; with 0 it is not offered.
     pub compressed_connections: u32,
+    /// Mailboxes that one connection may watch by NOTIFY (RFC 5465), each with about 200 bytes of memory.
+    pub notify_mailboxes: usize,
     /// Mailboxes in one account.
     pub mailboxes_per_account: u64,
     /// Bodies above this size, after compression and in bytes, are files of their own.
@@ -84,6 +86,7 @@ impl Default for Limits {
             chunk_bytes: 256 << 10,
             read_ms: 20,
             compressed_connections: 500,
+            notify_mailboxes: 5000,
             mailboxes_per_account: 10_000,
             inline_body_bytes: 128 << 10,
             parsing_bytes: 256 << 20,

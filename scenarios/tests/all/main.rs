@@ -18,6 +18,7 @@ mod letter;
 mod lmtp;
 mod many;
 mod matrix;
+mod notify;
 mod objectid;
 mod people;
 mod postfix;

@@ -1,5 +1,5 @@
 //! Response codes: what a client program reads where a person reads the text (RFC 9051
-//! section 7.1, RFC 5530, RFC 4315, RFC 4978, RFC 7162, RFC 7889, RFC 8474).
+//! section 7.1, RFC 5530, RFC 4315, RFC 4978, RFC 5465, RFC 7162, RFC 7889, RFC 8474).
 
 use super::{join, write_number_set};
 use postern_types::{Flags, ModSeq, Uid, UidValidity};
@@ -23,6 +23,8 @@ pub enum ResponseCode<'a> {
     AuthenticationFailed,
     /// AUTHORIZATIONFAILED
     AuthorizationFailed,
+    /// BADEVENT, with the events that are known (RFC 5465 section 3.1).
+    BadEvent(&'a [&'a str]),
     /// BADCHARSET, with the charsets that are known.
     BadCharset(&'a [&'a str]),
     /// CANNOT
@@ -71,6 +73,8 @@ pub enum ResponseCode<'a> {
     NonExistent,
     /// NOPERM
     NoPerm,
+    /// NOTIFICATIONOVERFLOW (RFC 5465 section 5.8)
+    NotificationOverflow,
     /// NOTSAVED: there is no saved search result.
     NotSaved,
     /// OVERQUOTA
@@ -128,6 +132,11 @@ impl ResponseCode<'_> {
                 join(out, *charsets, |out, name| super::string::write_astring(out, name.as_bytes(), false));
                 out.push(b')');
             }
+            Self::BadEvent(events) => {
+                out.extend_from_slice(b"BADEVENT (");
+                join(out, *events, |out, name| out.extend_from_slice(name.as_bytes()));
+                out.push(b')');
+            }
             Self::Capability(capabilities) => {
                 out.extend_from_slice(b"CAPABILITY ");
                 join(out, *capabilities, |out, name| out.extend_from_slice(name.as_bytes()));
@@ -161,6 +170,7 @@ impl ResponseCode<'_> {
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
             Self::BadCharset(_) => "BADCHARSET",
+            Self::BadEvent(_) => "BADEVENT",
             Self::Cannot => "CANNOT",
             Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
@@ -180,6 +190,7 @@ impl ResponseCode<'_> {
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
             Self::NoPerm => "NOPERM",
+            Self::NotificationOverflow => "NOTIFICATIONOVERFLOW",
             Self::NotSaved => "NOTSAVED",
             Self::OverQuota => "OVERQUOTA",
             Self::Parse => "PARSE",

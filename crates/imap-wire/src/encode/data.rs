@@ -10,6 +10,8 @@ use postern_types::{Flags, ModSeq, Rights, SpecialUse, Uid};
 pub enum ListAttribute {
     /// `\NonExistent`
     NonExistent,
+    /// `\NoAccess`: seen, and not to be read (RFC 5465 section 5.9)
+    NoAccess,
     /// `\Noinferiors`
     NoInferiors,
     /// `\Noselect`
@@ -35,6 +37,7 @@ impl ListAttribute {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NonExistent => "\\NonExistent",
+            Self::NoAccess => "\\NoAccess",
             Self::NoInferiors => "\\Noinferiors",
             Self::NoSelect => "\\Noselect",
             Self::HasChildren => "\\HasChildren",

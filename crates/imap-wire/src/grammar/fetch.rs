@@ -34,18 +34,7 @@ pub(super) fn fetch(input: &mut Input<'_>, by_uid: bool) -> Parsed<CommandBody> 
 fn items(input: &mut Input<'_>) -> Parsed<Vec<FetchItem>> {
     use FetchItem::{Body, Envelope, Flags, InternalDate, Rfc822Size};
     if peek(input) == Some(b'(') {
-        let mut items: Vec<FetchItem> = Vec::with_capacity(8);
-        list(input, 1, |input| {
-            let item = item(input)?;
-            if items.len() == ITEMS {
-                return fail("FETCH asks for too many items at once");
-            }
-            if !items.contains(&item) {
-                items.push(item);
-            }
-            Ok(())
-        })?;
-        return Ok(items);
+        return item_list(input);
     }
     // Macros stand alone, never in a list (RFC 9051 section 6.4.5).
     let start = *input;
@@ -59,6 +48,22 @@ fn items(input: &mut Input<'_>) -> Parsed<Vec<FetchItem>> {
             Ok(vec![item(input)?])
         }
     }
+}
+
+/// Items in parentheses, each once.
+pub(super) fn item_list(input: &mut Input<'_>) -> Parsed<Vec<FetchItem>> {
+    let mut items: Vec<FetchItem> = Vec::with_capacity(8);
+    list(input, 1, |input| {
+        let item = item(input)?;
+        if items.len() == ITEMS {
+            return fail("FETCH asks for too many items at once");
+        }
+        if !items.contains(&item) {
+            items.push(item);
+        }
+        Ok(())
+    })?;
+    Ok(items)
 }
 
 fn item(input: &mut Input<'_>) -> Parsed<FetchItem> {

@@ -10,6 +10,7 @@ mod fetch;
 mod list;
 mod manage;
 mod message;
+mod notify;
 mod quota;
 mod search;
 mod session;
@@ -99,6 +100,7 @@ fn arguments(kind: CommandKind, input: &mut Input<'_>) -> Parsed<CommandBody> {
         CommandKind::Check => Ok(CommandBody::Check),
         CommandKind::Expunge => Ok(CommandBody::Expunge),
         CommandKind::Idle => Ok(CommandBody::Idle),
+        CommandKind::Notify => notify::notify(input),
         CommandKind::Login => session::login(input),
         CommandKind::Authenticate => session::authenticate(input),
         CommandKind::Enable => session::enable(input),

@@ -4,6 +4,7 @@
 mod commands;
 mod framing;
 mod messages;
+mod notify;
 mod oracle;
 mod replies;
 mod round_trip;

@@ -51,10 +51,12 @@ fn status_responses_decode_with_every_code() {
         C::AuthenticationFailed,
         C::AuthorizationFailed,
         C::BadCharset(&["US-ASCII", "UTF-8"]),
+        C::BadEvent(&["MessageNew", "MailboxName"]),
         C::Cannot,
         C::Capability(&["IMAP4rev1", "IMAP4rev2", "AUTH=PLAIN"]),
         C::ClientBug,
         C::Closed,
+        C::CompressionActive,
         C::ContactAdmin,
         C::CopyUid { uid_validity: validity, source: &uids, destination: &others },
         C::Corruption,
@@ -69,6 +71,7 @@ fn status_responses_decode_with_every_code() {
         C::NoModSeq,
         C::NonExistent,
         C::NoPerm,
+        C::NotificationOverflow,
         C::NotSaved,
         C::OverQuota,
         C::Parse,
@@ -103,7 +106,7 @@ fn status_responses_decode_with_every_code() {
             written(|out| out.untagged(status, Some(code), "x")).iter().for_each(|byte| assert!(byte.is_ascii()));
         }
     }
-    let copied = written(|out| out.untagged(Status::Ok, Some(&codes[11]), "Done"));
+    let copied = written(|out| out.untagged(Status::Ok, Some(&codes[13]), "Done"));
     assert_eq!(copied, b"* OK [COPYUID 38505 1:3,7 10:13] Done\r\n");
     assert!(matches!(decoded(&written(|out| out.bye(None, "Bye"))), Response::Status(OracleStatus::Bye(_))));
 }

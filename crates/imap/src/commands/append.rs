@@ -44,7 +44,7 @@ impl<W: Wire> Connection<W> {
                 },
             },
         };
-        self.finish(&head.tag, CommandKind::Append, &completion).await
+        self.finish(&head.tag, CommandKind::Append, &completion, &[]).await
     }
 
     async fn may_append(&mut self, head: &AppendHead, at: &Locator) -> Result<(), Stop> {
@@ -86,6 +86,7 @@ async fn add(client: &mut Client, at: &Locator, head: &AppendHead, message: Vec<
     let Desk { house, session, .. } = client.desk()?;
     let request = AppendRequest { raw: Arc::new(message), flags: head.flags.clone(), internal_date: head.date };
     let appended = house.append(session, at, request).await.map_err(target_refused)?;
+    client.note_made(at, &[appended.uid]);
     let code = ResponseCode::AppendUid { uid_validity: appended.uid_validity, uid: appended.uid };
     Ok(Completion::ok("Added").with(code))
 }

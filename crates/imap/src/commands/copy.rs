@@ -11,6 +11,7 @@ use crate::messages::Targets;
 use crate::names;
 use postern_app::{Copied, Refused};
 use postern_imap_wire::{Encoder, SequenceSet, Status};
+use postern_types::Uid;
 
 pub(crate) async fn copy(client: &mut Client, by_uid: bool, set: &SequenceSet, mailbox: &str) -> Handled {
     let mut work = client.work()?;
@@ -21,6 +22,7 @@ pub(crate) async fn copy(client: &mut Client, by_uid: bool, set: &SequenceSet, m
         Ok(copied) => copied,
         Err(refused) => return Err(explain(&mut work, refused).await),
     };
+    client.note_made(&at, &made(&copied));
     let code = copy_uid(&copied).map(|code| Code::CopyUid(Box::new(code)));
     Ok(Completion { status: Status::Ok, code, text: "Copied".into() })
 }
@@ -42,6 +44,7 @@ pub(crate) async fn r#move(client: &mut Client, by_uid: bool, set: &SequenceSet,
     if let Some(code) = copy_uid(&moved.done) {
         Encoder::new(work.out, work.rev2).untagged(Status::Ok, Some(&code.code()), "Moved");
     }
+    work.selected.note_made(&at, &made(&moved.done));
     match moved.stopped {
         None => Ok(Completion::ok("Moved")),
         Some(refused) => Err(explain(&mut work, refused).await),
@@ -51,6 +54,10 @@ pub(crate) async fn r#move(client: &mut Client, by_uid: bool, set: &SequenceSet,
 fn named(work: &Work<'_>, by_uid: bool, set: &SequenceSet) -> Result<Targets, Stop> {
     let (messages, saved) = (&work.selected.messages, &work.selected.saved);
     if by_uid { Ok(messages.by_uid(set, saved)) } else { messages.by_number(set, saved).map_err(no_such_number) }
+}
+
+fn made(copied: &Copied) -> Vec<Uid> {
+    copied.uids.iter().map(|(_, uid)| *uid).collect()
 }
 
 /// Nothing where nothing was copied: a set is never empty (RFC 4315 section 3).

@@ -20,12 +20,13 @@ mod list;
 mod lsub;
 mod namespace;
 mod noop;
+mod notify;
 mod quota;
 mod rename;
 mod search;
 mod select;
 mod sign_in;
-mod status;
+pub(crate) mod status;
 mod store;
 mod subscribe;
 
@@ -62,6 +63,7 @@ impl<W: Wire> Connection<W> {
             }
             CommandBody::Enable { capabilities } => self.enable(&capabilities),
             CommandBody::Compress { algorithm } => self.compress(&algorithm),
+            CommandBody::Notify(set) => self.notify(set).await,
             CommandBody::Namespace => namespace::run(client),
             CommandBody::List(list) => list::run(client, list).await,
             CommandBody::Lsub { reference, pattern } => lsub::run(client, &reference, &pattern).await,

@@ -4,13 +4,11 @@
 //! none, and who polls a mailbox that was taken away is told so (docs/design.md section 4).
 
 use crate::answer::{Completion, Handled};
-use crate::connection::{Client, Work};
-use crate::selected::Teller;
+use crate::connection::Client;
 
 pub(crate) async fn run(client: &mut Client) -> Handled {
     if client.is_selected() {
-        let Work { house, session, selected, out, rev2, resync } = client.work()?;
-        selected.sync(house, session, Teller { out, rev2, resync }, true).await?;
+        client.sync_selected(true).await?;
     }
     Ok(Completion::ok("Done"))
 }

@@ -4,6 +4,7 @@
 use crate::answer::{Completion, Handled, Stop};
 use crate::commands::GATHERED_BYTES;
 use crate::connection::{Connection, Desk, Work, tell_highest};
+use crate::hearing::OfSelected;
 use crate::names;
 use crate::resync::{Resync, modseq};
 use crate::selected::{Selected, tell_flags};
@@ -57,9 +58,11 @@ impl<W: Wire> Connection<W> {
     /// Opens the mailbox and tells of it; answers what happened since the client was here, where it said when that
     /// was.
     async fn open(&mut self, mailbox: &str, known: Option<&QResync>, read_only: bool) -> Result<Missed, Stop> {
+        // Who hears nothing unasked is not told at the first command what happened before it.
+        let listed = known.is_some() || self.client.hearing.selected == OfSelected::Nothing;
         let Desk { house, session, selected, out, rev2, .. } = self.client.desk()?;
         let at = names::locate(mailbox);
-        let opened = house.open_mailbox(session, &at, read_only, known.is_some()).await?;
+        let opened = house.open_mailbox(session, &at, read_only, listed).await?;
         let counters = opened.counters;
         let known = known.filter(|known| known.uid_validity == counters.uid_validity.0);
         let (mut changed, mut gone) = (Vec::new(), Vec::new());
@@ -67,7 +70,7 @@ impl<W: Wire> Connection<W> {
             changed = snapshot.changed_since(modseq(known.modseq));
             gone = house.vanished(session, opened.mailbox, modseq(known.modseq), snapshot.modseq()).await?;
         }
-        let opened = Selected::new(opened, read_only);
+        let opened = Selected::new(opened, at.clone(), read_only);
         let mut reply = Encoder::new(out, rev2);
         tell_opened(&mut reply, &opened, &counters, rev2);
         let id = house.object_id(opened.mailbox).to_string();

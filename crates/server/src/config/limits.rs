@@ -28,7 +28,7 @@ macro_rules! limit {
     };
 }
 
-pub(super) const LIMITS: [LimitKey; 16] = [
+pub(super) const LIMITS: [LimitKey; 17] = [
     limit!(message_bytes: u64, 64 << 10, 1 << 30, "Largest message, in bytes."),
     limit!(recipients: usize, 100, 10_000, "Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100)."),
     limit!(submission_recipients: usize, 1, 10_000, "Recipients of one message that is submitted."),
@@ -39,6 +39,7 @@ pub(super) const LIMITS: [LimitKey; 16] = [
     limit!(bad_commands: u32, 1, 1000, "Bad commands in a row before a session ends."),
     limit!(line_bytes: usize, 8 << 10, 16 << 20, "Longest command line, in bytes, small literals included."),
     limit!(compressed_connections: u32, 0, 100_000, "IMAP connections that compress at once (COMPRESS=DEFLATE); 0: none is offered it."),
+    limit!(notify_mailboxes: usize, 10, 100_000, "Mailboxes that one IMAP connection may watch (NOTIFY)."),
     limit!(mailboxes_per_account: u64, 10, 1_000_000, "Mailboxes in one account."),
     limit!(parsing_bytes: usize, 64 << 20, 64 << 30, "Bytes of messages taken in at once, over all connections."),
     limit!(listed_messages: u64, 0, 1 << 32, "Messages up to which SELECT reads a mailbox whole; larger ones are read when it is needed."),

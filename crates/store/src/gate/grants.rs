@@ -440,7 +440,18 @@ pub(super) fn put_grant(
         mailbox.into(),
     ];
     let id = tx.one(&sql::PUT_GRANT, &values, |row| Ok(GrantId::new(row.int(0)?)?))?;
+    tell_grantee(tx, grantee)?;
     id.ok_or_else(|| StoreError::Damaged("a grant has no id".into()))
+}
+
+/// Whoever watches all that they are shown hears of an account that they did not know of.
+fn tell_grantee(tx: &Tx<'_>, grantee: PrincipalId) -> Result<(), StoreError> {
+    for member in tx.all(&sql::MEMBERS, &[grantee.get().into()], |row| Ok(AccountId::new(row.int(0)?)?))? {
+        tx.notify(Notice::List(member));
+    }
+    // A group has no account, so nobody watches it.
+    tx.notify(Notice::List(AccountId::new(grantee.get())?));
+    Ok(())
 }
 
 /// Verdicts in the account are found anew, and lists of mailboxes too.

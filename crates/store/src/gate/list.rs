@@ -3,9 +3,9 @@
 use super::caller::Caller;
 use super::facts;
 use crate::statements::{facts as facts_sql, mailbox as sql};
-use crate::{StoreError, Tx};
+use crate::{Notice, StoreError, Tx};
 use postern_access::{AccountKind, Actor, ByReach, MailboxFacts, Verdict, is_automapped};
-use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, SpecialUse};
+use postern_types::{AccountId, Letter, MailboxId, MailboxName, PersonId, Rights, SpecialUse, Timestamp};
 use std::collections::HashMap;
 
 /// One account as someone sees it.
@@ -23,6 +23,8 @@ pub struct ListedAccount {
     pub own: bool,
     /// Shown without being asked for.
     pub automap: bool,
+    /// The nearest moment at which what is shown of it changes by itself.
+    pub until: Option<Timestamp>,
     /// Mailboxes they may see, by name, INBOX first.
     pub mailboxes: Vec<ListedMailbox>,
 }
@@ -116,7 +118,9 @@ impl Tx<'_> {
                 Ok((row.text(3)?.to_owned(), row.text(4)?.to_owned()))
             })?
             .unwrap_or_default();
-        Ok(Some(ListedAccount { account, address, name, kind: account_facts.kind, own, automap, mailboxes }))
+        let ends = subject.grants.iter().filter_map(|grant| grant.not_after);
+        let until = ends.filter(|end| self.now() < *end).min();
+        Ok(Some(ListedAccount { account, address, name, kind: account_facts.kind, own, automap, until, mailboxes }))
     }
 
     /// Every account that `caller` holds any grant in, and their own. It shows nothing of
@@ -167,6 +171,7 @@ impl Tx<'_> {
         if let Some(subscriber) = subscriber(caller) {
             let values = [subscriber.get().into(), account.get().into(), name.as_str().into(), subscribed.into()];
             self.execute(&sql::SUBSCRIBE, &values)?;
+            self.notify(Notice::List(subscriber.account()));
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ impl Story<'_> {
             CommandKind::Id => self.plain("ID NIL", Kind::Ok).await,
             CommandKind::Enable => self.plain("ENABLE NOTHING", Kind::Ok).await,
             CommandKind::Compress => self.plain("COMPRESS NOTHING", Kind::Bad).await,
+            CommandKind::Notify => self.plain("NOTIFY NOTHING", Kind::Bad).await,
             CommandKind::Namespace => self.namespace().await,
             CommandKind::Logout => self.log_out().await,
             CommandKind::StartTls => self.plain("STARTTLS", Kind::Bad).await,
