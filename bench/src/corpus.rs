@@ -95,6 +95,15 @@ fn size(kind: Kind, share: f64) -> usize {
     (smaller * (larger / smaller).powf(way)).round() as usize
 }
 
+/// The message itself, where it does not go by SMTP.
+pub fn unstuffed(wire: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(wire.len());
+    for line in wire.strip_suffix(b".\r\n").unwrap_or(wire).split_inclusive(|byte| *byte == b'\n') {
+        bytes.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+    }
+    bytes
+}
+
 fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.len() + 16);
     for line in message.split_inclusive(|byte| *byte == b'\n') {
@@ -154,5 +163,6 @@ mod tests {
     #[test]
     fn dots_are_doubled_at_line_starts_only() {
         assert_eq!(stuffed(b".a\r\nb.\r\n"), b"..a\r\nb.\r\n.\r\n");
+        assert_eq!(unstuffed(b"..a\r\nb.\r\n.\r\n"), b".a\r\nb.\r\n");
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{Seek, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -17,6 +17,13 @@ use tokio::time::Instant;
 /// Seconds of processor time that a process, its living children and those it has waited for
 /// have taken so far.
 pub fn tree_seconds(root: u32) -> Result<f64> {
+    let tree = tree(root)?;
+    let sum: u64 = tree.iter().map(|(_, ticks)| ticks).sum();
+    Ok(sum as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// A process and its living children, each with its ticks of processor time.
+fn tree(root: u32) -> Result<Vec<(u32, u64)>> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     let mut ticks = HashMap::new();
     for entry in fs::read_dir("/proc").context("no /proc")?.flatten() {
@@ -30,12 +37,18 @@ pub fn tree_seconds(root: u32) -> Result<f64> {
     if !ticks.contains_key(&root) {
         bail!("process {root} has ended");
     }
-    let (mut sum, mut waiting) = (0, vec![root]);
+    let (mut tree, mut waiting) = (Vec::new(), vec![root]);
     while let Some(id) = waiting.pop() {
-        sum += ticks.get(&id).copied().unwrap_or(0);
+        tree.extend(ticks.get(&id).map(|ticks| (id, *ticks)));
         waiting.extend(children.remove(&id).unwrap_or_default());
     }
-    Ok(sum as f64 / rustix::param::clock_ticks_per_second() as f64)
+    Ok(tree)
+}
+
+/// Seconds of processor time that this process alone has taken so far.
+pub fn own_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 struct Stat {
@@ -51,6 +64,41 @@ impl Stat {
         let ticks = [14, 15, 16, 17].into_iter().map(number).sum::<Option<u64>>()?;
         Some(Self { parent: u32::try_from(number(4)?).ok()?, ticks })
     }
+}
+
+/// What processes hold of the memory, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// What would be free without them: pages that several map count in parts.
+    pub proportional: u64,
+    /// The most that was resident of each at any time, one after the other: an upper bound.
+    pub peak: u64,
+}
+
+impl Memory {
+    /// Of these processes and their living children, or `None` where it cannot be seen: only root
+    /// sees that of other users. proc(5): `smaps_rollup` and `status`.
+    pub fn of(roots: &[u32]) -> Result<Option<Self>> {
+        let mut memory = Self::default();
+        for root in roots {
+            for (id, _) in tree(*root)? {
+                let file = |name: &str| fs::read_to_string(format!("/proc/{id}/{name}"));
+                let (status, rollup) = match (file("status"), file("smaps_rollup")) {
+                    (Ok(status), Ok(rollup)) => (status, rollup),
+                    (_, Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+                    // One that has just ended holds nothing any more.
+                    _ => continue,
+                };
+                memory.proportional += kilobytes(&rollup, "Pss:").unwrap_or(0) << 10;
+                memory.peak += kilobytes(&status, "VmHWM:").unwrap_or(0) << 10;
+            }
+        }
+        Ok(Some(memory))
+    }
+}
+
+fn kilobytes(text: &str, field: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(field))?.split_whitespace().next()?.parse().ok()
 }
 
 /// Seconds that all processors together have spent on anything so far.
@@ -137,6 +185,14 @@ pub fn load() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_that_of_the_tree() -> Result<()> {
+        assert_eq!(kilobytes("Rss:  12 kB\nPss:    1234 kB\nPss_Dirty: 7 kB\n", "Pss:"), Some(1234));
+        let own = Memory::of(&[std::process::id()])?.context("of its own")?;
+        assert!(own.proportional > 100 << 10 && own.peak >= own.proportional, "{own:?}");
+        Ok(())
+    }
 
     #[test]
     fn a_name_with_parentheses_is_no_field() {

@@ -16,6 +16,7 @@ mod imap;
 mod judge;
 mod machine;
 mod random;
+mod reading;
 mod report;
 mod revoke;
 mod seeded;
@@ -57,6 +58,18 @@ enum Name {
     Submit,
     /// One mail of 424 KB submitted and relayed to ten thousand recipients
     Bulk,
+    /// All workloads that read: the five that follow
+    Read,
+    /// Twenty delegates at work in one mailbox at the same time
+    Session,
+    /// A mailbox of 200,000 mails: open it, list it, come back to it
+    Big,
+    /// A thousand connections in IDLE: their memory, and how soon the last hears of a mail
+    Idle,
+    /// All of a mailbox over one connection
+    Export,
+    /// Sign-ins with passwords and with generated secrets
+    Auth,
     /// Ten thousand mails by a credential for marketing, at its pace, and people's mail beside them: 18
     /// minutes on each engine, so only where it is named
     Campaign,
@@ -89,7 +102,7 @@ struct Arguments {
     /// Rounds of each server
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Mails a round; the workload's own number if not given
+    /// Mails a round, or in the mailbox that is read; the workload's own number if not given
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     mails: Option<u32>,
     /// Of the words and attachments
@@ -156,7 +169,8 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut documents = Vec::new();
     let workloads = arguments.deliveries();
     let mut surroundings = None;
-    if !workloads.is_empty() || arguments.wants_own() || !arguments.sendings().is_empty() {
+    let beside_a_peer = !workloads.is_empty() || !arguments.sendings().is_empty() || !arguments.readings().is_empty();
+    if beside_a_peer || arguments.wants_own() {
         let folder = folder(arguments.dir.as_deref())?;
         let before = report::Surroundings::now(folder.path())?;
         println!("{}\n", before.text());
@@ -168,6 +182,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         }
         for workload in arguments.sendings() {
             let (document, reached) = send_beside_postfix(arguments, workload, folder.path()).await?;
+            documents.push(document);
+            met &= reached;
+        }
+        for workload in arguments.readings() {
+            let (document, reached) = read_beside_dovecot(arguments, workload, folder.path()).await?;
             documents.push(document);
             met &= reached;
         }
@@ -279,6 +298,30 @@ async fn send_beside_postfix(arguments: &Arguments, workload: &send::Workload, f
     Ok(answer)
 }
 
+async fn read_beside_dovecot(
+    arguments: &Arguments,
+    workload: reading::Workload,
+    folder: &Path,
+) -> Result<(Value, bool)> {
+    let postgres = std::env::var(POSTGRES).ok();
+    let mut kinds = arguments.readers(workload, postgres.is_some());
+    if let Some(why) = servers::Dovecot::missing()
+        && kinds.iter().any(|kind| kind.is_peer())
+    {
+        println!("{}: without Dovecot, so nothing is judged beside it: {why}", workload.name());
+        kinds.retain(|kind| !kind.is_peer());
+    }
+    let postern = arguments.product_of(&kinds).await?;
+    let tools = Tools { postern: &postern, postgres: postgres.as_deref() };
+    let folder = folder.join(workload.name());
+    std::fs::create_dir(&folder)?;
+    let Extent { rounds, mails, seed } = arguments.extent();
+    let extent = reading::Extent { rounds, mails, seed };
+    let answer = reading::run(workload, &kinds, &tools, &extent, &folder).await?;
+    std::fs::remove_dir_all(&folder).context("cannot clear what was measured")?;
+    Ok(answer)
+}
+
 impl Arguments {
     /// The binary that is measured.
     async fn product(&self) -> Result<PathBuf> {
@@ -305,6 +348,9 @@ impl Arguments {
                 bail!("campaign is measured without a peer: name postern-sqlite, postern-postgres or no server");
             }
             campaign::check(self.campaign_mails())?;
+        }
+        if self.readings().contains(&reading::Workload::Big) {
+            reading::check(self.mails)?;
         }
         Ok(())
     }
@@ -333,6 +379,29 @@ impl Arguments {
         let both = self.wants(Name::Send);
         let named = [(Name::Submit, &send::SUBMIT), (Name::Bulk, &send::BULK)];
         named.into_iter().filter(|(name, _)| both || self.wants(*name)).map(|(_, workload)| workload).collect()
+    }
+
+    fn readings(&self) -> Vec<reading::Workload> {
+        let all = self.wants(Name::Read);
+        let named = [
+            (Name::Session, reading::Workload::Session),
+            (Name::Big, reading::Workload::Big),
+            (Name::Idle, reading::Workload::Idle),
+            (Name::Export, reading::Workload::Export),
+            (Name::Auth, reading::Workload::Auth),
+        ];
+        named.into_iter().filter(|(name, _)| all || self.wants(*name)).map(|(_, workload)| workload).collect()
+    }
+
+    /// Those that are read, in the order of each round.
+    fn readers(&self, workload: reading::Workload, postgres: bool) -> Vec<Kind> {
+        let all = Kind::value_variants().iter().copied().filter(|kind| kind.reads());
+        all.filter(|kind| match kind {
+            _ if !self.servers.is_empty() => self.servers.contains(kind),
+            Kind::PosternPostgres => postgres,
+            _ => !kind.is_peer() || workload.is_peer(*kind),
+        })
+        .collect()
     }
 
     /// Those that send, in the order of each round.
@@ -417,6 +486,24 @@ mod tests {
         assert!(bulk.deliveries().is_empty() && !bulk.wants_own());
         assert_eq!(bulk.senders(false), [Kind::PosternSqlite, Kind::Postfix]);
         assert!(parsed("bench --workload bulk --server postern-sqlite").kinds_with(false).is_ok());
+    }
+
+    #[test]
+    fn reading_runs_alone_and_beside_dovecot() {
+        let names = |line| parsed(line).readings().iter().map(|workload| workload.name()).collect::<Vec<_>>();
+        assert_eq!(names("bench"), ["session", "big", "idle", "export", "auth"]);
+        assert_eq!(names("bench --workload read"), names("bench"));
+        assert_eq!(names("bench --workload big"), ["big"]);
+        let big = parsed("bench --workload big");
+        assert!(big.deliveries().is_empty() && big.sendings().is_empty() && !big.wants_own());
+        let readers = |line, postgres| parsed(line).readers(reading::Workload::Big, postgres);
+        assert_eq!(readers("bench", false), [Kind::PosternSqlite, Kind::DovecotMdbox]);
+        assert!(readers("bench", true).contains(&Kind::PosternPostgres));
+        assert_eq!(readers("bench --server postern-sqlite", true), [Kind::PosternSqlite]);
+        assert_eq!(readers("bench --server dovecot-maildir", true), [Kind::DovecotMaildir]);
+        assert!(parsed("bench --workload big --mails 1000000 --server postern-sqlite").check().is_ok());
+        assert!(parsed("bench --workload big --mails 199").check().is_err());
+        assert!(parsed("bench --workload session --mails 199").check().is_ok());
     }
 
     #[test]

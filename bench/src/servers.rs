@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::cargo;
 use crate::client::Entrance;
+pub use dovecot::{Dovecot, Format};
 pub use postern::{Postern, binary, binary_that_trusts_its_cache};
 pub use postfix::Postfix;
 
@@ -39,6 +40,8 @@ pub enum Kind {
     DovecotMaildir,
     /// Dovecot with a file for each mail, in its own form.
     DovecotSdbox,
+    /// Dovecot with many mails in a file, which is quick to read.
+    DovecotMdbox,
     /// Postfix, which relays.
     Postfix,
 }
@@ -60,6 +63,7 @@ impl Kind {
             Self::PosternPostgres => "postern-postgres",
             Self::DovecotMaildir => "dovecot-maildir",
             Self::DovecotSdbox => "dovecot-sdbox",
+            Self::DovecotMdbox => "dovecot-mdbox",
             Self::Postfix => "postfix",
         }
     }
@@ -71,12 +75,27 @@ impl Kind {
 
     /// Somebody else's server.
     pub fn is_peer(self) -> bool {
-        matches!(self, Self::DovecotMaildir | Self::DovecotSdbox | Self::Postfix)
+        self.format().is_some() || self == Self::Postfix
     }
 
-    /// It keeps mail.
+    /// Mail is delivered to it: to the two faster forms of Dovecot.
     pub fn delivers(self) -> bool {
+        !matches!(self, Self::Postfix | Self::DovecotMdbox)
+    }
+
+    /// It keeps mail that is read.
+    pub fn reads(self) -> bool {
         self != Self::Postfix
+    }
+
+    /// How Dovecot keeps mail, if it is Dovecot.
+    pub fn format(self) -> Option<Format> {
+        match self {
+            Self::DovecotMaildir => Some(Format::Maildir),
+            Self::DovecotSdbox => Some(Format::Sdbox),
+            Self::DovecotMdbox => Some(Format::Mdbox),
+            Self::PosternSqlite | Self::PosternPostgres | Self::Postfix => None,
+        }
     }
 
     /// It sends mail.
@@ -123,12 +142,12 @@ pub trait Submits {
 pub async fn start(kind: Kind, tools: &Tools<'_>, folder: &Path) -> Result<Box<dyn Server>> {
     let folder = folder.join(kind.name());
     std::fs::create_dir(&folder)?;
-    Ok(match kind {
-        Kind::PosternSqlite => Box::new(postern::Postern::start(tools, &folder, false).await?),
-        Kind::PosternPostgres => Box::new(postern::Postern::start(tools, &folder, true).await?),
-        Kind::DovecotMaildir => Box::new(dovecot::Dovecot::start(dovecot::Format::Maildir, &folder).await?),
-        Kind::DovecotSdbox => Box::new(dovecot::Dovecot::start(dovecot::Format::Sdbox, &folder).await?),
-        Kind::Postfix => bail!("Postfix keeps no mail here"),
+    if kind == Kind::Postfix {
+        bail!("Postfix keeps no mail here");
+    }
+    Ok(match kind.format() {
+        Some(format) => Box::new(Dovecot::start(format, &folder).await?),
+        None => Box::new(Postern::start(tools, &folder, kind == Kind::PosternPostgres).await?),
     })
 }
 
@@ -168,6 +187,6 @@ fn answer(command: &mut Command) -> Result<String> {
 
 /// Writes a file that only a measurement needs.
 #[expect(clippy::disallowed_methods, reason = "the configuration of a server that lives for minutes")]
-fn write(path: &Path, text: &str) -> Result<()> {
+pub fn write(path: &Path, text: &str) -> Result<()> {
     Ok(std::fs::write(path, text)?)
 }

@@ -38,6 +38,11 @@ impl Database {
         &self.url
     }
 
+    /// The server's first process, where it can be seen from here.
+    pub fn process(&self) -> Option<u32> {
+        self.process
+    }
+
     /// Processor time of the whole database server.
     pub fn seconds(&self) -> Result<Option<f64>> {
         self.process.map(machine::tree_seconds).transpose()

@@ -96,22 +96,24 @@ impl Postern {
         }
         answer(&mut init)?;
         let configuration = data.join("postern.toml");
-        let ready_file = folder.join("ready.json");
-        let log =
-            tempfile::Builder::new().prefix("postern-").suffix(".log").disable_cleanup(true).tempfile_in(folder)?;
-        let mut serve = Command::new(tools.postern);
-        serve.arg("serve").arg("--config").arg(&configuration).arg("--ready-file").arg(&ready_file);
-        serve.envs(environment.iter().copied());
-        serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
-        let child = Child::start("postern", &mut serve)?;
-        let ready = child.until(START_LIMIT, || std::fs::read(&ready_file).ok()).await;
-        let ready = ready.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
-        let ready: Value = serde_json::from_slice(&ready).context("the ready-file is no JSON")?;
-        let listeners =
-            serde_json::from_value(ready["listeners"].clone()).context("the ready-file names no listener")?;
+        let (child, listeners) = serve(tools.postern, &configuration, folder, environment).await?;
         let server = Self { program: tools.postern.to_owned(), configuration, data, listeners, child, database };
         server.say(&["shared", "add", RECIPIENT])?;
         Ok(server)
+    }
+
+    /// Ends it and starts it again, listening elsewhere, with the configuration as it was written.
+    pub async fn restart(&mut self, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.child.stop()?;
+        meanwhile()?;
+        let folder = self.data.parent().context("a house in no folder")?;
+        (self.child, self.listeners) = serve(&self.program, &self.configuration, folder, &[]).await?;
+        Ok(())
+    }
+
+    /// Its own process, and the first one of its database where that can be seen.
+    pub fn processes(&self) -> Vec<u32> {
+        std::iter::once(self.child.id()).chain(self.database.as_ref().and_then(Database::process)).collect()
     }
 
     /// A command of the binary to the running server.
@@ -164,6 +166,30 @@ impl Postern {
     pub fn admin_socket(&self) -> PathBuf {
         self.data.join("admin.sock")
     }
+}
+
+/// Serves the house of this configuration; answers with its listeners once it is ready.
+async fn serve(
+    program: &Path,
+    configuration: &Path,
+    folder: &Path,
+    environment: &[(&str, &str)],
+) -> Result<(Child, BTreeMap<String, String>)> {
+    let ready_file = folder.join("ready.json");
+    if ready_file.exists() {
+        std::fs::remove_file(&ready_file)?;
+    }
+    let log = tempfile::Builder::new().prefix("postern-").suffix(".log").disable_cleanup(true).tempfile_in(folder)?;
+    let mut serve = Command::new(program);
+    serve.arg("serve").arg("--config").arg(configuration).arg("--ready-file").arg(&ready_file);
+    serve.envs(environment.iter().copied());
+    serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
+    let child = Child::start("postern", &mut serve)?;
+    let ready = child.until(START_LIMIT, || std::fs::read(&ready_file).ok()).await;
+    let ready = ready.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
+    let ready: Value = serde_json::from_slice(&ready).context("the ready-file is no JSON")?;
+    let listeners = serde_json::from_value(ready["listeners"].clone()).context("the ready-file names no listener")?;
+    Ok((child, listeners))
 }
 
 impl Submits for Postern {

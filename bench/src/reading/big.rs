@@ -1,0 +1,275 @@
+//! The workload "big": what a mailbox of two hundred thousand mails costs to open and to list.
+//!
+//! For the first look both servers are started anew and the page cache is empty. Everything else
+//! goes over the same connection, one command after the other, as a mail program would that has
+//! kept nothing; the last is one that has, and comes back after a hundred changes.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::time::Instant;
+
+use super::figures::{Figure, Values};
+use super::house::{House, MAILBOX};
+use super::wire::{Wire, code};
+use super::{Extent, system};
+use crate::corpus::{self, Corpus, Kind};
+use crate::machine;
+
+/// Mails in the mailbox.
+pub const MAILS: usize = 200_000;
+/// Pages, changes and what goes need room.
+pub const LEAST_MAILS: u32 = 200;
+/// Mails of one APPEND, where the server takes several in one (RFC 3502).
+const BATCH: usize = 1_000;
+/// One of so many was not read yet.
+const ONE_UNREAD_OF: usize = 10;
+/// Ranges of one STORE.
+const RANGES: usize = 2_000;
+/// Messages of one page.
+const PAGE: usize = 50;
+const FLAGS: &str = "FETCH 1:* (UID FLAGS)";
+const ENVELOPES: &str = "FETCH 1:* (UID ENVELOPE)";
+/// Times that what takes little is repeated; the middle one counts.
+const TIMES: usize = 21;
+/// Flags that are changed, and messages that go, before somebody comes back.
+const CHANGED: usize = 90;
+const EXPUNGED: usize = 10;
+
+pub static FIGURES: [Figure; 17] = [
+    Figure::less("SELECT cold", "ms", 1).floor(1.0).goal(3.0),
+    Figure::less("SELECT warm", "ms", 2).floor_at(1.0),
+    Figure::less("FETCH 1:* (UID FLAGS), first", "ms", 0),
+    Figure::less("FETCH 1:* (UID FLAGS)", "ms", 0).floor(1.0).goal(2.0),
+    Figure::less("FETCH 1:* (UID ENVELOPE), first", "ms", 0).floor(1.0).goal(2.0),
+    Figure::less("FETCH 1:* (UID ENVELOPE), repeated", "ms", 0).floor(1.0).goal(2.0),
+    Figure::less("page of 50 with BODYSTRUCTURE, first", "ms", 1),
+    Figure::less("page of 50 with BODYSTRUCTURE, repeated", "ms", 2),
+    Figure::less("UID SEARCH UNSEEN", "ms", 1),
+    Figure::less("STORE of 100 flags", "ms", 1),
+    Figure::less("QRESYNC after 100 changes", "ms", 1).floor(2.0).goal_at(5.0),
+    Figure::less("server CPU of FETCH 1:* (UID FLAGS)", "ms", 0),
+    Figure::less("server CPU of FETCH 1:* (UID ENVELOPE)", "ms", 0),
+    Figure::less("server CPU of a round", "ms", 0),
+    Figure::less("client during FETCH 1:* (UID ENVELOPE)", "processors", 2),
+    Figure::less("memory of the server", "MiB", 0),
+    Figure::less("memory of the server, peak", "MiB", 0),
+];
+
+/// Fills the mailbox, by the quickest way that each has, and marks most of it as read.
+pub async fn prepare(house: &mut House, extent: &Extent) -> Result<()> {
+    let (mails, start) = (extent.mails.unwrap_or(MAILS), Instant::now());
+    if house.kind().is_peer() {
+        append(house, mails, extent.seed).await?;
+    } else {
+        house.fill(Kind::Small, mails, extent.seed).await?;
+    }
+    eprintln!("big: {mails} mails in {} after {:.0} s", house.kind().name(), start.elapsed().as_secs_f64());
+    let (mut wire, _) = house.open(0).await?;
+    for set in read_ones(mails) {
+        wire.ok(&format!("UID STORE {set} +FLAGS.SILENT (\\Seen)")).await?;
+    }
+    wire.ok("LOGOUT").await.map(drop)
+}
+
+async fn append(house: &House, mails: usize, seed: u64) -> Result<()> {
+    let mut wire = house.sign_in(0).await?;
+    for (number, first) in (0..mails).step_by(BATCH).enumerate() {
+        let batch = Corpus::write(Kind::Small, BATCH.min(mails - first), seed + number as u64);
+        let letters: Vec<Vec<u8>> = batch.mails.iter().map(|mail| corpus::unstuffed(&mail.wire)).collect();
+        wire.append(MAILBOX, letters.iter().map(Vec::as_slice), |_| {}).await?;
+    }
+    let (_, exists) = house.open(0).await?;
+    if exists != mails {
+        bail!("{mails} mails were appended and {exists} are there");
+    }
+    Ok(())
+}
+
+/// UIDs of those that were read, in sets short enough for one command.
+fn read_ones(mails: usize) -> Vec<String> {
+    let ranges: Vec<String> = (1..=mails)
+        .step_by(ONE_UNREAD_OF)
+        .map(|first| format!("{first}:{}", (first + ONE_UNREAD_OF - 2).min(mails).max(first)))
+        .collect();
+    ranges.chunks(RANGES).map(|some| some.join(",")).collect()
+}
+
+/// All of it once, from a cold start.
+pub async fn round(house: &mut House, _: &Extent, round: usize) -> Result<Values> {
+    house.rest().await?;
+    let mut is_cold = false;
+    house
+        .restart(|| {
+            is_cold = system::drop_page_cache();
+            Ok(())
+        })
+        .await?;
+    // A database is not started anew.
+    let server_before = house.seconds()?;
+    let mut wire = house.sign_in(0).await?;
+    let cold = select(&mut wire, "").await?;
+    let mut warm = Vec::new();
+    for _ in 0..TIMES {
+        warm.push(select(&mut wire, "").await?.took);
+    }
+    let exists = cold.exists;
+    let (flags_first, _) = list(house, &mut wire, FLAGS, exists).await?;
+    let (flags, flags_cost) = list(house, &mut wire, FLAGS, exists).await?;
+    let (envelopes_first, _) = list(house, &mut wire, ENVELOPES, exists).await?;
+    let (envelopes, envelopes_cost) = list(house, &mut wire, ENVELOPES, exists).await?;
+    let (page_first, page) = pages(&mut wire, exists, round).await?;
+    let search = middle(&mut wire, |_| ("UID SEARCH UNSEEN".to_owned(), 1)).await?;
+    let store = middle(&mut wire, |time| {
+        // Set and taken back in turn, so that every change is one.
+        let first = 1 + (round * TIMES + time / 2) * 211 % (exists - 100);
+        let sign = if time.is_multiple_of(2) { '+' } else { '-' };
+        (format!("STORE {first}:{} {sign}FLAGS (\\Flagged)", first + 99), 1)
+    })
+    .await?;
+    wire.ok("LOGOUT").await?;
+    let resync = resync(house).await?;
+    house.rest().await?;
+    let (server, memory) = (house.seconds()?, house.memory()?);
+    let cold = is_cold.then(|| ms(cold.took));
+    let mib = |bytes: fn(machine::Memory) -> u64| memory.map(|memory| bytes(memory) as f64 / f64::from(1 << 20));
+    let mut values = vec![cold];
+    warm.sort_unstable();
+    let times = [warm[TIMES / 2], flags_first, flags, envelopes_first, envelopes, page_first, page, search, store];
+    values.extend(times.map(|time| Some(ms(time))));
+    let of_a_round = server.zip(server_before).map(|(now, before)| (now - before) * 1000.0);
+    values.extend([Some(ms(resync)), flags_cost.server_ms, envelopes_cost.server_ms, of_a_round]);
+    values.push(Some(envelopes_cost.client_cores));
+    values.extend([mib(|memory| memory.proportional), mib(|memory| memory.peak)]);
+    Ok(values)
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+struct Selected {
+    took: Duration,
+    exists: usize,
+    /// The response codes that came with it.
+    codes: String,
+}
+
+impl Selected {
+    fn code(&self, name: &str) -> Result<&str> {
+        let mut words = code(&self.codes, name).with_context(|| format!("SELECT tells no {name}"))?;
+        words.next().with_context(|| format!("{name} of nothing"))
+    }
+}
+
+async fn select(wire: &mut Wire, parameters: &str) -> Result<Selected> {
+    let (mut exists, mut codes) = (None, String::new());
+    let start = Instant::now();
+    wire.ok_told(&format!("SELECT {MAILBOX}{parameters}"), |line| {
+        exists = exists.or(super::wire::number(line, "EXISTS"));
+        if line.starts_with(b"* OK [") {
+            codes.push_str(&String::from_utf8_lossy(line));
+        }
+    })
+    .await?;
+    let took = start.elapsed();
+    Ok(Selected { took, exists: exists.context("SELECT tells no EXISTS")?, codes })
+}
+
+/// One command that must bring so many lines at least.
+async fn fetch(wire: &mut Wire, command: &str, lines: usize) -> Result<Duration> {
+    let start = Instant::now();
+    let answer = wire.ok(command).await?;
+    let took = start.elapsed();
+    if answer.lines < lines {
+        bail!("{command}: {} lines for {lines} messages", answer.lines);
+    }
+    Ok(took)
+}
+
+/// What a long command cost.
+struct Cost {
+    server_ms: Option<f64>,
+    client_cores: f64,
+}
+
+/// One command over all messages.
+async fn list(house: &House, wire: &mut Wire, command: &str, exists: usize) -> Result<(Duration, Cost)> {
+    let (server, client) = (house.seconds()?, machine::own_seconds());
+    let took = fetch(wire, command, exists).await?;
+    let client_cores = (machine::own_seconds() - client) / took.as_secs_f64();
+    let server = house.seconds()?.zip(server).map(|(now, before)| now - before);
+    Ok((took, Cost { server_ms: server.map(|seconds| seconds * 1000.0), client_cores }))
+}
+
+/// The middle of several.
+async fn middle(wire: &mut Wire, command: impl Fn(usize) -> (String, usize)) -> Result<Duration> {
+    let mut all = Vec::new();
+    for time in 0..TIMES {
+        let (command, lines) = command(time);
+        all.push(fetch(wire, &command, lines).await?);
+    }
+    all.sort_unstable();
+    Ok(all[TIMES / 2])
+}
+
+/// A page that nobody has asked for, and the same again.
+async fn pages(wire: &mut Wire, exists: usize, round: usize) -> Result<(Duration, Duration)> {
+    let first = 1 + round * 5 * PAGE % (exists - PAGE);
+    let last = first + PAGE - 1;
+    let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)");
+    let unseen = fetch(wire, &command, PAGE).await?;
+    Ok((unseen, middle(wire, |_| (command.clone(), PAGE)).await?))
+}
+
+/// Somebody goes, somebody else changes a hundred messages, and the first comes back (RFC 7162
+/// section 3.2.5).
+async fn resync(house: &House) -> Result<Duration> {
+    let (mut other, exists) = house.open(2).await?;
+    other.ok("STORE 1:* -FLAGS.SILENT (\\Answered)").await?;
+    let mut away = house.sign_in(1).await?;
+    let before = select(&mut away, " (CONDSTORE)").await?;
+    away.ok("LOGOUT").await?;
+
+    let numbers = |count: usize, start: usize| {
+        let every = (exists / (count + 1)).max(1);
+        (0..count).map(|number| (start + number * every).to_string()).collect::<Vec<_>>().join(",")
+    };
+    let (changed, expunged) = (numbers(CHANGED, 2), numbers(EXPUNGED, 3));
+    other.ok(&format!("STORE {changed} +FLAGS.SILENT (\\Answered)")).await?;
+    other.ok(&format!("STORE {expunged} +FLAGS.SILENT (\\Deleted)")).await?;
+    other.ok("EXPUNGE").await?;
+    other.ok("LOGOUT").await?;
+
+    let mut back = house.sign_in(1).await?;
+    back.ok("ENABLE QRESYNC").await?;
+    let command =
+        format!("SELECT {MAILBOX} (QRESYNC ({} {}))", before.code("UIDVALIDITY")?, before.code("HIGHESTMODSEQ")?);
+    let (mut flags, mut vanished) = (0, 0);
+    let start = Instant::now();
+    back.ok_told(&command, |line| {
+        flags += usize::from(memchr::memmem::find(line, b" FETCH (").is_some());
+        vanished += usize::from(line.starts_with(b"* VANISHED (EARLIER) "));
+    })
+    .await?;
+    let took = start.elapsed();
+    back.ok("LOGOUT").await?;
+    if !(CHANGED - EXPUNGED..=CHANGED + EXPUNGED).contains(&flags) || vanished == 0 {
+        bail!("{flags} messages and {vanished} lines of what is gone were told of {CHANGED} and {EXPUNGED}");
+    }
+    Ok(took)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_ten_is_unread() {
+        assert_eq!(read_ones(25), ["1:9,11:19,21:25"]);
+        assert_eq!(read_ones(21), ["1:9,11:19,21:21"]);
+        let sets = read_ones(200_000);
+        assert_eq!(sets.len(), 10);
+        assert!(sets.iter().all(|set| set.len() < 60_000));
+    }
+}
