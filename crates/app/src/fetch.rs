@@ -13,8 +13,10 @@ use postern_types::{Flags, MailboxId, MessageId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 /// What a FETCH will show, so that no rows are read in vain.
@@ -153,6 +155,18 @@ pub struct FetchChunk {
     pub done: usize,
 }
 
+/// A chunk that is being read.
+pub struct ChunkAhead {
+    chunk: Pin<Box<dyn Future<Output = Result<FetchChunk, GateError>> + Send>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for ChunkAhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChunkAhead").finish_non_exhaustive()
+    }
+}
+
 /// UIDs looked at in one transaction at most.
 const MESSAGES_PER_CHUNK: usize = 256;
 /// Bytes of messages loaded in one transaction at most, the last one beyond that included: to
@@ -182,10 +196,51 @@ impl House {
         encode: &Arc<Encode>,
     ) -> Result<FetchChunk, Refused> {
         self.check_session(session).await?;
+        Ok(self.db.read(self.chunk_of(session, mailbox, uids, from, needs, encode)).await?)
+    }
+
+    /// The same, begun while the chunk before is on its way to the client, where there is a place for that: it is
+    /// memory, and few readers need it. Whether it may still be read is asked when it is its turn.
+    pub fn fetch_ahead(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        from: usize,
+        needs: FetchNeeds,
+        encode: &Arc<Encode>,
+    ) -> Option<ChunkAhead> {
+        let place = Arc::clone(&self.reading_ahead).try_acquire_owned().ok()?;
+        let chunk = Box::pin(self.db.read_ahead(self.chunk_of(session, mailbox, uids, from, needs, encode)));
+        Some(ChunkAhead { chunk, _place: place })
+    }
+
+    /// A chunk that was begun before.
+    pub async fn fetch_begun(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        ahead: ChunkAhead,
+    ) -> Result<FetchChunk, Refused> {
+        let chunk = ahead.chunk.await?;
+        self.check_session(session).await?;
+        self.may_still_read(session, mailbox).await?;
+        Ok(chunk)
+    }
+
+    fn chunk_of(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        uids: &Arc<[Uid]>,
+        from: usize,
+        needs: FetchNeeds,
+        encode: &Arc<Encode>,
+    ) -> impl Fn(&Tx<'_>) -> Result<FetchChunk, GateError> + Send + use<> {
         let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
         let (blobs, names, most_bytes) = (self.blobs.clone(), self.object_names.clone(), self.limits.chunk_bytes);
         let most_time = Duration::from_millis(self.limits.read_ms);
-        let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+        move |tx: &Tx<'_>| {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
             let (access, blobs, names) = (&access, &blobs, &names);
@@ -199,8 +254,7 @@ impl House {
                 reader.read(&uids[chunk.done..chunk.done + run], &*encode, &mut chunk)?;
             }
             Ok(chunk)
-        });
-        Ok(chunk.await?)
+        }
     }
 
     /// The same where all that is shown is in the snapshot: no row is read.

@@ -62,6 +62,7 @@ pub struct House {
     pub(crate) parsing: Arc<Semaphore>,
     pub(crate) rooms: Rooms,
     compressing: Arc<Semaphore>,
+    pub(crate) reading_ahead: Arc<Semaphore>,
     pub(crate) visits: Mutex<Visits>,
     random: SystemRandom,
     sessions: AtomicU64,
@@ -79,6 +80,9 @@ impl CompressionPlace {
         Arc::clone(places).try_acquire_owned().ok().map(|permit| Self { _permit: permit })
     }
 }
+
+/// Chunks of replies that are read while the ones before them are sent, over all connections.
+const CHUNKS_AHEAD: usize = 16;
 
 /// Bytes of one permit of the semaphores that count memory.
 pub(crate) const PARSING_UNIT: usize = 4096;
@@ -103,6 +107,7 @@ impl House {
             // Of its own: a message has its room still when it comes to be parsed, so that who waited
             // for both in one would wait for ever.
             rooms: Rooms::new(options.limits.parsing_bytes),
+            reading_ahead: Arc::new(Semaphore::new(CHUNKS_AHEAD)),
             compressing: Arc::new(Semaphore::new(options.limits.compressed_connections as usize)),
             visits: Mutex::default(),
             hostname: options.hostname,

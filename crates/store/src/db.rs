@@ -183,7 +183,17 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.reads, (Lane::Interactive, None), work).await
+        submit(&self.inner.shared.reads, (Lane::Interactive, None), work).await
+    }
+
+    /// The same, begun before anybody waits for it: what answers it may be awaited later.
+    pub fn read_ahead<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, E>> + Send + use<T, E, F>
+    where
+        F: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        submit(&self.inner.shared.reads, (Lane::Interactive, None), work)
     }
 
     /// Writes; when this answers `Ok` the changes are on disk. The closure may be run more
@@ -194,7 +204,7 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.writes, (Lane::Interactive, None), work).await
+        submit(&self.inner.shared.writes, (Lane::Interactive, None), work).await
     }
 
     /// Writes in turn with other such writes that hold the row of the same account. They would wait for each
@@ -205,7 +215,7 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.writes, (Lane::Interactive, Some(account)), work).await
+        submit(&self.inner.shared.writes, (Lane::Interactive, Some(account)), work).await
     }
 
     /// Writes when nobody who waits is in the way: the pieces of long work, each at most
@@ -216,7 +226,7 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.submit(&self.inner.shared.writes, (Lane::Bulk, None), work).await
+        submit(&self.inner.shared.writes, (Lane::Bulk, None), work).await
     }
 
     /// Has this told of every commit: one notice per mailbox, list or epoch, after the
@@ -249,19 +259,24 @@ impl Db {
             ended(thread, end).await;
         }
     }
+}
 
-    async fn submit<T, E, F>(&self, queue: &Queue, (lane, turn): (Lane, Option<AccountId>), work: F) -> Result<T, E>
-    where
-        F: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let (job, answer) = job::job(work);
-        if let Err(job) = queue.push(lane, turn, job) {
-            job.settle(Err(StoreError::Closing));
-        }
-        answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closing)))
+/// Queues work at once; what answers it is awaited when that is wanted.
+fn submit<T, E, F>(
+    queue: &Queue,
+    (lane, turn): (Lane, Option<AccountId>),
+    work: F,
+) -> impl Future<Output = Result<T, E>> + Send + use<T, E, F>
+where
+    F: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    let (job, answer) = job::job(work);
+    if let Err(job) = queue.push(lane, turn, job) {
+        job.settle(Err(StoreError::Closing));
     }
+    async { answer.await.unwrap_or_else(|_| Err(E::from(StoreError::Closing))) }
 }
 
 async fn ended(thread: JoinHandle<()>, end: oneshot::Receiver<()>) {

@@ -161,14 +161,20 @@ impl<W: Wire> Connection<W> {
             Arc::new(move |message: &Fetched<'_>, out: &mut Vec<u8>| encoder.encode(message, out));
         let encode_mark: Arc<EncodeMark> =
             Arc::new(move |mark: Mark<'_>, out: &mut Vec<u8>| marks.encode_mark(mark, out));
-        let mut done = 0;
+        let (mut done, mut ahead) = (0, None);
         while done < uids.len() {
             let Work { house, session, selected, .. } = self.client.work()?;
-            let chunk = match needs {
-                Some(needs) => house.fetch(session, selected.mailbox, &uids, done, needs, &encode).await?,
-                None => house.fetch_marks(session, selected.mailbox, &uids, done, &encode_mark).await?,
+            let mailbox = selected.mailbox;
+            let chunk = match (ahead.take(), needs) {
+                (Some(ahead), _) => house.fetch_begun(session, mailbox, ahead).await?,
+                (None, Some(needs)) => house.fetch(session, mailbox, &uids, done, needs, &encode).await?,
+                (None, None) => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
             };
             done = chunk.done;
+            // What is left out is read in its turn.
+            if let Some(needs) = needs.filter(|_| done < uids.len() && chunk.gaps.is_empty()) {
+                ahead = house.fetch_ahead(session, mailbox, &uids, done, needs, &encode);
+            }
             self.send(chunk, done < uids.len()).await?;
         }
         self.client.work()?.selected.note_shown(show.shown());
