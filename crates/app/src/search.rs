@@ -88,14 +88,29 @@ pub enum SearchError {
 }
 
 impl Criterion {
-    /// How many texts are looked for: each asks for the message itself.
+    /// How many texts are looked for.
     fn texts(&self) -> usize {
         match self {
-            Criterion::Header(..) | Criterion::Body(_) | Criterion::Text(_) => 1,
+            Criterion::Subject(_)
+            | Criterion::From(_)
+            | Criterion::Header(..)
+            | Criterion::Body(_)
+            | Criterion::Text(_) => 1,
             Criterion::Not(inner) => inner.texts(),
             Criterion::And(all) => all.iter().map(Criterion::texts).sum(),
             Criterion::Or(one, other) => one.texts() + other.texts(),
             _ => 0,
+        }
+    }
+
+    /// Is the message itself asked for?
+    fn reads_messages(&self) -> bool {
+        match self {
+            Criterion::Header(..) | Criterion::Body(_) | Criterion::Text(_) => true,
+            Criterion::Not(inner) => inner.reads_messages(),
+            Criterion::And(all) => all.iter().any(Criterion::reads_messages),
+            Criterion::Or(one, other) => one.reads_messages() || other.reads_messages(),
+            _ => false,
         }
     }
 
@@ -285,15 +300,14 @@ impl House {
         uids: &Arc<[Uid]>,
         criterion: Criterion,
     ) -> Result<Vec<(Uid, ModSeq)>, Refused> {
-        let texts = criterion.texts();
-        if texts > TEXTS {
+        if criterion.texts() > TEXTS {
             return Err(Rule::OverLimit("A search looks for at most 64 texts; ask in parts").into());
         }
         let criterion = Arc::new(criterion);
         let (mut found, rest) = self.judge_marks(session, mailbox, uids, &criterion).await?;
         if !rest.is_empty() {
             let search = Search::new(Criterion::clone(&criterion), &self.limits);
-            let needs = FetchNeeds { raw: texts > 0, formatted: false };
+            let needs = FetchNeeds { raw: criterion.reads_messages(), formatted: false };
             let test = Arc::new(move |message: &Fetched<'_>| search.finds(message));
             found.extend(self.filter(session, mailbox, &rest.into(), needs, test).await?);
             found.sort_unstable_by_key(|(uid, _)| *uid);
