@@ -266,6 +266,7 @@ impl House {
         from: usize,
         encode: &Arc<EncodeMark>,
     ) -> Result<FetchChunk, Refused> {
+        let _turn = self.turn_to_list(mailbox).await;
         self.check_session(session).await?;
         let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
         let most_bytes = self.limits.chunk_bytes;

@@ -5,6 +5,7 @@ use crate::credentials::Service;
 use crate::failures::Failures;
 use crate::hub::{Hub, Watch};
 use crate::keyring::KeyRing;
+use crate::lists::Lists;
 use crate::live::Live;
 use crate::passwords::Passwords;
 use crate::queue::Queue;
@@ -51,6 +52,7 @@ pub struct House {
     pub(crate) hostname: String,
     pub(crate) plaintext_sign_in: PlaintextSignIn,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) lists: Lists,
     pub(crate) live: Arc<Live>,
     pub(crate) queue: Queue,
     services: RwLock<Vec<Service>>,
@@ -113,6 +115,7 @@ impl House {
             hostname: options.hostname,
             plaintext_sign_in: options.plaintext_sign_in,
             hub,
+            lists: Lists::default(),
             live: Arc::default(),
             queue: Queue::new(options.node, options.limits.parsing_bytes),
             limits: options.limits,

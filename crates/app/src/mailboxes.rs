@@ -10,6 +10,9 @@ use postern_store::{
 use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp, Uid};
 use std::sync::Arc;
 
+/// Keywords of a mailbox that are told at most when it is opened.
+pub const KEYWORDS_TOLD: usize = 1_000;
+
 /// A mailbox as a session opened it.
 #[derive(Debug)]
 pub struct Opened {
@@ -125,6 +128,8 @@ impl House {
             session.note_opened(mailbox);
         }
         let (recent_from, small) = (counters.recent_from, self.limits.listed_messages);
+        let lists = listed || counters.messages <= small;
+        let _turn = if lists { self.turn_to_list(mailbox).await } else { None };
         let caller = session.caller.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
@@ -134,9 +139,9 @@ impl House {
                 Some(snapshot) => {
                     // It may hold what came after the counters were read.
                     counters.uid_next = counters.uid_next.max(snapshot.last_uid() + 1);
-                    ((snapshot.count() - snapshot.rank(recent_from)) as u64, snapshot.all_flags())
+                    ((snapshot.count() - snapshot.rank(recent_from)) as u64, snapshot.keywords(KEYWORDS_TOLD))
                 }
-                None => (access.count_from(recent_from)?, access.keywords()?),
+                None => (access.count_from(recent_from)?, access.keywords(KEYWORDS_TOLD)?),
             };
             let (rights, until, forgiving) = (access.held(), access.until(), access.is_forgiving());
             Ok((rights, until, forgiving, access.seen(), counters, snapshot, recent, keywords))
@@ -159,6 +164,7 @@ impl House {
 
     /// An opened mailbox as it is now; its messages where something changed after `since`, or in any case.
     pub async fn sync(&self, session: &Session, mailbox: MailboxId, since: Option<ModSeq>) -> Result<Synced, Refused> {
+        let _turn = self.turn_to_list(mailbox).await;
         let caller = session.caller.clone();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let access = tx.open::<Read>(&caller, mailbox)?;
@@ -176,7 +182,7 @@ impl House {
         let Some(snapshot) = self.sync(session, mailbox, Some(since)).await?.snapshot else {
             return Ok(Changes::default());
         };
-        let vanished = self.vanished(session, mailbox, since, snapshot.modseq()).await?;
+        let vanished = self.vanished(session, mailbox, since, snapshot.vanished_until()).await?;
         Ok(Changes { changed: snapshot.changed_since(since), vanished })
     }
 

@@ -197,8 +197,8 @@ impl Criterion {
             Criterion::Since(field, day) => day_of(row, *field) >= *day,
             Criterion::Older(moment) => row.internal_date.seconds() <= moment.seconds(),
             Criterion::Younger(moment) => row.internal_date.seconds() >= moment.seconds(),
-            Criterion::Subject(text) => fold(row.subject).contains(text),
-            Criterion::From(text) => fold(row.sender).contains(text),
+            Criterion::Subject(text) => message.subject.get_or_init(|| fold(row.subject)).contains(text),
+            Criterion::From(text) => message.sender.get_or_init(|| fold(row.sender)).contains(text),
             Criterion::Header(name, text) => message.has_field(name, text)?,
             Criterion::Body(text) => message.all()?.body.contains(text),
             Criterion::Text(text) => {
@@ -239,7 +239,15 @@ impl Search {
     }
 
     fn finds(&self, row: &Fetched<'_>) -> Result<bool, Unreadable> {
-        self.criterion.holds(&Texts { row, search: self, fields: OnceCell::new(), all: OnceCell::new() })
+        let (subject, sender) = Default::default();
+        self.criterion.holds(&Texts {
+            row,
+            search: self,
+            subject,
+            sender,
+            fields: OnceCell::new(),
+            all: OnceCell::new(),
+        })
     }
 }
 
@@ -248,6 +256,8 @@ impl Search {
 struct Texts<'a> {
     row: &'a Fetched<'a>,
     search: &'a Search,
+    subject: OnceCell<String>,
+    sender: OnceCell<String>,
     /// Fields the search asks for: name and value.
     fields: OnceCell<Vec<(String, String)>>,
     all: OnceCell<SearchText>,
@@ -326,6 +336,7 @@ impl House {
     ) -> Result<(Vec<(Uid, ModSeq)>, Vec<Uid>), Refused> {
         let (mut found, mut rest) = (Vec::new(), Vec::new());
         for from in (0..uids.len()).step_by(MARKS_AT_ONCE) {
+            let _turn = self.turn_to_list(mailbox).await;
             self.check_session(session).await?;
             let (caller, uids, criterion) = (session.caller.clone(), Arc::clone(uids), Arc::clone(criterion));
             let judged = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {

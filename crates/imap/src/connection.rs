@@ -327,6 +327,9 @@ impl<W: Wire> Connection<W> {
             },
             Err(stop) => self.stopped(kind, stop)?,
         };
+        if let Some(selected) = self.client.selected() {
+            selected.messages.command_is_done();
+        }
         self.finish(&tag, kind, &completion, &own).await?;
         if self.wire.is_agreed() {
             self.flush().await?;

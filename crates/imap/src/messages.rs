@@ -8,16 +8,12 @@
 //! the client was told of since then, so that it hears of changes it does not know and of no
 //! others, its own above all.
 
-use postern_app::{Counters, Difference, Shown, Snapshot};
+use postern_app::{Counters, Difference, KEYWORDS_TOLD, Shown, Snapshot};
 use postern_imap_wire::SequenceSet;
 use postern_types::{Flags, Keyword, ModSeq, Seen, SystemFlag, Uid};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Keywords that FLAGS tells of at most. Whoever may write can make up any number of them, and
-/// the list is sent whole each time it grows; messages show all that they have in any case.
-const MOST_KEYWORDS: usize = 1_000;
 
 /// Messages that a command names, by UID: each with its sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +89,8 @@ struct Unread {
 pub(crate) struct Messages {
     /// The messages are not read yet; the snapshot has none.
     unread: Option<Unread>,
+    /// They were read for the command that runs: it reaches those that the client knew of before, with UIDs below this.
+    known_below: Option<u64>,
     /// What was told, but for what follows.
     snapshot: Snapshot,
     /// UIDs that the snapshot has no more and that have their numbers still, by UID.
@@ -110,7 +108,8 @@ impl Messages {
     /// show, and of nothing that other mailboxes have: some of those are hidden.
     pub(crate) fn new(snapshot: Snapshot, keywords: &Flags, recent_from: u64) -> Self {
         let known = Flags::from_iter(SystemFlag::ALL).union(&snapshot.seen().keywords());
-        let mut messages = Self { unread: None, snapshot, gone: Vec::new(), told: HashMap::new(), known, recent_from };
+        let (gone, told) = (Vec::new(), HashMap::new());
+        let mut messages = Self { unread: None, known_below: None, snapshot, gone, told, known, recent_from };
         messages.learn_keywords(keywords);
         messages
     }
@@ -124,9 +123,35 @@ impl Messages {
         Self { unread: Some(unread), ..Self::new(snapshot, keywords, counters.recent_from) }
     }
 
-    /// Is there more to be asked of it than its numbers?
-    pub(crate) fn are_read(&self) -> bool {
-        self.unread.is_none()
+    /// Were they read for the command that runs? Then the client knows no flags of them.
+    pub(crate) fn are_just_read(&self) -> bool {
+        self.known_below.is_some()
+    }
+
+    /// UIDs below this one were there when the mailbox was opened, where it was not read yet.
+    pub(crate) fn unread_below(&self) -> Option<u64> {
+        self.unread.map(|unread| unread.uid_next)
+    }
+
+    /// They were read for a command: it reaches UIDs below this one.
+    pub(crate) fn are_read_for_command(&mut self, below: u64) {
+        self.known_below = Some(below);
+    }
+
+    /// The command that they were read for is done.
+    pub(crate) fn command_is_done(&mut self) {
+        self.known_below = None;
+    }
+
+    /// How many messages a command reaches.
+    fn reach(&self) -> u32 {
+        self.known_below.map_or_else(|| self.count(), |below| self.rank(below) as u32)
+    }
+
+    /// The largest UID that a command reaches; 0 where there is none.
+    fn last_in_reach(&self) -> u32 {
+        let last = (self.reach() as usize).checked_sub(1).and_then(|place| self.walk(place..place + 1).next());
+        last.map_or(0, Uid::get)
     }
 
     /// Every change up to this one is taken in.
@@ -216,8 +241,8 @@ impl Messages {
 
     /// The messages with these sequence numbers; a number that no message has is an error.
     pub(crate) fn by_number(&self, set: &SequenceSet, saved: &[Uid]) -> Result<Targets, NoSuchNumber> {
-        let Some(ranges) = set.resolve(self.count()) else { return Ok(self.saved(saved)) };
-        if ranges.iter().any(|(first, last)| *first == 0 || *last > self.count()) {
+        let Some(ranges) = set.resolve(self.reach()) else { return Ok(self.saved(saved)) };
+        if ranges.iter().any(|(first, last)| *first == 0 || *last > self.reach()) {
             return Err(NoSuchNumber);
         }
         Ok(self.targets(ranges.into_iter().map(|(first, last)| first as usize - 1..last as usize)))
@@ -225,16 +250,18 @@ impl Messages {
 
     /// The messages with these UIDs; a UID that no message has is passed over.
     pub(crate) fn by_uid(&self, set: &SequenceSet, saved: &[Uid]) -> Targets {
-        let Some(ranges) = set.resolve(self.last_uid()) else { return self.saved(saved) };
-        let places = |(first, last)| self.rank(u64::from(first))..self.rank(u64::from(last) + 1);
+        let Some(ranges) = set.resolve(self.last_in_reach()) else { return self.saved(saved) };
+        let reach = self.reach() as usize;
+        let place = |uid| self.rank(uid).min(reach);
+        let places = |(first, last)| place(u64::from(first))..place(u64::from(last) + 1);
         self.targets(ranges.into_iter().map(places))
     }
 
     /// As [`Messages::by_number`], with numbers that no message has passed over: what SEARCH
     /// is asked to look through need not be there.
     pub(crate) fn by_number_if_there(&self, set: &SequenceSet, saved: &[Uid]) -> Targets {
-        let Some(ranges) = set.resolve(self.count()) else { return self.saved(saved) };
-        let count = self.count() as usize;
+        let Some(ranges) = set.resolve(self.reach()) else { return self.saved(saved) };
+        let count = self.reach() as usize;
         self.targets(ranges.into_iter().map(|(first, last)| {
             let first = (first.max(1) as usize - 1).min(count);
             first..(last as usize).clamp(first, count)
@@ -262,10 +289,11 @@ impl Messages {
     }
 
     /// Are there keywords in `flags` that FLAGS has not told of? They count as told then. Past
-    /// [`MOST_KEYWORDS`] none is told of any more.
+    /// [`KEYWORDS_TOLD`] none is told of any more: whoever may write can make up any number of them, and the list is
+    /// sent whole each time it grows. Messages show all that they have in any case.
     pub(crate) fn learn_keywords(&mut self, flags: &Flags) -> bool {
         let before = self.known.keywords().len();
-        let room = MOST_KEYWORDS.saturating_sub(before);
+        let room = KEYWORDS_TOLD.saturating_sub(before);
         let unknown = |keyword: &&Keyword| !self.known.has_keyword(keyword);
         let news: Vec<Keyword> = flags.keywords().iter().filter(unknown).take(room).cloned().collect();
         news.into_iter().for_each(|keyword| self.known.insert_keyword(keyword));

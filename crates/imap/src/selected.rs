@@ -168,10 +168,10 @@ impl Selected {
     /// Reads the messages where that was not done yet, for a command that needs them; what happened since the mailbox
     /// was opened is told.
     pub(crate) async fn read(&mut self, house: &House, session: &Session, teller: Teller<'_>) -> Result<(), Refused> {
-        if self.messages.are_read() {
-            return Ok(());
-        }
-        self.sync_after(None, house, session, teller, false).await
+        let Some(below) = self.messages.unread_below() else { return Ok(()) };
+        self.sync_after(None, house, session, teller, false).await?;
+        self.messages.are_read_for_command(below);
+        Ok(())
     }
 
     async fn sync_after(
@@ -187,8 +187,8 @@ impl Selected {
         let _heard = self.changes.take() | self.rights_watch.take();
         let synced = house.sync(session, self.mailbox, known).await?;
         let mut vanished = Vec::new();
-        if let Some(snapshot) = synced.snapshot.as_ref().filter(|_| !self.messages.are_read()) {
-            vanished = house.vanished(session, self.mailbox, self.messages.modseq(), snapshot.modseq()).await?;
+        if let Some(snapshot) = synced.snapshot.as_ref().filter(|_| self.messages.unread_below().is_some()) {
+            vanished = house.vanished(session, self.mailbox, self.messages.modseq(), snapshot.vanished_until()).await?;
         }
         self.stale = false;
         let before = self.permanent_flags();

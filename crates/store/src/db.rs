@@ -22,7 +22,7 @@ mod tests;
 use crate::sql::{postgres, sqlite};
 use crate::{Clock, Disk, HouseClock, StoreError, Tx};
 pub(crate) use job::{Job, Ran};
-use postern_types::{AccountId, Timestamp};
+use postern_types::{AccountId, MailboxId, Timestamp};
 use queue::{Lane, Queue};
 pub(crate) use shared::Shared;
 pub use shared::{CommitListener, Counters};
@@ -233,6 +233,11 @@ impl Db {
     /// commit and before its jobs are answered.
     pub fn on_commit(&self, listener: CommitListener) {
         self.inner.shared.add_listener(listener);
+    }
+
+    /// Is the list of a mailbox at hand, so that its snapshot costs little? It says nothing of what is in it.
+    pub fn has_list(&self, mailbox: MailboxId) -> bool {
+        self.inner.shared.shelf.has((mailbox, None))
     }
 
     /// House time now.

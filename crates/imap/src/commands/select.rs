@@ -68,11 +68,12 @@ impl<W: Wire> Connection<W> {
         let (mut changed, mut gone) = (Vec::new(), Vec::new());
         if let (Some(known), Some(snapshot)) = (known, &opened.snapshot) {
             changed = snapshot.changed_since(modseq(known.modseq));
-            gone = house.vanished(session, opened.mailbox, modseq(known.modseq), snapshot.modseq()).await?;
+            gone = house.vanished(session, opened.mailbox, modseq(known.modseq), snapshot.vanished_until()).await?;
         }
         let opened = Selected::new(opened, at.clone(), read_only);
         let mut reply = Encoder::new(out, rev2);
-        tell_opened(&mut reply, &opened, &counters, rev2);
+        let tells_unseen = !rev2 && counters.messages <= house.limits().listed_messages;
+        tell_opened(&mut reply, &opened, &counters, (rev2, tells_unseen));
         let id = house.object_id(opened.mailbox).to_string();
         reply.untagged(Status::Ok, Some(&ResponseCode::MailboxId(&id)), "Whatever its name");
         if rev2 {
@@ -125,14 +126,15 @@ impl<W: Wire> Connection<W> {
     }
 }
 
-fn tell_opened(reply: &mut Encoder<'_>, selected: &Selected, counters: &Counters, rev2: bool) {
+fn tell_opened(reply: &mut Encoder<'_>, selected: &Selected, counters: &Counters, (rev2, tells_unseen): (bool, bool)) {
     tell_flags(reply, selected);
     reply.exists(selected.messages.count());
     if !rev2 {
         reply.recent(selected.messages.recent_count());
-        if let Some(number) = selected.messages.first_unseen() {
-            reply.untagged(Status::Ok, Some(&ResponseCode::Unseen(number)), "The first message that is not seen");
-        }
+    }
+    // It has to be looked for, which in a large mailbox nobody waits for.
+    if let Some(number) = tells_unseen.then(|| selected.messages.first_unseen()).flatten() {
+        reply.untagged(Status::Ok, Some(&ResponseCode::Unseen(number)), "The first message that is not seen");
     }
     reply.untagged(Status::Ok, Some(&ResponseCode::UidValidity(counters.uid_validity)), "UIDs hold");
     // When every UID is used there is no next one to tell.

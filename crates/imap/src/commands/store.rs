@@ -117,6 +117,8 @@ fn unless(selected: &Selected, store: &StoreCommand, since: u64, uids: &[Uid]) -
     let known = |uid: &Uid| Some((*uid, selected.messages.flags(*uid)?));
     let known = match store.action {
         StoreAction::Replace => HashMap::new(),
+        // The client knows no flags of what was read for this command.
+        StoreAction::Add | StoreAction::Remove if selected.messages.are_just_read() => HashMap::new(),
         StoreAction::Add | StoreAction::Remove => uids.iter().filter_map(known).collect(),
     };
     UnchangedSince { since: modseq(since), known }

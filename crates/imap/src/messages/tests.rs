@@ -34,7 +34,7 @@ fn snapshot(mail: &[(u32, i64, i64)]) -> Snapshot {
 
 fn opened(mail: &[(u32, i64, i64)]) -> Messages {
     let snapshot = snapshot(mail);
-    let keywords = snapshot.all_flags();
+    let keywords = snapshot.keywords(100);
     Messages::new(snapshot, &keywords, u64::MAX)
 }
 
@@ -194,6 +194,36 @@ fn a_change_back_is_told_to_who_keeps_modification_sequences() {
     let mut apply = |modseq, since| messages.apply(snapshot(&[(1, 1, 1), (2, 1, modseq)]), &[], true, since).changed;
     assert!(apply(5, None).is_empty() && apply(6, Some(ModSeq(6))).is_empty());
     assert_eq!(apply(7, Some(ModSeq(6))), [Change { number: 2, uid: uid(2), modseq: ModSeq(7), flags: false }]);
+}
+
+/// A command that is the first to need the messages reaches those that SELECT told of: what came since then has been
+/// told, and was not meant. What went keeps its number.
+#[test]
+fn a_command_for_which_it_is_read_reaches_what_was_told() {
+    let counters = Counters {
+        uid_validity: postern_types::UidValidity(1),
+        uid_next: 6,
+        modseq: ModSeq(3),
+        messages: 3,
+        unseen: 3,
+        deleted: 0,
+        bytes: 3,
+        recent_from: 6,
+    };
+    let mut messages = Messages::unread(&counters, Seen::Shared, &Flags::new(), 0);
+    assert_eq!((messages.count(), messages.last_uid(), messages.unread_below()), (3, 5, Some(6)));
+    let now = snapshot(&[(1, 0, 1), (5, 2, 5), (8, 0, 6)]);
+    let news = messages.apply(now, &[(uid(3), uid(3))], false, None);
+    assert!(news.exists && news.expunged.is_empty());
+    assert_eq!(news.changed, [Change { number: 3, uid: uid(5), modseq: ModSeq(5), flags: true }]);
+    messages.are_read_for_command(6);
+    let set = |from, to| SequenceSet::Ranges(vec![range(from, to)]);
+    assert_eq!(messages.by_number(&set(1, None), &[]).map(|found| numbers(&found)), Ok(vec![(1, 1), (2, 3), (3, 5)]));
+    assert_eq!(messages.by_number(&set(4, Some(4)), &[]), Err(NoSuchNumber));
+    assert_eq!(numbers(&messages.by_uid(&set(4, None), &[])), [(3, 5)]);
+    messages.command_is_done();
+    assert_eq!(numbers(&messages.by_uid(&set(4, None), &[])), [(3, 5), (4, 8)]);
+    assert_eq!(messages.take_gone(), [(2, uid(3))]);
 }
 
 /// RFC 7162 section 3.2.6: what has a number still is told gone later, in its turn.

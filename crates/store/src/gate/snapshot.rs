@@ -6,14 +6,14 @@ use super::read::{Counters, count, flag_set, flags_of};
 use crate::StoreError;
 use crate::snapshot::chunks::{Chunks, Slot};
 use crate::snapshot::shelf::Key;
-use crate::snapshot::{Kept, Sets, Snapshot};
+use crate::snapshot::{Kept, Keywords, Sets, Snapshot};
 use crate::sql::{Row, Statement, Value};
 use crate::statements::message as sql;
 use postern_types::{Flags, ModSeq, Uid};
 use std::sync::{Arc, PoisonError};
 
 /// Sets of flags that are read for their keywords.
-const SETS_READ: i64 = 10_000;
+const SETS_READ: i64 = 2_000;
 
 impl<C: Reads> Access<'_, C> {
     /// The messages of the mailbox. What others have read already is not read again, so it may hold changes that
@@ -22,7 +22,7 @@ impl<C: Reads> Access<'_, C> {
         let now = self.numbers()?.modseq;
         let all = self.kept((self.mailbox(), None), now)?;
         let own = self.seer().map(|person| self.kept((self.mailbox(), Some(person)), now)).transpose()?;
-        Ok(Snapshot { all, own, seen: self.seen(), since: self.seen_since(), end: self.end() })
+        Ok(Snapshot { all, own, seen: self.seen(), since: self.seen_since(), end: self.end(), now })
     }
 
     /// The same where something changed after `since`.
@@ -44,12 +44,14 @@ impl<C: Reads> Access<'_, C> {
         Ok(self.tx().one(&sql::COUNT_FROM, &values, |row| count(row.int(0)?))?.unwrap_or(0))
     }
 
-    /// Keywords that messages of the mailbox have, or had.
-    pub fn keywords(&self) -> Result<Flags, StoreError> {
-        let sets = self.tx().all(&sql::NOTED_SETS, &[self.mailbox().get().into(), SETS_READ.into()], |row| {
-            Flags::parse(row.text(0)?).map_err(|error| StoreError::Damaged(error.to_string()))
+    /// Keywords that messages of the mailbox have, or had; `most` of them at most.
+    pub fn keywords(&self, most: usize) -> Result<Flags, StoreError> {
+        let mut keywords = Keywords::new(most);
+        self.tx().query(&sql::NOTED_SETS, &[self.mailbox().get().into(), SETS_READ.into()], |row| {
+            keywords.add(&Flags::parse(row.text(0)?).map_err(|error| StoreError::Damaged(error.to_string()))?);
+            Ok(())
         })?;
-        Ok(sets.iter().fold(Flags::new(), |all, flags| all.union(flags)))
+        Ok(keywords.into_flags())
     }
 
     /// One that goes up to this change at least.
@@ -62,12 +64,12 @@ impl<C: Reads> Access<'_, C> {
         let mut held = place.lock().unwrap_or_else(PoisonError::into_inner);
         let read = match &*held {
             Some(kept) if kept.modseq >= now => return Ok(Arc::clone(kept)),
-            Some(kept) => self.read_on(key, kept, now)?,
-            None => self.read_whole(key, now)?,
+            Some(kept) if !kept.is_worn() => self.read_on(key, kept, now)?,
+            _ => self.read_whole(key, now)?,
         };
         let kept = Arc::new(read);
         *held = Some(Arc::clone(&kept));
-        self.tx().shelf().note(key, kept.bytes());
+        self.tx().shelf().note(key, &place, kept.bytes());
         Ok(kept)
     }
 

@@ -121,15 +121,16 @@ impl Chunks {
             let is_full = part.chunk.slots.len() == CHUNK;
             if !leaves && mine.first().is_none_or(|slot| is_full && slot.uid.get() > part.chunk.last()) {
                 chunks.push(Arc::clone(&part.chunk));
-                push(&mut chunks, mine.to_vec());
+                push(&mut chunks, mine.to_vec(), true);
             } else {
-                push(&mut chunks, merged(&part.chunk.slots, mine, &gone[..touched]));
+                let slots = merged(&part.chunk.slots, mine, &gone[..touched]);
+                push(&mut chunks, slots, is_last);
             }
             // The last of them may reach into the next chunk.
             gone = &gone[touched.saturating_sub(1)..];
         }
         if self.parts.is_empty() {
-            push(&mut chunks, merged(&[], changed, gone));
+            push(&mut chunks, merged(&[], changed, gone), true);
         }
         Self::of(chunks)
     }
@@ -185,8 +186,9 @@ fn merged(slots: &[Slot], changed: &[Slot], gone: &[(Uid, Uid)]) -> Vec<Slot> {
     merged
 }
 
-/// Adds slots in chunks that are not too large, nor many and small.
-fn push(chunks: &mut Vec<Arc<Chunk>>, slots: Vec<Slot>) {
+/// Adds slots in chunks that are not too large, nor many and small. At the end of the list they are full ones; in its
+/// middle there is room in each.
+fn push(chunks: &mut Vec<Arc<Chunk>>, slots: Vec<Slot>, is_last: bool) {
     if slots.is_empty() {
         return;
     }
@@ -195,9 +197,10 @@ fn push(chunks: &mut Vec<Arc<Chunk>>, slots: Vec<Slot>) {
     {
         let joined = [&before.slots, slots.as_slice()].concat();
         chunks.pop();
-        return push(chunks, joined);
+        return push(chunks, joined, is_last);
     }
-    chunks.extend(slots.chunks(CHUNK).map(Chunk::new));
+    let piece = if is_last { CHUNK } else { slots.len().div_ceil(slots.len().div_ceil(CHUNK)) };
+    chunks.extend(slots.chunks(piece).map(Chunk::new));
 }
 
 /// A place in a list that is walked through.

@@ -9,17 +9,24 @@ pub(crate) mod chunks;
 pub(crate) mod shelf;
 
 use chunks::{Chunks, Slot};
-use postern_types::{Flags, ModSeq, Seen, SystemFlag, Uid};
-use std::collections::HashMap;
+use postern_types::{Flags, Keyword, ModSeq, Seen, SystemFlag, Uid};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Bytes of a set of flags, about.
-const SET_BYTES: usize = 128;
+/// Bytes of a list beside its slots and sets, about: places, locks, pointers.
+const LIST_BYTES: usize = 512;
+/// Bytes of a set of flags beside its keywords, about, and of a keyword beside its letters.
+const SET_BYTES: usize = 160;
+const KEYWORD_BYTES: usize = 32;
+/// Sets that a list may have beyond two for each of its messages before it is read anew: those that no message has any
+/// more go then.
+const SPARE_SETS: usize = 1_000;
 
 /// Sets of flags, each once, in the order in which they were met.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sets {
+    bytes: usize,
     ids: Vec<i64>,
     list: Vec<Arc<Flags>>,
     by_id: HashMap<i64, u32>,
@@ -48,7 +55,10 @@ impl Sets {
     /// Reads the flags of those.
     pub fn read<E>(&mut self, mut flags: impl FnMut(i64) -> Result<Flags, E>) -> Result<(), E> {
         for id in &self.ids[self.list.len()..] {
-            self.list.push(Arc::new(flags(*id)?));
+            let flags = flags(*id)?;
+            let keywords = flags.keywords().iter().map(|keyword| KEYWORD_BYTES + keyword.as_str().len());
+            self.bytes += SET_BYTES + keywords.sum::<usize>();
+            self.list.push(Arc::new(flags));
         }
         Ok(())
     }
@@ -70,7 +80,12 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub fn bytes(&self) -> usize {
-        self.slots.bytes() + self.sets.list.len() * SET_BYTES
+        LIST_BYTES + self.slots.bytes() + self.sets.bytes
+    }
+
+    /// Does it keep many sets that no message has?
+    pub fn is_worn(&self) -> bool {
+        self.sets.list.len() > 2 * self.slots.len() + SPARE_SETS
     }
 }
 
@@ -85,6 +100,8 @@ pub struct Snapshot {
     pub(crate) since: ModSeq,
     /// The last UID that is shown, where not all are.
     pub(crate) end: Option<u32>,
+    /// The change that the transaction saw which made it: whose `\Seen` counts is as of then.
+    pub(crate) now: ModSeq,
 }
 
 /// What another snapshot of the same mailbox shows in another way.
@@ -94,6 +111,32 @@ pub struct Difference {
     pub gone: Vec<Uid>,
     /// Messages that are new or were changed, with their last changes.
     pub changed: Vec<(Uid, ModSeq)>,
+}
+
+/// Gathers keywords, so many at most: whoever may write can make up any number of sets.
+pub(crate) struct Keywords {
+    most: usize,
+    found: BTreeSet<Keyword>,
+}
+
+impl Keywords {
+    pub fn new(most: usize) -> Self {
+        Self { most, found: BTreeSet::new() }
+    }
+
+    pub fn add(&mut self, flags: &Flags) {
+        for keyword in flags.keywords() {
+            if self.found.len() < self.most && !self.found.contains(keyword) {
+                self.found.insert(keyword.clone());
+            }
+        }
+    }
+
+    pub fn into_flags(self) -> Flags {
+        let mut flags = Flags::new();
+        self.found.into_iter().for_each(|keyword| flags.insert_keyword(keyword));
+        flags
+    }
 }
 
 /// Makes the flags that messages show, each set once.
@@ -116,18 +159,24 @@ impl Snapshot {
         let slots: Vec<Slot> = messages.iter().map(slot).collect();
         let modseq = messages.iter().map(|(_, _, modseq)| *modseq).max().unwrap_or_default();
         let all = Arc::new(Kept { slots: Chunks::new(&slots), sets: Arc::new(sets), modseq });
-        Self { all, own: None, seen, since: ModSeq(0), end: None }
+        Self { all, own: None, seen, since: ModSeq(0), end: None, now: modseq }
     }
 
     /// A mailbox of which no message is known, as of a change.
     pub fn unread(modseq: ModSeq, seen: Seen) -> Self {
         let all = Arc::new(Kept { slots: Chunks::new(&[]), sets: Arc::default(), modseq });
-        Self { all, own: None, seen, since: ModSeq(0), end: None }
+        Self { all, own: None, seen, since: ModSeq(0), end: None, now: modseq }
     }
 
-    /// It holds every change up to this one.
+    /// It holds every change up to this one: none that the transaction which made it did not see counts, though some
+    /// of those may be in it.
     pub fn modseq(&self) -> ModSeq {
-        self.own.as_ref().map_or(self.all.modseq, |own| own.modseq.min(self.all.modseq))
+        self.now.min(self.all.modseq)
+    }
+
+    /// UIDs that went up to this change are not in it.
+    pub fn vanished_until(&self) -> ModSeq {
+        self.all.modseq
     }
 
     /// Whose `\Seen` it shows.
@@ -197,17 +246,28 @@ impl Snapshot {
     /// The first message without `\Seen`: how many are before it.
     pub fn first_unseen(&self) -> Option<usize> {
         let seen: Vec<bool> = self.all.sets.list.iter().map(|flags| flags.has(SystemFlag::Seen)).collect();
-        let is_seen = |slot: Slot| match &self.own {
-            Some(_) => self.own_seen(slot.uid).0,
-            None => seen.get(slot.value as usize).is_some_and(|seen| *seen),
-        };
-        self.slots(0..usize::MAX).position(|slot| !is_seen(slot))
+        let mut own = self.own.iter().flat_map(|own| own.slots.iter(0..usize::MAX)).peekable();
+        self.slots(0..usize::MAX).position(|slot| {
+            if self.own.is_none() {
+                return !seen.get(slot.value as usize).is_some_and(|seen| *seen);
+            }
+            while own.next_if(|own| own.uid < slot.uid).is_some() {}
+            !own.peek().is_some_and(|own| own.uid == slot.uid && own.value == 1)
+        })
     }
 
-    /// Every flag that its messages show, or showed a while ago.
-    pub fn all_flags(&self) -> Flags {
-        let shown = self.all.sets.list.iter().map(|flags| self.seen.shown(flags, false));
-        shown.fold(Flags::new(), |all, flags| all.union(&flags))
+    /// Keywords that its messages show, or showed a while ago; `most` of them at most.
+    pub fn keywords(&self, most: usize) -> Flags {
+        let mut keywords = Keywords::new(most);
+        if self.end.is_none() {
+            self.all.sets.list.iter().for_each(|flags| keywords.add(&self.seen.shown(flags, false)));
+            return keywords.into_flags();
+        }
+        // What is not shown has flags that nobody is to know of.
+        let values: HashSet<u32> = self.slots(0..usize::MAX).map(|slot| slot.value).collect();
+        let sets = values.iter().filter_map(|value| self.all.sets.get(*value));
+        sets.for_each(|flags| keywords.add(&self.seen.shown(flags, false)));
+        keywords.into_flags()
     }
 
     /// Messages that were changed after a modseq, with their last changes, by UID.
@@ -327,6 +387,15 @@ mod tests {
         assert_eq!(told.changed, [(uid(1), ModSeq(7)), (uid(2), ModSeq(7))]);
         assert_eq!(later.changed_since(ModSeq(6)).len(), 2);
         assert!(later.changed_since(ModSeq(7)).is_empty());
+    }
+
+    #[test]
+    fn keywords_are_those_of_what_is_shown_and_so_many() {
+        let whole = snapshot(&[(1, "one two", 1), (2, "three", 2), (5, "$secret", 3)]);
+        assert_eq!(whole.keywords(9).keywords().len(), 4);
+        assert_eq!(whole.keywords(2).keywords().len(), 2);
+        let old = Snapshot { end: Some(2), ..whole };
+        assert_eq!(old.keywords(9).to_string(), "one three two");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Kept;
 use postern_types::{MailboxId, PersonId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is kept: a mailbox, or what one person has seen of it.
@@ -21,6 +21,8 @@ pub(crate) struct Shelf {
 #[derive(Debug, Default)]
 struct Books {
     by_key: HashMap<Key, Book>,
+    /// The same by when they were used last.
+    by_use: BTreeMap<u64, Key>,
     /// Bytes of all of them.
     bytes: usize,
     /// Counts uses.
@@ -45,8 +47,10 @@ impl Shelf {
         books.clock += 1;
         let used = books.clock;
         let book = books.by_key.entry(key).or_default();
-        book.used = used;
-        Arc::clone(&book.place)
+        let (before, place) = (std::mem::replace(&mut book.used, used), Arc::clone(&book.place));
+        books.by_use.remove(&before);
+        books.by_use.insert(used, key);
+        place
     }
 
     /// Is there one? A place alone is none.
@@ -54,15 +58,16 @@ impl Shelf {
         self.books().by_key.get(&key).is_some_and(|book| book.bytes > 0)
     }
 
-    /// Notes how many bytes one takes now. Others go while there are too many, but never this one.
-    pub fn note(&self, key: Key, bytes: usize) {
+    /// Notes how many bytes the one at this place takes now. Others go while there are too many, but never this one.
+    pub fn note(&self, key: Key, place: &Place, bytes: usize) {
         let mut books = self.books();
-        let Some(book) = books.by_key.get_mut(&key) else { return };
+        let Some(book) = books.by_key.get_mut(&key).filter(|book| Arc::ptr_eq(&book.place, place)) else { return };
         let before = std::mem::replace(&mut book.bytes, bytes);
         books.bytes = books.bytes - before + bytes;
         while books.bytes > self.most_bytes {
-            let others = books.by_key.iter().filter(|(other, _)| **other != key);
-            let Some(oldest) = others.min_by_key(|(_, book)| book.used).map(|(key, _)| *key) else { return };
+            let mut oldest = books.by_use.iter().map(|(used, other)| (*used, *other));
+            let Some((used, oldest)) = oldest.find(|(_, other)| *other != key) else { return };
+            books.by_use.remove(&used);
             books.bytes -= books.by_key.remove(&oldest).map_or(0, |book| book.bytes);
         }
     }
@@ -90,9 +95,9 @@ mod tests {
     fn the_least_recently_used_ones_go() {
         let shelf = Shelf::new(100);
         let places: Vec<Place> = (1..=3).map(|number| shelf.place(key(number))).collect();
-        (1..=3).for_each(|number| shelf.note(key(number), 30));
+        (1..=3).for_each(|number| shelf.note(key(number), &places[number as usize - 1], 30));
         assert!(Arc::ptr_eq(&shelf.place(key(1)), &places[0]));
-        shelf.note(key(3), 50);
+        shelf.note(key(3), &places[2], 50);
         assert_eq!(shelf.bytes(), 80);
         assert!(shelf.has(key(1)) && !shelf.has(key(2)) && !shelf.has(key(9)));
         assert!(Arc::ptr_eq(&shelf.place(key(1)), &places[0]) && Arc::ptr_eq(&shelf.place(key(3)), &places[2]));
@@ -102,14 +107,19 @@ mod tests {
     #[test]
     fn one_that_is_too_large_alone_stays_alone() {
         let shelf = Shelf::new(100);
-        shelf.place(key(1));
-        shelf.note(key(1), 40);
+        let small = shelf.place(key(1));
+        shelf.note(key(1), &small, 40);
         let large = shelf.place(key(2));
-        shelf.note(key(2), 400);
+        shelf.note(key(2), &large, 400);
         assert_eq!(shelf.bytes(), 400);
         assert!(Arc::ptr_eq(&shelf.place(key(2)), &large));
-        shelf.place(key(1));
-        shelf.note(key(1), 40);
+        // Its old place is nobody's any more.
+        shelf.note(key(1), &small, 40);
+        assert_eq!(shelf.bytes(), 400);
+        let small = shelf.place(key(1));
+        shelf.note(key(1), &small, 40);
         assert_eq!(shelf.bytes(), 40);
+        let books = shelf.books();
+        assert_eq!((books.by_key.len(), books.by_use.len()), (1, 1));
     }
 }

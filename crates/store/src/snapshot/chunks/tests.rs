@@ -69,6 +69,17 @@ fn chunks_that_became_small_are_joined() {
     assert!(chunks.parts.len() <= 3, "{} chunks", chunks.parts.len());
 }
 
+/// As somebody reads their mail, the newest first and one by one.
+#[test]
+fn chunks_that_grow_in_front_stay_large() {
+    let mut chunks = Chunks::new(&[]);
+    for uid in (1..=5_000).rev() {
+        chunks = chunks.with(&[slot(uid, 1)], &[]);
+    }
+    assert_eq!(chunks.len(), 5_000);
+    assert!(chunks.parts.len() <= 20, "{} chunks", chunks.parts.len());
+}
+
 /// Random changes, beside a map that is changed alike.
 #[test]
 #[expect(clippy::print_stdout, reason = "whoever sees it fail needs the seed")]
