@@ -87,6 +87,8 @@ enum Name {
     PowerCut,
     /// Who may do what, against a model, with thousands of seeds
     RightsModel,
+    /// Copies that clients keep, against the mailbox, with ten thousand seeds
+    ResyncModel,
 }
 
 /// Repeatable workloads beside a peer.
@@ -114,6 +116,9 @@ struct Arguments {
     /// Seeds of the rights-model test
     #[arg(long, default_value_t = 2000)]
     rights_model_seeds: u32,
+    /// Seeds of the resync-model test
+    #[arg(long, default_value_t = 10_000)]
+    resync_model_seeds: u32,
     /// Report only: a missed floor is no failure
     #[arg(long)]
     no_floors: bool,
@@ -201,6 +206,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     for (name, workload, test, seeds) in [
         (Name::PowerCut, "power-cut", "power_cut", arguments.power_cut_seeds),
         (Name::RightsModel, "rights-model", "rights_model", arguments.rights_model_seeds),
+        (Name::ResyncModel, "resync-model", "resync_model", arguments.resync_model_seeds),
     ] {
         if arguments.wants(name) {
             println!("{workload}: {seeds} seeds");
@@ -469,7 +475,7 @@ mod tests {
         assert_eq!(names("bench --workload deliver"), ["deliver-1", "deliver-8"]);
         assert_eq!(names("bench --workload deliver-8"), ["deliver-8"]);
         assert!(names("bench --workload power-cut").is_empty());
-        for name in [Name::PowerCut, Name::RightsModel] {
+        for name in [Name::PowerCut, Name::RightsModel, Name::ResyncModel] {
             assert!(parsed("bench").wants(name));
             assert!(!parsed("bench --workload deliver").wants(name));
         }

@@ -1,5 +1,6 @@
 //! Workloads that are random tests of the scenarios with thousands of seeds: "power-cut", the
-//! crash test, and "rights-model", who may do what against a model.
+//! crash test, "rights-model", who may do what against a model, and "resync-model", copies that
+//! clients keep against the mailbox.
 //!
 //! Continuous integration takes a hundred. What is fast and loses an acknowledged mail, or shows
 //! it to a stranger, is not fast, so the many run beside the measurements.
