@@ -202,7 +202,8 @@ impl Selected {
             None => News::default(),
         };
         let own = std::mem::take(&mut self.own);
-        let heard = !own.is_empty() || !news.changed.is_empty();
+        // By news, or by what the command itself has shown.
+        let heard = !own.is_empty() || !news.changed.is_empty() || self.shown > self.told;
         news.changed.retain(|change| change.flags || own.get(&change.uid) != Some(&change.modseq));
         news.keywords |= flags_given_or_taken;
         let is_behind = self.messages.has_gone();

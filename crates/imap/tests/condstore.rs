@@ -315,3 +315,23 @@ async fn who_comes_back_hears_what_happened_since() {
     let opened = alice.ok(&format!("SELECT INBOX (QRESYNC ({validity} {highest}))")).await;
     assert!(!opened.iter().any(|line| line.contains("VANISHED") || line.contains("FETCH")), "{opened:?}");
 }
+
+/// The same where nothing else is told than that more has come: what FETCH itself shows is later than the expunge.
+#[tokio::test]
+async fn what_a_fetch_shows_puts_no_client_past_an_expunge() {
+    let scene = Scene::new().await;
+    let mut alice = with_letters(&scene, 2).await;
+    let mut other = scene.client("alice").await;
+    alice.ok("ENABLE QRESYNC").await;
+    let begin = number_after(&alice.ok("SELECT INBOX").await, "[HIGHESTMODSEQ ");
+    other.ok("SELECT INBOX").await;
+    other.ok("STORE 1 +FLAGS (\\Deleted)").await;
+    other.ok("EXPUNGE").await;
+    other.append("INBOX", "", "Subject: three\r\n\r\n").await;
+    assert_eq!(alice.untagged("FETCH 2 UID").await[..2], ["* 2 FETCH (UID 2)", "* 3 EXISTS"]);
+    other.append("INBOX", "", "Subject: four\r\n\r\n").await;
+    let heard = alice.untagged("FETCH 3 MODSEQ").await;
+    assert_eq!(masked(&heard[..2]), ["* 3 FETCH (MODSEQ (#))", "* 4 EXISTS"]);
+    assert_eq!(number_after(&heard[2..], "[HIGHESTMODSEQ "), begin, "{heard:?}");
+    assert_eq!(alice.untagged("NOOP").await, ["* VANISHED 1"]);
+}
