@@ -149,8 +149,8 @@ impl Kept {
         let Some(place) = self.list.get_mut(number - 1) else {
             return self.check(false, || format!("{line}: there are {count}"));
         };
-        if place.is_none() && flags_in(line).is_none() {
-            // Its flags were never asked for, so nothing is known of it still.
+        if place.is_none() && (flags_in(line).is_none() || !line.contains("MODSEQ (")) {
+            // Not all of it was asked for, so nothing is known of it still.
             self.highest = self.highest.max(after(line, "MODSEQ (").unwrap_or(0));
             return;
         }
@@ -222,6 +222,8 @@ struct Story<'h> {
     lie: Lie,
     address: String,
     keepers: Vec<Keeper>,
+    /// Connections that were cut off, each with its last command under way.
+    leaving: Vec<ImapClient>,
     /// What was done, for who reads of a failure.
     told: Vec<String>,
 }
@@ -240,7 +242,7 @@ impl<'h> Story<'h> {
             house.grant(&address, person, letters).await;
         }
         let keepers = PEOPLE.map(|(email, _)| Keeper { email, client: None, copy: Kept::default() }).into();
-        Self { house, random, lie, address, keepers, told: Vec::new() }
+        Self { house, random, lie, address, keepers, leaving: Vec::new(), told: Vec::new() }
     }
 
     async fn tell(mut self) -> Result<(), String> {
@@ -253,6 +255,10 @@ impl<'h> Story<'h> {
             if let Some(amiss) = self.keepers.iter().find_map(|keeper| keeper.copy.amiss.clone()) {
                 return Err(format!("{amiss}\n{}", self.told.join("\n")));
             }
+        }
+        // Whatever was under way is done, or it would be between a copy's last word and the look at the mailbox.
+        for mut client in std::mem::take(&mut self.leaving) {
+            client.closed().await;
         }
         for place in 0..self.keepers.len() {
             self.check(place).await?;
@@ -335,6 +341,7 @@ impl<'h> Story<'h> {
         assert!(!answer.status.starts_with("BAD"), "{command}: {}", answer.status);
         hear(&mut keeper.copy, &answer);
         keeper.copy.silent = None;
+        self.told.extend(heard(&answer));
     }
 
     /// Asks for what EXISTS alone told.
@@ -352,7 +359,8 @@ impl<'h> Story<'h> {
         self.told.push(format!("{} is cut off {half}", self.keepers[place].email));
         let keeper = &mut self.keepers[place];
         if let Some(mut client) = keeper.client.take().filter(|_| !half.is_empty()) {
-            client.send(format!("x {half}\r\n").as_bytes()).await;
+            client.send(format!("x {half}\r\ny LOGOUT\r\n").as_bytes()).await;
+            self.leaving.push(client);
         }
         // What is known by its number alone is forgotten with the numbers, and what comes after it is learnt anew.
         let known = keeper.copy.list.iter().position(Option::is_none).unwrap_or(keeper.copy.list.len());
@@ -375,6 +383,7 @@ impl<'h> Story<'h> {
         self.told.push(format!("{} comes back{since}", self.keepers[place].email));
         let answer = client.command(&format!("SELECT Shared/{}/INBOX{since}", self.address)).await;
         assert!(answer.status.starts_with("OK"), "{}", answer.status);
+        self.told.extend(heard(&answer));
         let keeper = &mut self.keepers[place];
         keeper.client = Some(client);
         // Its numbers are known once it is known what is gone, so that is heard first.
@@ -427,6 +436,11 @@ fn silent_store(command: &str) -> Option<Silent> {
     let (before, flags) = command.split_once("FLAGS.SILENT (")?;
     let sign = ["+", "-"].into_iter().find(|sign| before.ends_with(sign)).unwrap_or("");
     Some(Silent { sign, flags: flags.trim_end_matches(')').split(' ').map(str::to_owned).collect() })
+}
+
+/// What was answered, for who reads of a failure.
+fn heard(answer: &Answer) -> impl Iterator<Item = String> {
+    answer.lines().into_iter().chain([answer.status.clone()]).map(|line| format!("    {}", line.replace("\r\n", " ")))
 }
 
 fn hear(copy: &mut Kept, answer: &Answer) {
