@@ -23,6 +23,7 @@ mod held;
 mod house;
 mod hub;
 mod inbound;
+mod incoming;
 mod ingest;
 mod jobs;
 mod keyring;
@@ -71,6 +72,7 @@ pub use fetch::{ChunkAhead, Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, Fet
 pub use held::Stopped;
 pub use house::{CompressionPlace, House, HouseOptions};
 pub use hub::{Heard, Notices, Watch};
+pub use incoming::{Incoming, Whole};
 pub use ingest::MessageError;
 pub use keyring::{KEY_BYTES, KeptKey, KeyRing, KeyVault, Newest, NoVault};
 pub use keys::{KeyState, Rotated};

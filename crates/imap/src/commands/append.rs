@@ -1,24 +1,24 @@
 //! APPEND (RFC 9051 section 6.3.12), with literals of any size and no copy of the stream.
 //!
 //! Whether the message may be added is asked before a byte of it is taken, so a client that
-//! waits to be asked for it is spared sending it. While it streams, nothing is parsed.
+//! waits to be asked for it is spared sending it. While it streams, nothing is parsed, and what is large lies in a file
+//! ([`Incoming`]).
 
 use crate::answer::{Completion, End, Handled, Stop, target_refused};
 use crate::connection::{Client, Connection, Desk};
 use crate::names;
 use postern_app::wire::Wire;
-use postern_app::{AppendRequest, Locator};
+use postern_app::{AppendRequest, Incoming, Locator, Refused};
 use postern_imap_wire::{AppendHead, BadCommand, BadKind, CommandKind, Event, ResponseCode};
 use std::sync::Arc;
 
-/// Memory that is taken for a message before its bytes are there.
-const FIRST_BYTES: u64 = 64 << 10;
-
 /// How the message came.
 enum Taken {
-    Whole(Vec<u8>),
+    Whole(Incoming),
     /// The command broke after it.
     Broken(BadCommand),
+    /// It could not be kept; the rest is read past.
+    Unkept(Refused),
     /// It holds NUL and was not sent as literal8; the rest is read past.
     Nul,
 }
@@ -38,6 +38,7 @@ impl<W: Wire> Connection<W> {
                     return self.count_bad(bad.kind == BadKind::Syntax);
                 }
                 Taken::Nul => Completion::bad("A message that holds NUL is sent as literal8 (RFC 3516 section 4.4)"),
+                Taken::Unkept(refused) => self.stopped(CommandKind::Append, refused.into())?,
                 Taken::Whole(message) => match add(&mut self.client, &at, &head, message).await {
                     Ok(completion) => completion,
                     Err(stop) => self.stopped(CommandKind::Append, stop)?,
@@ -61,8 +62,7 @@ impl<W: Wire> Connection<W> {
         if head.synchronising {
             self.client.reply().continuation("Send the message");
         }
-        // The size is within `Limits::message_bytes`, or the framer had refused it.
-        let mut message = Vec::with_capacity(head.size.min(FIRST_BYTES) as usize);
+        let mut message = self.client.house.incoming();
         loop {
             match self.framer.next_event() {
                 Some(Event::AppendData(bytes)) => {
@@ -70,7 +70,10 @@ impl<W: Wire> Connection<W> {
                         self.framer.refuse_append();
                         return Ok(Taken::Nul);
                     }
-                    message.extend_from_slice(bytes);
+                    if let Err(refused) = message.push(bytes).await {
+                        self.framer.refuse_append();
+                        return Ok(Taken::Unkept(refused));
+                    }
                 }
                 Some(Event::AppendEnd) => return Ok(Taken::Whole(message)),
                 Some(Event::AppendFailed(bad) | Event::Bad(bad)) => return Ok(Taken::Broken(bad)),
@@ -82,9 +85,14 @@ impl<W: Wire> Connection<W> {
     }
 }
 
-async fn add(client: &mut Client, at: &Locator, head: &AppendHead, message: Vec<u8>) -> Handled {
+async fn add(client: &mut Client, at: &Locator, head: &AppendHead, message: Incoming) -> Handled {
+    let room = client.house.room(&client.peer);
     let Desk { house, session, .. } = client.desk()?;
-    let request = AppendRequest { raw: Arc::new(message), flags: head.flags.clone(), internal_date: head.date };
+    let Some(whole) = house.whole(session, room, message).await? else {
+        let text = "The server has no room for the message now; please send it again later";
+        return Ok(Completion::no(ResponseCode::Limit, text));
+    };
+    let request = AppendRequest { raw: Arc::new(whole.bytes), flags: head.flags.clone(), internal_date: head.date };
     let appended = house.append(session, at, request).await.map_err(target_refused)?;
     client.note_made(at, &[appended.uid]);
     let code = ResponseCode::AppendUid { uid_validity: appended.uid_validity, uid: appended.uid };

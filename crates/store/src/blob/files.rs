@@ -6,6 +6,7 @@ use crate::sql::BodyKey;
 use crate::{Disk, StoreError};
 use postern_types::{AccountId, BlobHash, Timestamp};
 use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub trait BlobStore: Send + Sync + 'static {
         before: Timestamp,
         each: &mut dyn FnMut(Vec<FoundBlob>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
+    /// A file without a name for bytes that are not kept yet: what is in it is gone with it, and with the process.
+    fn scratch(&self) -> Result<File, StoreError>;
 }
 
 /// A body that a walk found.
@@ -158,6 +161,11 @@ impl BlobStore for FileBlobs {
             }
         }
         Ok(())
+    }
+
+    fn scratch(&self) -> Result<File, StoreError> {
+        let made = self.disk.create_dir_all(&self.root).and_then(|()| tempfile::tempfile_in(&self.root));
+        made.map_err(|error| file_error(&self.root, error))
     }
 }
 

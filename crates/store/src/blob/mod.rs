@@ -99,6 +99,11 @@ impl Blobs {
         Self::new(options, Arc::new(FileBlobs::new(folder, disk)))
     }
 
+    /// A file without a name for bytes that are not kept yet; gone with its handle.
+    pub fn scratch(&self) -> Result<std::fs::File, StoreError> {
+        self.files.scratch()
+    }
+
     /// Bodies whose large ones lie in this store.
     pub fn new(options: &BlobOptions, files: Arc<dyn BlobStore>) -> Self {
         Self {
