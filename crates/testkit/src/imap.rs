@@ -61,11 +61,17 @@ pub struct ImapClient {
 impl ImapClient {
     /// Takes a connected stream over and reads the greeting.
     pub async fn start(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, name: &str) -> Self {
+        let client = Self::try_start(stream, name).await;
+        client.unwrap_or_else(|| panic!("{name}: the server closed the connection"))
+    }
+
+    /// The same; `None` when the server has closed.
+    pub async fn try_start(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, name: &str) -> Option<Self> {
         let mut client =
             Self { stream: Box::new(stream), buffer: Vec::new(), tag: 0, deflated: None, name: name.to_owned() };
-        let greeting = client.response().await;
+        let greeting = client.try_response().await?;
         assert!(greeting.starts_with(b"* OK"), "greeting: {}", String::from_utf8_lossy(&greeting));
-        client
+        Some(client)
     }
 
     /// Sends bytes as they are. A server that has closed takes none; what it said before is there
@@ -140,18 +146,31 @@ impl ImapClient {
 
     /// Sends a command and reads its answer.
     pub async fn command(&mut self, command: &str) -> Answer {
+        let answer = self.try_command(command).await;
+        answer.unwrap_or_else(|| panic!("{}: the server closed the connection", self.name))
+    }
+
+    /// The same; `None` when the server has closed before all of the answer was there.
+    pub async fn try_command(&mut self, command: &str) -> Option<Answer> {
         let tag = self.next_tag();
         self.send(format!("{tag} {command}\r\n").as_bytes()).await;
-        self.answer(&tag).await
+        self.try_answer(&tag).await
     }
 
     /// Reads until the answer with this tag.
     pub async fn answer(&mut self, tag: &str) -> Answer {
+        let answer = self.try_answer(tag).await;
+        answer.unwrap_or_else(|| panic!("{}: the server closed the connection", self.name))
+    }
+
+    async fn try_answer(&mut self, tag: &str) -> Option<Answer> {
         let mut untagged = Vec::new();
         loop {
-            let response = self.response().await;
+            let response = self.try_response().await?;
             match response.strip_prefix(format!("{tag} ").as_bytes()) {
-                Some(status) => return Answer { untagged, status: String::from_utf8_lossy(status).into_owned() },
+                Some(status) => {
+                    return Some(Answer { untagged, status: String::from_utf8_lossy(status).into_owned() });
+                }
                 None => untagged.push(response),
             }
         }
@@ -192,21 +211,27 @@ impl ImapClient {
 
     /// APPEND with a synchronising literal.
     pub async fn append(&mut self, mailbox: &str, flags: &str, message: &[u8]) -> Answer {
+        let answer = self.try_append(mailbox, flags, message).await;
+        answer.unwrap_or_else(|| panic!("{}: the server closed the connection", self.name))
+    }
+
+    /// The same; `None` when the server has closed before all of the answer was there.
+    pub async fn try_append(&mut self, mailbox: &str, flags: &str, message: &[u8]) -> Option<Answer> {
         let tag = self.next_tag();
         let flags = if flags.is_empty() { String::new() } else { format!("({flags}) ") };
         self.send(format!("{tag} APPEND {mailbox} {flags}{{{}}}\r\n", message.len()).as_bytes()).await;
         loop {
-            let response = self.response().await;
+            let response = self.try_response().await?;
             if response.starts_with(b"+") {
                 break;
             }
             if let Some(status) = response.strip_prefix(format!("{tag} ").as_bytes()) {
-                return Answer { untagged: Vec::new(), status: String::from_utf8_lossy(status).into_owned() };
+                return Some(Answer { untagged: Vec::new(), status: String::from_utf8_lossy(status).into_owned() });
             }
         }
         self.send(message).await;
         self.send(b"\r\n").await;
-        self.answer(&tag).await
+        self.try_answer(&tag).await
     }
 
     /// COMPRESS: from its answer on both sides compress.

@@ -79,9 +79,14 @@ pub fn script(name: &str) -> String {
 /// Runs a program to its end, with a home folder of its own. Its standard input stays open:
 /// some programs take its end for a wish to leave.
 pub async fn run(house: &House, program: impl AsRef<OsStr>, arguments: &[&str]) -> Printed {
+    run_at(house.scratch(), program, arguments).await
+}
+
+/// The same with this folder for a home.
+pub async fn run_at(home: &Path, program: impl AsRef<OsStr>, arguments: &[&str]) -> Printed {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).kill_on_drop(true);
-    command.env("HOME", house.scratch()).env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
+    command.env("HOME", home).env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let name = format!("{} {}", program.as_ref().display(), arguments.join(" "));
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));

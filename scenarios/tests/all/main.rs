@@ -2,6 +2,7 @@
 
 mod admins;
 mod compress;
+mod copies;
 mod corpus;
 mod delegates;
 mod dialogues;

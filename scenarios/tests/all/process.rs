@@ -24,8 +24,8 @@ pub fn binary() -> PathBuf {
     built
 }
 
-/// A command that must succeed, given this on standard input.
-async fn succeed(mut command: Command, input: &str) {
+/// A command that must succeed, given this on standard input; answers what it printed.
+async fn succeed(mut command: Command, input: &str) -> String {
     let what = format!("{:?}", command.as_std());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -34,6 +34,7 @@ async fn succeed(mut command: Command, input: &str) {
     drop(stdin);
     let output = child.wait_with_output().await.expect("the command ends");
     assert!(output.status.success(), "{what}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Makes a house in `folder` whose admin has [`PASSWORD`].
@@ -102,14 +103,19 @@ impl Serving {
 
     /// Makes a person whose password is [`PASSWORD`].
     pub async fn person(&self, email: &str) {
+        self.cli(&["person", "add", email, "--password-stdin"], PASSWORD).await;
+    }
+
+    /// A command of its administration, which must succeed, given this on standard input; answers what it printed.
+    pub async fn cli(&self, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new(binary());
-        command.arg("--config").arg(self.folder.join("postern.toml")).args([
-            "person",
-            "add",
-            email,
-            "--password-stdin",
-        ]);
-        succeed(command, PASSWORD).await;
+        command.arg("--config").arg(self.folder.join("postern.toml")).args(arguments);
+        succeed(command, input).await
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u64 {
+        self.ready["pid"].as_u64().expect("the ready-file names the process")
     }
 
     /// SIGKILL; answers when the process is gone.
@@ -121,7 +127,7 @@ impl Serving {
 
     /// SIGTERM: it drains and ends, and so does what it runs behind.
     pub async fn terminate(mut self) -> ExitStatus {
-        let pid = self.ready["pid"].as_u64().expect("the ready-file names the process").to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().await;
         assert!(sent.expect("sh runs").success());
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
