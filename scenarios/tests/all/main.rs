@@ -13,6 +13,7 @@ mod foreign_postfix;
 mod foreign_sending;
 mod group_delivery;
 mod hidden;
+mod hostile;
 mod keys;
 mod kill;
 mod letter;
