@@ -17,10 +17,10 @@ use postern_imap_wire::{
     AppendHead, BadCommand, BadKind, Command, CommandBody, CommandKind, Encoder, Event, Framer, ResponseCode, Status,
     Tag,
 };
-use postern_types::{MailboxId, ModSeq, Uid};
+use postern_types::{MailboxId, ModSeq, Timestamp, Uid};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How long a client that is told goodbye may take to hear it.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -39,6 +39,8 @@ pub(crate) struct Connection<W> {
     pub(crate) framer: Framer,
     pub(crate) shutdown: Shutdown,
     pub(crate) client: Client,
+    /// When something was last looked at by the clock.
+    pub(crate) last_look: Option<Instant>,
     bad_in_a_row: u32,
 }
 
@@ -132,13 +134,18 @@ impl Client {
         self.signed_in.as_ref()?.selected.as_ref().map(|selected| selected.mailbox)
     }
 
+    /// When the letters on the selected mailbox change by themselves, as it was last seen.
+    pub(crate) fn selected_until(&self) -> Option<Timestamp> {
+        self.signed_in.as_ref()?.selected.as_ref()?.until()
+    }
+
     /// Takes in what happened in the selected mailbox, and tells what the client wants to hear of it. The gate is
     /// asked in any case.
     pub(crate) async fn sync_selected(&mut self, may_expunge: bool) -> Result<(), Stop> {
         let hears = self.hearing.selected;
         let Work { house, session, selected, out, rev2, resync } = self.work()?;
         if hears == OfSelected::Nothing {
-            house.may_still_read(session, selected.mailbox).await?;
+            selected.look(house, session).await?;
         } else {
             let teller = Teller { out, rev2, resync, flags: hears.flags() };
             selected.sync(house, session, teller, may_expunge).await?;
@@ -184,7 +191,7 @@ impl<W: Wire> Connection<W> {
         let hearing = Hearing::default();
         let client =
             Client { house, peer, out: Vec::new(), rev2, resync, hearing, failed_sign_ins: 0, signed_in: None };
-        Self { wire: Compressed::new(wire), framer, shutdown, client, bad_in_a_row: 0 }
+        Self { wire: Compressed::new(wire), framer, shutdown, client, last_look: None, bad_in_a_row: 0 }
     }
 
     /// Serves until the end, and says goodbye where anyone still listens.

@@ -174,6 +174,13 @@ impl Selected {
         Ok(())
     }
 
+    /// Refuses unless it may still be read. Nothing is taken in; until when that holds is kept, for who waits.
+    pub(crate) async fn look(&mut self, house: &House, session: &Session) -> Result<(), Refused> {
+        // Nothing is later, so no message is read.
+        self.until = house.sync(session, self.mailbox, Some(ModSeq(i64::MAX))).await?.until;
+        Ok(())
+    }
+
     async fn sync_after(
         &mut self,
         known: Option<ModSeq>,

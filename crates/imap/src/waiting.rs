@@ -13,14 +13,16 @@ use crate::names::DELIMITER;
 use postern_app::wire::Wire;
 use postern_app::{Numbers, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, ListEntry, ResponseCode, SequenceSet, Status};
-use postern_types::{MailboxId, Uid};
+use postern_types::{MailboxId, Timestamp, Uid};
 use std::future::pending;
 use std::pin::{Pin, pin};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// The gate is asked after this time in any case: a clock may be set.
 const LOOK_SECONDS: u64 = 300;
+/// Between two looks by the clock there is this time at least: whatever has ended and is not seen to have, nobody spins.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// Mailboxes whose numbers are read at once.
 const MAILBOXES_AT_ONCE: usize = 100;
 
@@ -36,10 +38,16 @@ pub(crate) enum Woken {
 }
 
 impl<W: Wire> Connection<W> {
-    /// Waits for bytes, a notice, or the end of something.
-    pub(crate) async fn wait(&mut self, bytes: &mut Vec<u8>, end: Pin<&mut Sleep>) -> Result<Woken, Stop> {
+    /// Waits for bytes, a notice, or the end of something. `until`: when the letters on the selected mailbox change by
+    /// themselves, where it is looked at then.
+    pub(crate) async fn wait(
+        &mut self,
+        until: Option<Timestamp>,
+        bytes: &mut Vec<u8>,
+        end: Pin<&mut Sleep>,
+    ) -> Result<Woken, Stop> {
         let mut around = self.client.hearing.around.take();
-        let woken = self.wait_beside(around.as_deref_mut(), bytes, end).await;
+        let woken = self.wait_beside(until, around.as_deref_mut(), bytes, end).await;
         self.client.hearing.around = around;
         if let (Ok(Woken::Doubt), Some(around)) = (&woken, &mut self.client.hearing.around) {
             around.watched.pending.lists = true;
@@ -49,15 +57,16 @@ impl<W: Wire> Connection<W> {
 
     async fn wait_beside(
         &mut self,
+        until: Option<Timestamp>,
         around: Option<&mut Around>,
         bytes: &mut Vec<u8>,
         end: Pin<&mut Sleep>,
     ) -> Result<Woken, Stop> {
         let desk = self.client.desk()?;
         let mut session_watch = desk.session.watch();
-        let ends = desk.selected.as_ref().and_then(|selected| selected.until()).into_iter();
-        let until = ends.chain(around.as_ref().and_then(|around| around.until)).min();
+        let until = until.into_iter().chain(around.as_ref().and_then(|around| around.until)).min();
         let look = desk.house.next_end(desk.session, until).min(Duration::from_secs(LOOK_SECONDS));
+        let look = look.max(self.last_look.map_or(Duration::ZERO, |last| BETWEEN_LOOKS.saturating_sub(last.elapsed())));
         let selected = desk.selected;
         let in_mailbox = async move {
             match selected {
@@ -79,7 +88,10 @@ impl<W: Wire> Connection<W> {
             () = elsewhere => Woken::Notice,
             () = session_watch.changed() => Woken::Doubt,
             () = end => Woken::TooLong,
-            () = sleep(look) => Woken::Doubt,
+            () = sleep(look) => {
+                self.last_look = Some(Instant::now());
+                Woken::Doubt
+            }
         })
     }
 
@@ -90,7 +102,10 @@ impl<W: Wire> Connection<W> {
         loop {
             self.flush().await?;
             let mut bytes = Vec::new();
-            match self.wait(&mut bytes, end.as_mut()).await.map_err(ended)? {
+            // Nobody looks at a mailbox of which nothing is told.
+            let is_told = self.client.hearing.selected != OfSelected::Nothing;
+            let until = if is_told { self.client.selected_until() } else { None };
+            match self.wait(until, &mut bytes, end.as_mut()).await.map_err(ended)? {
                 Woken::Bytes(Ok(read)) if read > 0 => {
                     self.framer.push(&bytes);
                     return Ok(());

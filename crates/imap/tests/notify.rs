@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Client, MAIL, Scene};
+use common::{BEGINS, Client, MAIL, Scene};
+use postern_app::GrantReach;
+use postern_types::MailboxName;
 
 const INBOX: &str = "Shared/support@example.org/INBOX";
 const MESSAGES: &str = "(MessageNew MessageExpunge)";
@@ -343,4 +345,44 @@ async fn too_many_mailboxes_are_an_overflow() {
     other.append("INBOX", "", MAIL).await;
     silent(&mut alice).await;
     assert_eq!(numbers(&alice.untagged("STATUS INBOX (MESSAGES)").await[0]), [1]);
+}
+
+/// How often the clock is read while another session says a thousand things.
+async fn reads_meanwhile(scene: &Scene, other: &mut Client) -> usize {
+    let before = scene.clock.reads();
+    for _ in 0..1000 {
+        other.ok("NOOP").await;
+    }
+    scene.clock.reads() - before
+}
+
+/// Letters that end while nothing is told of the selected mailbox are looked at once, between commands and in IDLE.
+#[tokio::test]
+async fn what_ends_is_not_looked_at_again_and_again() {
+    const HOUR_MS: i64 = 3_600_000;
+    let scene = Scene::new().await;
+    scene.give("bob", "lr").await;
+    let inbox = GrantReach::Mailbox(MailboxName::parse("INBOX").unwrap());
+    scene.give_until("bob", inbox, "lrsw", Some(BEGINS.plus_ms(HOUR_MS))).await;
+    let (mut between, mut idle) = (scene.client("bob").await, scene.client("bob").await);
+    let mut alice = scene.client("alice").await;
+    for client in [&mut between, &mut idle] {
+        client.ok(&format!("SELECT {INBOX}")).await;
+    }
+    between.ok(&format!("NOTIFY SET (personal {MESSAGES})")).await;
+    idle.ok("NOTIFY NONE").await;
+    let quiet = reads_meanwhile(&scene, &mut alice).await;
+
+    scene.clock.hands.advance_ms(HOUR_MS);
+    between.ok("NOOP").await;
+    let ended = reads_meanwhile(&scene, &mut alice).await;
+    assert!(ended < quiet + 10, "between commands: {ended} and before {quiet}");
+    between.ok("LOGOUT").await;
+    idle.send("i IDLE\r\n").await;
+    assert!(next(&mut idle).await.starts_with("+ "));
+    let ended = reads_meanwhile(&scene, &mut alice).await;
+    assert!(ended < quiet + 10, "in IDLE: {ended} and before {quiet}");
+    // It is heard of all the same.
+    scene.take_back("bob").await;
+    assert_eq!(idle.rest().await, ["* BYE The mailbox can not be read any more"]);
 }

@@ -33,7 +33,8 @@ impl<W: Wire> Connection<W> {
             }
             self.flush().await?;
             let mut bytes = Vec::new();
-            match self.wait(&mut bytes, end.as_mut()).await? {
+            let until = self.client.selected_until();
+            match self.wait(until, &mut bytes, end.as_mut()).await? {
                 Woken::Bytes(Ok(read)) if read > 0 => self.framer.push(&bytes),
                 Woken::Bytes(_) => return Err(End::Closed.into()),
                 Woken::Drain => return Err(GOING_DOWN.into()),

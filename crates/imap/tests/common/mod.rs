@@ -7,7 +7,7 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use postern_access::PlaintextSignIn;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, KeyRing, NoVault, Peer};
-use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
+use postern_store::{BlobOptions, Blobs, Clock, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, DisplayName, Domain, Limits, Rights, Secret, SendRights, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,11 +59,34 @@ pub fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
+/// When a scene begins.
+pub const BEGINS: Timestamp = Timestamp(1_795_381_200_000);
+
+/// A clock that is moved by hand, and counts how often it is read.
+pub struct CountingClock {
+    pub hands: ManualClock,
+    reads: AtomicUsize,
+}
+
+impl CountingClock {
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for CountingClock {
+    fn wall(&self) -> Timestamp {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.hands.wall()
+    }
+}
+
 /// A house with Alice, Bob and Carol, and the shared mailboxes support@ (Alice may do all)
 /// and billing@ (none of them may see it).
 pub struct Scene {
     pub house: Arc<House>,
     pub operator: Caller,
+    pub clock: Arc<CountingClock>,
     pub drain: watch::Sender<bool>,
     shutdown: Shutdown,
     _folder: TempDir,
@@ -79,8 +102,9 @@ impl Scene {
         let mut limits = Limits { failure_deadline_ms: 1, ..Limits::default() };
         change(&mut limits);
         let disk = Arc::new(RealDisk);
-        let clock = Arc::new(ManualClock::new(Timestamp(1_795_381_200_000)));
-        let db = Db::open(DbOptions::new(folder.path(), DatabaseUrl::Sqlite), disk.clone(), clock).unwrap();
+        let clock = Arc::new(CountingClock { hands: ManualClock::new(BEGINS), reads: AtomicUsize::new(0) });
+        let options = DbOptions::new(folder.path(), DatabaseUrl::Sqlite);
+        let db = Db::open(options, disk.clone(), clock.clone()).unwrap();
         let blobs = Blobs::in_folder(&folder.path().join("blobs"), &BlobOptions::new([7; 32], &limits), disk);
         let house = House::open(HouseOptions {
             db,
@@ -110,20 +134,20 @@ impl Scene {
             house.add_shared(&operator, &shared, &display(name), &[], &[]).await.unwrap();
         }
         let (drain, shutdown) = Shutdown::new();
-        let scene = Self { house, operator, drain, shutdown, _folder: folder };
+        let scene = Self { house, operator, clock, drain, shutdown, _folder: folder };
         scene.give("alice", "lrswipkxte").await;
         scene
     }
 
     /// Letters on all of support@.
     pub async fn give(&self, name: &str, letters: &str) {
-        let terms = GrantTerms {
-            reach: GrantReach::Account,
-            rights: Rights::parse(letters).unwrap(),
-            send: SendRights::NONE,
-            automap: true,
-            not_after: None,
-        };
+        self.give_until(name, GrantReach::Account, letters, None).await;
+    }
+
+    /// Letters on some of support@, for so long.
+    pub async fn give_until(&self, name: &str, reach: GrantReach, letters: &str, not_after: Option<Timestamp>) {
+        let rights = Rights::parse(letters).unwrap();
+        let terms = GrantTerms { reach, rights, send: SendRights::NONE, automap: true, not_after };
         let (shared, grantee) = (address("support@example.org"), address(&format!("{name}@example.org")));
         self.house.give(&self.operator, &shared, &grantee, terms).await.unwrap();
     }
