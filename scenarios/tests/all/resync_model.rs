@@ -1,5 +1,5 @@
 //! Three people in one mailbox, each with a client that keeps a copy by QRESYNC (RFC 7162), under anything that may
-//! happen: commands of all three, mail that comes in, `\Seen` that is kept in another way, connections that break
+//! happen: commands of all three, IDLE, mail that comes in, `\Seen` that is kept in another way, connections that break
 //! between any two commands or before a reply is read. Whenever a client has come back and heard what is new, its
 //! copy is what a client sees that comes for the first time: UIDs, numbers, flags and modification sequences.
 //!
@@ -286,9 +286,10 @@ impl<'h> Story<'h> {
         if self.keepers[place].client.is_none() {
             return self.come_back(place).await;
         }
-        match self.random.below(10) {
-            0 => self.cut(place).await,
-            1 => self.learn(place).await,
+        match self.random.below(20) {
+            0 | 1 => self.cut(place).await,
+            2 | 3 => self.learn(place).await,
+            4 => self.idle(place).await,
             _ => {
                 let command = self.command(place);
                 self.say(place, &command).await;
@@ -342,6 +343,34 @@ impl<'h> Story<'h> {
         hear(&mut keeper.copy, &answer);
         keeper.copy.silent = None;
         self.told.extend(heard(&answer));
+    }
+
+    /// Listens while mail comes in, until it hears of some.
+    async fn idle(&mut self, place: usize) {
+        let Some(mut client) = self.keepers[place].client.take() else { return };
+        self.told.push(format!("{}: IDLE", self.keepers[place].email));
+        let tag = client.next_tag();
+        client.send(format!("{tag} IDLE\r\n").as_bytes()).await;
+        // What was news before comes first.
+        self.hear_until(place, &mut client, |line| line.starts_with('+')).await;
+        self.deliver().await;
+        self.hear_until(place, &mut client, |line| line.ends_with(" EXISTS")).await;
+        let copy = &mut self.keepers[place].copy;
+        let answer = client.done(&tag).await;
+        hear(copy, &answer);
+        self.told.extend(heard(&answer));
+        self.keepers[place].client = Some(client);
+    }
+
+    async fn hear_until(&mut self, place: usize, client: &mut ImapClient, is_last: impl Fn(&str) -> bool) {
+        loop {
+            let line = String::from_utf8_lossy(&client.response().await).into_owned();
+            self.keepers[place].copy.hear(&line);
+            self.told.push(format!("    {line}"));
+            if is_last(&line) {
+                return;
+            }
+        }
     }
 
     /// Asks for what EXISTS alone told.
