@@ -1,3 +1,5 @@
+//! The list beside a map that is changed alike, and what two lists share.
+
 use super::*;
 use std::collections::BTreeMap;
 
