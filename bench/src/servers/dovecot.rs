@@ -3,7 +3,6 @@
 //!
 //! `mail_fsync = optimized` syncs each mail and its folder before the acknowledgement. The LMTP
 //! processes are there before the first mail and are used again; no plugin, no quota, no TLS.
-//! `maildir_very_dirty_syncs` spares Maildir the reading of its folders at each mail.
 //! Run by root it becomes the package's own user, so that the whole of it works unprivileged on
 //! a folder of its own.
 
