@@ -142,7 +142,7 @@ pub async fn run(
 ) -> Result<(Value, bool)> {
     system::raise_open_files();
     if workload.begins_cold() && !system::can_drop_page_cache() {
-        println!("{}: nothing is measured cold, for only root can empty the page cache", workload.name());
+        println!("{}: nothing is measured cold, for {}", workload.name(), system::NOT_COLD);
     }
     let mut houses = Vec::new();
     for kind in kinds {

@@ -31,13 +31,21 @@ pub struct Figure {
     better: Better,
     floor: Aim,
     goal: Aim,
+    /// Why it may be missing here.
+    excuse: Option<&'static str>,
+}
+
+impl Aim {
+    fn is_asked(self) -> bool {
+        self.ratio.is_some() || self.bound.is_some()
+    }
 }
 
 impl Figure {
     /// One of which less is better.
     pub const fn less(name: &'static str, unit: &'static str, digits: usize) -> Self {
         let none = Aim { ratio: None, bound: None };
-        Self { name, unit, digits, better: Better::Less, floor: none, goal: none }
+        Self { name, unit, digits, better: Better::Less, floor: none, goal: none, excuse: None }
     }
 
     /// One of which more is better.
@@ -66,8 +74,13 @@ impl Figure {
         Self { goal: Aim { bound: Some(bound), ..self.goal }, ..self }
     }
 
+    /// May be missing where this is so. Any other that has a floor and no value has missed it.
+    pub const fn unless(self, excuse: &'static str) -> Self {
+        Self { excuse: Some(excuse), ..self }
+    }
+
     fn is_judged(&self) -> bool {
-        [self.floor, self.goal].iter().any(|aim| aim.ratio.is_some() || aim.bound.is_some())
+        self.floor.is_asked() || self.goal.is_asked()
     }
 
     /// How many times better ours is.
@@ -121,21 +134,30 @@ impl Measured {
 pub struct Verdict {
     figure: &'static Figure,
     server: Kind,
-    own: Spread,
+    /// None where a round has no value.
+    own: Option<Spread>,
     /// The best peer, and the ratio to it.
     beside: Option<(Kind, Spread)>,
 }
 
 impl Verdict {
-    /// Whether the floor was met, where there is one that can be judged.
+    /// Whether the floor was met, where there is one that can be judged. What was not measured and is
+    /// not excused has missed it.
     pub fn met(&self) -> Option<bool> {
-        if self.server.has_floor() { self.reached(self.figure.floor) } else { None }
+        let floor = self.figure.floor;
+        if !self.server.has_floor() {
+            None
+        } else if self.own.is_none() {
+            (floor.is_asked() && self.figure.excuse.is_none()).then_some(false)
+        } else {
+            self.reached(floor)
+        }
     }
 
     /// A ratio without a peer says nothing.
     fn reached(&self, aim: Aim) -> Option<bool> {
         let by_ratio = aim.ratio.zip(self.beside).map(|(least, (_, ratio))| ratio.median >= least);
-        let by_bound = aim.bound.map(|bound| self.figure.reaches(self.own.median, bound));
+        let by_bound = aim.bound.zip(self.own).map(|(bound, own)| self.figure.reaches(own.median, bound));
         match (by_ratio, by_bound) {
             (Some(ratio), Some(bound)) => Some(ratio && bound),
             // The half of it that can be judged is missed, or nothing is known.
@@ -146,7 +168,12 @@ impl Verdict {
 
     fn sentence(&self) -> String {
         let Self { figure, server, own, beside } = self;
-        let mut text = format!("{}: {} {} {}", server.name(), figure.name, figure.shown(*own), figure.unit);
+        let own = match (own, figure.excuse) {
+            (Some(own), _) => format!("{} {}", figure.shown(*own), figure.unit),
+            (None, Some(excuse)) => format!("not measured, for {excuse}"),
+            (None, None) => "not measured".to_owned(),
+        };
+        let mut text = format!("{}: {} {own}", server.name(), figure.name);
         if let Some((peer, ratio)) = beside {
             text.push_str(&format!(", {ratio:.2} x {}", peer.name()));
         }
@@ -158,14 +185,18 @@ impl Verdict {
             Some(false) => missed,
             None => "not judged",
         };
-        for (what, aim, missed) in [("floor", figure.floor, "MISSED"), ("goal", figure.goal, "not yet")] {
+        let aims = [
+            ("floor", figure.floor, "MISSED", self.met()),
+            ("goal", figure.goal, "not yet", self.reached(figure.goal)),
+        ];
+        for (what, aim, missed, met) in aims {
             let asked = [
                 aim.ratio.map(|ratio| format!("{ratio:.1} x")),
                 aim.bound.map(|bound| format!("{bound:.0} {}", figure.unit)),
             ];
             let asked: Vec<String> = asked.into_iter().flatten().collect();
             if !asked.is_empty() {
-                text.push_str(&format!("; {what} {}: {}", asked.join(" and "), word(self.reached(aim), missed)));
+                text.push_str(&format!("; {what} {}: {}", asked.join(" and "), word(met, missed)));
             }
         }
         text + "\n"
@@ -174,7 +205,7 @@ impl Verdict {
     fn document(&self) -> Value {
         let aim = |aim: Aim| json!({ "ratio": aim.ratio, "bound": aim.bound });
         json!({
-            "figure": self.figure.name, "server": self.server.name(),
+            "figure": self.figure.name, "server": self.server.name(), "measured": self.own.is_some(),
             "peer": self.beside.map(|(peer, _)| peer.name()),
             "ratio": self.beside.map(|(_, ratio)| report::spread(ratio)),
             "floor": aim(self.figure.floor), "goal": aim(self.figure.goal), "met": self.met(),
@@ -187,15 +218,16 @@ pub fn judge(figures: &'static [Figure], measured: &[Measured]) -> Vec<Verdict> 
     let mut verdicts = Vec::new();
     for server in measured.iter().filter(|server| !server.kind.is_peer()) {
         for (place, figure) in figures.iter().enumerate().filter(|(_, figure)| figure.is_judged()) {
-            let Some(own) = server.all(place) else { continue };
+            let own = server.all(place);
             let peers = measured.iter().filter(|peer| peer.kind.is_peer());
             let ratios = peers.filter_map(|peer| {
+                let own = own.as_ref()?;
                 let ratio = own.iter().zip(peer.all(place)?).map(|(own, their)| figure.ratio(*own, their));
                 Some((peer.kind, Spread::of(ratio)))
             });
             // The better the peer, the smaller our ratio.
             let beside = ratios.min_by(|(_, left), (_, right)| left.median.total_cmp(&right.median));
-            verdicts.push(Verdict { figure, server: server.kind, own: Spread::of(own), beside });
+            verdicts.push(Verdict { figure, server: server.kind, own: own.map(Spread::of), beside });
         }
     }
     verdicts
@@ -246,6 +278,7 @@ pub fn document(name: &str, figures: &'static [Figure], measured: &[Measured], v
 mod tests {
     use super::*;
 
+    static ROOTS: [Figure; 1] = [Figure::less("cold", "ms", 0).floor(1.0).unless("nobody is root")];
     static FIGURES: [Figure; 4] = [
         Figure::more("rate", "cmd/s", 0).floor(1.5).goal(4.0),
         Figure::less("p99", "ms", 1).floor(2.0),
@@ -292,13 +325,25 @@ mod tests {
         assert_eq!(alone(50.0).iter().map(Verdict::met).collect::<Vec<_>>(), [None, None, None]);
         // Missed whatever a peer does.
         assert_eq!(alone(150.0)[2].met(), Some(false));
-        let mut own = measured(Kind::PosternSqlite, &[[1.0; 4]]);
-        own.rounds[0][0] = None;
-        let all = [own, measured(Kind::DovecotMdbox, &[[9.0; 4]])];
-        assert_eq!(judge(&FIGURES, &all).len(), 2, "the rate was not measured");
-        assert!(text("t", &FIGURES, &all, &[]).contains("rate, cmd/s             -"));
         let all = [measured(Kind::PosternPostgres, &[[1.0; 4]]), measured(Kind::DovecotMdbox, &[[9.0; 4]])];
         assert!(judge(&FIGURES, &all).iter().all(|verdict| verdict.met().is_none()), "reported only");
         assert!(judge(&FIGURES, &all[1..]).is_empty());
+    }
+
+    #[test]
+    fn a_floor_is_missed_by_what_was_not_measured() {
+        let mut own = measured(Kind::PosternSqlite, &[[1.0; 4]; 2]);
+        own.rounds[1][0] = None;
+        let all = [own, measured(Kind::DovecotMdbox, &[[9.0; 4]; 2])];
+        let verdicts = judge(&FIGURES, &all);
+        assert_eq!(verdicts.iter().map(Verdict::met).collect::<Vec<_>>(), [Some(false), Some(true), Some(true)]);
+        let told = text("t", &FIGURES, &all, &verdicts);
+        assert!(told.contains("rate, cmd/s             -"), "{told}");
+        assert!(told.contains("rate not measured; floor 1.5 x: MISSED; goal 4.0 x: not judged"), "{told}");
+
+        let verdicts = judge(&ROOTS, &all);
+        assert_eq!(verdicts[0].met(), None);
+        let told = text("t", &ROOTS, &all, &verdicts);
+        assert!(told.contains("cold not measured, for nobody is root; floor 1.0 x: not judged"), "{told}");
     }
 }

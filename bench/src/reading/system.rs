@@ -11,11 +11,17 @@ use crate::servers::write;
 const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
 const INOTIFY_INSTANCES: &str = "/proc/sys/fs/inotify/max_user_instances";
 
-/// Brings everything to disk and forgets what was read from it. Answers whether it could: only root
-/// may.
-pub fn drop_page_cache() -> bool {
+/// Why there is nothing cold.
+pub const NOT_COLD: &str = "only root can empty the page cache";
+
+/// Brings everything to disk and forgets what was read from it. Answers whether it may.
+pub fn drop_page_cache() -> Result<bool> {
     rustix::fs::sync();
-    write(Path::new(DROP_CACHES), "3").is_ok()
+    if !can_drop_page_cache() {
+        return Ok(false);
+    }
+    write(Path::new(DROP_CACHES), "3").context("the page cache was not emptied")?;
+    Ok(true)
 }
 
 /// Whether the page cache can be emptied here.
