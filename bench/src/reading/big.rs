@@ -4,6 +4,7 @@
 //! goes over the same connection, one command after the other, as a mail program would that has
 //! kept nothing; the last is one that has, and comes back after a hundred changes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::figures::{Figure, Values};
 use super::house::{House, MAILBOX};
-use super::wire::{Wire, code};
+use super::wire::{Wire, code, fetched, found};
 use super::{Extent, system};
 use crate::corpus::{self, Corpus, Kind};
 use crate::machine;
@@ -26,6 +27,8 @@ const BATCH: usize = 1_000;
 const ONE_UNREAD_OF: usize = 10;
 /// Ranges of one STORE.
 const RANGES: usize = 2_000;
+/// Messages of one STORE that is timed.
+const MARKED: usize = 100;
 /// Messages of one page.
 const PAGE: usize = 50;
 const FLAGS: &str = "FETCH 1:* (UID FLAGS)";
@@ -35,11 +38,14 @@ const TIMES: usize = 21;
 /// Flags that are changed, and messages that go, before somebody comes back.
 const CHANGED: usize = 90;
 const EXPUNGED: usize = 10;
+/// The first message that goes.
+const FIRST_EXPUNGED: usize = 3;
 
-pub static FIGURES: [Figure; 17] = [
+pub static FIGURES: [Figure; 18] = [
     Figure::less("SELECT cold", "ms", 1).floor(1.0).goal(3.0).unless(system::NOT_COLD),
     Figure::less("SELECT warm", "ms", 2).floor_at(1.0),
-    Figure::less("FETCH 1:* (UID FLAGS), first", "ms", 0),
+    Figure::less("SELECT warm, read before", "ms", 2).floor_at(1.0),
+    Figure::less("FETCH 1:* (UID FLAGS), first", "ms", 0).floor(1.0),
     Figure::less("FETCH 1:* (UID FLAGS)", "ms", 0).floor(1.0).goal(2.0),
     Figure::less("FETCH 1:* (UID ENVELOPE), first", "ms", 0).floor(1.0).goal(2.0),
     Figure::less("FETCH 1:* (UID ENVELOPE), repeated", "ms", 0).floor(1.0).goal(2.0),
@@ -95,8 +101,26 @@ fn read_ones(mails: usize) -> Vec<String> {
     ranges.chunks(RANGES).map(|some| some.join(",")).collect()
 }
 
+/// So many messages all over the mailbox, in order.
+fn spread(exists: usize, count: usize, start: usize) -> Vec<usize> {
+    let every = (exists / (count + 1)).max(1);
+    (0..count).map(|number| start + number * every).collect()
+}
+
+/// UIDs that are left after so many rounds, in order.
+fn left(mails: usize, rounds: usize) -> Vec<usize> {
+    let mut uids: Vec<usize> = (1..=mails).collect();
+    for _ in 0..rounds {
+        for number in spread(uids.len(), EXPUNGED, FIRST_EXPUNGED).into_iter().rev() {
+            uids.remove(number - 1);
+        }
+    }
+    uids
+}
+
 /// All of it once, from a cold start.
-pub async fn round(house: &mut House, _: &Extent, round: usize) -> Result<Values> {
+pub async fn round(house: &mut House, extent: &Extent, round: usize) -> Result<Values> {
+    let left = left(extent.mails.unwrap_or(MAILS), round);
     house.rest().await?;
     let mut is_cold = false;
     house
@@ -109,24 +133,24 @@ pub async fn round(house: &mut House, _: &Extent, round: usize) -> Result<Values
     let server_before = house.seconds()?;
     let mut wire = house.sign_in(0).await?;
     let cold = select(&mut wire, "").await?;
-    let mut warm = Vec::new();
-    for _ in 0..TIMES {
-        warm.push(select(&mut wire, "").await?.took);
-    }
     let exists = cold.exists;
+    if exists != left.len() {
+        bail!("SELECT tells {exists} messages of {}", left.len());
+    }
+    let warm = selects(&mut wire, exists).await?;
     let (flags_first, _) = list(house, &mut wire, FLAGS, exists).await?;
     let (flags, flags_cost) = list(house, &mut wire, FLAGS, exists).await?;
     let (envelopes_first, _) = list(house, &mut wire, ENVELOPES, exists).await?;
     let (envelopes, envelopes_cost) = list(house, &mut wire, ENVELOPES, exists).await?;
     let (page_first, page) = pages(&mut wire, exists, round).await?;
-    let search = middle(&mut wire, |_| ("UID SEARCH UNSEEN".to_owned(), 1)).await?;
-    let store = middle(&mut wire, |time| {
-        // Set and taken back in turn, so that every change is one.
-        let first = 1 + (round * TIMES + time / 2) * 211 % (exists - 100);
-        let sign = if time.is_multiple_of(2) { '+' } else { '-' };
-        (format!("STORE {first}:{} {sign}FLAGS (\\Flagged)", first + 99), 1)
-    })
-    .await?;
+    // The list is at hand, and stays there: somebody else has read it and has the mailbox open.
+    let (mut another, _) = house.open(3).await?;
+    fetch(&mut another, FLAGS, exists).await?;
+    let warm_read = selects(&mut wire, exists).await?;
+    another.ok("LOGOUT").await?;
+    let unread: Vec<usize> = left.into_iter().filter(|uid| uid.is_multiple_of(ONE_UNREAD_OF)).collect();
+    let search = searches(&mut wire, &unread).await?;
+    let store = stores(&mut wire, exists, round).await?;
     wire.ok("LOGOUT").await?;
     let resync = resync(house).await?;
     house.rest().await?;
@@ -134,8 +158,8 @@ pub async fn round(house: &mut House, _: &Extent, round: usize) -> Result<Values
     let cold = is_cold.then(|| ms(cold.took));
     let mib = |bytes: fn(machine::Memory) -> u64| memory.map(|memory| bytes(memory) as f64 / f64::from(1 << 20));
     let mut values = vec![cold];
-    warm.sort_unstable();
-    let times = [warm[TIMES / 2], flags_first, flags, envelopes_first, envelopes, page_first, page, search, store];
+    let lists = [flags_first, flags, envelopes_first, envelopes];
+    let times = [&[warm, warm_read][..], &lists, &[page_first, page, search, store]].concat().into_iter();
     values.extend(times.map(|time| Some(ms(time))));
     let of_a_round = server.zip(server_before).map(|(now, before)| (now - before) * 1000.0);
     values.extend([Some(ms(resync)), flags_cost.server_ms, envelopes_cost.server_ms, of_a_round]);
@@ -176,15 +200,72 @@ async fn select(wire: &mut Wire, parameters: &str) -> Result<Selected> {
     Ok(Selected { took, exists: exists.context("SELECT tells no EXISTS")?, codes })
 }
 
-/// One command that must bring so many lines at least.
-async fn fetch(wire: &mut Wire, command: &str, lines: usize) -> Result<Duration> {
+/// The middle of several SELECTs of so many messages.
+async fn selects(wire: &mut Wire, exists: usize) -> Result<Duration> {
+    let mut all = Vec::new();
+    for _ in 0..TIMES {
+        let selected = select(wire, "").await?;
+        if selected.exists != exists {
+            bail!("SELECT tells {} messages of {exists}", selected.exists);
+        }
+        all.push(selected.took);
+    }
+    Ok(middle(all))
+}
+
+/// One FETCH, which must tell of so many messages.
+async fn fetch(wire: &mut Wire, command: &str, messages: usize) -> Result<Duration> {
+    let mut came = 0;
     let start = Instant::now();
-    let answer = wire.ok(command).await?;
+    wire.ok_told(command, |line| came += usize::from(fetched(line).is_some())).await?;
     let took = start.elapsed();
-    if answer.lines < lines {
-        bail!("{command}: {} lines for {lines} messages", answer.lines);
+    if came != messages {
+        bail!("{command}: {came} messages came of {messages}");
     }
     Ok(took)
+}
+
+/// The middle of several searches for what is unread, which must find just that.
+async fn searches(wire: &mut Wire, unread: &[usize]) -> Result<Duration> {
+    let mut all = Vec::new();
+    for _ in 0..TIMES {
+        let mut line = Vec::new();
+        let start = Instant::now();
+        wire.ok_told("UID SEARCH UNSEEN", |told| line.extend_from_slice(told)).await?;
+        all.push(start.elapsed());
+        let mut uids = found(&line)?.context("no line tells what was found")?;
+        uids.sort_unstable();
+        if uids != unread {
+            bail!("a search for what is unread found {} messages, not just the {} that are", uids.len(), unread.len());
+        }
+    }
+    Ok(middle(all))
+}
+
+/// The middle of several changes, each of which must be told of each message. Flags are set and taken
+/// back in turn, so that every change is one.
+async fn stores(wire: &mut Wire, exists: usize, round: usize) -> Result<Duration> {
+    let mut all = Vec::new();
+    for time in 0..TIMES + 1 {
+        let first = 1 + (round * TIMES + time / 2) * 211 % (exists - MARKED);
+        let last = first + MARKED - 1;
+        let (sign, is_set) = if time.is_multiple_of(2) { ('+', true) } else { ('-', false) };
+        let command = format!("STORE {first}:{last} {sign}FLAGS (\\Flagged)");
+        let mut told = BTreeSet::new();
+        let start = Instant::now();
+        wire.ok_told(&command, |line| {
+            let has = memchr::memmem::find(line, b"\\Flagged").is_some();
+            told.extend(fetched(line).filter(|_| has == is_set));
+        })
+        .await?;
+        all.push(start.elapsed());
+        if !told.iter().copied().eq(first..=last) {
+            bail!("{command}: told of {} messages", told.len());
+        }
+    }
+    // One more than counts, which took back the last.
+    all.truncate(TIMES);
+    Ok(middle(all))
 }
 
 /// What a long command cost.
@@ -202,15 +283,10 @@ async fn list(house: &House, wire: &mut Wire, command: &str, exists: usize) -> R
     Ok((took, Cost { server_ms: server.map(|seconds| seconds * 1000.0), client_cores }))
 }
 
-/// The middle of several.
-async fn middle(wire: &mut Wire, command: impl Fn(usize) -> (String, usize)) -> Result<Duration> {
-    let mut all = Vec::new();
-    for time in 0..TIMES {
-        let (command, lines) = command(time);
-        all.push(fetch(wire, &command, lines).await?);
-    }
+/// The one in the middle.
+fn middle(mut all: Vec<Duration>) -> Duration {
     all.sort_unstable();
-    Ok(all[TIMES / 2])
+    all[all.len() / 2]
 }
 
 /// A page that nobody has asked for, and the same again.
@@ -219,7 +295,11 @@ async fn pages(wire: &mut Wire, exists: usize, round: usize) -> Result<(Duration
     let last = first + PAGE - 1;
     let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)");
     let unseen = fetch(wire, &command, PAGE).await?;
-    Ok((unseen, middle(wire, |_| (command.clone(), PAGE)).await?))
+    let mut again = Vec::new();
+    for _ in 0..TIMES {
+        again.push(fetch(wire, &command, PAGE).await?);
+    }
+    Ok((unseen, middle(again)))
 }
 
 /// Somebody goes, somebody else changes a hundred messages, and the first comes back (RFC 7162
@@ -231,11 +311,8 @@ async fn resync(house: &House) -> Result<Duration> {
     let before = select(&mut away, " (CONDSTORE)").await?;
     away.ok("LOGOUT").await?;
 
-    let numbers = |count: usize, start: usize| {
-        let every = (exists / (count + 1)).max(1);
-        (0..count).map(|number| (start + number * every).to_string()).collect::<Vec<_>>().join(",")
-    };
-    let (changed, expunged) = (numbers(CHANGED, 2), numbers(EXPUNGED, 3));
+    let numbers = |numbers: Vec<usize>| numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    let (changed, expunged) = (numbers(spread(exists, CHANGED, 2)), numbers(spread(exists, EXPUNGED, FIRST_EXPUNGED)));
     other.ok(&format!("STORE {changed} +FLAGS.SILENT (\\Answered)")).await?;
     other.ok(&format!("STORE {expunged} +FLAGS.SILENT (\\Deleted)")).await?;
     other.ok("EXPUNGE").await?;
@@ -263,6 +340,17 @@ async fn resync(house: &House) -> Result<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ten_go_in_each_round() {
+        assert_eq!(spread(220, EXPUNGED, FIRST_EXPUNGED), [3, 23, 43, 63, 83, 103, 123, 143, 163, 183]);
+        let all = left(220, 1);
+        assert_eq!(all.len(), 210);
+        assert_eq!(all[..4], [1, 2, 4, 5]);
+        assert!(!all.contains(&183) && all.contains(&184));
+        // The next third is what was the fourth.
+        assert_eq!(left(220, 2)[..4], [1, 2, 5, 6]);
+    }
 
     #[test]
     fn one_in_ten_is_unread() {

@@ -36,6 +36,8 @@ pub struct Answer {
     pub lines: usize,
     /// Bytes, the completion among them.
     pub bytes: u64,
+    /// Those of literals.
+    pub literals: u64,
 }
 
 impl Wire {
@@ -127,18 +129,20 @@ impl Wire {
 
     async fn answer(&mut self, mut told: impl FnMut(&[u8])) -> Result<Answer> {
         let before = self.bytes - (self.end - self.at) as u64;
-        let mut lines = 0;
+        let (mut lines, mut literals) = (0, 0);
         loop {
             let mut part = self.line().await?;
             let line = &self.buffer[part.clone()];
             if let Some(rest) = line.strip_prefix(TAG.as_bytes()) {
                 let status = String::from_utf8_lossy(rest).trim().to_owned();
-                return Ok(Answer { status, lines, bytes: self.bytes - (self.end - self.at) as u64 - before });
+                let bytes = self.bytes - (self.end - self.at) as u64 - before;
+                return Ok(Answer { status, lines, bytes, literals });
             }
             told(line);
             lines += 1;
             while let Some(literal) = literal(&self.buffer[part]) {
                 self.pass_over(literal).await?;
+                literals += literal as u64;
                 part = self.line().await?;
             }
         }
@@ -210,6 +214,20 @@ pub fn number(line: &[u8], of: &str) -> Option<usize> {
     std::str::from_utf8(line.strip_suffix(b" ")?).ok()?.parse().ok()
 }
 
+/// The number of the message that a line like `* 3 FETCH (UID 12)` is about.
+pub fn fetched(line: &[u8]) -> Option<usize> {
+    let line = line.strip_prefix(b"* ")?;
+    let (number, rest) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
+    std::str::from_utf8(rest.starts_with(b" FETCH (").then_some(number)?).ok()?.parse().ok()
+}
+
+/// The numbers of a line like `* SEARCH 3 7`.
+pub fn found(line: &[u8]) -> Result<Option<Vec<usize>>> {
+    let Some(numbers) = line.strip_prefix(b"* SEARCH") else { return Ok(None) };
+    let numbers = std::str::from_utf8(numbers)?.split_whitespace().map(str::parse);
+    numbers.collect::<Result<_, _>>().map(Some).context("a search that found what is no number")
+}
+
 /// The words that follow `name` in a response code, like the numbers of `[APPENDUID 7 12]`.
 pub fn code<'a>(text: &'a str, name: &str) -> Option<impl Iterator<Item = &'a str>> {
     let start = text.find(&format!("[{name} "))? + name.len() + 2;
@@ -229,6 +247,12 @@ mod tests {
         assert_eq!(literal(b"* 1 FETCH (FLAGS ())\r\n"), None);
         assert_eq!(number(b"* 17 EXISTS\r\n", "EXISTS"), Some(17));
         assert_eq!(number(b"* 17 EXPUNGE\r\n", "EXISTS"), None);
+        assert_eq!(fetched(b"* 17 FETCH (FLAGS ())\r\n"), Some(17));
+        assert_eq!(fetched(b"* 17 EXPUNGE\r\n"), None);
+        assert_eq!(found(b"* SEARCH 3 7\r\n").expect("numbers"), Some(vec![3, 7]));
+        assert_eq!(found(b"* SEARCH\r\n").expect("numbers"), Some(vec![]));
+        assert_eq!(found(b"* 17 EXISTS\r\n").expect("something else"), None);
+        assert!(found(b"* SEARCH 3 x\r\n").is_err());
         let mut words = code("OK [APPENDUID 7 12] done", "APPENDUID").expect("it is there");
         assert_eq!((words.next(), words.next(), words.next()), (Some("7"), Some("12"), None));
         assert!(code("OK done", "APPENDUID").is_none());
@@ -257,6 +281,7 @@ mod tests {
         let answer = wire.ok_told("FETCH", |line| exists = exists.or(number(line, "EXISTS"))).await?;
         assert_eq!((answer.status.as_str(), answer.lines, exists), ("OK done", 2, Some(1)));
         assert_eq!(answer.bytes, server.await?? as u64);
+        assert_eq!(answer.literals, format!("{TAG} NO not this\r\n").len() as u64);
         Ok(())
     }
 }
