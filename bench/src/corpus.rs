@@ -104,6 +104,17 @@ pub fn unstuffed(wire: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The subject of a mail that was made here, decoded; empty where it has none.
+pub fn subject(wire: &[u8]) -> String {
+    const NAME: &[u8] = b"\r\nSubject: ";
+    let header = &wire[..memchr::memmem::find(wire, b"\r\n\r\n").unwrap_or(wire.len())];
+    let Some(start) = memchr::memmem::find(header, NAME) else { return String::new() };
+    let text = String::from_utf8_lossy(&header[start + NAME.len()..]);
+    let is_end = |end: &usize| !text[end + 2..].starts_with(' ');
+    let end = text.match_indices("\r\n").map(|(end, _)| end).find(is_end).unwrap_or(text.len());
+    encode::header_words(&text[..end]).unwrap_or_default()
+}
+
 fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(message.len() + 16);
     for line in message.split_inclusive(|byte| *byte == b'\n') {

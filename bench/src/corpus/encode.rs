@@ -67,6 +67,18 @@ pub fn header_text(text: &str) -> String {
     words.join("\r\n ")
 }
 
+/// What [`header_text`] was made of; none where it made something else.
+pub fn header_words(header: &str) -> Option<String> {
+    if !header.starts_with("=?") {
+        return Some(header.to_owned());
+    }
+    let decoded = header.split("\r\n ").map(|word| {
+        let word = word.strip_prefix("=?UTF-8?B?")?.strip_suffix("?=")?;
+        String::from_utf8(STANDARD.decode(word).ok()?).ok()
+    });
+    decoded.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,14 +94,11 @@ mod tests {
     #[test]
     fn encoded_words_are_short_and_whole() {
         let text = "邮件服务器的设计与实现以及它的许多共享邮箱".repeat(3);
-        let mut decoded = Vec::new();
-        for word in header_text(&text).split("\r\n ") {
-            assert!(word.len() <= 75, "{word}");
-            let inner =
-                word.strip_prefix("=?UTF-8?B?").and_then(|word| word.strip_suffix("?=")).expect("an encoded word");
-            decoded.push(String::from_utf8(STANDARD.decode(inner).expect("base64")).expect("whole characters"));
-        }
-        assert_eq!(decoded.concat(), text);
+        let encoded = header_text(&text);
+        assert!(encoded.split("\r\n ").all(|word| word.len() <= 75), "{encoded}");
+        assert_eq!(header_words(&encoded), Some(text));
+        assert_eq!(header_words("plain").as_deref(), Some("plain"));
+        assert_eq!(header_words("=?UTF-8?Q?a?="), None);
         assert_eq!(header_text("plain"), "plain");
     }
 }

@@ -65,8 +65,9 @@ async fn export(house: &House, wire: &mut Wire, exists: usize, times: usize) -> 
     let mut bytes = 0;
     for _ in 0..times {
         let answer = wire.ok("UID FETCH 1:* (BODY.PEEK[])").await?;
-        if answer.lines < exists {
-            bail!("{} of {exists} messages came", answer.lines);
+        if answer.lines < exists || answer.literals < house.filled().bytes {
+            let (lines, bytes, all) = (answer.lines, answer.literals, house.filled().bytes);
+            bail!("{lines} of {exists} messages came, and {bytes} bytes of {all} and more");
         }
         bytes += answer.bytes;
     }

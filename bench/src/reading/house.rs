@@ -17,6 +17,8 @@ pub const PEOPLE: usize = 20;
 pub const PASSWORD: &str = "correct horse battery staple";
 /// The mailbox, as both name it to a delegate.
 pub const MAILBOX: &str = "Shared/support@example.org/INBOX";
+/// What is sought in subjects, in small letters.
+pub const SOUGHT: &str = "ster";
 const TEAM: &str = "team@example.org";
 /// How many mails are made at a time: all of a large mailbox would fill the memory.
 const BATCH: usize = 5_000;
@@ -27,6 +29,27 @@ const FILLERS: usize = 32;
 pub struct House {
     kind: Kind,
     server: Either,
+    filled: Filled,
+}
+
+/// What is known of the mails that a mailbox was filled with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filled {
+    /// How many; theirs are the first UIDs.
+    pub mails: usize,
+    /// Of all of them, as they were before a server added header fields.
+    pub bytes: u64,
+    /// How many have [`SOUGHT`] in their subject.
+    pub with_sought: usize,
+}
+
+impl Filled {
+    fn add(&mut self, batch: &Corpus) {
+        self.mails += batch.mails.len();
+        self.bytes += batch.bytes();
+        let subjects = batch.mails.iter().map(|mail| corpus::subject(&mail.wire).to_lowercase());
+        self.with_sought += subjects.filter(|subject| subject.contains(SOUGHT)).count();
+    }
 }
 
 enum Either {
@@ -53,7 +76,7 @@ impl House {
             postern.say(&["delegate", "add", RECIPIENT, TEAM])?;
             Either::Ours(Box::new(postern))
         };
-        Ok(Self { kind, server })
+        Ok(Self { kind, server, filled: Filled::default() })
     }
 
     /// Which.
@@ -67,6 +90,11 @@ impl House {
             Either::Ours(postern) => Some(postern),
             Either::Peer(_) => None,
         }
+    }
+
+    /// What it was filled with, by LMTP.
+    pub fn filled(&self) -> Filled {
+        self.filled
     }
 
     /// Where delegates read.
@@ -98,9 +126,10 @@ impl House {
     }
 
     /// Delivers `mails` mails by LMTP.
-    pub async fn fill(&self, kind: corpus::Kind, mails: usize, seed: u64) -> Result<()> {
+    pub async fn fill(&mut self, kind: corpus::Kind, mails: usize, seed: u64) -> Result<()> {
         for (number, start) in (0..mails).step_by(BATCH).enumerate() {
             let batch = Corpus::write(kind, BATCH.min(mails - start), seed + number as u64);
+            self.filled.add(&batch);
             self.deliver(&Arc::new(batch), FILLERS).await?;
         }
         let (_, exists) = self.open(0).await?;

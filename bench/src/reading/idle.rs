@@ -3,6 +3,7 @@
 //! What they hold of the server's memory, how long it took to open them, and how long after a mail
 //! began to be delivered the last of them has heard of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,8 +95,8 @@ pub async fn round(house: &mut House, extent: &Extent, round: usize) -> Result<V
     ])
 }
 
-/// How many messages somebody heard of, and when.
-type Heard = (usize, Instant);
+/// Which connection heard of how many messages, and when.
+type Heard = (usize, usize, Instant);
 
 /// Each is in IDLE when this answers; ends only by its own error.
 async fn open_all(house: &House, heard: mpsc::UnboundedSender<Heard>) -> Result<JoinSet<Result<()>>> {
@@ -116,17 +117,17 @@ async fn open_all(house: &House, heard: mpsc::UnboundedSender<Heard>) -> Result<
     let mut waiting = JoinSet::new();
     while let Some(open) = doors.join_next().await {
         for wire in open.context("a door's task failed")?? {
-            waiting.spawn(wait(wire, heard.clone()));
+            waiting.spawn(wait(waiting.len(), wire, heard.clone()));
         }
     }
     Ok(waiting)
 }
 
-async fn wait(mut wire: Wire, heard: mpsc::UnboundedSender<Heard>) -> Result<()> {
+async fn wait(connection: usize, mut wire: Wire, heard: mpsc::UnboundedSender<Heard>) -> Result<()> {
     loop {
         let line = wire.next_line().await?;
         if let Some(exists) = number(line, "EXISTS") {
-            heard.send((exists, Instant::now())).context("nobody counts them")?;
+            heard.send((connection, exists, Instant::now())).context("nobody counts them")?;
         }
     }
 }
@@ -137,14 +138,14 @@ async fn all_hear(
     waiting: &mut JoinSet<Result<()>>,
     exists: usize,
 ) -> Result<Instant> {
-    let (mut count, mut last) = (0, Instant::now());
+    let (mut have_heard, mut last) = (HashSet::new(), Instant::now());
     let deadline = last + PATIENCE;
-    while count < CONNECTIONS {
+    while have_heard.len() < CONNECTIONS {
         tokio::select! {
             heard = hears.recv() => {
-                let (messages, when) = heard.context("nobody waits any more")?;
-                if messages == exists {
-                    count += 1;
+                let (connection, messages, when) = heard.context("nobody waits any more")?;
+                // A server may tell it twice.
+                if messages == exists && have_heard.insert(connection) {
                     last = last.max(when);
                 }
             }
@@ -153,6 +154,7 @@ async fn all_hear(
                 None => bail!("nobody waits any more"),
             },
             () = tokio::time::sleep_until(deadline) => {
+                let count = have_heard.len();
                 bail!("after {} s only {count} of {CONNECTIONS} have heard of a mail", PATIENCE.as_secs())
             }
         }

@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::Extent;
 use super::figures::{Figure, Values};
-use super::house::{House, MAILBOX, PASSWORD, PEOPLE, person};
+use super::house::{Filled, House, MAILBOX, PASSWORD, PEOPLE, SOUGHT, person};
 use super::meter::Meter;
-use super::wire::{ROOM, Wire, code, number};
+use super::wire::{Answer, ROOM, Wire, code, fetched, found, number};
 use crate::corpus::{self, Corpus, Kind};
 use crate::random::Random;
 use crate::spread::share;
@@ -125,7 +125,9 @@ pub async fn round(house: &mut House, extent: &Extent, round: usize) -> Result<V
             number,
             random: Random::new(seed),
             letters: Arc::clone(&letters),
+            filled: house.filled(),
             exists: 0,
+            missing: 0,
             appended: Vec::new(),
             took: Took::default(),
         };
@@ -159,8 +161,12 @@ struct Delegate {
     number: usize,
     random: Random,
     letters: Arc<[Vec<u8>]>,
+    /// What the mailbox was filled with, which stays.
+    filled: Filled,
     /// Messages in the mailbox as the server told it to this connection.
     exists: usize,
+    /// Messages that did not come, with nothing said of why.
+    missing: usize,
     /// UIDs of what this one has appended and not yet expunged.
     appended: Vec<String>,
     took: Took,
@@ -185,6 +191,9 @@ impl Delegate {
                 let start = Instant::now();
                 self.act(act, &mut wire).await?;
                 self.took[act as usize].push(start.elapsed());
+                if self.missing > 0 {
+                    self.excuse(&mut wire).await?;
+                }
             }
             wire.ok("LOGOUT").await?;
         }
@@ -196,11 +205,17 @@ impl Delegate {
             Act::Page => {
                 let first = 1 + self.random.below(self.exists.saturating_sub(PAGE) + 1);
                 let last = (first + PAGE - 1).min(self.exists);
-                self.tell(wire, &format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)")).await
+                let command = format!("FETCH {first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)");
+                let mut came = 0;
+                let answer = self.told(wire, &command, |line| came += usize::from(is_envelope(line))).await?;
+                self.came(&answer, came, last + 1 - first);
+                Ok(())
             }
             Act::Mail => {
                 let message = 1 + self.random.below(self.exists);
-                self.tell(wire, &format!("FETCH {message} (UID FLAGS BODY.PEEK[])")).await
+                let answer = self.told(wire, &format!("FETCH {message} (UID FLAGS BODY.PEEK[])"), |_| {}).await?;
+                self.came(&answer, usize::from(answer.literals > 0), 1);
+                Ok(())
             }
             Act::Store => {
                 let message = 1 + self.random.below(self.exists);
@@ -208,8 +223,17 @@ impl Delegate {
                 let flag = self.random.one_of(&["\\Seen", "\\Flagged", "\\Answered"]);
                 self.tell(wire, &format!("STORE {message} {sign}FLAGS ({flag})")).await
             }
-            Act::SearchUnseen => self.tell(wire, "UID SEARCH UNSEEN").await,
-            Act::SearchSubject => self.tell(wire, "UID SEARCH SUBJECT \"ster\"").await,
+            Act::SearchUnseen => self.search(wire, "UID SEARCH UNSEEN").await.map(drop),
+            Act::SearchSubject => {
+                let found = self.search(wire, &format!("UID SEARCH SUBJECT \"{SOUGHT}\"")).await?;
+                // Others come and go.
+                let (found, known) =
+                    (found.iter().filter(|uid| **uid <= self.filled.mails).count(), self.filled.with_sought);
+                if found != known {
+                    bail!("a search for a subject found {found} of the first mails, and {known} have it");
+                }
+                Ok(())
+            }
             Act::Append => {
                 let letter = self.random.one_of(&self.letters).as_slice();
                 let exists = &mut self.exists;
@@ -233,15 +257,54 @@ impl Delegate {
         }
     }
 
+    /// UIDs that a search finds, in order.
+    async fn search(&mut self, wire: &mut Wire, command: &str) -> Result<Vec<usize>> {
+        let mut all = None;
+        self.told(wire, command, |line| all = all.take().or_else(|| found(line).transpose())).await?;
+        all.with_context(|| format!("{command}: no line tells what was found"))?
+    }
+
+    /// Takes note of what should have come and did not, unless the server says that it is gone.
+    fn came(&mut self, answer: &Answer, came: usize, wanted: usize) {
+        if !answer.status.contains("[EXPUNGEISSUED]") {
+            self.missing += wanted.saturating_sub(came);
+        }
+    }
+
+    /// What did not come must be gone, and now the server may tell so (RFC 9051 section 7.5.1).
+    async fn excuse(&mut self, wire: &mut Wire) -> Result<()> {
+        let (mut gone, missing) = (0, std::mem::take(&mut self.missing));
+        self.told(wire, "NOOP", |line| gone += usize::from(number(line, "EXPUNGE").is_some())).await?;
+        if gone < missing {
+            bail!("{missing} messages of a FETCH did not come, and {gone} are gone");
+        }
+        Ok(())
+    }
+
     async fn tell(&mut self, wire: &mut Wire, command: &str) -> Result<()> {
+        self.told(wire, command, |_| {}).await.map(drop)
+    }
+
+    async fn told(&mut self, wire: &mut Wire, command: &str, mut told: impl FnMut(&[u8])) -> Result<Answer> {
         let exists = &mut self.exists;
-        let answer = wire.command(command, |line| count(exists, line)).await?;
+        let answer = wire
+            .command(command, |line| {
+                count(exists, line);
+                told(line);
+            })
+            .await?;
         // Somebody else has expunged it, and this one has not heard yet (RFC 9051 section 7.1).
         if !answer.status.starts_with("OK") && !answer.status.starts_with("NO [EXPUNGEISSUED]") {
             bail!("{command}: {}", answer.status);
         }
-        Ok(())
+        Ok(answer)
     }
+}
+
+/// Whether a line is of a page: others may have changed flags meanwhile. Nothing that may be a literal
+/// comes before the word.
+fn is_envelope(line: &[u8]) -> bool {
+    fetched(line).is_some() && memchr::memmem::find(line, b"ENVELOPE (").is_some()
 }
 
 /// Keeps count of the messages (RFC 9051 sections 7.4.1 and 7.5.1).
@@ -268,6 +331,13 @@ mod tests {
         }
         assert_eq!(counts[Act::SignIn as usize], 0);
         assert_eq!(FIGURES.len(), 3 + 2 * ACTS + 1);
+    }
+
+    #[test]
+    fn only_lines_with_an_envelope_are_of_a_page() {
+        assert!(is_envelope(b"* 3 FETCH (UID 7 FLAGS () ENVELOPE (NIL {5}\r\n"));
+        assert!(!is_envelope(b"* 3 FETCH (FLAGS (\\Seen))\r\n"));
+        assert!(!is_envelope(b"* OK ENVELOPE (\r\n"));
     }
 
     #[test]
