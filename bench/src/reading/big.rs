@@ -339,7 +339,20 @@ async fn resync(house: &House) -> Result<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wire::scripted;
     use super::*;
+
+    #[tokio::test]
+    async fn wrong_answers_are_noticed() -> Result<()> {
+        const TWO: &str = "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 9 EXISTS\r\n";
+        let mut wire = scripted(&[TWO, TWO, "* SEARCH 10 21\r\n", "", TWO]).await?;
+        assert!(fetch(&mut wire, FLAGS, 2).await.is_ok());
+        assert!(fetch(&mut wire, FLAGS, 3).await.is_err(), "EXISTS is no message");
+        assert!(searches(&mut wire, &[10, 20]).await.is_err(), "another one");
+        assert!(searches(&mut wire, &[]).await.is_err(), "no line");
+        assert!(stores(&mut wire, 200, 0).await.is_err(), "two of a hundred, without the flag");
+        Ok(())
+    }
 
     #[test]
     fn ten_go_in_each_round() {

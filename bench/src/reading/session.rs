@@ -318,6 +318,7 @@ fn count(exists: &mut usize, line: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::wire::scripted;
     use super::*;
 
     #[test]
@@ -331,6 +332,45 @@ mod tests {
         }
         assert_eq!(counts[Act::SignIn as usize], 0);
         assert_eq!(FIGURES.len(), 3 + 2 * ACTS + 1);
+    }
+
+    fn delegate(exists: usize) -> Delegate {
+        Delegate {
+            imap: ([127, 0, 0, 1], 0).into(),
+            number: 0,
+            random: Random::new(1),
+            letters: Arc::new([]),
+            filled: Filled { mails: 9, bytes: 0, with_sought: 2 },
+            exists,
+            missing: 0,
+            took: Took::default(),
+            appended: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_must_be_gone() -> Result<()> {
+        const ENVELOPE: &str = "* 1 FETCH (UID 1 ENVELOPE (NIL))\r\n* 2 FETCH (FLAGS ())\r\n";
+        let mut wire = scripted(&[ENVELOPE, "* 2 EXPUNGE\r\n", "* 1 FETCH (BODY[] NIL)\r\n", ""]).await?;
+        let mut delegate = delegate(2);
+        delegate.act(Act::Page, &mut wire).await?;
+        assert_eq!(delegate.missing, 1, "a change of flags is no envelope");
+        delegate.excuse(&mut wire).await?;
+        assert_eq!((delegate.missing, delegate.exists), (0, 1));
+        delegate.act(Act::Mail, &mut wire).await?;
+        assert_eq!(delegate.missing, 1, "a mail has bytes");
+        assert!(delegate.excuse(&mut wire).await.is_err(), "it is still there");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_search_finds_what_is_known() -> Result<()> {
+        let mut wire = scripted(&["* SEARCH 3 7 12\r\n", "* SEARCH 3 12\r\n", ""]).await?;
+        let mut delegate = delegate(12);
+        delegate.act(Act::SearchSubject, &mut wire).await?;
+        assert!(delegate.act(Act::SearchSubject, &mut wire).await.is_err(), "one of the first is not found");
+        assert!(delegate.act(Act::SearchUnseen, &mut wire).await.is_err(), "nothing is told");
+        Ok(())
     }
 
     #[test]

@@ -235,6 +235,27 @@ pub fn code<'a>(text: &'a str, name: &str) -> Option<impl Iterator<Item = &'a st
     Some(text[start..end].split(' '))
 }
 
+/// A connection to a server that answers each command with the next of `answers`, whatever it is, and
+/// completes it.
+#[cfg(test)]
+pub async fn scripted(answers: &'static [&'static str]) -> Result<Wire> {
+    use tokio::io::{AsyncBufReadExt, BufStream};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        let mut stream = BufStream::new(listener.accept().await?.0);
+        stream.write_all(b"* OK hello\r\n").await?;
+        for answer in answers {
+            stream.flush().await?;
+            stream.read_line(&mut String::new()).await?;
+            stream.write_all(format!("{answer}{TAG} OK done\r\n").as_bytes()).await?;
+        }
+        stream.flush().await
+    });
+    Wire::connect(address, ROOM).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

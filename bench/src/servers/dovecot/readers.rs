@@ -4,6 +4,10 @@
 //! IMAP processes that are used again, ACLs in files and no other plugin, no full-text index. The
 //! passwords are hashed as Postern hashes them, and since Argon2 would hold Dovecot's one `auth`
 //! process, its cache lets workers check them (`auth_cache_verify_password_with_worker`).
+//!
+//! `imap_hibernate_timeout` stays off, as by default. A connection that hibernates holds less memory
+//! and needs a process again before it can be told of a mail; where the memory of a thousand and how
+//! soon they hear are taken in one pass, the one would be bought with the other.
 
 use std::net::SocketAddr;
 use std::path::Path;
