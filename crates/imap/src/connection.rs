@@ -464,14 +464,12 @@ fn is_served(kind: CommandKind) -> bool {
     kind != CommandKind::StartTls
 }
 
-/// Names that a command changes, with the levels above them: who watches names need not be told of those that they
+/// Names that a command changes, with the levels above them where it may change these too: who watches names need not be told of those that they
 /// changed themselves (RFC 5465 section 5).
 fn names_changed_by(body: &CommandBody) -> Vec<String> {
     let names = match body {
-        CommandBody::Create { mailbox, .. }
-        | CommandBody::Delete { mailbox }
-        | CommandBody::Subscribe { mailbox }
-        | CommandBody::Unsubscribe { mailbox } => vec![mailbox],
+        CommandBody::Subscribe { mailbox } | CommandBody::Unsubscribe { mailbox } => return vec![spelled(mailbox)],
+        CommandBody::Create { mailbox, .. } | CommandBody::Delete { mailbox } => vec![mailbox],
         CommandBody::Rename { from, to } => vec![from, to],
         _ => Vec::new(),
     };
@@ -491,4 +489,19 @@ fn changes_mailbox(kind: CommandKind) -> bool {
             | CommandKind::Move
             | CommandKind::UidMove
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_above_are_changed_by_what_comes_and_goes() {
+        let mailbox = || "inbox/a/b".to_owned();
+        assert_eq!(names_changed_by(&CommandBody::Subscribe { mailbox: mailbox() }), ["INBOX/a/b"]);
+        assert_eq!(names_changed_by(&CommandBody::Unsubscribe { mailbox: mailbox() }), ["INBOX/a/b"]);
+        let mut names = names_changed_by(&CommandBody::Delete { mailbox: mailbox() });
+        names.sort_unstable();
+        assert_eq!(names, ["INBOX", "INBOX/a", "INBOX/a/b"]);
+    }
 }
