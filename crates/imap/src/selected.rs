@@ -6,7 +6,7 @@ use crate::resync::Resync;
 use postern_app::{House, Locator, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode, SequenceSet};
 use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Timestamp, Uid};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A selected mailbox. It remembers what the client was told; what the client may do is
 /// asked at each command.
@@ -93,15 +93,21 @@ impl Selected {
         }
     }
 
-    /// Messages that came since the last call, without those that the client has put there.
-    pub(crate) fn take_new(&mut self) -> Vec<Uid> {
-        let (made, last) = (std::mem::take(&mut self.made), self.messages.last_uid());
+    /// Messages that came and were not announced, without those that the client has put there.
+    pub(crate) fn unannounced(&self) -> Vec<Uid> {
+        let last = self.messages.last_uid();
         if last <= self.announced {
             return Vec::new();
         }
         let came = self.messages.by_uid(&SequenceSet::of([(self.announced + 1, last)]), &[]);
-        self.announced = last;
+        let made: HashSet<&Uid> = self.made.iter().collect();
         came.uids.iter().copied().filter(|uid| !made.contains(uid)).collect()
+    }
+
+    /// Messages up to this UID were announced, as far as that is wanted.
+    pub(crate) fn note_announced(&mut self, last: u32) {
+        self.announced = self.announced.max(last);
+        self.made.retain(|uid| uid.get() > self.announced);
     }
 
     /// Of what is gone, what the client can know of: UIDs that it names (all where it names none), and has no number

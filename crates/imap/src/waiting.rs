@@ -153,12 +153,16 @@ impl<W: Wire> Connection<W> {
             return Ok(());
         }
         let items = self.client.hearing.items.clone();
-        let uids = self.client.work()?.selected.take_new();
-        if items.is_empty() || uids.is_empty() {
-            return Ok(());
+        let selected = self.client.work()?.selected;
+        let last = selected.messages.last_uid();
+        let uids = if items.is_empty() { Vec::new() } else { selected.unannounced() };
+        if !uids.is_empty() {
+            let set = SequenceSet::of(Uid::runs(uids).into_iter().map(|(first, last)| (first.get(), last.get())));
+            self.fetch(FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false }).await?;
         }
-        let set = SequenceSet::of(Uid::runs(uids).into_iter().map(|(first, last)| (first.get(), last.get())));
-        self.fetch(FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false }).await.map(drop)
+        // Not before: what can not be read now is told the next time.
+        self.client.work()?.selected.note_announced(last);
+        Ok(())
     }
 
     /// Tells what was heard of mailboxes that are not selected, without what the client did itself under these names.

@@ -198,6 +198,27 @@ async fn ones_own_messages_are_not_fetched() {
     silent(&mut alice).await;
 }
 
+/// What can not be fetched within a command is fetched after it, and where it can not be even then, the client hears so.
+#[tokio::test]
+async fn new_messages_that_can_not_be_read_are_not_passed_over() {
+    let scene = Scene::with(|limits| limits.inline_body_bytes = 0).await;
+    let (mut alice, mut other) = two(&scene).await;
+    other.append("Sent", "", MAIL).await;
+    other.ok("SELECT Sent").await;
+    alice.ok("SELECT INBOX").await;
+    alice.ok("NOTIFY SET (selected (MessageNew (uid body.peek[]) MessageExpunge))").await;
+    // Within APPEND nothing is told before its end.
+    alice.send("b APPEND Sent {17}\r\n").await;
+    assert!(next(&mut alice).await.starts_with("+ "));
+    scene.hide_texts();
+    other.ok("COPY 1 INBOX").await;
+    alice.send("Subject: a\r\n\r\nb\r\n\r\n").await;
+    let told = alice.answer("b").await;
+    assert_eq!(told[..2], ["* 1 EXISTS", "* 1 RECENT"]);
+    assert!(told.len() == 3, "{told:?}");
+    assert_eq!(alice.rest().await.len(), 1, "BYE, and not silence");
+}
+
 /// Sections 5.4 and 5.5; section 5: what the client does itself is not told.
 #[tokio::test]
 async fn names_and_subscriptions_are_told() {

@@ -89,7 +89,7 @@ pub struct Scene {
     pub clock: Arc<CountingClock>,
     pub drain: watch::Sender<bool>,
     shutdown: Shutdown,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -134,9 +134,14 @@ impl Scene {
             house.add_shared(&operator, &shared, &display(name), &[], &[]).await.unwrap();
         }
         let (drain, shutdown) = Shutdown::new();
-        let scene = Self { house, operator, clock, drain, shutdown, _folder: folder };
+        let scene = Self { house, operator, clock, drain, shutdown, folder };
         scene.give("alice", "lrswipkxte").await;
         scene
+    }
+
+    /// Texts that are kept as files can not be read any more.
+    pub fn hide_texts(&self) {
+        std::fs::rename(self.folder.path().join("blobs"), self.folder.path().join("away")).unwrap();
     }
 
     /// Letters on all of support@.
