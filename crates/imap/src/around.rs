@@ -76,6 +76,8 @@ pub(crate) struct Watched {
     known: HashMap<MailboxId, Known>,
     /// What was heard and not told yet.
     pub(crate) pending: Heard,
+    /// The selected mailbox, where it was heard of: that is told once it is not selected any more.
+    passed_over: Option<MailboxId>,
 }
 
 /// One mailbox as the client was told of it.
@@ -162,7 +164,7 @@ impl Around {
 
 impl Watched {
     pub(crate) fn new(wanted: Wanted) -> Self {
-        Self { wanted, known: HashMap::new(), pending: Heard::default() }
+        Self { wanted, known: HashMap::new(), pending: Heard::default(), passed_over: None }
     }
 
     /// Everything is looked at again.
@@ -265,13 +267,21 @@ impl Watched {
         left
     }
 
+    /// This mailbox is selected now, or none: what happened in the one before it may be told.
+    pub(crate) fn select(&mut self, selected: Option<MailboxId>) {
+        self.pending.mailboxes.extend(self.passed_over.take_if(|passed| Some(*passed) != selected));
+    }
+
     /// Mailboxes to be looked at: those that were heard of and are watched, but not the selected one, of
     /// which its own events are told (section 6.1).
     pub(crate) fn due(&mut self, selected: Option<MailboxId>) -> Vec<MailboxId> {
         let heard = std::mem::take(&mut self.pending.mailboxes);
         let all = std::mem::take(&mut self.pending.any_mailbox);
-        if let Some(known) = selected.and_then(|selected| self.known.get_mut(&selected)) {
+        if let Some((mailbox, known)) = selected.and_then(|selected| Some((selected, self.known.get_mut(&selected)?))) {
             known.told = None;
+            if all || heard.contains(&mailbox) {
+                self.passed_over = Some(mailbox);
+            }
         }
         let is_due =
             |mailbox: &MailboxId| Some(*mailbox) != selected && self.known.get(mailbox).is_some_and(Known::has_numbers);

@@ -169,6 +169,7 @@ impl<W: Wire> Connection<W> {
     /// Where there is too much to watch, it is told so, and nothing is watched any more (RFC 5465 section 5.8).
     pub(crate) async fn tell_around(&mut self, own: &[String]) -> Result<(), Stop> {
         let Some(mut around) = self.client.hearing.around.take() else { return Ok(()) };
+        around.watched.select(self.client.selected_id());
         if !around.hear() {
             self.client.hearing.around = Some(around);
             return Ok(());

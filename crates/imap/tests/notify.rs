@@ -177,6 +177,21 @@ async fn what_is_not_wanted_is_not_told() {
     }
 }
 
+/// Sections 5.2 and 6.1: what happened in the selected mailbox, of which nothing is told, is told after it.
+#[tokio::test]
+async fn what_was_selected_is_told_after_unselect() {
+    let scene = Scene::new().await;
+    let (mut alice, mut other) = two(&scene).await;
+    alice.ok(&format!("NOTIFY SET (personal {MESSAGES})")).await;
+    alice.ok("SELECT INBOX").await;
+    other.append("INBOX", "", MAIL).await;
+    assert!(alice.untagged("NOOP").await.is_empty());
+    let told = alice.untagged("UNSELECT").await;
+    assert!(told.len() == 1 && told[0].starts_with("* STATUS INBOX (MESSAGES 1 UIDNEXT 2 "), "{told:?}");
+    alice.ok("SELECT Sent").await;
+    silent(&mut alice).await;
+}
+
 /// Section 5.2: of messages that the client itself has put there nothing is fetched.
 #[tokio::test]
 async fn ones_own_messages_are_not_fetched() {

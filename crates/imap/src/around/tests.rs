@@ -134,6 +134,21 @@ fn subscriptions_are_told_and_followed() {
     assert_eq!(watched.due(None), [mailbox(1, 1)]);
 }
 
+/// Section 6.1: what happened in the selected mailbox is told when another is.
+#[test]
+fn what_was_selected_is_told_when_it_is_not_any_more() {
+    let mut watched = watching(&everything(), &[(1, "INBOX"), (2, "Sent")]);
+    let (inbox, sent) = (mailbox(1, 1), mailbox(1, 2));
+    watched.pending.mailboxes.extend([inbox, sent]);
+    assert_eq!(watched.due(Some(inbox)), [sent]);
+    watched.select(Some(inbox));
+    assert!(!watched.pending.any());
+    watched.select(Some(sent));
+    assert_eq!(watched.due(Some(sent)), [inbox]);
+    watched.select(None);
+    assert!(!watched.pending.any(), "nothing was heard of it");
+}
+
 /// Section 5.9: whoever watches messages alone is told all the same that there are none any more.
 #[test]
 fn lost_rights_are_told() {
