@@ -177,6 +177,24 @@ async fn what_is_not_wanted_is_not_told() {
     }
 }
 
+/// The same of a mailbox that was opened and not read yet.
+#[tokio::test]
+async fn what_is_not_wanted_is_not_told_by_the_first_fetch() {
+    let scene = Scene::with(|limits| limits.listed_messages = 0).await;
+    for notify in ["NOTIFY NONE".to_owned(), format!("NOTIFY SET (mailboxes Sent {MESSAGES})")] {
+        let (mut alice, mut other) = two(&scene).await;
+        alice.ok("CREATE Old").await;
+        other.append("Old", "", MAIL).await;
+        alice.ok("EXAMINE Old").await;
+        alice.ok(&notify).await;
+        other.append("Old", "", MAIL).await;
+        let told = alice.untagged("FETCH 1 UID").await;
+        assert!(told.len() == 1 && told[0].starts_with("* 1 FETCH (UID "), "{told:?}");
+        alice.ok("UNSELECT").await;
+        alice.ok("DELETE Old").await;
+    }
+}
+
 /// Sections 5.2 and 6.1: what happened in the selected mailbox, of which nothing is told, is told after it.
 #[tokio::test]
 async fn what_was_selected_is_told_after_unselect() {

@@ -17,12 +17,16 @@ impl<W: Wire> Connection<W> {
     /// NOTIFY SET, and NOTIFY NONE, which is `None`.
     pub(crate) async fn notify(&mut self, set: Option<NotifySet>) -> Handled {
         let Some(set) = set else {
+            self.know_selected().await?;
             self.client.hearing = Hearing::nothing();
             return Ok(Completion::ok("Nothing is told"));
         };
         if set.unsupported {
             let code = Some(Code::Fixed(ResponseCode::BadEvent(NOTIFY_EVENTS)));
             return Ok(Completion { status: Status::No, code, text: "One of the events is unknown here".into() });
+        }
+        if set.selected.is_none() {
+            self.know_selected().await?;
         }
         let around = self.watch(Wanted::new(set.groups), set.status).await?;
         if set.selected.as_ref().is_some_and(|selected| selected.items.contains(&FetchItem::ModSeq)) {
@@ -31,13 +35,18 @@ impl<W: Wire> Connection<W> {
         self.client.hearing = Hearing::set(set.selected, around);
         // Section 3.1: as NOOP would.
         if self.client.hearing.selected != OfSelected::Nothing && self.client.is_selected() {
-            match self.client.sync_selected(true).await {
-                // It is not what this command is about.
-                Ok(()) | Err(Stop::Refused(Refused::Denied(_))) => {}
-                Err(stop) => return Err(stop),
-            }
+            unless_denied(self.client.sync_selected(true).await)?;
         }
         Ok(Completion::ok("You will be told"))
+    }
+
+    /// Reads the selected mailbox where that was not done yet, before nothing is told of it any more: the first command
+    /// that reads it would tell what came meanwhile.
+    async fn know_selected(&mut self) -> Result<(), Stop> {
+        if self.client.is_selected() {
+            unless_denied(self.client.read_messages().await)?;
+        }
+        Ok(())
     }
 
     /// Begins to watch; tells where there is no access, and STATUS where that is wanted.
@@ -58,5 +67,13 @@ impl<W: Wire> Connection<W> {
             self.tell_numbers(&mut around.watched, &due).await?;
         }
         Ok(Some(around))
+    }
+}
+
+/// A mailbox that can not be read any more is not what this command is about.
+fn unless_denied(told: Result<(), Stop>) -> Result<(), Stop> {
+    match told {
+        Err(Stop::Refused(Refused::Denied(_))) => Ok(()),
+        told => told,
     }
 }
