@@ -426,10 +426,12 @@ impl<W: Wire> Connection<W> {
         let flags = hears.flags();
         let Some(selected) = self.client.selected() else { return Ok(()) };
         if !selected.has_notice() && !own_change {
-            if selected.messages.has_gone() {
-                let Ok(Work { selected, out, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
-                let teller = Teller { out, rev2, resync, flags };
-                if may_expunge { selected.tell_gone(teller) } else { selected.tell_behind(teller) }
+            let Ok(Work { selected, out, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
+            let teller = Teller { out, rev2, resync, flags };
+            if may_expunge {
+                selected.tell_gone(teller)
+            } else {
+                selected.tell_behind(teller)
             }
             return Ok(());
         }

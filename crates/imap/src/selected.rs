@@ -28,6 +28,8 @@ pub(crate) struct Selected {
     until: Option<Timestamp>,
     /// Up to here all of them were told, what was expunged too.
     told: ModSeq,
+    /// Changes after that are not told, for NOTIFY wants none: it stays there.
+    left_out: bool,
     /// Changes of the client's own that it was told of since then, by their replies.
     own: HashMap<Uid, ModSeq>,
     /// The highest modification sequence that the client was shown, in whatever reply.
@@ -59,6 +61,7 @@ impl Selected {
             forgiving: opened.forgiving,
             until: opened.until,
             told: messages.modseq(),
+            left_out: false,
             messages,
             saved: Vec::new(),
             own: HashMap::new(),
@@ -219,27 +222,45 @@ impl Selected {
         let heard = !own.is_empty() || !news.changed.is_empty() || self.shown > self.told;
         news.changed.retain(|change| change.flags || own.get(&change.uid) != Some(&change.modseq));
         news.keywords |= flags_given_or_taken;
-        let is_behind = self.messages.has_gone();
-        if !is_behind {
-            self.told = self.messages.modseq();
-        }
-        teller.tell(self, &news, is_behind && heard);
+        self.left_out |= !teller.flags && !news.changed.is_empty();
+        self.note_told();
+        let is_behind = self.messages.has_gone() && heard;
+        let is_past = self.take_past();
+        teller.tell(self, &news, is_behind || is_past);
         Ok(())
     }
 
     /// Something expunged could not be told yet, and a command has shown modification sequences that are later.
-    pub(crate) fn tell_behind(&self, teller: Teller<'_>) {
-        if self.messages.has_gone() {
+    pub(crate) fn tell_behind(&mut self, teller: Teller<'_>) {
+        if self.take_past() || self.messages.has_gone() {
             teller.tell(self, &News::default(), true);
         }
     }
 
     /// Tells what was expunged and could not be told before.
     pub(crate) fn tell_gone(&mut self, teller: Teller<'_>) {
-        if self.messages.has_gone() {
-            let news = News { expunged: self.messages.take_gone(), ..News::default() };
+        let news = News { expunged: self.messages.take_gone(), ..News::default() };
+        self.note_told();
+        let is_past = self.take_past();
+        teller.tell(self, &news, is_past);
+    }
+
+    /// Changes were left out, and one after them was shown since the last call.
+    fn take_past(&mut self) -> bool {
+        let is_past = self.left_out && self.shown > self.told;
+        self.shown = if is_past { self.told } else { self.shown };
+        is_past
+    }
+
+    /// Is the client told of everything by the end of a command?
+    pub(crate) fn hears_all(&self, hears_flags: bool) -> bool {
+        hears_flags && !self.left_out
+    }
+
+    /// All that happened was told, where that is so.
+    fn note_told(&mut self) {
+        if !self.messages.has_gone() && !self.left_out {
             self.told = self.messages.modseq();
-            teller.tell(self, &news, false);
         }
     }
 }

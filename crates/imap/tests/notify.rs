@@ -195,6 +195,44 @@ async fn what_is_not_wanted_is_not_told_by_the_first_fetch() {
     }
 }
 
+/// docs/decisions/0031-coming-back.md: where changes are left out, HIGHESTMODSEQ is not past them.
+#[tokio::test]
+async fn changes_that_are_left_out_are_told_to_who_comes_back() {
+    let scene = Scene::new().await;
+    let (mut alice, mut other) = two(&scene).await;
+    alice.ok("ENABLE QRESYNC").await;
+    for _ in 0..3 {
+        other.append("INBOX", "", MAIL).await;
+    }
+    let code = |lines: &[String]| {
+        let line = lines.iter().find(|line| line.contains("[HIGHESTMODSEQ ")).expect("it is told");
+        line[line.find("HIGHESTMODSEQ").unwrap()..line.find(']').unwrap()].to_owned()
+    };
+    let opened = alice.ok("SELECT INBOX").await;
+    let highest = code(&opened);
+    alice.ok(&format!("NOTIFY SET (selected {MESSAGES})")).await;
+    other.ok("SELECT INBOX").await;
+    other.ok("STORE 1 +FLAGS (\\Flagged)").await;
+    silent(&mut alice).await;
+    let stored = alice.ok("STORE 2 +FLAGS (\\Deleted)").await;
+    assert!(stored[0].starts_with("* 2 FETCH (UID 2 FLAGS (\\Deleted"), "{stored:?}");
+    assert_eq!(code(&stored), highest);
+    assert!(!alice.ok("NOOP").await[0].contains("HIGHESTMODSEQ"));
+    assert_eq!(code(&alice.ok("UID FETCH 1 MODSEQ").await), highest);
+    assert_eq!(code(&alice.ok("FETCH 1 MODSEQ").await), highest);
+    let expunged = alice.ok("EXPUNGE").await;
+    assert!(expunged.contains(&"* VANISHED 2".to_owned()), "{expunged:?}");
+    assert_eq!(code(&expunged), highest);
+    // From here on everything is told, but for what was left out.
+    alice.ok(&format!("NOTIFY SET (selected {} FlagChange))", MESSAGES.trim_end_matches(')'))).await;
+    alice.ok("STORE 2 +FLAGS (\\Deleted)").await;
+    assert_eq!(code(&alice.ok("EXPUNGE").await), highest);
+    let validity = opened.iter().find_map(|line| line.strip_prefix("* OK [UIDVALIDITY ")).unwrap();
+    let (validity, highest) = (numbers(validity)[0], numbers(&highest)[0]);
+    let missed = alice.ok(&format!("SELECT INBOX (QRESYNC ({validity} {highest}))")).await;
+    assert!(missed.iter().any(|line| line.starts_with("* 1 FETCH (UID 1 FLAGS (\\Flagged")), "{missed:?}");
+}
+
 /// Sections 5.2 and 6.1: what happened in the selected mailbox, of which nothing is told, is told after it.
 #[tokio::test]
 async fn what_was_selected_is_told_after_unselect() {
