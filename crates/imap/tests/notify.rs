@@ -281,7 +281,7 @@ async fn new_messages_that_can_not_be_read_are_not_passed_over() {
     // Within APPEND nothing is told before its end.
     alice.send("b APPEND Sent {17}\r\n").await;
     assert!(next(&mut alice).await.starts_with("+ "));
-    scene.hide_texts();
+    scene.lose_texts();
     other.ok("COPY 1 INBOX").await;
     alice.send("Subject: a\r\n\r\nb\r\n\r\n").await;
     let told = alice.answer("b").await;

@@ -139,9 +139,9 @@ impl Scene {
         scene
     }
 
-    /// Texts that are kept as files can not be read any more.
-    pub fn hide_texts(&self) {
-        std::fs::rename(self.folder.path().join("blobs"), self.folder.path().join("away")).unwrap();
+    /// Texts that are kept as files are lost.
+    pub fn lose_texts(&self) {
+        std::fs::remove_dir_all(self.folder.path().join("blobs")).unwrap();
     }
 
     /// Letters on all of support@.
