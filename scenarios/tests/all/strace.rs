@@ -251,12 +251,14 @@ impl<'t> Ledger<'t> {
         }
     }
 
-    /// Files that hold what was promised: not the lock, which the kernel forgets by itself,
-    /// nor the wal-index, which SQLite builds anew.
+    /// Files that hold what was promised: not the lock, which the kernel forgets by itself, nor the
+    /// wal-index, which SQLite builds anew, nor a file without a name (`#` and its number), which
+    /// nobody finds again and whose bytes are kept elsewhere before they are promised.
     fn is_ours(&self, path: &str) -> bool {
         let path = Path::new(path);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        path.starts_with(self.folder) && !name.ends_with("-shm") && name != "lock" && name != "admin.sock"
+        let is_kept = !name.ends_with("-shm") && !name.starts_with('#') && name != "lock" && name != "admin.sock";
+        path.starts_with(self.folder) && is_kept
     }
 }
 
