@@ -155,10 +155,30 @@ pub struct FetchChunk {
     pub done: usize,
 }
 
+/// What a FETCH reads, and how it is shown.
+#[derive(Clone)]
+pub struct FetchWanted {
+    /// Of this mailbox.
+    pub mailbox: MailboxId,
+    /// These messages, in order.
+    pub uids: Arc<[Uid]>,
+    /// What is read of each.
+    pub needs: FetchNeeds,
+    /// What shows it.
+    pub encode: Arc<Encode>,
+}
+
 /// A chunk that is being read.
 pub struct ChunkAhead {
+    mailbox: MailboxId,
     chunk: Pin<Box<dyn Future<Output = Result<FetchChunk, GateError>> + Send>>,
     _place: OwnedSemaphorePermit,
+}
+
+impl fmt::Debug for FetchWanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchWanted").field("mailbox", &self.mailbox).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for ChunkAhead {
@@ -184,60 +204,36 @@ fn read_found(bytes: &[u8]) -> Option<(Uid, ModSeq)> {
 }
 
 impl House {
-    /// Encodes messages of a mailbox from `uids[from..]` on, up to the size of a chunk.
+    /// Encodes messages from `uids[from..]` on, up to the size of a chunk.
     /// Messages that are gone are passed over. A sign-in that ends stops it between two chunks.
-    pub async fn fetch(
-        &self,
-        session: &Session,
-        mailbox: MailboxId,
-        uids: &Arc<[Uid]>,
-        from: usize,
-        needs: FetchNeeds,
-        encode: &Arc<Encode>,
-    ) -> Result<FetchChunk, Refused> {
+    pub async fn fetch(&self, session: &Session, wanted: &FetchWanted, from: usize) -> Result<FetchChunk, Refused> {
         self.check_session(session).await?;
-        Ok(self.db.read(self.chunk_of(session, mailbox, uids, from, needs, encode)).await?)
+        Ok(self.db.read(self.chunk_of(session, wanted, from)).await?)
     }
 
     /// The same, begun while the chunk before is on its way to the client, where there is a place for that: it is
     /// memory, and few readers need it. Whether it may still be read is asked when it is its turn.
-    pub fn fetch_ahead(
-        &self,
-        session: &Session,
-        mailbox: MailboxId,
-        uids: &Arc<[Uid]>,
-        from: usize,
-        needs: FetchNeeds,
-        encode: &Arc<Encode>,
-    ) -> Option<ChunkAhead> {
+    pub fn fetch_ahead(&self, session: &Session, wanted: &FetchWanted, from: usize) -> Option<ChunkAhead> {
         let place = Arc::clone(&self.reading_ahead).try_acquire_owned().ok()?;
-        let chunk = Box::pin(self.db.read_ahead(self.chunk_of(session, mailbox, uids, from, needs, encode)));
-        Some(ChunkAhead { chunk, _place: place })
+        let chunk = Box::pin(self.db.read_ahead(self.chunk_of(session, wanted, from)));
+        Some(ChunkAhead { mailbox: wanted.mailbox, chunk, _place: place })
     }
 
     /// A chunk that was begun before.
-    pub async fn fetch_begun(
-        &self,
-        session: &Session,
-        mailbox: MailboxId,
-        ahead: ChunkAhead,
-    ) -> Result<FetchChunk, Refused> {
+    pub async fn fetch_begun(&self, session: &Session, ahead: ChunkAhead) -> Result<FetchChunk, Refused> {
         let chunk = ahead.chunk.await?;
         self.check_session(session).await?;
-        self.may_still_read(session, mailbox).await?;
+        self.may_still_read(session, ahead.mailbox).await?;
         Ok(chunk)
     }
 
     fn chunk_of(
         &self,
         session: &Session,
-        mailbox: MailboxId,
-        uids: &Arc<[Uid]>,
+        wanted: &FetchWanted,
         from: usize,
-        needs: FetchNeeds,
-        encode: &Arc<Encode>,
     ) -> impl Fn(&Tx<'_>) -> Result<FetchChunk, GateError> + Send + use<> {
-        let (caller, uids, encode) = (session.caller.clone(), Arc::clone(uids), Arc::clone(encode));
+        let (caller, FetchWanted { mailbox, uids, needs, encode }) = (session.caller.clone(), wanted.clone());
         let (blobs, names, most_bytes) = (self.blobs.clone(), self.object_names.clone(), self.limits.chunk_bytes);
         let most_time = Duration::from_millis(self.limits.read_ms);
         move |tx: &Tx<'_>| {
@@ -322,10 +318,11 @@ impl House {
             }
             Ok(Vec::new())
         });
+        let wanted = FetchWanted { mailbox, uids: Arc::clone(uids), needs, encode };
         let mut found = Vec::new();
         let mut done = 0;
         while done < uids.len() {
-            let chunk = self.fetch(session, mailbox, uids, done, needs, &encode).await?;
+            let chunk = self.fetch(session, &wanted, done).await?;
             done = chunk.done;
             found.extend(chunk.bytes.chunks_exact(FOUND_BYTES).filter_map(read_found));
         }

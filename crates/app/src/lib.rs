@@ -68,7 +68,9 @@ pub use credentials::{
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
-pub use fetch::{ChunkAhead, Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, Fetched, Gap, Mark, MessageIds};
+pub use fetch::{
+    ChunkAhead, Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, FetchWanted, Fetched, Gap, Mark, MessageIds,
+};
 pub use held::Stopped;
 pub use house::{CompressionPlace, House, HouseOptions};
 pub use hub::{Heard, Notices, Watch};

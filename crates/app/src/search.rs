@@ -10,12 +10,14 @@ use postern_types::{Keyword, Limits, MailboxId, ModSeq, SystemFlag, Timestamp, U
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Texts that one search looks for, at most: each of them is looked for in all of a message.
 const TEXTS: usize = 64;
 
-/// Messages whose marks are looked at in one transaction.
-const MARKS_AT_ONCE: usize = 50_000;
+/// Messages whose marks are looked at between two looks at the clock.
+const MARKS_BETWEEN_LOOKS: usize = 16;
 
 /// Which date of a message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -335,26 +337,35 @@ impl House {
         criterion: &Arc<Criterion>,
     ) -> Result<(Vec<(Uid, ModSeq)>, Vec<Uid>), Refused> {
         let (mut found, mut rest) = (Vec::new(), Vec::new());
-        for from in (0..uids.len()).step_by(MARKS_AT_ONCE) {
+        let mut done = 0;
+        while done < uids.len() {
             let _turn = self.turn_to_list(mailbox).await;
             self.check_session(session).await?;
             let (caller, uids, criterion) = (session.caller.clone(), Arc::clone(uids), Arc::clone(criterion));
+            let most_time = Duration::from_millis(self.limits.read_ms);
             let judged = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+                let until = Instant::now() + most_time;
                 let snapshot = tx.open::<Read>(&caller, mailbox)?.snapshot()?;
-                let (mut shown, mut found, mut rest) = (Shown::default(), Vec::new(), Vec::new());
-                for uid in &uids[from..uids.len().min(from + MARKS_AT_ONCE)] {
+                let (mut shown, mut found, mut rest, mut done) = (Shown::default(), Vec::new(), Vec::new(), done);
+                for uid in &uids[done..] {
+                    done += 1;
                     let Some((flags, modseq)) = snapshot.shown(*uid, &mut shown) else { continue };
                     match criterion.judged(Mark { uid: *uid, flags, modseq }) {
                         Some(true) => found.push((*uid, modseq)),
                         Some(false) => {}
                         None => rest.push(*uid),
                     }
+                    // A search may have thousands of keys, so that few messages take long.
+                    if done % MARKS_BETWEEN_LOOKS == 0 && Instant::now() >= until {
+                        break;
+                    }
                 }
-                Ok((found, rest))
+                Ok((found, rest, done))
             });
-            let (some, others) = judged.await?;
+            let (some, others, looked_at) = judged.await?;
             found.extend(some);
             rest.extend(others);
+            done = looked_at;
         }
         Ok((found, rest))
     }

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{MAIL, PASSWORD, Scene, address};
-use postern_app::{Attempt, Content, Denied, Encode, FetchNeeds, Fetched, Gap, Locator, Peer, Refused, Session};
+use postern_app::{
+    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Gap, Locator, Peer, Refused, Session,
+};
 use postern_types::{MailboxId, MailboxName, Secret, Uid};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -41,13 +43,29 @@ async fn a_read_that_takes_too_long_hands_back_and_goes_on() {
         bytes.push(message.uid.get() as u8);
         Ok(Vec::new())
     });
+    let wanted = FetchWanted { mailbox, uids, needs: FetchNeeds::default(), encode };
     for from in 0..3 {
-        let chunk = scene.house.fetch(&session, mailbox, &uids, from, FetchNeeds::default(), &encode).await.unwrap();
+        let chunk = scene.house.fetch(&session, &wanted, from).await.unwrap();
         assert_eq!((chunk.bytes, chunk.done), (vec![from as u8 + 1], from + 1));
     }
     alice.ok("EXAMINE INBOX").await;
     assert_eq!(alice.untagged("FETCH 1:* UID").await.len(), 3);
     assert_eq!(alice.untagged("SEARCH TEXT water").await, ["* SEARCH 1 2 3"]);
+}
+
+/// The same where a search is judged by flags, of which no row is read: whichever piece a message is in, it is found.
+#[tokio::test]
+async fn a_search_by_flags_that_takes_too_long_goes_on() {
+    let scene = Scene::with(|limits| limits.read_ms = 0).await;
+    let mut alice = scene.client("alice").await;
+    for number in 0..40 {
+        let flags = if number % 3 == 0 { "\\Flagged" } else { "" };
+        assert!(alice.append("INBOX", flags, MAIL).await.starts_with("OK"));
+    }
+    alice.ok("SELECT INBOX").await;
+    let flagged: Vec<String> = (1..=40).step_by(3).map(|number| number.to_string()).collect();
+    assert_eq!(alice.untagged("SEARCH FLAGGED").await, [format!("* SEARCH {}", flagged.join(" "))]);
+    assert!(alice.untagged("SEARCH RETURN (COUNT) UNFLAGGED").await[0].ends_with("COUNT 26"));
 }
 
 /// Each text of a SEARCH is looked for in all of a message, so there is a bound to them.
@@ -146,7 +164,8 @@ async fn what_was_left_out_is_asked_for_again() {
         Ok(vec![Gap::new(0, message.size, cut)])
     });
     let uids: Arc<[Uid]> = Uid::new(1).into_iter().collect();
-    let chunk = scene.house.fetch(&bob, shared, &uids, 0, FetchNeeds::default(), &encode).await.unwrap();
+    let wanted = FetchWanted { mailbox: shared, uids, needs: FetchNeeds::default(), encode };
+    let chunk = scene.house.fetch(&bob, &wanted, 0).await.unwrap();
     let fill = async |mailbox| scene.house.fill(&bob, mailbox, &chunk.gaps[0], 6..12).await;
     assert_eq!(fill(shared).await.unwrap(), MAIL.as_bytes()[6..12]);
     assert!(matches!(fill(own).await, Err(Refused::Unavailable)), "it is not of that mailbox");

@@ -13,7 +13,7 @@ use crate::messages::{NoSuchNumber, Targets};
 use crate::resync::{Resync, modseq};
 use crate::selected::tell_flags;
 use postern_app::wire::Wire;
-use postern_app::{Denied, Encode, EncodeMark, FetchChunk, Fetched, Gap, Mark, Refused};
+use postern_app::{Denied, Encode, EncodeMark, FetchChunk, FetchWanted, Fetched, Gap, Mark, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
 use postern_types::{Letter, ModSeq, SystemFlag, Uid};
 use std::collections::HashSet;
@@ -155,25 +155,25 @@ impl<W: Wire> Connection<W> {
         let uids = Arc::clone(&targets.uids);
         let most = house.limits().chunk_bytes;
         let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, (marked, resync), recent_from, rev2, most));
-        let needs = show.needs();
+        let mailbox = self.client.work()?.selected.mailbox;
         let (encoder, marks) = (Arc::clone(&show), Arc::clone(&show));
         let encode: Arc<Encode> =
             Arc::new(move |message: &Fetched<'_>, out: &mut Vec<u8>| encoder.encode(message, out));
         let encode_mark: Arc<EncodeMark> =
             Arc::new(move |mark: Mark<'_>, out: &mut Vec<u8>| marks.encode_mark(mark, out));
+        let wanted = show.needs().map(|needs| FetchWanted { mailbox, uids: Arc::clone(&uids), needs, encode });
         let (mut done, mut ahead) = (0, None);
         while done < uids.len() {
-            let Work { house, session, selected, .. } = self.client.work()?;
-            let mailbox = selected.mailbox;
-            let chunk = match (ahead.take(), needs) {
-                (Some(ahead), _) => house.fetch_begun(session, mailbox, ahead).await?,
-                (None, Some(needs)) => house.fetch(session, mailbox, &uids, done, needs, &encode).await?,
+            let Work { house, session, .. } = self.client.work()?;
+            let chunk = match (ahead.take(), &wanted) {
+                (Some(ahead), _) => house.fetch_begun(session, ahead).await?,
+                (None, Some(wanted)) => house.fetch(session, wanted, done).await?,
                 (None, None) => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
             };
             done = chunk.done;
             // What is left out is read in its turn.
-            if let Some(needs) = needs.filter(|_| done < uids.len() && chunk.gaps.is_empty()) {
-                ahead = house.fetch_ahead(session, mailbox, &uids, done, needs, &encode);
+            if let Some(wanted) = wanted.as_ref().filter(|_| done < uids.len() && chunk.gaps.is_empty()) {
+                ahead = house.fetch_ahead(session, wanted, done);
             }
             self.send(chunk, done < uids.len()).await?;
         }

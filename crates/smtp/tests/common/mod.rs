@@ -7,8 +7,8 @@ use base64::Engine as _;
 use postern_access::PlaintextSignIn;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{
-    Attempt, Caller, Encode, FetchNeeds, Founder, GrantReach, GrantTerms, House, HouseOptions, KeyRing, Locator,
-    NoVault, Peer,
+    Attempt, Caller, Encode, FetchNeeds, FetchWanted, Founder, GrantReach, GrantTerms, House, HouseOptions, KeyRing,
+    Locator, NoVault, Peer,
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, DisplayName, Domain, Limits, MailboxName, Rights, Secret, SendRights, Timestamp, Uid};
@@ -223,10 +223,11 @@ impl Scene {
             keep.lock().unwrap().push(String::from_utf8_lossy(&message.content.whole()?).into_owned());
             Ok(Vec::new())
         });
+        let needs = FetchNeeds { raw: true, formatted: true };
+        let wanted = FetchWanted { mailbox: opened.mailbox, uids, needs, encode };
         let mut done = 0;
-        while done < uids.len() {
-            let needs = FetchNeeds { raw: true, formatted: true };
-            done += self.house.fetch(&session, opened.mailbox, &uids, done, needs, &encode).await.unwrap().done;
+        while done < wanted.uids.len() {
+            done = self.house.fetch(&session, &wanted, done).await.unwrap().done;
         }
         std::mem::take(&mut *found.lock().unwrap())
     }

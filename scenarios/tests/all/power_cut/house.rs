@@ -2,8 +2,8 @@
 
 use super::model::{Letter, Mailbox, Message, Place, Row, State, Trail};
 use postern_app::{
-    Attempt, AuditQuery, AuditRow, Caller, Encode, FetchNeeds, Fetched, Founder, Gap, GrantReach, GrantTerms, House,
-    HouseOptions, KeyRing, Locator, NoVault, Peer, Session, Unreadable,
+    Attempt, AuditQuery, AuditRow, Caller, FetchNeeds, FetchWanted, Fetched, Founder, Gap, GrantReach, GrantTerms,
+    House, HouseOptions, KeyRing, Locator, NoVault, Peer, Session, Unreadable,
 };
 use postern_store::{BlobOptions, Blobs, DatabaseUrl, Db, DbOptions, ManualClock};
 use postern_testkit::power::{FakeDisk, Image, Syncs, scratch};
@@ -187,11 +187,11 @@ pub async fn read(house: &House, session: &Session, place: Place) -> Result<Mail
     if opened.counters.messages != uids.len() as u64 {
         return Err(at(format!("{} messages are counted and {} are there", opened.counters.messages, uids.len())));
     }
-    let encode: Arc<Encode> = Arc::new(encode);
+    let needs = FetchNeeds { raw: true, formatted: true };
+    let wanted = FetchWanted { mailbox: opened.mailbox, uids: Arc::clone(&uids), needs, encode: Arc::new(encode) };
     let (mut bytes, mut done) = (Vec::new(), 0);
     while done < uids.len() {
-        let needs = FetchNeeds { raw: true, formatted: true };
-        let chunk = house.fetch(session, opened.mailbox, &uids, done, needs, &encode).await;
+        let chunk = house.fetch(session, &wanted, done).await;
         let chunk = chunk.map_err(failed).map_err(at)?;
         bytes.extend(chunk.bytes);
         done = chunk.done;
