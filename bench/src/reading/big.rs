@@ -121,14 +121,7 @@ fn left(mails: usize, rounds: usize) -> Vec<usize> {
 /// All of it once, from a cold start.
 pub async fn round(house: &mut House, extent: &Extent, round: usize) -> Result<Values> {
     let left = left(extent.mails.unwrap_or(MAILS), round);
-    house.rest().await?;
-    let mut is_cold = false;
-    house
-        .restart(|| {
-            is_cold = system::drop_page_cache()?;
-            Ok(())
-        })
-        .await?;
+    let is_cold = house.restart_cold().await?;
     // A database is not started anew.
     let server_before = house.seconds()?;
     let mut wire = house.sign_in(0).await?;

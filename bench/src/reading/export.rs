@@ -31,14 +31,7 @@ pub async fn prepare(house: &mut House, extent: &Extent) -> Result<()> {
 
 /// From a server that was started anew and an empty page cache, and again from there.
 pub async fn round(house: &mut House, _: &Extent, _: usize) -> Result<Values> {
-    house.rest().await?;
-    let mut is_cold = false;
-    house
-        .restart(|| {
-            is_cold = system::drop_page_cache()?;
-            Ok(())
-        })
-        .await?;
+    let is_cold = house.restart_cold().await?;
     let (mut wire, exists) = house.open(0).await?;
     let cold = export(house, &mut wire, exists, 1).await?;
     let warm = export(house, &mut wire, exists, TIMES).await?;

@@ -139,6 +139,18 @@ impl House {
         Ok(())
     }
 
+    /// Starts the server anew, once all is quiet, on an empty page cache; says whether it could be emptied.
+    pub async fn restart_cold(&mut self) -> Result<bool> {
+        self.rest().await?;
+        let mut is_cold = false;
+        self.restart(|| {
+            is_cold = super::system::drop_page_cache()?;
+            Ok(())
+        })
+        .await?;
+        Ok(is_cold)
+    }
+
     /// Ends all its processes, does what `meanwhile` does, and starts it again on the same mail.
     pub async fn restart(&mut self, meanwhile: impl FnOnce() -> Result<()>) -> Result<()> {
         match &mut self.server {
