@@ -43,7 +43,7 @@ pub(super) const LIMITS: [LimitKey; 17] = [
     limit!(mailboxes_per_account: u64, 10, 1_000_000, "Mailboxes in one account."),
     limit!(parsing_bytes: usize, 64 << 20, 64 << 30, "Bytes of messages taken in at once, over all connections."),
     limit!(listed_messages: u64, 0, 1 << 32, "Messages up to which SELECT reads a mailbox whole; larger ones are read when it is needed."),
-    limit!(snapshot_bytes: usize, 1 << 20, 64 << 30, "Bytes of lists of messages that are kept for who opens their mailboxes next."),
+    limit!(snapshot_bytes: usize, 1 << 20, 64 << 30, "Bytes of lists of messages that are kept for the next to open their mailboxes."),
     limit!(queue_days: u32, 1, 30, "Days before a message that can not be delivered is returned (RFC 5321 section 4.5.4.1)."),
     limit!(queue_delay_hours: u32, 1, 72, "Hours before its sender is told that a message is delayed."),
 ];
