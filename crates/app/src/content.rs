@@ -1,6 +1,6 @@
 //! The bytes of one message, read when somebody asks for them and no sooner.
 
-use postern_store::{Access, Blobs, BodyPlace, Read, StoreError, StoredBody, StoredForm};
+use postern_store::{Access, Blobs, BodyPlace, Read, StoreError};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::fmt;
@@ -12,6 +12,12 @@ pub trait Content: fmt::Debug {
     fn size(&self) -> u64;
     /// Some of them; what of the range lies beyond the size is left out.
     fn read(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>, Unreadable>;
+
+    /// Appends all of them to `out`. Where that fails, `out` has some of them.
+    fn append(&self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        out.extend_from_slice(&self.whole()?);
+        Ok(())
+    }
 
     /// All of them.
     fn whole(&self) -> Result<Cow<'_, [u8]>, Unreadable> {
@@ -60,24 +66,35 @@ impl<'a> Kept<'a> {
         self.place
     }
 
-    fn count(&self, bytes: Vec<u8>) -> Vec<u8> {
-        self.read_bytes.set(self.read_bytes.get() + bytes.len() as u64);
-        bytes
+    fn count(&self, bytes: usize) {
+        self.read_bytes.set(self.read_bytes.get() + bytes as u64);
     }
 
     fn load(&self) -> Result<&[u8], StoreError> {
         if let Some(whole) = self.whole.get() {
             return Ok(whole);
         }
-        let StoredBody { key, inline, size } = self.access.body_at(&self.place)?;
-        let whole = self.blobs.load(key, size, inline.map_or(StoredForm::File, StoredForm::Inline))?;
-        Ok(self.whole.get_or_init(|| self.count(whole)))
+        let mut whole = Vec::new();
+        self.unpack(&mut whole)?;
+        Ok(self.whole.get_or_init(|| whole))
+    }
+
+    /// Unpacks all of it behind what is in `out`.
+    fn unpack(&self, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let size = self.size();
+        self.access.body_at(&self.place, &mut |key, stored| self.blobs.append(key, size, stored, out))?;
+        self.count(size as usize);
+        Ok(())
     }
 
     fn load_range(&self, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
-        let StoredBody { key, inline, size } = self.access.body_at(&self.place)?;
-        let stored = inline.map_or(StoredForm::File, StoredForm::Inline);
-        self.blobs.load_range(key, size, &stored, range).map(|bytes| self.count(bytes))
+        let (size, mut bytes) = (self.size(), Vec::new());
+        self.access.body_at(&self.place, &mut |key, stored| {
+            bytes = self.blobs.load_range(key, size, stored, range.clone())?;
+            Ok(())
+        })?;
+        self.count(bytes.len());
+        Ok(bytes)
     }
 }
 
@@ -91,6 +108,16 @@ impl Content for Kept<'_> {
             return self.load().map(|whole| Cow::Borrowed(slice(whole, range))).map_err(Unreadable);
         }
         self.load_range(range).map(Cow::Owned).map_err(Unreadable)
+    }
+    /// Unpacks straight into `out`, unless it was unpacked before.
+    fn append(&self, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        match self.whole.get() {
+            Some(whole) => {
+                out.extend_from_slice(whole);
+                Ok(())
+            }
+            None => self.unpack(out).map_err(Unreadable),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! what fits, and answers where to go on; then the socket is awaited. So a right that was
 //! taken back acts inside a running FETCH, and a slow reader holds nothing (docs/design.md section 5).
 //! Long texts are left out and read when it is their turn to be sent, a piece at a time
-//! (docs/decisions/0018-long-texts-are-gaps.md).
+//! (docs/decisions/0018-long-texts-are-gaps.md). What goes through all of them is [`crate::Reading`].
 
 use crate::content::{Content, Kept, Unreadable};
 use crate::{House, Refused, Session};
@@ -13,10 +13,8 @@ use postern_types::{Flags, MailboxId, MessageId, ModSeq, Timestamp, Uid};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 /// What a FETCH will show, so that no rows are read in vain.
@@ -168,22 +166,9 @@ pub struct FetchWanted {
     pub encode: Arc<Encode>,
 }
 
-/// A chunk that is being read.
-pub struct ChunkAhead {
-    mailbox: MailboxId,
-    chunk: Pin<Box<dyn Future<Output = Result<FetchChunk, GateError>> + Send>>,
-    _place: OwnedSemaphorePermit,
-}
-
 impl fmt::Debug for FetchWanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchWanted").field("mailbox", &self.mailbox).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ChunkAhead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChunkAhead").finish_non_exhaustive()
     }
 }
 
@@ -192,6 +177,8 @@ const MESSAGES_PER_CHUNK: usize = 256;
 /// Bytes of messages loaded in one transaction at most, the last one beyond that included: to
 /// search or cut them takes time that is not seen in what is encoded.
 const RAW_BYTES_PER_CHUNK: u64 = 4 << 20;
+/// Bytes of a chunk behind its last long text: what is short is never left out.
+const ROOM_BEHIND: usize = 8 << 10;
 /// A gap between wanted UIDs up to this is read over rather than asked around.
 const GAP: u32 = 16;
 
@@ -211,23 +198,7 @@ impl House {
         Ok(self.db.read(self.chunk_of(session, wanted, from)).await?)
     }
 
-    /// The same, begun while the chunk before is on its way to the client, where there is a place for that: it is
-    /// memory, and few readers need it. Whether it may still be read is asked when it is its turn.
-    pub fn fetch_ahead(&self, session: &Session, wanted: &FetchWanted, from: usize) -> Option<ChunkAhead> {
-        let place = Arc::clone(&self.reading_ahead).try_acquire_owned().ok()?;
-        let chunk = Box::pin(self.db.read_ahead(self.chunk_of(session, wanted, from)));
-        Some(ChunkAhead { mailbox: wanted.mailbox, chunk, _place: place })
-    }
-
-    /// A chunk that was begun before.
-    pub async fn fetch_begun(&self, session: &Session, ahead: ChunkAhead) -> Result<FetchChunk, Refused> {
-        let chunk = ahead.chunk.await?;
-        self.check_session(session).await?;
-        self.may_still_read(session, ahead.mailbox).await?;
-        Ok(chunk)
-    }
-
-    fn chunk_of(
+    pub(crate) fn chunk_of(
         &self,
         session: &Session,
         wanted: &FetchWanted,
@@ -240,7 +211,8 @@ impl House {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
             let (access, blobs, names) = (&access, &blobs, &names);
-            let mut reader = Reader { access, blobs, names, flags: HashMap::new(), raw_bytes: 0, room, needs };
+            let mut reader =
+                Reader { access, blobs, names, flags: HashMap::new(), raw_bytes: 0, no_fit: false, room, needs };
             let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
             while chunk.done < uids.len() && chunk.done - from < MESSAGES_PER_CHUNK {
                 if chunk.done > from && reader.is_full(&chunk) {
@@ -291,14 +263,23 @@ impl House {
         gap: &Gap,
         range: Range<u64>,
     ) -> Result<Vec<u8>, Refused> {
+        Ok(self.db.read(self.filling(session, mailbox, gap, range)).await?)
+    }
+
+    pub(crate) fn filling(
+        &self,
+        session: &Session,
+        mailbox: MailboxId,
+        gap: &Gap,
+        range: Range<u64>,
+    ) -> impl Fn(&Tx<'_>) -> Result<Vec<u8>, GateError> + Send + use<> {
         let (caller, gap, blobs) = (session.caller.clone(), gap.clone(), self.blobs.clone());
-        let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
+        move |tx: &Tx<'_>| {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let place = gap.place.clone().ok_or_else(|| StoreError::Damaged("a gap of no message".into()))?;
             let content = Kept::new(&access, &blobs, place);
             gap.read(&content, range.clone()).map_err(|unreadable| unreadable.0.into())
-        });
-        Ok(read.await?)
+        }
     }
 
     /// The UIDs of `uids` for which `test` holds, in order: SEARCH without an index. Each
@@ -354,6 +335,8 @@ struct Reader<'a> {
     flags: HashMap<FlagsKey, Arc<Flags>>,
     /// Bytes of messages loaded so far.
     raw_bytes: u64,
+    /// A message did not fit in what is left.
+    no_fit: bool,
     room: Room,
     needs: FetchNeeds,
 }
@@ -361,7 +344,8 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Is this enough for one transaction? A gap is filled before anything behind it is sent.
     fn is_full(&self, chunk: &FetchChunk) -> bool {
-        chunk.bytes.len() >= self.room.bytes
+        self.no_fit
+            || chunk.bytes.len() >= self.room.bytes
             || !chunk.gaps.is_empty()
             || self.raw_bytes >= self.room.raw_bytes
             || Instant::now() >= self.room.until
@@ -380,17 +364,18 @@ impl Reader<'_> {
             if full {
                 return Ok(());
             }
-            self.encode(row, encode, chunk)?;
+            self.no_fit = !self.encode(row, encode, chunk)?;
             if self.is_full(chunk) {
                 full = true;
-                chunk.done = begin + place + 1;
+                chunk.done = begin + place + usize::from(!self.no_fit);
             }
             Ok(())
         })?;
         Ok(())
     }
 
-    fn encode(&mut self, row: &FetchRow<'_>, encode: &Encode, chunk: &mut FetchChunk) -> Result<(), StoreError> {
+    /// Encodes a message behind the others of the chunk; false where it does not fit there.
+    fn encode(&mut self, row: &FetchRow<'_>, encode: &Encode, chunk: &mut FetchChunk) -> Result<bool, StoreError> {
         let flags = self.flags(row.flags()?)?;
         let content = Kept::new(self.access, self.blobs, self.access.place_of(row)?);
         let message = Fetched {
@@ -413,11 +398,21 @@ impl Reader<'_> {
             ids: MessageIds::new(self.names, row.email()?, row.thread()?),
             content: &content,
         };
+        let begin = chunk.bytes.len();
+        if self.needs.raw && begin > self.room.bytes / 8 {
+            // Most chunks of messages become full.
+            chunk.bytes.reserve_exact((self.room.bytes + ROOM_BEHIND).saturating_sub(begin));
+        }
         let gaps = encode(&message, &mut chunk.bytes).map_err(|unreadable| unreadable.0)?;
         self.raw_bytes += content.read_bytes();
+        if begin > 0 && !gaps.is_empty() && gaps.iter().all(|gap| gap.length <= self.room.bytes as u64) {
+            // At the beginning of the next chunk perhaps nothing has to be left out.
+            chunk.bytes.truncate(begin);
+            return Ok(false);
+        }
         let place = content.into_place();
         chunk.gaps.extend(gaps.into_iter().map(|gap| Gap { place: Some(place.clone()), ..gap }));
-        Ok(())
+        Ok(true)
     }
 
     fn flags(&mut self, key: FlagsKey) -> Result<Arc<Flags>, StoreError> {

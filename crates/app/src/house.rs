@@ -83,7 +83,8 @@ impl CompressionPlace {
     }
 }
 
-/// Chunks of replies that are read while the ones before them are sent, over all connections.
+/// Chunks of replies that are read while the ones before them are sent, over all connections. Each holds a chunk, or
+/// some of a long text.
 const CHUNKS_AHEAD: usize = 16;
 
 /// Bytes of one permit of the semaphores that count memory.

@@ -40,6 +40,7 @@ mod plain;
 mod policy;
 mod queue;
 mod quota;
+mod reading;
 mod refused;
 mod room;
 mod search;
@@ -68,9 +69,7 @@ pub use credentials::{
 pub use delivery::{Delivery, DeliveryError, Recipient};
 pub use directory::Locator;
 pub use explain::{Someone, Target, WhyQuery};
-pub use fetch::{
-    ChunkAhead, Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, FetchWanted, Fetched, Gap, Mark, MessageIds,
-};
+pub use fetch::{Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, FetchWanted, Fetched, Gap, Mark, MessageIds};
 pub use held::Stopped;
 pub use house::{CompressionPlace, House, HouseOptions};
 pub use hub::{Heard, Notices, Watch};
@@ -85,6 +84,7 @@ pub use passwords::{PasswordError, check_password_rules};
 pub use plain::Plain;
 pub use policy::PolicySet;
 pub use queue::{NAMED_AT_ONCE, QueueAct, QueueChoice, QueueDone, QueueMany, QueuePage, QueueShown, SuppressedList};
+pub use reading::{Filling, Reading};
 pub use refused::Refused;
 pub use room::Room;
 pub use search::{Criterion, DateField, SearchError};

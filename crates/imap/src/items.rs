@@ -240,13 +240,8 @@ impl<'a> Texts<'_, 'a> {
     fn named(&mut self, name: &str, text: &'a SectionText) -> Result<(), Unreadable> {
         let Some(text) = self.source.section(&[], text) else { return Ok(()) };
         let range = 0..self.source.length(&text)?;
-        if self.fits(&range) {
-            self.fetch.literal(name, &self.source.read(&text, range)?);
-        } else {
-            self.fetch.literal_head(name, range.end);
-            self.leave_out(&range, text.cut_plain_from(range.start));
-        }
-        Ok(())
+        self.fetch.literal_head(name, range.end);
+        self.text(&text, range)
     }
 
     fn section(&mut self, section: &'a Section, partial: Option<Partial>) -> Result<(), Unreadable> {
@@ -256,12 +251,16 @@ impl<'a> Texts<'_, 'a> {
             return Ok(());
         };
         let range = wanted(partial, self.source.length(&text)?);
+        self.fetch.section_head(section, origin, range.end - range.start);
+        self.text(&text, range)
+    }
+
+    /// A text behind the head of its literal, or left out for now.
+    fn text(&mut self, text: &Text<'a>, range: Range<u64>) -> Result<(), Unreadable> {
         if self.fits(&range) {
-            self.fetch.section(section, origin, Some(&self.source.read(&text, range)?));
-        } else {
-            self.fetch.section_head(section, origin, range.end - range.start);
-            self.leave_out(&range, text.cut_plain_from(range.start));
+            return self.fetch.text(|out| self.source.append(text, range, out));
         }
+        self.leave_out(&range, text.cut_plain_from(range.start));
         Ok(())
     }
 

@@ -146,6 +146,15 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Appends a range of a text to `out`.
+    pub(crate) fn append(&mut self, text: &Text<'a>, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+        if *text == Text::Raw(0..self.content.size()) && range == (0..self.content.size()) {
+            return self.content.append(out);
+        }
+        out.extend_from_slice(&self.read(text, range)?);
+        Ok(())
+    }
+
     /// Makes a text, unless it was made last.
     fn made(&mut self, text: &Text<'a>) -> Result<&Vec<u8>, Unreadable> {
         let made = match self.made.take() {

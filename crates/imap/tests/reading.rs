@@ -4,7 +4,7 @@ mod common;
 
 use common::{MAIL, PASSWORD, Scene, address};
 use postern_app::{
-    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Gap, Locator, Peer, Refused, Session,
+    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Gap, Locator, Peer, Reading, Refused, Session,
 };
 use postern_types::{MailboxId, MailboxName, Secret, Uid};
 use std::borrow::Cow;
@@ -126,6 +126,62 @@ async fn a_long_message_arrives_as_it_is() {
     let shown = alice.untagged("FETCH 1 (BINARY.PEEK[2] BINARY.SIZE[2])").await;
     let expected = format!("* 1 FETCH (BINARY[2] ~{{{0}}}\r\n{file} BINARY.SIZE[2] {0})", file.len());
     assert!(shown[0] == expected, "the decoded part differs");
+}
+
+/// Whatever sizes messages have, and so wherever a chunk ends and whatever was read ahead of it, each comes once, in its
+/// order and as it is.
+#[tokio::test]
+async fn messages_of_uneven_sizes_come_in_order() {
+    let scene = Scene::with(|limits| (limits.chunk_bytes, limits.read_ms) = (10_000, 1)).await;
+    let mut alice = scene.client("alice").await;
+    let sizes =
+        [10, 9_000, 9_000, 40_000, 20, 30, 11_000, 500, 500, 500, 200_000, 9_990, 1, 3_000, 3_000, 4_500, 9_000];
+    let mail = |number: usize| {
+        let line = format!("{number:04} of many lines that fill a message to its size\r\n");
+        format!("Subject: {number}\r\n\r\n{}", line.repeat(1 + sizes[number % sizes.len()] / line.len()))
+    };
+    let count = 5 * sizes.len();
+    for number in 0..count {
+        assert!(alice.append("INBOX", "", &mail(number)).await.starts_with("OK"));
+    }
+    alice.ok("SELECT INBOX").await;
+    alice.ok("UID STORE 2,4,30:33 +FLAGS.SILENT (\\Deleted)").await;
+    alice.ok("EXPUNGE").await;
+    let is_there = |uid: &usize| ![2, 4, 30, 31, 32, 33].contains(uid);
+    let expected = (1..=count).filter(is_there).enumerate().map(|(place, uid)| {
+        let mail = mail(uid - 1);
+        format!("* {} FETCH (UID {uid} BODY[] {{{}}}\r\n{mail})", place + 1, mail.len())
+    });
+    let expected: Vec<String> = expected.collect();
+    let shown = alice.untagged("UID FETCH 1:* BODY.PEEK[]").await;
+    assert_eq!(shown.len(), expected.len());
+    for (shown, expected) in shown.iter().zip(&expected) {
+        assert!(shown == expected, "{} and not {}", &shown[..40], &expected[..40]);
+    }
+}
+
+/// A right that is taken back acts on what was read ahead too: none of it is handed over.
+#[tokio::test]
+async fn what_was_read_ahead_is_asked_for_again() {
+    let scene = Scene::with(|limits| limits.chunk_bytes = 1000).await;
+    scene.give("bob", "lr").await;
+    let mut alice = scene.client("alice").await;
+    for _ in 0..40 {
+        assert!(alice.append("Shared/support@example.org/INBOX", "", MAIL).await.starts_with("OK"));
+    }
+    let bob = session(&scene, "bob").await;
+    let shared = inbox(&scene, &bob, Some("support@example.org")).await;
+    let encode: Arc<Encode> = Arc::new(|message: &Fetched<'_>, out: &mut Vec<u8>| {
+        message.content.append(out)?;
+        Ok(Vec::new())
+    });
+    let uids: Arc<[Uid]> = (1..=40).filter_map(Uid::new).collect();
+    let wanted = FetchWanted { mailbox: shared, uids, needs: FetchNeeds { raw: true, formatted: false }, encode };
+    let mut reading = Reading::new(wanted);
+    let first = reading.next(&scene.house, &bob).await.unwrap();
+    assert!(first.done < 20 && first.bytes == MAIL.repeat(first.done).as_bytes());
+    scene.take_back("bob").await;
+    assert!(matches!(reading.next(&scene.house, &bob).await, Err(Refused::Denied(_))));
 }
 
 /// What was removed while it is being read is read to its end: its literal was begun.

@@ -273,9 +273,11 @@ impl House {
             .read(move |tx: &Tx<'_>| -> Result<_, GateError> { Ok(tx.authority::<RunQueue>(&job)?.body(&wanted)?) });
         let stored = read.await?;
         let blobs = self.blobs.clone();
-        let form = stored.inline.map_or(StoredForm::File, StoredForm::Inline);
-        let is_small = stored.size < crate::ingest::PARSED_IN_PLACE as u64 && form != StoredForm::File;
-        let load = move || blobs.load(stored.key, stored.size, form);
+        let is_small = stored.size < crate::ingest::PARSED_IN_PLACE as u64 && stored.inline.is_some();
+        let load = move || {
+            let form = stored.inline.as_deref().map_or(StoredForm::File, StoredForm::Inline);
+            blobs.load(stored.key, stored.size, form)
+        };
         let loaded = if is_small { Ok(load()) } else { tokio::task::spawn_blocking(load).await };
         let body = Arc::new(loaded.map_err(|_| Refused::Unavailable)??);
         self.queue.keep_body(key, &body);

@@ -4,7 +4,7 @@
 //! literal is written alone; the session notes where ([`FetchWriter::written`]) and sends the
 //! text there, in pieces.
 
-use super::string::{write_decimal, write_literal, write_literal_head, write_nstring};
+use super::string::{tell_nul, write_decimal, write_literal, write_literal_head, write_nstring};
 use super::{Encoder, join};
 use crate::date::write_date_time;
 use crate::fetch::{PartNumbers, Section};
@@ -108,8 +108,8 @@ impl FetchWriter<'_> {
         self.out.push(b' ');
         write_literal(self.out, bytes);
     }
-    /// As [`FetchWriter::literal`] without the text: exactly `length` bytes belong there, and
-    /// no NUL ([`super::tell_nul`]).
+    /// As [`FetchWriter::literal`] without the text: exactly `length` bytes belong there
+    /// ([`FetchWriter::text`]), and no NUL ([`super::tell_nul`]).
     pub fn literal_head(&mut self, name: &str, length: u64) {
         self.item(name);
         self.out.push(b' ');
@@ -128,6 +128,14 @@ impl FetchWriter<'_> {
     pub fn section_head(&mut self, section: &Section, origin: Option<u64>, length: u64) {
         self.section_name(section, origin);
         write_literal_head(self.out, length);
+    }
+    /// What belongs behind the head of a literal, appended by `write`, which must not touch what is there. NUL is
+    /// told as in every literal.
+    pub fn text<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let start = self.out.len();
+        write(self.out)?;
+        tell_nul(&mut self.out[start..]);
+        Ok(())
     }
     fn section_name(&mut self, section: &Section, origin: Option<u64>) {
         self.item("BODY[");

@@ -13,7 +13,7 @@ use crate::messages::{NoSuchNumber, Targets};
 use crate::resync::{Resync, modseq};
 use crate::selected::tell_flags;
 use postern_app::wire::Wire;
-use postern_app::{Denied, Encode, EncodeMark, FetchChunk, FetchWanted, Fetched, Gap, Mark, Refused};
+use postern_app::{Denied, Encode, EncodeMark, FetchChunk, FetchWanted, Fetched, Filling, Gap, Mark, Reading, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
 use postern_types::{Letter, ModSeq, SystemFlag, Uid};
 use std::collections::HashSet;
@@ -162,19 +162,14 @@ impl<W: Wire> Connection<W> {
         let encode_mark: Arc<EncodeMark> =
             Arc::new(move |mark: Mark<'_>, out: &mut Vec<u8>| marks.encode_mark(mark, out));
         let wanted = show.needs().map(|needs| FetchWanted { mailbox, uids: Arc::clone(&uids), needs, encode });
-        let (mut done, mut ahead) = (0, None);
+        let (mut done, mut reading) = (0, wanted.map(Reading::new));
         while done < uids.len() {
             let Work { house, session, .. } = self.client.work()?;
-            let chunk = match (ahead.take(), &wanted) {
-                (Some(ahead), _) => house.fetch_begun(session, ahead).await?,
-                (None, Some(wanted)) => house.fetch(session, wanted, done).await?,
-                (None, None) => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
+            let chunk = match &mut reading {
+                Some(reading) => reading.next(house, session).await?,
+                None => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
             };
             done = chunk.done;
-            // What is left out is read in its turn.
-            if let Some(wanted) = wanted.as_ref().filter(|_| done < uids.len() && chunk.gaps.is_empty()) {
-                ahead = house.fetch_ahead(session, wanted, done);
-            }
             self.send(chunk, done < uids.len()).await?;
         }
         self.client.work()?.selected.note_shown(show.shown());
@@ -208,20 +203,13 @@ impl<W: Wire> Connection<W> {
     /// Sends a text that was left out: what is read of it at once is all that is held.
     async fn fill_gap(&mut self, gap: &Gap) -> Result<(), Stop> {
         let at_once = CHUNKS_READ * self.client.house.limits().chunk_bytes as u64;
-        let mut sent = 0;
-        while sent < gap.length {
-            let range = sent..gap.length.min(sent + at_once);
-            let length = range.end - range.start;
-            let Work { house, session, selected, .. } = self.client.work()?;
+        let mut filling = Filling::new(self.client.work()?.selected.mailbox, gap, at_once);
+        loop {
+            let Work { house, session, .. } = self.client.work()?;
             // Whatever it is, it can not be told within a literal.
-            let bytes = house.fill(session, selected.mailbox, gap, range).await.map_err(|_| End::Closed)?;
-            if bytes.len() as u64 != length {
-                return Err(End::Closed.into());
-            }
+            let Some(bytes) = filling.next(house, session).await.map_err(|_| End::Closed)? else { return Ok(()) };
             self.write_asking(&bytes, false).await?;
-            sent += length;
         }
-        Ok(())
     }
 
     /// Writes what was read, a chunk at a time, and asks between them whether it may still be

@@ -7,6 +7,7 @@
 
 use crate::StoreError;
 use std::borrow::Cow;
+use std::io::Cursor;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use zstd::bulk::{Compressor, Decompressor};
@@ -44,31 +45,37 @@ impl Codec {
         Ok(stored)
     }
 
-    /// The body of `size` bytes.
-    pub fn decode(&self, mut stored: Vec<u8>, size: u64) -> Result<Vec<u8>, StoreError> {
-        let length = in_memory(size)?;
-        let raw = match stored.first() {
-            Some(&FORM_RAW) => {
-                stored.remove(0);
-                stored
-            }
-            Some(&FORM_ZSTD) => self.unpack(&stored[1..], length)?,
-            Some(&FORM_PIECES) => self.decode_range(&|range| Ok(part(&stored, range).into()), size, 0..size)?,
+    /// Appends the body of `size` bytes to `out`. Where that fails, `out` has some of it.
+    pub fn decode(&self, stored: &[u8], size: u64, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        let (begin, length) = (out.len(), in_memory(size)?);
+        match stored.first() {
+            Some(&FORM_RAW) => out.extend_from_slice(&stored[1..]),
+            Some(&FORM_ZSTD) => self.unpack(&stored[1..], length, out)?,
+            Some(&FORM_PIECES) => self.decode_range(&|range| Ok(part(stored, range).into()), size, 0..size, out)?,
             Some(_) => return Err(damaged("its form is not known; it may come from a newer Postern")),
             None => return Err(damaged("it is empty")),
-        };
-        if raw.len() == length { Ok(raw) } else { Err(damaged("it has not the size that its row says")) }
+        }
+        if out.len() - begin == length { Ok(()) } else { Err(damaged("it has not the size that its row says")) }
     }
 
-    /// A range of the body of `size` bytes. `read` answers a range of its stored form, less
-    /// where that ends. A body in one frame is unpacked whole.
-    pub fn decode_range(&self, read: &ReadStored<'_>, size: u64, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+    /// Appends a range of the body of `size` bytes to `out`. `read` answers a range of its stored
+    /// form, less where that ends. A body in one frame is unpacked whole.
+    pub fn decode_range(
+        &self,
+        read: &ReadStored<'_>,
+        size: u64,
+        range: Range<u64>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
         let range = range.start.min(size)..range.end.min(size);
         let head = read(0..head_bytes(size))?;
-        match head.first() {
-            Some(&FORM_PIECES) => self.decode_pieces(&head, read, size, range),
-            _ => Ok(part(&self.decode(read(0..u64::MAX)?.into_owned(), size)?, range).to_vec()),
+        if let Some(&FORM_PIECES) = head.first() {
+            return self.decode_pieces(&head, read, size, range, out);
         }
+        let begin = out.len();
+        self.decode(&read(0..u64::MAX)?, size, out)?;
+        cut(out, begin, range.start as usize, (range.end.saturating_sub(range.start)) as usize);
+        Ok(())
     }
 
     fn decode_pieces(
@@ -77,7 +84,8 @@ impl Codec {
         read: &ReadStored<'_>,
         size: u64,
         range: Range<u64>,
-    ) -> Result<Vec<u8>, StoreError> {
+        out: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
         let piece_bytes = PIECE_BYTES as u64;
         if head.len() as u64 != head_bytes(size) {
             return Err(damaged("it ends within its head"));
@@ -88,37 +96,46 @@ impl Codec {
         let wanted = lengths.get(first as usize..last as usize).unwrap_or_default();
         let start = head.len() as u64 + lengths.iter().take(first as usize).sum::<u64>();
         let stored = read(start..start + wanted.iter().sum::<u64>())?;
-        let mut raw = Vec::with_capacity(in_memory(wanted.len() as u64 * piece_bytes)?.min(in_memory(size)?));
+        let begin = out.len();
+        out.reserve(in_memory((wanted.len() as u64 * piece_bytes).min(size))?);
         let mut at = 0;
         for (piece, length) in (first..).zip(wanted) {
             let raw_length = (size - piece * piece_bytes).min(piece_bytes) as usize;
             let bytes = part(&stored, at..at + length);
             at += length;
             if bytes.len() == raw_length {
-                raw.extend_from_slice(bytes);
+                out.extend_from_slice(bytes);
             } else {
-                raw.extend(self.unpack(bytes, raw_length)?);
+                self.unpack(bytes, raw_length, out)?;
             }
         }
         let skipped = range.start - first * piece_bytes;
         let length = range.end.saturating_sub(range.start);
-        if (raw.len() as u64) < skipped + length {
+        if ((out.len() - begin) as u64) < skipped + length {
             return Err(damaged("a piece has not the size that its row says"));
         }
         // Both lie within what is in memory.
-        raw.truncate((skipped + length) as usize);
-        raw.drain(..skipped as usize);
-        Ok(raw)
+        cut(out, begin, skipped as usize, length as usize);
+        Ok(())
     }
 
-    fn unpack(&self, frame: &[u8], size: usize) -> Result<Vec<u8>, StoreError> {
+    /// Appends what is in a frame, which is `size` bytes.
+    fn unpack(&self, frame: &[u8], size: usize, out: &mut Vec<u8>) -> Result<(), StoreError> {
         let mut decompressor = match take(&self.decompressors) {
             Some(decompressor) => decompressor,
             None => Decompressor::new().map_err(failed)?,
         };
-        let raw = decompressor.decompress(frame, size).map_err(|error| damaged(&error.to_string()))?;
+        out.reserve(size);
+        let begin = out.len();
+        let mut place = Cursor::new(&mut *out);
+        place.set_position(begin as u64);
+        // It writes into what is reserved, and never more.
+        let unpacked = decompressor.decompress_to_buffer(frame, &mut place);
         give_back(&self.decompressors, decompressor);
-        Ok(raw)
+        match unpacked.map_err(|error| damaged(&error.to_string()))? {
+            length if length == size => Ok(()),
+            _ => Err(damaged("what is in a frame has not the size that its row says")),
+        }
     }
 }
 
@@ -132,10 +149,15 @@ fn encode(compressor: &mut Compressor<'static>, raw: &[u8]) -> Result<Vec<u8>, S
             if compressed.len() < raw.len() { (FORM_ZSTD, compressed.as_slice()) } else { (FORM_RAW, raw) };
         return Ok([&[form], bytes].concat());
     }
-    let mut stored = vec![0; head_bytes(raw.len() as u64) as usize];
+    let head = head_bytes(raw.len() as u64) as usize;
+    // Never more than the body itself: none of what was written moves, and no more is held than that.
+    let mut stored = Vec::with_capacity(head + raw.len());
+    stored.resize(head, 0);
     stored[0] = FORM_PIECES;
+    let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(PIECE_BYTES));
     for (index, piece) in raw.chunks(PIECE_BYTES).enumerate() {
-        let compressed = compressor.compress(piece).map_err(failed)?;
+        compressed.clear();
+        compressor.compress_to_buffer(piece, &mut compressed).map_err(failed)?;
         let bytes = if compressed.len() < piece.len() { compressed.as_slice() } else { piece };
         stored[1 + 4 * index..][..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
         stored.extend_from_slice(bytes);
@@ -150,6 +172,12 @@ fn head_bytes(size: u64) -> u64 {
 
 fn in_memory(size: u64) -> Result<usize, StoreError> {
     usize::try_from(size).map_err(|_| damaged("its size is beyond memory"))
+}
+
+/// Leaves of what follows `begin` these bytes: `length` of them after so many.
+fn cut(out: &mut Vec<u8>, begin: usize, skipped: usize, length: usize) {
+    out.truncate(begin + skipped + length);
+    out.drain(begin..begin + skipped);
 }
 
 /// What of a range is there.
@@ -182,6 +210,20 @@ fn damaged(how: &str) -> StoreError {
 mod tests {
     use super::*;
 
+    fn decoded(codec: &Codec, stored: &[u8], size: u64) -> Result<Vec<u8>, StoreError> {
+        let mut out = b"before".to_vec();
+        codec.decode(stored, size, &mut out)?;
+        assert_eq!(out.drain(..6).collect::<Vec<_>>(), b"before");
+        Ok(out)
+    }
+
+    fn range_of(codec: &Codec, read: &ReadStored<'_>, size: u64, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
+        let mut out = b"before".to_vec();
+        codec.decode_range(read, size, range, &mut out)?;
+        assert_eq!(out.drain(..6).collect::<Vec<_>>(), b"before");
+        Ok(out)
+    }
+
     #[test]
     fn any_bytes_come_back_and_text_gets_smaller() {
         let codec = Codec::default();
@@ -190,7 +232,7 @@ mod tests {
         for raw in [&b""[..], b"x", &text, &noise] {
             let stored = codec.encode(raw).unwrap();
             assert!(stored.len() <= raw.len() + 1);
-            assert_eq!(codec.decode(stored, raw.len() as u64).unwrap(), raw);
+            assert_eq!(decoded(&codec, &stored, raw.len() as u64).unwrap(), raw);
         }
         assert!(codec.encode(&text).unwrap().len() < text.len() / 10);
     }
@@ -201,7 +243,7 @@ mod tests {
         let codec = Codec::default();
         let stored = codec.encode(&vec![0; 64 << 20]).unwrap();
         assert!(stored.len() < 64 << 10);
-        assert!(matches!(codec.decode(stored, 1000), Err(StoreError::Damaged(_))));
+        assert!(matches!(decoded(&codec, &stored, 1000), Err(StoreError::Damaged(_))));
     }
 
     /// Any range of a long body, and no more of its stored form than the pieces it lies in.
@@ -220,7 +262,7 @@ mod tests {
         raw.extend(b"Received: from mail.example.org\r\n".repeat(10_000));
         let (size, piece) = (raw.len() as u64, PIECE_BYTES as u64);
         let stored = codec.encode(&raw).unwrap();
-        assert_eq!(codec.decode(stored.clone(), size).unwrap(), raw);
+        assert_eq!(decoded(&codec, &stored, size).unwrap(), raw);
         for (start, end) in [(0, 0), (0, 1), (piece - 1, piece + 1), (piece, 2 * piece), (5, size), (size, size + 9)] {
             let read = std::cell::Cell::new(0);
             let source = |range| {
@@ -228,17 +270,17 @@ mod tests {
                 read.set(read.get() + found.len());
                 Ok(found.into())
             };
-            let found = codec.decode_range(&source, size, start..end).unwrap();
+            let found = range_of(&codec, &source, size, start..end).unwrap();
             assert_eq!(found, part(&raw, start..end), "{start}..{end}");
             let pieces = (end.min(size).div_ceil(piece) - start / piece) as usize;
             assert!(read.get() <= 17 + pieces * PIECE_BYTES, "{start}..{end}: {}", read.get());
         }
         let shorter = |range: Range<u64>| Ok(part(&stored[..290_000], range).into());
-        assert!(codec.decode_range(&shorter, size, 0..1).is_ok());
-        assert!(matches!(codec.decode_range(&shorter, size, size - 1..size), Err(StoreError::Damaged(_))));
+        assert!(range_of(&codec, &shorter, size, 0..1).is_ok());
+        assert!(matches!(range_of(&codec, &shorter, size, size - 1..size), Err(StoreError::Damaged(_))));
         // A body in one frame has ranges too.
         let stored = codec.encode(b"abcabcabcabcabcabcabcabcabcabcabc").unwrap();
-        assert_eq!(codec.decode_range(&|range| Ok(part(&stored, range).into()), 33, 1..3).unwrap(), b"bc");
+        assert_eq!(range_of(&codec, &|range| Ok(part(&stored, range).into()), 33, 1..3).unwrap(), b"bc");
     }
 
     #[test]
@@ -246,7 +288,7 @@ mod tests {
         let codec = Codec::default();
         let stored = codec.encode(&b"abc".repeat(1000)).unwrap();
         for broken in [vec![], vec![9, 1, 2], stored[..stored.len() / 2].to_vec(), vec![FORM_RAW, 1]] {
-            assert!(matches!(codec.decode(broken, 3000), Err(StoreError::Damaged(_))));
+            assert!(matches!(decoded(&codec, &broken, 3000), Err(StoreError::Damaged(_))));
         }
     }
 }

@@ -75,10 +75,10 @@ pub struct Prepared {
 }
 
 /// The stored form of a body, as a read found it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored<'a> {
     /// From beside the rows.
-    Inline(Vec<u8>),
+    Inline(&'a [u8]),
     /// In a file of its own, not yet read.
     File,
 }
@@ -160,12 +160,18 @@ impl Blobs {
 
     /// The body of `size` bytes whose stored form a read found. Whatever the stored form
     /// says of itself, never more than that is unpacked.
-    pub fn load(&self, key: BodyKey, size: u64, stored: Stored) -> Result<Vec<u8>, StoreError> {
-        let stored = match stored {
-            Stored::Inline(stored) => stored,
-            Stored::File => self.files.get(key)?.ok_or_else(|| no_file(key))?,
-        };
-        self.codec.decode(stored, size)
+    pub fn load(&self, key: BodyKey, size: u64, stored: Stored<'_>) -> Result<Vec<u8>, StoreError> {
+        let mut raw = Vec::new();
+        self.append(key, size, stored, &mut raw)?;
+        Ok(raw)
+    }
+
+    /// The same behind what is in `out` already. Where it fails, `out` has some of it.
+    pub fn append(&self, key: BodyKey, size: u64, stored: Stored<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
+        match stored {
+            Stored::Inline(stored) => self.codec.decode(stored, size, out),
+            Stored::File => self.codec.decode(&self.files.get(key)?.ok_or_else(|| no_file(key))?, size, out),
+        }
     }
 
     /// A range of it; what of the range lies beyond its end is left out. A long body is read
@@ -174,14 +180,16 @@ impl Blobs {
         &self,
         key: BodyKey,
         size: u64,
-        stored: &Stored,
+        stored: Stored<'_>,
         range: Range<u64>,
     ) -> Result<Vec<u8>, StoreError> {
         let read = |range: Range<u64>| match stored {
             Stored::Inline(stored) => Ok(part(stored, range).into()),
             Stored::File => self.files.get_range(key, range)?.map(Into::into).ok_or_else(|| no_file(key)),
         };
-        self.codec.decode_range(&read, size, range)
+        let mut raw = Vec::new();
+        self.codec.decode_range(&read, size, range, &mut raw)?;
+        Ok(raw)
     }
 
     /// Whether these bytes are the body of that name.

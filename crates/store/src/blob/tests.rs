@@ -54,7 +54,7 @@ fn append(tx: &Tx<'_>, number: i64, prepared: &Prepared) -> Result<(), StoreErro
 async fn load(test: &TestDb, blobs: &Blobs, prepared: &Prepared) -> Result<Vec<u8>, StoreError> {
     let key = prepared.key;
     let inline = test.db.read(move |tx| tx.bodies().get(key)).await?;
-    blobs.load(key, prepared.size, inline.map_or(Stored::File, Stored::Inline))
+    blobs.load(key, prepared.size, inline.as_deref().map_or(Stored::File, Stored::Inline))
 }
 
 async fn file_exists(blobs: &Blobs, key: BodyKey) -> bool {
@@ -92,7 +92,7 @@ async fn bodies_come_back(test: TestDb) {
     assert_ne!(other.key, again.key);
     assert!(file_exists(&blobs, other.key).await);
 
-    let file = |range| blobs.load_range(again.key, 5000, &Stored::File, range).unwrap();
+    let file = |range| blobs.load_range(again.key, 5000, Stored::File, range).unwrap();
     assert_eq!((file(10..20), file(4990..6000)), (large[10..20].to_vec(), large[4990..].to_vec()));
 
     let missing = BodyKey { account: account(9), ..again.key };

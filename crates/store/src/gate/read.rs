@@ -4,6 +4,7 @@ use super::access::Access;
 use super::audit::{Detail, Event};
 use super::class::{Class, Read, Reads};
 use super::error::GateError;
+use crate::blob::Stored;
 use crate::sql::{BodyKey, Row};
 use crate::statements::{mailbox as mailbox_sql, message as sql};
 use crate::{StoreError, Tx};
@@ -55,7 +56,7 @@ pub struct BodyPlace {
     size: u64,
 }
 
-/// Where a body lies, or the body itself in its stored form.
+/// Where a body lies, or the body itself in its stored form, apart from its transaction.
 #[derive(Debug, Clone)]
 pub struct StoredBody {
     /// Its key, for [`crate::Blobs::load`].
@@ -311,17 +312,23 @@ impl<C: Reads> Access<'_, C> {
         Ok(BodyPlace { mailbox: self.mailbox(), message: row.message()?, key, is_file, size: row.size()? })
     }
 
-    /// The stored body that lies there; a file is not yet read.
-    pub fn body_at(&self, place: &BodyPlace) -> Result<StoredBody, StoreError> {
-        let BodyPlace { mailbox, message, key, is_file, size } = *place;
+    /// Hands over the stored body that lies there, once; a file is not yet read.
+    pub fn body_at(
+        &self,
+        place: &BodyPlace,
+        each: &mut dyn FnMut(BodyKey, Stored<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let BodyPlace { mailbox, message, key, is_file, .. } = *place;
         if mailbox != self.mailbox() {
             return Err(StoreError::Damaged(format!("message {message} is not of mailbox {}", self.mailbox())));
         }
-        let inline = if is_file { None } else { self.tx().bodies().get(key)? };
-        if !is_file && inline.is_none() {
-            return Err(StoreError::Damaged(format!("the body of message {message} is missing")));
+        if is_file {
+            return each(key, Stored::File);
         }
-        Ok(StoredBody { key, inline, size })
+        if self.tx().bodies().read(key, &mut |stored| each(key, Stored::Inline(stored)))? {
+            return Ok(());
+        }
+        Err(StoreError::Damaged(format!("the body of message {message} is missing")))
     }
 }
 

@@ -124,8 +124,17 @@ pub(crate) trait Sql {
 pub(crate) trait Bodies {
     /// Keeps the stored form of a body; keeping it again only touches it.
     fn put(&self, key: BodyKey, stored: &[u8], now: postern_types::Timestamp) -> Result<(), StoreError>;
+    /// Hands over the stored form where it lies, once; whether it is kept here.
+    fn read(&self, key: BodyKey, each: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<bool, StoreError>;
     /// The stored form, if it is kept here.
-    fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError>;
+    fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut stored = None;
+        self.read(key, &mut |bytes| {
+            stored = Some(bytes.to_vec());
+            Ok(())
+        })?;
+        Ok(stored)
+    }
     /// Keys untouched since `before`, at most `most`, in key order after `after`.
     fn untouched(
         &self,

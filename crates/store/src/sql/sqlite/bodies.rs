@@ -240,13 +240,13 @@ impl Bodies for BodyStore<'_> {
         }
     }
 
-    fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut bytes = None;
+    fn read(&self, key: BodyKey, each: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<bool, StoreError> {
+        let mut is_kept = false;
         self.session.query(&GET, &key_values(&key), &mut |row| {
-            bytes = Some(row.bytes(0)?.to_vec());
-            Ok(())
+            is_kept = true;
+            each(row.bytes(0)?)
         })?;
-        Ok(bytes)
+        Ok(is_kept)
     }
 
     fn untouched(&self, before: Timestamp, after: Option<BodyKey>, most: usize) -> Result<Vec<BodyKey>, StoreError> {
