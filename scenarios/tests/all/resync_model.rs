@@ -1,15 +1,28 @@
-//! Three people in one mailbox, each with a client that keeps a copy by QRESYNC (RFC 7162), under anything that may
-//! happen: commands of all three, IDLE, mail that comes in, `\Seen` that is kept in another way, connections that break
-//! between any two commands or before a reply is read. Whenever a client has come back and heard what is new, its
-//! copy is what a client sees that comes for the first time: UIDs, numbers, flags and modification sequences.
+//! Three in one mailbox, each with a client that keeps a copy by QRESYNC (RFC 7162), under anything that may happen:
+//! commands of all three, IDLE, mail that comes in, `\Seen` that is kept in another way, connections that break between
+//! any two commands or before a reply is read. Whenever a client has come back and heard what is new, its copy is what a
+//! client sees that comes for the first time: UIDs, numbers, flags and modification sequences.
+//!
+//! They are delegates, but in a third of the seeds one is a program that signs in to the mailbox itself, within a scope;
+//! its `\Seen` is that of all (docs/decisions/0010-seen.md). In half of the seeds the mailbox is taken from one or another
+//! and given back. Until then nobody is told anything of it, and afterwards an old copy is made right as any other.
 //!
 //! `POSTERN_SEEDS` is the number of seeds (200); `POSTERN_SEED` repeats one.
 
+mod copy;
+mod keeper;
+mod taking;
+
 use crate::seeds::{self, Stories, shares};
+use copy::{Known, heard, silent_store};
+use keeper::Keeper;
 use postern_testkit::power::Random;
-use postern_testkit::{Answer, Engine, House, ImapClient};
+use postern_testkit::{Engine, House, ImapClient};
 use postern_types::Seen;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+/// What somebody sees, by number.
+type View = BTreeMap<usize, Known>;
 
 const PEOPLE: [(&str, &str); 3] =
     [("alice@example.org", "lrswipkxte"), ("bob@example.org", "lrswit"), ("carol@example.org", "lrs")];
@@ -38,25 +51,41 @@ shares! { Engine::Postgres, count_on_postgres(), 2;
     1 copies_are_as_the_mailbox_is_on_postgres_share_2
 }
 
+fn is_noticed(lie: Lie) {
+    STORIES.notice(lie, 40, async |house: &House, seed| Story::run(house, seed, lie).await);
+}
+
 #[test]
 fn a_client_that_misses_what_vanished_is_noticed() {
-    STORIES.notice(Lie::MissesVanished, 20, async |house: &House, seed| {
-        Story::run(house, seed, Lie::MissesVanished).await
-    });
+    is_noticed(Lie::MissesVanished);
 }
 
 #[test]
 fn a_client_that_misses_what_changed_is_noticed() {
-    STORIES
-        .notice(Lie::MissesChanges, 20, async |house: &House, seed| Story::run(house, seed, Lie::MissesChanges).await);
+    is_noticed(Lie::MissesChanges);
 }
 
-/// What a client does wrong as it comes back: that has to be found out, or agreement proves nothing.
+#[test]
+fn a_program_that_misses_what_it_was_shut_out_from_is_noticed() {
+    is_noticed(Lie::ProgramMissesMeanwhile);
+}
+
+#[test]
+fn a_model_with_one_seen_for_all_is_noticed() {
+    is_noticed(Lie::OneSeen);
+}
+
+/// What a client does wrong as it comes back, or the model takes for true: that has to be found out, or agreement proves
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lie {
     None,
     MissesVanished,
     MissesChanges,
+    /// A program hears nothing of what happened while the mailbox was taken from it.
+    ProgramMissesMeanwhile,
+    /// All are shown the same `\Seen`, however it is kept.
+    OneSeen,
 }
 
 /// One of several.
@@ -64,164 +93,15 @@ fn one<'a, T>(random: &mut Random, of: &'a [T]) -> &'a T {
     &of[random.below(of.len())]
 }
 
-/// What a client knows of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Known {
-    uid: u32,
-    flags: BTreeSet<String>,
-    modseq: u64,
-}
-
-/// A copy of a mailbox as its client keeps it.
-#[derive(Debug, Default)]
-struct Kept {
-    validity: u64,
-    /// Changes up to here are in the copy.
-    highest: u64,
-    /// By number. Of one that EXISTS alone told, nothing is known yet.
-    list: Vec<Option<Known>>,
-    /// A silent STORE is under way.
-    silent: Option<Silent>,
-    /// What could not be.
-    amiss: Option<String>,
-}
-
-impl Kept {
-    fn uids(&self) -> impl Iterator<Item = u32> + '_ {
-        self.list.iter().flatten().map(|known| known.uid)
-    }
-
-    /// The last UID before the first message of which nothing is known.
-    fn last_known(&self) -> u32 {
-        self.list.iter().map_while(Option::as_ref).map(|known| known.uid).last().unwrap_or(0)
-    }
-
-    fn check(&mut self, holds: bool, text: impl FnOnce() -> String) {
-        if !holds {
-            self.amiss.get_or_insert_with(text);
-        }
-    }
-
-    /// Does with a reply what a client does.
-    fn hear(&mut self, line: &str) {
-        if let Some(highest) = after(line, "[HIGHESTMODSEQ ") {
-            self.highest = highest;
-        }
-        if let Some(validity) = after(line, "[UIDVALIDITY ") {
-            self.validity = validity;
-        }
-        if let Some(set) = line.strip_prefix("* VANISHED ") {
-            let is_earlier = set.starts_with("(EARLIER) ");
-            members(set.trim_start_matches("(EARLIER) ")).into_iter().for_each(|uid| self.vanished(uid, is_earlier));
-        }
-        let Some((number, rest)) = line.strip_prefix("* ").and_then(|rest| rest.split_once(' ')) else { return };
-        let Ok(number) = number.parse::<usize>() else { return };
-        self.check(!rest.starts_with("EXPUNGE"), || format!("after ENABLE QRESYNC it was told by number: {line}"));
-        if rest == "EXISTS" {
-            let count = self.list.len();
-            self.check(number >= count, || format!("{line}, and {count} are known"));
-            self.list.resize(number, None);
-        }
-        if rest.starts_with("FETCH ") {
-            self.hear_fetch(number, line);
-        }
-    }
-
-    /// Takes a message out. Where only its number is known, it is one of those between its neighbours.
-    fn vanished(&mut self, uid: u32, is_earlier: bool) {
-        let is_it = |known: &Option<Known>| known.as_ref().is_some_and(|known| known.uid == uid);
-        if let Some(place) = self.list.iter().position(is_it) {
-            self.list.remove(place);
-        } else if !is_earlier {
-            let is_after = |known: &Option<Known>| known.as_ref().is_some_and(|known| known.uid > uid);
-            let next = self.list.iter().position(is_after).unwrap_or(self.list.len());
-            let has_number = next > 0 && self.list[next - 1].is_none();
-            self.check(has_number, || format!("UID {uid} vanished, and has no number"));
-            if has_number {
-                self.list.remove(next - 1);
-            }
-        }
-    }
-
-    fn hear_fetch(&mut self, number: usize, line: &str) {
-        let Some(uid) = after(line, "UID ").and_then(|uid| u32::try_from(uid).ok()) else { return };
-        let count = self.list.len();
-        let Some(place) = self.list.get_mut(number - 1) else {
-            return self.check(false, || format!("{line}: there are {count}"));
-        };
-        if place.is_none() && (flags_in(line).is_none() || !line.contains("MODSEQ (")) {
-            // Not all of it was asked for, so nothing is known of it still.
-            self.highest = self.highest.max(after(line, "MODSEQ (").unwrap_or(0));
-            return;
-        }
-        let known = place.get_or_insert_with(|| Known { uid, flags: BTreeSet::new(), modseq: 0 });
-        if known.uid != uid {
-            let other = known.uid;
-            return self.check(false, || format!("{line}: that number is UID {other}"));
-        }
-        match (flags_in(line), &self.silent) {
-            (Some(flags), _) => known.flags = flags,
-            (None, Some(silent)) => silent.apply(&mut known.flags),
-            (None, None) => {}
-        }
-        if let Some(modseq) = after(line, "MODSEQ (") {
-            known.modseq = modseq;
-            self.highest = self.highest.max(modseq);
-        }
-    }
-}
-
-/// The number after a word.
-fn after(line: &str, word: &str) -> Option<u64> {
-    let (_, rest) = line.split_once(word)?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-}
-
-fn flags_in(line: &str) -> Option<BTreeSet<String>> {
-    let (_, rest) = line.split_once("FLAGS (")?;
-    let flags = rest.split_once(')')?.0.split(' ').filter(|flag| !flag.is_empty() && *flag != "\\Recent");
-    Some(flags.map(str::to_owned).collect())
-}
-
-fn members(set: &str) -> BTreeSet<u32> {
-    let number = |text: &str| text.parse::<u32>().unwrap_or_else(|_| panic!("{set} is no set"));
-    let range = |part: &str| {
-        let (from, to) = part.split_once(':').unwrap_or((part, part));
-        number(from)..=number(to)
-    };
-    set.split(',').flat_map(range).collect()
-}
-
-/// What a client does by itself where a STORE is silent, and the server says no more than that it is done.
-#[derive(Debug, Clone)]
-struct Silent {
-    sign: &'static str,
-    flags: BTreeSet<String>,
-}
-
-impl Silent {
-    fn apply(&self, flags: &mut BTreeSet<String>) {
-        match self.sign {
-            "+" => flags.extend(self.flags.iter().cloned()),
-            "-" => flags.retain(|flag| !self.flags.contains(flag)),
-            _ => flags.clone_from(&self.flags),
-        }
-    }
-}
-
-/// One person, their client and its copy.
-struct Keeper {
-    email: &'static str,
-    client: Option<ImapClient>,
-    copy: Kept,
-}
-
 struct Story<'h> {
     house: &'h House,
     random: Random,
     lie: Lie,
     address: String,
+    seen: Seen,
     keepers: Vec<Keeper>,
+    /// Is the mailbox taken from them, and given back?
+    takes: bool,
     /// Connections that were cut off, each with its last command under way.
     leaving: Vec<ImapClient>,
     /// What was done, for who reads of a failure.
@@ -237,33 +117,45 @@ impl<'h> Story<'h> {
         let address = format!("box-{seed}@example.org");
         let mut random = Random::new(seed);
         house.shared(&address).await;
-        house.set_seen(&address, *one(&mut random, &[Seen::Shared, Seen::Personal, Seen::Both])).await;
-        for (person, letters) in PEOPLE {
-            house.grant(&address, person, letters).await;
+        let seen = *one(&mut random, &[Seen::Shared, Seen::Personal, Seen::Both]);
+        house.set_seen(&address, seen).await;
+        let (program, takes) = (random.below(PEOPLE.len() * 3), random.below(2) == 0);
+        let mut keepers = Vec::new();
+        for (place, (person, letters)) in PEOPLE.into_iter().enumerate() {
+            keepers.push(match place == program {
+                true => Keeper::program(house, &address, &mut random).await,
+                false => Keeper::delegate(house, &address, person, letters).await,
+            });
         }
-        let keepers = PEOPLE.map(|(email, _)| Keeper { email, client: None, copy: Kept::default() }).into();
-        Self { house, random, lie, address, keepers, leaving: Vec::new(), told: Vec::new() }
+        Self { house, random, lie, address, seen, keepers, takes, leaving: Vec::new(), told: Vec::new() }
     }
 
     async fn tell(mut self) -> Result<(), String> {
+        let done = self.acts().await;
+        done.map_err(|error| format!("{error}\n{}", self.told.join("\n")))
+    }
+
+    async fn acts(&mut self) -> Result<(), String> {
         for _ in 0..ACTS {
-            match self.random.below(12) {
+            match self.random.below(13) {
                 0 | 1 => self.deliver().await,
                 2 if self.random.below(4) == 0 => self.change_seen().await,
-                _ => self.act().await,
+                3 if self.takes => self.change_rights().await,
+                _ => self.act().await?,
             }
             if let Some(amiss) = self.keepers.iter().find_map(|keeper| keeper.copy.amiss.clone()) {
-                return Err(format!("{amiss}\n{}", self.told.join("\n")));
+                return Err(amiss);
             }
         }
         // Whatever was under way is done, or it would be between a copy's last word and the look at the mailbox.
         for mut client in std::mem::take(&mut self.leaving) {
             client.closed().await;
         }
+        let mut views = Vec::new();
         for place in 0..self.keepers.len() {
-            self.check(place).await?;
+            views.push(self.check(place).await?);
         }
-        Ok(())
+        self.agree(&views)
     }
 
     async fn deliver(&mut self) {
@@ -278,13 +170,18 @@ impl<'h> Story<'h> {
         let seen = *one(&mut self.random, &[Seen::Shared, Seen::Personal, Seen::Both]);
         self.told.push(format!("\\Seen is {}", seen.as_str()));
         self.house.set_seen(&self.address, seen).await;
+        self.seen = seen;
     }
 
     /// Somebody says something, or is cut off.
-    async fn act(&mut self) {
+    async fn act(&mut self) -> Result<(), String> {
         let place = self.random.below(self.keepers.len());
+        if self.keepers[place].taken.is_some() || self.keepers[place].is_ended {
+            return self.act_without(place).await;
+        }
         if self.keepers[place].client.is_none() {
-            return self.come_back(place).await;
+            self.come_back(place).await;
+            return Ok(());
         }
         match self.random.below(20) {
             0 | 1 => self.cut(place).await,
@@ -295,10 +192,12 @@ impl<'h> Story<'h> {
                 self.say(place, &command).await;
             }
         }
+        Ok(())
     }
 
     /// A command at random: numbers as the client has them, so never one that is not there.
     fn command(&mut self, place: usize) -> String {
+        let archive = self.keepers[place].path("Archive");
         let copy = &self.keepers[place].copy;
         let (count, highest) = (copy.list.len(), copy.highest);
         let uids: Vec<u32> = copy.uids().collect();
@@ -327,39 +226,45 @@ impl<'h> Story<'h> {
             8 => format!("UID EXPUNGE {uid}:*"),
             9 => format!("UID FETCH 1:* (UID FLAGS) (CHANGEDSINCE {since} VANISHED)"),
             10 => format!("SEARCH MODSEQ {since}"),
-            11 => format!("UID MOVE {uid} Shared/{}/Archive", self.address),
+            11 => format!("UID MOVE {uid} {archive}"),
             _ => "NOOP".to_owned(),
         }
     }
 
     /// Says a command and hears its replies.
     async fn say(&mut self, place: usize, command: &str) {
-        self.told.push(format!("{}: {command}", self.keepers[place].email));
+        self.told.push(format!("{}: {command}", self.keepers[place].who.name()));
         let keeper = &mut self.keepers[place];
         let Some(client) = &mut keeper.client else { return };
         keeper.copy.silent = silent_store(command);
         let answer = client.command(command).await;
         assert!(!answer.status.starts_with("BAD"), "{command}: {}", answer.status);
-        hear(&mut keeper.copy, &answer);
+        keeper.copy.hear_answer(&answer);
         keeper.copy.silent = None;
         self.told.extend(heard(&answer));
     }
 
     /// Listens while mail comes in, until it hears of some.
     async fn idle(&mut self, place: usize) {
-        let Some(mut client) = self.keepers[place].client.take() else { return };
-        self.told.push(format!("{}: IDLE", self.keepers[place].email));
+        let Some((mut client, tag)) = self.begin_idle(place).await else { return };
+        self.deliver().await;
+        self.hear_until(place, &mut client, |line| line.ends_with(" EXISTS")).await;
+        let answer = client.done(&tag).await;
+        self.told.extend(heard(&answer));
+        let keeper = &mut self.keepers[place];
+        keeper.copy.hear_answer(&answer);
+        keeper.client = Some(client);
+    }
+
+    /// IDLE, where somebody is there and has a mailbox; answers its tag.
+    async fn begin_idle(&mut self, place: usize) -> Option<(ImapClient, String)> {
+        let mut client = self.keepers[place].client.take()?;
+        self.told.push(format!("{}: IDLE", self.keepers[place].who.name()));
         let tag = client.next_tag();
         client.send(format!("{tag} IDLE\r\n").as_bytes()).await;
         // What was news before comes first.
         self.hear_until(place, &mut client, |line| line.starts_with('+')).await;
-        self.deliver().await;
-        self.hear_until(place, &mut client, |line| line.ends_with(" EXISTS")).await;
-        let copy = &mut self.keepers[place].copy;
-        let answer = client.done(&tag).await;
-        hear(copy, &answer);
-        self.told.extend(heard(&answer));
-        self.keepers[place].client = Some(client);
+        Some((client, tag))
     }
 
     async fn hear_until(&mut self, place: usize, client: &mut ImapClient, is_last: impl Fn(&str) -> bool) {
@@ -385,21 +290,25 @@ impl<'h> Story<'h> {
         if self.random.below(2) == 0 {
             half = self.command(place);
         }
-        self.told.push(format!("{} is cut off {half}", self.keepers[place].email));
+        self.told.push(format!("{} is cut off {half}", self.keepers[place].who.name()));
         let keeper = &mut self.keepers[place];
         if let Some(mut client) = keeper.client.take().filter(|_| !half.is_empty()) {
             client.send(format!("x {half}\r\ny LOGOUT\r\n").as_bytes()).await;
             self.leaving.push(client);
         }
-        // What is known by its number alone is forgotten with the numbers, and what comes after it is learnt anew.
-        let known = keeper.copy.list.iter().position(Option::is_none).unwrap_or(keeper.copy.list.len());
-        keeper.copy.list.truncate(known);
+        keeper.copy.lose_numbers();
     }
 
     /// Comes back with the copy, or comes for the first time.
     async fn come_back(&mut self, place: usize) {
-        let mut client = self.house.imap_as(self.keepers[place].email).await;
-        client.ok("ENABLE QRESYNC", "QRESYNC").await;
+        let mut client = match self.keepers[place].spare.take() {
+            Some(client) => client,
+            None => {
+                let mut client = self.keepers[place].sign_in(self.house).await;
+                client.ok("ENABLE QRESYNC", "QRESYNC").await;
+                client
+            }
+        };
         let copy = &self.keepers[place].copy;
         let since = match copy.validity {
             0 => String::new(),
@@ -409,8 +318,8 @@ impl<'h> Story<'h> {
                 _ => format!(" (QRESYNC ({validity} {}))", copy.highest),
             },
         };
-        self.told.push(format!("{} comes back{since}", self.keepers[place].email));
-        let answer = client.command(&format!("SELECT Shared/{}/INBOX{since}", self.address)).await;
+        self.told.push(format!("{} comes back{since}", self.keepers[place].who.name()));
+        let answer = client.command(&format!("SELECT {}{since}", self.keepers[place].path("INBOX"))).await;
         assert!(answer.status.starts_with("OK"), "{}", answer.status);
         self.told.extend(heard(&answer));
         let keeper = &mut self.keepers[place];
@@ -418,8 +327,10 @@ impl<'h> Story<'h> {
         // Its numbers are known once it is known what is gone, so that is heard first.
         let (gone, other): (Vec<_>, Vec<_>) =
             answer.lines().into_iter().partition(|line| line.starts_with("* VANISHED (EARLIER)"));
+        let was_out = std::mem::take(&mut keeper.was_out) && keeper.is_program();
         let is_heard = |line: &&String| match self.lie {
-            Lie::None => true,
+            Lie::None | Lie::OneSeen => true,
+            Lie::ProgramMissesMeanwhile => !was_out,
             Lie::MissesVanished => !line.contains("VANISHED"),
             Lie::MissesChanges => !line.contains("FETCH"),
         };
@@ -428,58 +339,67 @@ impl<'h> Story<'h> {
     }
 
     /// Hears what is new, and compares the copy with what somebody sees who comes for the first time.
-    async fn check(&mut self, place: usize) -> Result<(), String> {
+    async fn check(&mut self, place: usize) -> Result<View, String> {
+        if self.keepers[place].is_ended {
+            self.act_without(place).await?;
+        }
+        if self.keepers[place].taken.is_some() {
+            self.give_back(place).await;
+        }
         if self.keepers[place].client.is_none() {
             self.come_back(place).await;
         }
         self.say(place, "NOOP").await;
         self.learn(place).await;
         let keeper = &mut self.keepers[place];
-        let mut fresh = self.house.imap_as(keeper.email).await;
-        fresh.ok(&format!("EXAMINE Shared/{}/INBOX (CONDSTORE)", self.address), "EXISTS").await;
+        let mut fresh = keeper.sign_in(self.house).await;
+        fresh.ok(&format!("EXAMINE {} (CONDSTORE)", keeper.path("INBOX")), "EXISTS").await;
         let answer = fresh.ok("UID FETCH 1:* (FLAGS MODSEQ)", "").await;
-        let seen: BTreeMap<usize, Known> = answer.lines().iter().filter_map(|line| shown(line)).collect();
-        let kept: BTreeMap<usize, Known> = keeper
-            .copy
-            .list
-            .iter()
-            .enumerate()
-            .filter_map(|(place, known)| Some((place + 1, known.clone()?)))
-            .collect();
-        if seen == kept && kept.len() == keeper.copy.list.len() {
-            return Ok(());
+        let seen: View = answer.lines().iter().filter_map(|line| Known::shown(line)).collect();
+        let list = &keeper.copy.list;
+        let kept: View =
+            list.iter().enumerate().filter_map(|(place, known)| Some((place + 1, known.clone()?))).collect();
+        if seen == kept && kept.len() == list.len() {
+            return Ok(seen);
         }
-        let only = |one: &BTreeMap<usize, Known>, other: &BTreeMap<usize, Known>| {
+        let only = |one: &View, other: &View| {
             one.iter()
                 .filter(|(number, known)| other.get(number) != Some(known))
                 .map(|(number, known)| format!("{number} {known:?}"))
                 .collect::<Vec<_>>()
         };
-        let (count, kept_only, seen_only) = (keeper.copy.list.len(), only(&kept, &seen), only(&seen, &kept));
-        let told = self.told.join("\n");
-        Err(format!("{} keeps {count}\nkept {kept_only:#?}\nthere {seen_only:#?}\n{told}", keeper.email))
+        let (name, count, kept_only, seen_only) =
+            (keeper.who.name(), list.len(), only(&kept, &seen), only(&seen, &kept));
+        Err(format!("{name} keeps {count}\nkept {kept_only:#?}\nthere {seen_only:#?}"))
     }
-}
 
-fn silent_store(command: &str) -> Option<Silent> {
-    let (before, flags) = command.split_once("FLAGS.SILENT (")?;
-    let sign = ["+", "-"].into_iter().find(|sign| before.ends_with(sign)).unwrap_or("");
-    Some(Silent { sign, flags: flags.trim_end_matches(')').split(' ').map(str::to_owned).collect() })
-}
+    /// Whoever looks sees the same messages with the same flags, but for what is each one's own.
+    fn agree(&self, views: &[View]) -> Result<(), String> {
+        let of_all = |place: usize| -> Vec<Known> {
+            let is_program = self.keepers[place].is_program();
+            views[place].values().map(|known| self.of_all(known, is_program)).collect()
+        };
+        let first = of_all(0);
+        match (1..views.len()).find(|place| of_all(*place) != first) {
+            None => Ok(()),
+            Some(place) => {
+                let names = [0, place].map(|place| self.keepers[place].who.name());
+                Err(format!("\\Seen is {}; {names:?} see {first:#?} and {:#?}", self.seen.as_str(), of_all(place)))
+            }
+        }
+    }
 
-/// What was answered, for who reads of a failure.
-fn heard(answer: &Answer) -> impl Iterator<Item = String> {
-    answer.lines().into_iter().chain([answer.status.clone()]).map(|line| format!("    {}", line.replace("\r\n", " ")))
-}
-
-fn hear(copy: &mut Kept, answer: &Answer) {
-    answer.lines().iter().for_each(|line| copy.hear(line));
-    copy.hear(&format!("* {}", answer.status));
-}
-
-fn shown(line: &str) -> Option<(usize, Known)> {
-    let (number, rest) = line.strip_prefix("* ")?.split_once(' ')?;
-    rest.starts_with("FETCH ").then_some(())?;
-    let uid = u32::try_from(after(line, "UID ")?).ok()?;
-    Some((number.parse().ok()?, Known { uid, flags: flags_in(line)?, modseq: after(line, "MODSEQ (")? }))
+    /// What does not depend on who looks. A program is shown the `\Seen` of all, and `SeenByTeam` tells people of it.
+    fn of_all(&self, known: &Known, is_program: bool) -> Known {
+        let mut flags = known.flags.clone();
+        let kept = if self.lie == Lie::OneSeen { Seen::Shared } else { self.seen };
+        if kept != Seen::Shared {
+            let (own, of_team) = (flags.remove("\\Seen"), flags.remove(Seen::TEAM));
+            let is_seen = if is_program { own } else { of_team };
+            if kept == Seen::Both && is_seen {
+                flags.insert("\\Seen".to_owned());
+            }
+        }
+        Known { uid: known.uid, flags, modseq: 0 }
+    }
 }
