@@ -10,7 +10,8 @@ use crate::compressed::Compressed;
 use crate::hearing::{Hearing, OfSelected};
 use crate::names::{parents, spelled};
 use crate::resync::Resync;
-use crate::selected::{Selected, Teller};
+use crate::selected::Selected;
+use crate::telling::Manner;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{House, Locator, Peer, Refused, Session, Stopped};
 use postern_imap_wire::{
@@ -118,13 +119,6 @@ impl Client {
         }
     }
 
-    /// Reads what is in the selected mailbox, where that was not needed before.
-    pub(crate) async fn read_messages(&mut self) -> Result<(), Stop> {
-        let flags = self.hearing.selected.flags();
-        let Work { house, session, selected, out, rev2, resync } = self.work()?;
-        Ok(selected.read(house, session, Teller { out, rev2, resync, flags }).await?)
-    }
-
     pub(crate) fn is_selected(&self) -> bool {
         self.signed_in.as_ref().is_some_and(|signed_in| signed_in.selected.is_some())
     }
@@ -137,20 +131,6 @@ impl Client {
     /// When the letters on the selected mailbox change by themselves, as it was last seen.
     pub(crate) fn selected_until(&self) -> Option<Timestamp> {
         self.signed_in.as_ref()?.selected.as_ref()?.until()
-    }
-
-    /// Takes in what happened in the selected mailbox, and tells what the client wants to hear of it. The gate is
-    /// asked in any case.
-    pub(crate) async fn sync_selected(&mut self, may_expunge: bool) -> Result<(), Stop> {
-        let hears = self.hearing.selected;
-        let Work { house, session, selected, out, rev2, resync } = self.work()?;
-        if hears == OfSelected::Nothing {
-            selected.look(house, session).await?;
-        } else {
-            let teller = Teller { out, rev2, resync, flags: hears.flags() };
-            selected.sync(house, session, teller, may_expunge).await?;
-        }
-        Ok(())
     }
 
     /// The client has put messages under this name.
@@ -424,22 +404,20 @@ impl<W: Wire> Connection<W> {
             return Ok(());
         }
         let flags = hears.flags();
-        let Some(selected) = self.client.selected() else { return Ok(()) };
-        if !selected.has_notice() && !own_change {
-            let Ok(Work { selected, out, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
-            let teller = Teller { out, rev2, resync, flags };
-            if may_expunge {
-                selected.tell_gone(teller)
-            } else {
-                selected.tell_behind(teller)
+        let Ok(Work { house, session, selected, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
+        let manner = Manner { rev2, resync, flags };
+        let telling = if selected.has_notice() || own_change {
+            match selected.sync(house, session, manner, may_expunge).await {
+                Ok(telling) => telling,
+                Err(Refused::Ended) => return Err(SIGN_IN_ENDED),
+                Err(_) => return Ok(()),
             }
-            return Ok(());
-        }
-        let Ok(Work { house, session, selected, out, rev2, resync }) = self.client.work() else { return Ok(()) };
-        match selected.sync(house, session, Teller { out, rev2, resync, flags }, may_expunge).await {
-            Err(Refused::Ended) => Err(SIGN_IN_ENDED),
-            Ok(()) | Err(_) => Ok(()),
-        }
+        } else if may_expunge {
+            selected.gone(manner)
+        } else {
+            selected.behind(manner)
+        };
+        self.tell_to_end(telling).await
     }
 
     async fn log_out(&mut self, tag: &Tag) -> End {

@@ -12,6 +12,7 @@
 //!   `postern_imap_wire::CommandBody`.
 //! - `waiting`: what it waits for between commands, and tells then; `hearing` and `around`: what NOTIFY
 //!   asked for.
+//! - `telling`: what others did in the selected mailbox, told in parts.
 //! - `messages`: sequence numbers of the selected mailbox, which belong to IMAP alone.
 //! - `names`, `listing`, `pattern`: what mailboxes are called here. Shared mailboxes lie
 //!   under `Shared/ADDRESS/`.
@@ -32,6 +33,7 @@ mod pattern;
 mod resync;
 mod section;
 mod selected;
+mod telling;
 mod waiting;
 
 use postern_app::House;

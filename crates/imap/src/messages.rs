@@ -70,12 +70,6 @@ pub(crate) struct Change {
     pub(crate) flags: bool,
 }
 
-impl News {
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == News::default()
-    }
-}
-
 /// What a client was told of a mailbox that was opened and not read: numbers, and no flags.
 #[derive(Debug, Clone, Copy)]
 struct Unread {
@@ -202,6 +196,11 @@ impl Messages {
     /// Flags as the client knows them; none of what is gone.
     pub(crate) fn flags(&self, uid: Uid) -> Option<Arc<Flags>> {
         self.told.get(&uid).cloned().or_else(|| self.snapshot.flags(uid))
+    }
+
+    /// Flags of a message that the client was told nothing of since the mailbox was last taken in, and its last change.
+    pub(crate) fn shown<'a>(&self, uid: Uid, shown: &'a mut Shown) -> Option<(&'a Arc<Flags>, ModSeq)> {
+        self.snapshot.shown(uid, shown)
     }
 
     pub(crate) fn uids(&self) -> impl Iterator<Item = Uid> + '_ {

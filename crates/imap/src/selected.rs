@@ -1,8 +1,7 @@
 //! The selected mailbox (RFC 9051 section 3.3), and telling the client what others did in it.
 
-use crate::connection::tell_highest;
 use crate::messages::{Messages, News};
-use crate::resync::Resync;
+use crate::telling::{Manner, Telling};
 use postern_app::{House, Locator, Opened, Refused, Session, Watch};
 use postern_imap_wire::{Encoder, ResponseCode, SequenceSet};
 use postern_types::{Flags, Letter, MailboxId, ModSeq, Rights, Timestamp, Uid};
@@ -161,26 +160,31 @@ impl Selected {
         self.stale = true;
     }
 
-    /// Asks what happened since the last time and tells it. Where EXPUNGE may not be told
+    /// Takes in what happened since the last time; answers what is to be told. Where EXPUNGE may not be told
     /// now (RFC 9051 section 7.5.1), it waits for the next time.
     pub(crate) async fn sync(
         &mut self,
         house: &House,
         session: &Session,
-        teller: Teller<'_>,
+        manner: Manner,
         may_expunge: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<Telling, Refused> {
         let known = Some(self.messages.modseq());
-        self.sync_after(known, house, session, teller, may_expunge).await
+        self.sync_after(known, house, session, manner, may_expunge).await
     }
 
-    /// Reads the messages where that was not done yet, for a command that needs them; what happened since the mailbox
-    /// was opened is told.
-    pub(crate) async fn read(&mut self, house: &House, session: &Session, teller: Teller<'_>) -> Result<(), Refused> {
-        let Some(below) = self.messages.unread_below() else { return Ok(()) };
-        self.sync_after(None, house, session, teller, false).await?;
+    /// Reads the messages where that was not done yet, for a command that needs them; answers what happened since the
+    /// mailbox was opened.
+    pub(crate) async fn read(
+        &mut self,
+        house: &House,
+        session: &Session,
+        manner: Manner,
+    ) -> Result<Option<Telling>, Refused> {
+        let Some(below) = self.messages.unread_below() else { return Ok(None) };
+        let telling = self.sync_after(None, house, session, manner, false).await?;
         self.messages.are_read_for_command(below);
-        Ok(())
+        Ok(Some(telling))
     }
 
     /// Refuses unless it may still be read. Nothing is taken in; until when that holds is kept, for who waits.
@@ -195,9 +199,9 @@ impl Selected {
         known: Option<ModSeq>,
         house: &House,
         session: &Session,
-        teller: Teller<'_>,
+        manner: Manner,
         may_expunge: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<Telling, Refused> {
         // Notices from here on are about what is not read below.
         self.stale = true;
         let _heard = self.changes.take() | self.rights_watch.take();
@@ -211,7 +215,7 @@ impl Selected {
         (self.rights, self.until) = (synced.rights, synced.until);
         // RFC 4314 section 5.1.1: who asks at each command tells of flags that may be changed now.
         let flags_given_or_taken = before != self.permanent_flags();
-        let since = if teller.resync.tells_changes() { Some(self.messages.modseq()) } else { None };
+        let since = if manner.resync.tells_changes() { Some(self.messages.modseq()) } else { None };
         let mut news = match synced.snapshot {
             Some(snapshot) => self.messages.apply(snapshot, &vanished, may_expunge, since),
             None if may_expunge => News { expunged: self.messages.take_gone(), ..News::default() },
@@ -222,27 +226,28 @@ impl Selected {
         let heard = !own.is_empty() || !news.changed.is_empty() || self.shown > self.told;
         news.changed.retain(|change| change.flags || own.get(&change.uid) != Some(&change.modseq));
         news.keywords |= flags_given_or_taken;
-        self.left_out |= !teller.flags && !news.changed.is_empty();
+        self.left_out |= !manner.flags && !news.changed.is_empty();
+        let before = self.told;
         self.note_told();
         let is_behind = self.messages.has_gone() && heard;
         let is_past = self.take_past();
-        teller.tell(self, &news, is_behind || is_past);
-        Ok(())
+        Ok(Telling::of(&news, manner, before, is_behind || is_past))
     }
 
-    /// Something expunged could not be told yet, and a command has shown modification sequences that are later.
-    pub(crate) fn tell_behind(&mut self, teller: Teller<'_>) {
-        if self.take_past() || self.messages.has_gone() {
-            teller.tell(self, &News::default(), true);
-        }
+    /// What is to be told after a command that may tell of nothing expunged: where something expunged waits, the command
+    /// has shown modification sequences that are later.
+    pub(crate) fn behind(&mut self, manner: Manner) -> Telling {
+        let is_behind = self.take_past() || self.messages.has_gone();
+        Telling::of(&News::default(), manner, self.told, is_behind)
     }
 
-    /// Tells what was expunged and could not be told before.
-    pub(crate) fn tell_gone(&mut self, teller: Teller<'_>) {
+    /// What was expunged and could not be told before.
+    pub(crate) fn gone(&mut self, manner: Manner) -> Telling {
         let news = News { expunged: self.messages.take_gone(), ..News::default() };
+        let before = self.told;
         self.note_told();
         let is_past = self.take_past();
-        teller.tell(self, &news, is_past);
+        Telling::of(&news, manner, before, is_past)
     }
 
     /// Changes were left out, and one after them was shown since the last call.
@@ -261,56 +266,6 @@ impl Selected {
     fn note_told(&mut self) {
         if !self.messages.has_gone() && !self.left_out {
             self.told = self.messages.modseq();
-        }
-    }
-}
-
-/// Writes what a client has to be told of the selected mailbox.
-#[derive(Debug)]
-pub(crate) struct Teller<'a> {
-    pub(crate) out: &'a mut Vec<u8>,
-    /// After ENABLE IMAP4rev2: no \Recent (RFC 9051 appendix E).
-    pub(crate) rev2: bool,
-    pub(crate) resync: Resync,
-    /// Changes of flags are told.
-    pub(crate) flags: bool,
-}
-
-impl Teller<'_> {
-    /// Where something expunged may not be told now and later changes were, a client that comes back must not miss
-    /// it: it is told up to where it knows everything (RFC 7162 section 3.2).
-    fn tell(self, selected: &Selected, news: &News, is_behind: bool) {
-        if news.is_empty() && !is_behind {
-            return;
-        }
-        let messages = &selected.messages;
-        let mut reply = Encoder::new(self.out, self.rev2);
-        if self.resync.tells_uids() {
-            reply.vanished(false, &Uid::runs(news.expunged.iter().rev().map(|(_, uid)| *uid)));
-        } else {
-            news.expunged.iter().for_each(|(number, _)| reply.expunge(*number));
-        }
-        if news.exists {
-            reply.exists(messages.count());
-            if !self.rev2 {
-                reply.recent(messages.recent_count());
-            }
-        }
-        if news.keywords {
-            tell_flags(&mut reply, selected);
-        }
-        for change in news.changed.iter().filter(|_| self.flags) {
-            let Some(flags) = messages.flags(change.uid) else { continue };
-            let mut fetch = reply.fetch(change.number);
-            fetch.uid(change.uid);
-            fetch.flags(&flags, !self.rev2 && messages.is_recent(change.uid));
-            if self.resync.tells_changes() {
-                fetch.mod_seq(change.modseq);
-            }
-            fetch.finish();
-        }
-        if is_behind && self.resync.tells_changes() {
-            tell_highest(&mut reply, selected.told());
         }
     }
 }

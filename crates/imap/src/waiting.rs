@@ -128,7 +128,7 @@ impl<W: Wire> Connection<W> {
             let selected = self.client.work()?.selected;
             let waits = selected.messages.has_gone() && hears.expunges_unasked();
             if selected.has_notice() || waits || doubt {
-                self.client.sync_selected(hears.expunges_unasked()).await?;
+                self.sync_selected(hears.expunges_unasked()).await?;
             }
             self.tell_new().await?;
         }
@@ -140,7 +140,7 @@ impl<W: Wire> Connection<W> {
         let desk = self.client.desk()?;
         desk.house.check_session(desk.session).await?;
         if self.client.is_selected() {
-            self.client.sync_selected(true).await?;
+            self.sync_selected(true).await?;
             self.tell_new().await?;
         }
         self.tell_around(&[]).await

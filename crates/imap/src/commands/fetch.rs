@@ -12,6 +12,7 @@ use crate::items::Show;
 use crate::messages::{NoSuchNumber, Targets};
 use crate::resync::{Resync, modseq};
 use crate::selected::tell_flags;
+use crate::telling::{Manner, Telling};
 use postern_app::wire::Wire;
 use postern_app::{Denied, Encode, EncodeMark, FetchChunk, FetchWanted, Fetched, Filling, Gap, Mark, Reading, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, FetchItem, ResponseCode};
@@ -97,11 +98,11 @@ impl<W: Wire> Connection<W> {
     /// Those of them that were changed after `since`; tells which of the named UIDs vanished since then, where that is
     /// asked for (RFC 7162 sections 3.1.4.1 and 3.2.6).
     async fn changed_since(&mut self, fetch: &FetchCommand, targets: Targets, since: ModSeq) -> Result<Targets, Stop> {
-        let Work { house, session, selected, out, rev2, .. } = self.client.work()?;
+        let Work { house, session, selected, rev2, resync, .. } = self.client.work()?;
         let changes = house.changes(session, selected.mailbox, since).await?;
         if fetch.vanished {
             let gone = selected.vanished(&changes.vanished, Some(&fetch.set));
-            Encoder::new(out, rev2).vanished(true, &gone);
+            self.tell(Telling::earlier(gone, Vec::new(), Manner { rev2, resync, flags: true })).await?;
         }
         let changed: HashSet<Uid> = changes.changed.iter().map(|(uid, _)| *uid).collect();
         Ok(targets.only(&changed))

@@ -42,10 +42,10 @@ const GATHERED_BYTES: usize = 64 << 10;
 impl<W: Wire> Connection<W> {
     /// Runs one command that the table allows now.
     pub(crate) async fn dispatch(&mut self, tag: &Tag, body: CommandBody) -> Handled {
-        let client = &mut self.client;
         if names_messages(&body) {
-            client.read_messages().await?;
+            self.read_messages().await?;
         }
+        let client = &mut self.client;
         match body {
             CommandBody::Capability => {
                 let names = match client.signed_in {
@@ -55,7 +55,7 @@ impl<W: Wire> Connection<W> {
                 client.reply().capability(&names);
                 Ok(Completion::ok("That is all"))
             }
-            CommandBody::Noop | CommandBody::Check => noop::run(client).await,
+            CommandBody::Noop | CommandBody::Check => self.noop().await,
             CommandBody::Id { .. } => id::run(client),
             CommandBody::Login { username, password } => self.login(username, password).await,
             CommandBody::Authenticate { mechanism, initial_response } => {

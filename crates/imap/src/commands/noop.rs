@@ -4,11 +4,15 @@
 //! none, and who polls a mailbox that was taken away is told so (docs/design.md section 4).
 
 use crate::answer::{Completion, Handled};
-use crate::connection::Client;
+use crate::connection::Connection;
+use postern_app::wire::Wire;
 
-pub(crate) async fn run(client: &mut Client) -> Handled {
-    if client.is_selected() {
-        client.sync_selected(true).await?;
+impl<W: Wire> Connection<W> {
+    /// NOOP
+    pub(crate) async fn noop(&mut self) -> Handled {
+        if self.client.is_selected() {
+            self.sync_selected(true).await?;
+        }
+        Ok(Completion::ok("Done"))
     }
-    Ok(Completion::ok("Done"))
 }

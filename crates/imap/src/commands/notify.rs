@@ -35,7 +35,7 @@ impl<W: Wire> Connection<W> {
         self.client.hearing = Hearing::set(set.selected, around);
         // Section 3.1: as NOOP would.
         if self.client.hearing.selected != OfSelected::Nothing && self.client.is_selected() {
-            unless_denied(self.client.sync_selected(true).await)?;
+            unless_denied(self.sync_selected(true).await)?;
         }
         Ok(Completion::ok("You will be told"))
     }
@@ -44,7 +44,7 @@ impl<W: Wire> Connection<W> {
     /// that reads it would tell what came meanwhile.
     async fn know_selected(&mut self) -> Result<(), Stop> {
         if self.client.is_selected() {
-            unless_denied(self.client.read_messages().await)?;
+            unless_denied(self.read_messages().await)?;
         }
         Ok(())
     }

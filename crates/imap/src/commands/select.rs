@@ -2,30 +2,19 @@
 //! QRESYNC (RFC 7162 sections 3.1.8 and 3.2.5) and the mailbox's id (RFC 8474 section 4.2).
 
 use crate::answer::{Completion, Handled, Stop};
-use crate::commands::GATHERED_BYTES;
 use crate::connection::{Connection, Desk, Work, tell_highest};
 use crate::hearing::OfSelected;
 use crate::names;
 use crate::resync::{Resync, modseq};
 use crate::selected::{Selected, tell_flags};
+use crate::telling::{Manner, Telling};
 use postern_app::Counters;
 use postern_app::wire::Wire;
 use postern_imap_wire::{Encoder, ListEntry, QResync, ResponseCode, SelectParameter, Status};
-use postern_types::{ModSeq, Uid};
+use postern_types::Uid;
 
 const NO_PARAMETERS: &str = "SELECT and EXAMINE know the parameters CONDSTORE and QRESYNC";
 const NOT_ENABLED: &str = "QRESYNC comes after ENABLE QRESYNC";
-/// Changes that are told between two looks at whether the mailbox may be read still.
-const CHANGES_AT_ONCE: usize = 1_000;
-
-/// What happened since a client was here.
-struct Missed {
-    /// Messages that are there and were changed, by UID.
-    changed: Vec<(Uid, ModSeq)>,
-    /// Ranges of UIDs that are gone.
-    vanished: Vec<(Uid, Uid)>,
-}
-
 impl<W: Wire> Connection<W> {
     /// SELECT, and EXAMINE, which is `read_only`.
     pub(crate) async fn select(&mut self, mailbox: &str, parameters: &[SelectParameter], read_only: bool) -> Handled {
@@ -49,18 +38,21 @@ impl<W: Wire> Connection<W> {
             self.client.enable_resync(Resync::Changes);
         }
         let missed = self.open(mailbox, known, read_only).await?;
-        self.tell_missed(&missed).await?;
+        if let Err(stop) = self.tell(missed).await {
+            *self.client.desk()?.selected = None;
+            return Err(stop);
+        }
         let Work { selected, .. } = self.client.work()?;
         let code = if selected.is_read_only() { ResponseCode::ReadOnly } else { ResponseCode::ReadWrite };
         Ok(Completion::ok(if read_only { "Open for reading" } else { "Selected" }).with(code))
     }
 
     /// Opens the mailbox and tells of it; answers what happened since the client was here, where it said when that
-    /// was.
-    async fn open(&mut self, mailbox: &str, known: Option<&QResync>, read_only: bool) -> Result<Missed, Stop> {
+    /// was: it is told as UID FETCH with CHANGEDSINCE and VANISHED would (RFC 7162 section 3.2.5.1).
+    async fn open(&mut self, mailbox: &str, known: Option<&QResync>, read_only: bool) -> Result<Telling, Stop> {
         // Who hears nothing unasked is not told at the first command what happened before it.
         let listed = known.is_some() || self.client.hearing.selected == OfSelected::Nothing;
-        let Desk { house, session, selected, out, rev2, .. } = self.client.desk()?;
+        let Desk { house, session, selected, out, rev2, resync } = self.client.desk()?;
         let at = names::locate(mailbox);
         let opened = house.open_mailbox(session, &at, read_only, listed).await?;
         let counters = opened.counters;
@@ -93,36 +85,10 @@ impl<W: Wire> Connection<W> {
                 ranges.get(place).is_some_and(|(first, _)| *first <= uid.get())
             });
         }
-        let missed = Missed { changed, vanished: opened.vanished(&gone, named) };
+        let changed = changed.iter().map(|(uid, _)| *uid).collect();
+        let missed = Telling::earlier(opened.vanished(&gone, named), changed, Manner { rev2, resync, flags: true });
         *selected = Some(Box::new(opened));
         Ok(missed)
-    }
-
-    /// Tells what happened since the client was here, as UID FETCH with CHANGEDSINCE and VANISHED would (RFC 7162
-    /// section 3.2.5.1).
-    async fn tell_missed(&mut self, missed: &Missed) -> Result<(), Stop> {
-        let Work { out, rev2, .. } = self.client.work()?;
-        Encoder::new(out, rev2).vanished(true, &missed.vanished);
-        for (place, part) in missed.changed.chunks(CHANGES_AT_ONCE).enumerate() {
-            let Work { house, session, selected, out, rev2, .. } = self.client.work()?;
-            if place > 0 {
-                house.may_still_read(session, selected.mailbox).await?;
-            }
-            let mut reply = Encoder::new(out, rev2);
-            for (uid, modseq) in part {
-                let (messages, uid) = (&selected.messages, *uid);
-                let Some((number, flags)) = messages.number(uid).zip(messages.flags(uid)) else { continue };
-                let mut fetch = reply.fetch(number);
-                fetch.uid(uid);
-                fetch.flags(&flags, !rev2 && messages.is_recent(uid));
-                fetch.mod_seq(*modseq);
-                fetch.finish();
-            }
-            if out.len() >= GATHERED_BYTES {
-                self.flush().await?;
-            }
-        }
-        Ok(())
     }
 }
 
