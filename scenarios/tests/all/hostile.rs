@@ -23,17 +23,26 @@ const APPENDS: usize = 20;
 /// Of the mailbox that slow readers ask for: together more than the system keeps of a reply for a reader.
 const LETTERS: usize = 64;
 const LETTER_BYTES: usize = 128 << 10;
+/// Who have a mailbox open of which everything changes.
+const WATCHERS: usize = 50;
+/// Messages in one command of the colleague.
+const AT_ONCE: usize = 4_000;
+/// Keywords that the colleague sets, and letters of each: together some hundred bytes for each message that is told.
+const KEYWORDS: usize = 10;
+const KEYWORD_LETTERS: usize = 80;
 
 struct Size {
     connections: usize,
     message_bytes: usize,
     parsing_bytes: u64,
+    /// Messages that a colleague flags.
+    flagged: usize,
 }
 
 fn size() -> Size {
     match std::env::var("POSTERN_HOSTILE").as_deref() {
-        Ok("full") => Size { connections: 1000, message_bytes: 50_000_000, parsing_bytes: 256 * MIB },
-        _ => Size { connections: 100, message_bytes: 12_000_000, parsing_bytes: 64 * MIB },
+        Ok("full") => Size { connections: 1000, message_bytes: 50_000_000, parsing_bytes: 256 * MIB, flagged: 20_000 },
+        _ => Size { connections: 100, message_bytes: 12_000_000, parsing_bytes: 64 * MIB, flagged: 5_000 },
     }
 }
 
@@ -201,21 +210,31 @@ async fn literals(engine: Engine) {
 struct Reader(TcpStream);
 
 impl Reader {
-    /// Signs in and asks for all that there is.
-    async fn start(scene: &Scene) -> Self {
+    /// Signs in and opens the mailbox.
+    async fn open(scene: &Scene) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4096).expect("a small buffer");
         let stream = socket.connect(scene.serving.listener("imap")).await.expect("the listener answers");
         let mut reader = Self(stream);
         reader.until("* OK").await;
         reader.ask(&format!("a LOGIN {SUPPORT} \"{}\"\r\n", scene.program.secret), "a OK").await;
-        reader.ask("b EXAMINE INBOX\r\n", "b OK").await;
-        reader.0.write_all(b"c FETCH 1:* BODY.PEEK[]\r\n").await.expect("it is there");
+        reader.ask("b EXAMINE INBOX (CONDSTORE)\r\n", "b OK").await;
         reader
     }
 
+    /// Asks for all that there is.
+    async fn start(scene: &Scene) -> Self {
+        let mut reader = Self::open(scene).await;
+        reader.say(b"c FETCH 1:* BODY.PEEK[]\r\n").await;
+        reader
+    }
+
+    async fn say(&mut self, line: &[u8]) {
+        self.0.write_all(line).await.expect("it is there");
+    }
+
     async fn ask(&mut self, line: &str, answer: &str) {
-        self.0.write_all(line.as_bytes()).await.expect("it is there");
+        self.say(line.as_bytes()).await;
         self.until(answer).await;
     }
 
@@ -273,6 +292,55 @@ async fn slow_readers(engine: Engine) {
     scene.others_are_answered().await;
 }
 
+/// A colleague flags everything in a mailbox that many have open: of what each is told, little is held.
+async fn everything_flagged(engine: Engine) {
+    let size = size();
+    let Some(mut scene) = scene(engine, &size).await else { return };
+    let mut there = 1;
+    while there < size.flagged {
+        let more = there.min(size.flagged - there).min(AT_ONCE);
+        scene.alice.ok(&format!("COPY 1:{more} {INBOX}"), "").await;
+        there += more;
+    }
+    let mut reads = client(&scene.serving).await;
+    reads.login(ALICE, PASSWORD).await;
+    reads.ok(&format!("EXAMINE {INBOX} (CONDSTORE)"), "").await;
+    let mut watchers = Vec::with_capacity(WATCHERS);
+    for _ in 0..WATCHERS {
+        watchers.push(Reader::open(&scene).await);
+    }
+    // The list that all of them share is read before.
+    reads.ok("FETCH 1 UID", "").await;
+    for watcher in &mut watchers {
+        watcher.ask("c FETCH 1 UID\r\n", "c OK").await;
+    }
+    let keywords: Vec<String> =
+        ('a'..).take(KEYWORDS).map(|letter| letter.to_string().repeat(KEYWORD_LETTERS)).collect();
+    for first in (1..=size.flagged).step_by(AT_ONCE) {
+        let last = size.flagged.min(first + AT_ONCE - 1);
+        scene.alice.ok(&format!("STORE {first}:{last} +FLAGS.SILENT ({})", keywords.join(" ")), "").await;
+    }
+    let before = scene.peak_bytes();
+    for watcher in &mut watchers {
+        watcher.say(b"d NOOP\r\n").await;
+    }
+    for watcher in &mut watchers {
+        watcher.0.read_u8().await.expect("each has its reply");
+    }
+    // A chunk and what grew to hold it, and four bytes for each message that is still to be told. What a change makes of
+    // the list that all share, and the difference while it is looked for, are no more for many than for few.
+    let each = (384 << 10) + 4 * size.flagged as u64;
+    scene.within(
+        &format!("{WATCHERS} watchers"),
+        before,
+        WATCHERS as u64 * each + size.flagged as u64 * 256 + 16 * MIB,
+    );
+    let told = reads.ok("NOOP", "").await;
+    let fetches = told.lines().iter().filter(|line| line.contains(" FETCH (UID ")).count();
+    assert_eq!(fetches, size.flagged, "all of it comes to who reads");
+    scene.others_are_answered().await;
+}
+
 fn run(story: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(story);
@@ -296,4 +364,5 @@ on_both! {
     large_messages large_messages_at_once_sqlite large_messages_at_once_postgres
     literals floods_of_literals_sqlite floods_of_literals_postgres
     slow_readers slow_readers_sqlite slow_readers_postgres
+    everything_flagged everything_flagged_sqlite everything_flagged_postgres
 }
