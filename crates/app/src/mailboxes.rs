@@ -34,6 +34,8 @@ pub struct Opened {
     pub seen: Seen,
     /// Flags that may not be changed are taken and forgotten.
     pub forgiving: bool,
+    /// Whoever knows all up to a modification sequence misses nothing that comes after it.
+    pub keeps_modseqs: bool,
     /// Wakes when messages or flags change.
     pub changes: Watch,
     /// Wakes when rights in the account change.
@@ -49,6 +51,8 @@ pub struct Numbers {
     pub counters: Counters,
     /// Bytes of the messages marked `\Deleted`; 0 where they were not asked for.
     pub deleted_bytes: u64,
+    /// Whoever knows all up to its modification sequence misses nothing that comes after it.
+    pub keeps_modseqs: bool,
 }
 
 /// An opened mailbox as it is now.
@@ -143,10 +147,10 @@ impl House {
                 }
                 None => (access.count_from(recent_from)?, access.keywords(KEYWORDS_TOLD)?),
             };
-            let (rights, until, forgiving) = (access.held(), access.until(), access.is_forgiving());
-            Ok((rights, until, forgiving, access.seen(), counters, snapshot, recent, keywords))
+            let held = (access.held(), access.until(), access.is_forgiving(), access.keeps_modseqs());
+            Ok((held, access.seen(), counters, snapshot, recent, keywords))
         });
-        let (rights, until, forgiving, seen, counters, snapshot, recent, keywords) = read.await?;
+        let ((rights, until, forgiving, keeps_modseqs), seen, counters, snapshot, recent, keywords) = read.await?;
         Ok(Opened {
             mailbox,
             rights,
@@ -157,6 +161,7 @@ impl House {
             keywords,
             seen,
             forgiving,
+            keeps_modseqs,
             changes,
             rights_watch,
         })
@@ -217,10 +222,10 @@ impl House {
             let access = tx.open_named::<Read>(&caller, at.account(tx, view)?, &at.name)?;
             let counters = access.counters()?;
             let deleted_bytes = if deleted_bytes { access.deleted_bytes(&counters)? } else { 0 };
-            Ok((access.mailbox(), counters, deleted_bytes))
+            Ok((access.mailbox(), counters, deleted_bytes, access.keeps_modseqs()))
         });
-        let (mailbox, counters, deleted_bytes) = read.await?;
-        Ok(Numbers { id: self.object_id(mailbox), counters, deleted_bytes })
+        let (mailbox, counters, deleted_bytes, keeps_modseqs) = read.await?;
+        Ok(Numbers { id: self.object_id(mailbox), counters, deleted_bytes, keeps_modseqs })
     }
 
     /// Makes a mailbox, and the levels above it that are missing.

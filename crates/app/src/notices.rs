@@ -5,9 +5,9 @@
 //! gate when it is told.
 
 use crate::hub::Notices;
-use crate::{House, Refused, Session};
+use crate::{House, Numbers, Refused, Session};
 use postern_access::Actor;
-use postern_store::{Counters, GateError, ListedAccount, Read, Tx};
+use postern_store::{GateError, ListedAccount, Read, Tx};
 use postern_types::{AccountId, Letter, MailboxId};
 use std::sync::Arc;
 
@@ -52,11 +52,16 @@ impl House {
         &self,
         session: &Session,
         mailboxes: Arc<[MailboxId]>,
-    ) -> Result<Vec<Option<Counters>>, Refused> {
-        let caller = session.caller.clone();
+    ) -> Result<Vec<Option<Numbers>>, Refused> {
+        let (caller, names) = (session.caller.clone(), self.object_names.clone());
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<Vec<_>, GateError> {
             let numbers = |mailbox: &MailboxId| match tx.open::<Read>(&caller, *mailbox) {
-                Ok(access) if access.held().has(Letter::Lookup) => Ok(Some(access.counters()?)),
+                Ok(access) if access.held().has(Letter::Lookup) => Ok(Some(Numbers {
+                    id: names.mailbox(*mailbox),
+                    counters: access.counters()?,
+                    deleted_bytes: 0,
+                    keeps_modseqs: access.keeps_modseqs(),
+                })),
                 Ok(_) | Err(GateError::Denied(_)) => Ok(None),
                 Err(error) => Err(error),
             };

@@ -103,6 +103,7 @@ impl Client {
     pub(crate) fn work(&mut self) -> Result<Work<'_>, Stop> {
         let Desk { house, session, selected, out, rev2, resync } = self.desk()?;
         let Some(selected) = selected else { return Err(Completion::bad("Select a mailbox first").into()) };
+        let resync = resync.in_mailbox(selected.keeps_modseqs());
         Ok(Work { house, session, selected, out, rev2, resync })
     }
 
@@ -114,9 +115,20 @@ impl Client {
         }
         let begins = !self.resync.tells_changes();
         self.resync = wanted;
-        if let (true, Ok(Work { selected, out, rev2, .. })) = (begins, self.work()) {
+        if let (true, Ok(Work { selected, out, rev2, resync, .. })) = (begins, self.work())
+            && resync.tells_changes()
+        {
             tell_highest(&mut Encoder::new(out, rev2), selected.told());
         }
+    }
+
+    /// A command names modification sequences: where the selected mailbox has none, it is BAD (RFC 7162 section 3.1.2.2).
+    pub(crate) fn use_modseqs(&mut self) -> Result<(), Stop> {
+        if !self.work()?.selected.keeps_modseqs() {
+            return Err(Completion::bad("There are no modification sequences in this mailbox").into());
+        }
+        self.enable_resync(Resync::Changes);
+        Ok(())
     }
 
     pub(crate) fn is_selected(&self) -> bool {

@@ -169,8 +169,9 @@ impl Show {
         let is_marked = self.marked.contains(&mark.uid);
         // RFC 7162 section 3.2.4.
         let tells_change = is_marked && self.resync.tells_changes();
+        let shows_uid = is_marked && self.resync.shows_uids();
         // RFC 9051 section 6.4.9: the UID form answers with the UID, asked for or not.
-        if self.by_uid || tells_change || self.items.contains(&FetchItem::Uid) {
+        if self.by_uid || shows_uid || self.items.contains(&FetchItem::Uid) {
             fetch.uid(mark.uid);
         }
         if tells_change && !self.items.contains(&FetchItem::ModSeq) {

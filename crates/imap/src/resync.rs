@@ -17,12 +17,24 @@ pub(crate) enum Resync {
     Changes,
     /// QRESYNC: also, what is expunged is told by UID (section 3.2.10).
     Uids,
+    /// Either of these, in a mailbox without modification sequences (section 3.1.2.2): changes are told with their UID.
+    Unkept,
 }
 
 impl Resync {
+    /// How a mailbox is told of that keeps modification sequences, or does not.
+    pub(crate) fn in_mailbox(self, keeps_modseqs: bool) -> Self {
+        if keeps_modseqs || self == Resync::Off { self } else { Resync::Unkept }
+    }
+
+    /// Are changes told with their UID (section 3.2.4)?
+    pub(crate) fn shows_uids(self) -> bool {
+        self != Resync::Off
+    }
+
     /// Are changes told with their modification sequence?
     pub(crate) fn tells_changes(self) -> bool {
-        self != Resync::Off
+        matches!(self, Resync::Changes | Resync::Uids)
     }
 
     /// Is what is expunged told with VANISHED?

@@ -21,6 +21,8 @@ pub(crate) struct Selected {
     pub(crate) messages: Messages,
     /// Flags that may not be changed are taken and forgotten, so it is not READ-ONLY.
     forgiving: bool,
+    /// Whoever knows all up to a modification sequence misses nothing that comes after it.
+    keeps_modseqs: bool,
     /// What SEARCH RETURN (SAVE) kept: `$` (RFC 9051 section 6.4.4.1).
     pub(crate) saved: Vec<Uid>,
     /// The nearest moment at which they change by themselves.
@@ -58,6 +60,7 @@ impl Selected {
             read_only,
             rights: opened.rights,
             forgiving: opened.forgiving,
+            keeps_modseqs: opened.keeps_modseqs,
             until: opened.until,
             told: messages.modseq(),
             left_out: false,
@@ -75,6 +78,11 @@ impl Selected {
     /// 7162 section 7, mod-sequence-value).
     pub(crate) fn told(&self) -> ModSeq {
         self.told.max(ModSeq(1))
+    }
+
+    /// Are there modification sequences here (RFC 7162 section 3.1.2.2)? Not where messages come into view by growing old.
+    pub(crate) fn keeps_modseqs(&self) -> bool {
+        self.keeps_modseqs
     }
 
     /// The client was told of a change of its own, with this modification sequence.

@@ -10,8 +10,8 @@ use crate::connection::{Connection, Desk, GATHERED_BYTES, GOING_DOWN};
 use crate::hearing::{Hearing, OfSelected};
 use crate::listing::Listing;
 use crate::names::DELIMITER;
+use postern_app::Refused;
 use postern_app::wire::Wire;
-use postern_app::{Numbers, Refused};
 use postern_imap_wire::{Encoder, FetchCommand, ListEntry, ResponseCode, SequenceSet, Status};
 use postern_types::{MailboxId, Timestamp, Uid};
 use std::future::pending;
@@ -234,11 +234,12 @@ impl<W: Wire> Connection<W> {
             let Desk { house, session, out, rev2, resync, .. } = self.client.desk()?;
             let numbers = house.numbers(session, piece.into()).await?;
             let mut reply = Encoder::new(out, rev2);
-            for (mailbox, counters) in piece.iter().zip(&numbers) {
-                let news = watched.news(*mailbox, counters.as_ref(), resync.tells_changes());
-                if let (Some((name, items)), Some(counters)) = (news, counters) {
-                    let numbers = Numbers { id: house.object_id(*mailbox), counters: *counters, deleted_bytes: 0 };
-                    reply.status(name, &status::values(&numbers, &items));
+            for (mailbox, numbers) in piece.iter().zip(&numbers) {
+                let in_mailbox = resync.in_mailbox(numbers.is_some_and(|numbers| numbers.keeps_modseqs));
+                let counters = numbers.as_ref().map(|numbers| &numbers.counters);
+                let news = watched.news(*mailbox, counters, in_mailbox.tells_changes());
+                if let (Some((name, items)), Some(numbers)) = (news, numbers) {
+                    reply.status(name, &status::values(numbers, &items));
                 }
             }
             if out.len() >= GATHERED_BYTES {

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{Client, MAIL, Scene};
+use common::{Client, MAIL, Scene, address};
+use postern_app::{CredentialWish, Networks, Purpose};
 
 /// The number after a word, such as `MODSEQ (` or `[HIGHESTMODSEQ `.
 fn number_after(lines: &[String], word: &str) -> u64 {
@@ -334,4 +335,107 @@ async fn what_a_fetch_shows_puts_no_client_past_an_expunge() {
     assert_eq!(masked(&heard[..2]), ["* 3 FETCH (MODSEQ (#))", "* 4 EXISTS"]);
     assert_eq!(number_after(&heard[2..], "[HIGHESTMODSEQ "), begin, "{heard:?}");
     assert_eq!(alice.untagged("NOOP").await, ["* VANISHED 1"]);
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Bob's program, which sees what came into support@ a day ago or before.
+async fn program_of(scene: &Scene) -> String {
+    let wish = CredentialWish {
+        holder: Some(address("bob@example.org")),
+        not_delegation: Some("the program sees what is old".to_owned()),
+        networks: Some(Networks::Any),
+        older_than_ms: Some(DAY_MS),
+        ..CredentialWish::new(Purpose::Client, address("alice@example.org"), "a program needs it")
+    };
+    let issued = scene.house.issue_credential(&scene.operator, &address("support@example.org"), wish).await.unwrap();
+    let secret = issued.secret.as_ref().unwrap().expose_text().unwrap();
+    format!("LOGIN support@example.org {secret}")
+}
+
+/// RFC 7162 section 3.1.2.2: where messages come into view by growing old, no modification sequence tells of them, so a
+/// mailbox says that it has none, and what needs them is BAD.
+#[tokio::test]
+async fn what_grows_old_has_no_modification_sequences() {
+    const NONE: &str = "BAD There are no modification sequences in this mailbox";
+    let scene = Scene::new().await;
+    let mut alice = scene.client("alice").await;
+    let inbox = "Shared/support@example.org/INBOX";
+    for _ in 0..2 {
+        assert!(alice.append(inbox, "", MAIL).await.starts_with("OK"));
+    }
+    scene.clock.hands.advance_ms(DAY_MS + 1000);
+    assert!(alice.append(inbox, "", MAIL).await.starts_with("OK"));
+    let validity = number_after(&alice.ok(&format!("SELECT {inbox}")).await, "[UIDVALIDITY ");
+
+    let login = program_of(&scene).await;
+    let (mut program, mut watches) = (scene.connect().await, scene.connect().await);
+    for client in [&mut program, &mut watches] {
+        client.ok(&login).await;
+        client.ok("ENABLE QRESYNC").await;
+    }
+    // Section 3.1.7, by STATUS, by LIST and by NOTIFY.
+    for command in ["STATUS INBOX (MESSAGES HIGHESTMODSEQ)", "LIST \"\" INBOX RETURN (STATUS (MESSAGES HIGHESTMODSEQ))"]
+    {
+        let told = program.untagged(command).await;
+        assert_eq!(told.last().unwrap(), "* STATUS INBOX (MESSAGES 2 HIGHESTMODSEQ 0)", "{told:?}");
+    }
+    let told = watches.untagged("NOTIFY SET STATUS (PERSONAL (MessageNew MessageExpunge FlagChange))").await;
+    let told: Vec<_> = told.iter().filter(|line| line.starts_with("* STATUS INBOX ")).collect();
+    assert!(told.len() == 1 && told[0].contains("MESSAGES 2 ") && told[0].contains("HIGHESTMODSEQ 0"), "{told:?}");
+    alice.ok("UID STORE 1 +FLAGS ($Work)").await;
+    assert_eq!(watches.untagged("CAPABILITY").await.len(), 1, "nothing that is counted has changed");
+
+    // Section 3.2.5.1: what the client knows is passed over.
+    let opened = program.ok(&format!("SELECT INBOX (QRESYNC ({validity} 1))")).await;
+    assert!(opened.iter().any(|line| line.starts_with("* OK [NOMODSEQ] ")), "{opened:?}");
+    assert!(opened.iter().any(|line| line == "* 2 EXISTS"), "{opened:?}");
+    for absent in ["HIGHESTMODSEQ", "VANISHED", " FETCH "] {
+        assert!(!opened.iter().any(|line| line.contains(absent)), "{absent}: {opened:?}");
+    }
+    for command in [
+        "FETCH 1 (FLAGS MODSEQ)",
+        "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1)",
+        "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)",
+        "SEARCH MODSEQ 1",
+        "STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Flagged)",
+    ] {
+        assert_eq!(program.last(command).await, NONE, "{command}");
+        program.ok("NOOP").await;
+    }
+    // Changes are told with their UID, and what is gone by its number (sections 3.2.4 and 3.2.10).
+    alice.ok("UID STORE 2 +FLAGS (\\Flagged)").await;
+    assert_eq!(program.untagged("NOOP").await, ["* 2 FETCH (UID 2 FLAGS (\\Flagged))"]);
+    assert_eq!(program.untagged("STORE 2 +FLAGS.SILENT (\\Answered)").await, Vec::<String>::new());
+    assert_eq!(program.untagged("STORE 2 -FLAGS (\\Answered)").await, ["* 2 FETCH (UID 2 FLAGS (\\Flagged))"]);
+    let read = program.untagged("FETCH 1 BODY[TEXT]<0.1>").await;
+    assert!(read[0].starts_with("* 1 FETCH (UID 1 FLAGS (\\Seen $Work) BODY[TEXT]<0> "), "{read:?}");
+    program.ok("STORE 1 +FLAGS.SILENT (\\Deleted)").await;
+    assert_eq!(program.command("EXPUNGE").await, ["* 1 EXPUNGE", "OK Expunged"]);
+    // A message has grown old, and nothing was changed.
+    scene.clock.hands.advance_ms(DAY_MS);
+    let opened = program.ok("SELECT INBOX (CONDSTORE)").await;
+    assert!(opened.iter().any(|line| line == "* 2 EXISTS"), "{opened:?}");
+    assert!(opened.iter().any(|line| line.starts_with("* OK [NOMODSEQ] ")), "{opened:?}");
+}
+
+/// The first command that asks for them is not told from where on, where there are none; and NOTIFY, which holds for
+/// any mailbox, tells changes without them there (RFC 7162 section 3.1, RFC 5465 section 5.1).
+#[tokio::test]
+async fn no_modification_sequence_is_told_where_there_is_none() {
+    let scene = Scene::new().await;
+    let mut alice = scene.client("alice").await;
+    let inbox = "Shared/support@example.org/INBOX";
+    assert!(alice.append(inbox, "", MAIL).await.starts_with("OK"));
+    scene.clock.hands.advance_ms(DAY_MS + 1000);
+    // Alice takes what is \Recent.
+    alice.ok(&format!("SELECT {inbox}")).await;
+    let mut program = scene.connect().await;
+    program.ok(&program_of(&scene).await).await;
+    program.ok("EXAMINE INBOX").await;
+    assert_eq!(program.untagged("ENABLE CONDSTORE").await, ["* ENABLED CONDSTORE"]);
+    let set = "NOTIFY SET (SELECTED (MessageNew (UID MODSEQ) MessageExpunge FlagChange))";
+    assert_eq!(program.untagged(set).await, Vec::<String>::new());
+    alice.ok("STORE 1 +FLAGS (\\Flagged)").await;
+    assert_eq!(program.line().await.unwrap(), "* 1 FETCH (UID 1 FLAGS (\\Flagged))");
 }

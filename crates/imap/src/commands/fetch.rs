@@ -10,7 +10,7 @@ use crate::answer::{Completion, End, Handled, Stop};
 use crate::connection::{Connection, Work};
 use crate::items::Show;
 use crate::messages::{NoSuchNumber, Targets};
-use crate::resync::{Resync, modseq};
+use crate::resync::modseq;
 use crate::selected::tell_flags;
 use crate::telling::{Manner, Telling};
 use postern_app::wire::Wire;
@@ -52,7 +52,7 @@ impl<W: Wire> Connection<W> {
             return Ok(Completion::bad("VANISHED comes after ENABLE QRESYNC"));
         }
         if fetch.items.contains(&FetchItem::ModSeq) {
-            self.client.enable_resync(Resync::Changes);
+            self.client.use_modseqs()?;
         }
         let Work { selected, .. } = self.client.work()?;
         let (messages, saved) = (&selected.messages, &selected.saved);

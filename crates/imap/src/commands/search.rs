@@ -4,14 +4,13 @@
 use crate::answer::{Completion, Handled, Stop};
 use crate::connection::{Client, Work};
 use crate::keys::Keys;
-use crate::resync::Resync;
 use crate::selected::Selected;
 use postern_imap_wire::{Encoder, Esearch, ResponseCode, SearchCharset, SearchCommand, SearchReturn, Tag};
 use postern_types::{ModSeq, Uid};
 
 pub(crate) async fn run(client: &mut Client, tag: &Tag, search: SearchCommand) -> Handled {
     if search.key.asks_for_changes() {
-        client.enable_resync(Resync::Changes);
+        client.use_modseqs()?;
     }
     let Work { house, session, selected, out, rev2, .. } = client.work()?;
     let saves = search.returns.is_some_and(|returns| returns.save);

@@ -56,7 +56,8 @@ impl<W: Wire> Connection<W> {
         let at = names::locate(mailbox);
         let opened = house.open_mailbox(session, &at, read_only, listed).await?;
         let counters = opened.counters;
-        let known = known.filter(|known| known.uid_validity == counters.uid_validity.0);
+        // Section 3.2.5.1: without modification sequences the rest is passed over.
+        let known = known.filter(|known| opened.keeps_modseqs && known.uid_validity == counters.uid_validity.0);
         let (mut changed, mut gone) = (Vec::new(), Vec::new());
         if let (Some(known), Some(snapshot)) = (known, &opened.snapshot) {
             changed = snapshot.changed_since(modseq(known.modseq));
@@ -107,5 +108,9 @@ fn tell_opened(reply: &mut Encoder<'_>, selected: &Selected, counters: &Counters
     if let Some(next) = u32::try_from(counters.uid_next).ok().and_then(Uid::new) {
         reply.untagged(Status::Ok, Some(&ResponseCode::UidNext(next)), "The next UID");
     }
-    tell_highest(reply, selected.told());
+    if selected.keeps_modseqs() {
+        tell_highest(reply, selected.told());
+    } else {
+        reply.untagged(Status::Ok, Some(&ResponseCode::NoModSeq), "Messages come into view as they grow old");
+    }
 }

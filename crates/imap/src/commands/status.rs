@@ -30,7 +30,7 @@ pub(crate) fn adds_up_deleted(items: &[StatusItem]) -> bool {
 
 /// What the numbers say of each item.
 pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem, StatusValue)> {
-    let Numbers { id, counters, deleted_bytes } = numbers;
+    let Numbers { id, counters, deleted_bytes, keeps_modseqs } = numbers;
     let value = |item: &StatusItem| {
         let value = match item {
             StatusItem::Messages => counters.messages,
@@ -43,6 +43,8 @@ pub(crate) fn values(numbers: &Numbers, items: &[StatusItem]) -> Vec<(StatusItem
             StatusItem::Deleted => counters.deleted,
             StatusItem::DeletedStorage => *deleted_bytes,
             StatusItem::Size => counters.bytes,
+            // RFC 7162 section 3.1.7.
+            StatusItem::HighestModSeq if !keeps_modseqs => 0,
             StatusItem::HighestModSeq => counters.modseq.0.unsigned_abs().max(1),
             StatusItem::MailboxId => return (*item, StatusValue::Id(id.to_string())),
         };
@@ -70,7 +72,8 @@ mod tests {
             recent_from: (1 << 32) - 2,
         };
         let id = ObjectNames::new([7; 32]).mailbox(MailboxId::from_key(1 << 36 | 1).unwrap());
-        let values = values(&Numbers { id, counters, deleted_bytes: 567 }, &StatusItem::ALL);
+        let numbers = Numbers { id, counters, deleted_bytes: 567, keeps_modseqs: true };
+        let values = values(&numbers, &StatusItem::ALL);
         let told: Vec<StatusValue> = values.into_iter().map(|(_, value)| value).collect();
         let numbers = [3, 2, u64::from(u32::MAX), 7, 2, 1, 567, 1234, 99].map(StatusValue::Number);
         assert_eq!(told, numbers.into_iter().chain([StatusValue::Id(id.to_string())]).collect::<Vec<_>>());

@@ -10,7 +10,7 @@ use crate::commands::expunge::read_only;
 use crate::commands::fetch::no_such_number;
 use crate::connection::{Connection, Work};
 use crate::messages::Targets;
-use crate::resync::{Resync, modseq};
+use crate::resync::modseq;
 use crate::selected::{Selected, tell_flags};
 use postern_app::wire::Wire;
 use postern_app::{FlagChange, Stored, UnchangedSince};
@@ -26,7 +26,7 @@ impl<W: Wire> Connection<W> {
     /// STORE
     pub(crate) async fn store(&mut self, store: StoreCommand) -> Handled {
         if store.unchanged_since.is_some() {
-            self.client.enable_resync(Resync::Changes);
+            self.client.use_modseqs()?;
         }
         let Work { house, session, selected, .. } = self.client.work()?;
         house.may_still_read(session, selected.mailbox).await?;
@@ -96,7 +96,7 @@ impl<W: Wire> Connection<W> {
                 continue;
             }
             let mut fetch = reply.fetch(number);
-            if store.by_uid || resync.tells_changes() {
+            if store.by_uid || resync.shows_uids() {
                 fetch.uid(uid);
             }
             if !is_silent {

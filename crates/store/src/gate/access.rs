@@ -91,6 +91,11 @@ impl<'t, C: Class> Access<'t, C> {
         self.caller.fix_end(self.mailbox, self.tx.last_older_than(self.mailbox, age)?);
         Ok(true)
     }
+    /// Does each message that comes into view come by a change? Not where the scope has old messages alone: they grow old
+    /// by time, with no new modification sequence.
+    pub fn keeps_modseqs(&self) -> bool {
+        self.found.narrow.older_than_ms.is_none()
+    }
     /// The last UID that is shown, where not all of them are. UIDs rise as messages come, so
     /// what is old enough is a prefix of them.
     pub(super) fn end(&self) -> Option<u32> {
