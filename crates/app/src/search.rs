@@ -344,8 +344,8 @@ impl House {
             let (caller, uids, criterion) = (session.caller.clone(), Arc::clone(uids), Arc::clone(criterion));
             let most_time = Duration::from_millis(self.limits.read_ms);
             let judged = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
-                let until = Instant::now() + most_time;
                 let snapshot = tx.open::<Read>(&caller, mailbox)?.snapshot()?;
+                let until = Instant::now() + most_time;
                 let (mut shown, mut found, mut rest, mut done) = (Shown::default(), Vec::new(), Vec::new(), done);
                 for uid in &uids[done..] {
                     done += 1;

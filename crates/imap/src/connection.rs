@@ -412,13 +412,12 @@ impl<W: Wire> Connection<W> {
         let may_expunge = !matches!(kind, CommandKind::Fetch | CommandKind::Store | CommandKind::Search);
         let own_change = status == Status::Ok && changes_mailbox(kind);
         let hears = self.client.hearing.selected;
-        if hears == OfSelected::Nothing && !own_change {
-            return Ok(());
-        }
         let flags = hears.flags();
         let Ok(Work { house, session, selected, rev2, resync, .. }) = self.client.work() else { return Ok(()) };
         let manner = Manner { rev2, resync, flags };
-        let telling = if selected.has_notice() || own_change {
+        let telling = if hears == OfSelected::Nothing && !own_change {
+            selected.past(manner)
+        } else if selected.has_notice() || own_change {
             match selected.sync(house, session, manner, may_expunge).await {
                 Ok(telling) => telling,
                 Err(Refused::Ended) => return Err(SIGN_IN_ENDED),
@@ -456,8 +455,8 @@ fn is_served(kind: CommandKind) -> bool {
     kind != CommandKind::StartTls
 }
 
-/// Names that a command changes, with the levels above them where it may change these too: who watches names need not be told of those that they
-/// changed themselves (RFC 5465 section 5).
+/// Names that a command changes, with the levels above them where it may change these too: who watches names need not be
+/// told of those that they changed themselves (RFC 5465 section 5).
 fn names_changed_by(body: &CommandBody) -> Vec<String> {
     let names = match body {
         CommandBody::Subscribe { mailbox } | CommandBody::Unsubscribe { mailbox } => return vec![spelled(mailbox)],

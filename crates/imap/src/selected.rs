@@ -235,10 +235,16 @@ impl Selected {
         news.changed.retain(|change| change.flags || own.get(&change.uid) != Some(&change.modseq));
         news.keywords |= flags_given_or_taken;
         self.left_out |= !manner.flags && !news.changed.is_empty();
+        if manner.flags {
+            self.shown = news.changed.iter().map(|change| change.modseq).fold(self.shown, ModSeq::max);
+        }
         let before = self.told;
         self.note_told();
         let is_behind = self.messages.has_gone() && heard;
         let is_past = self.take_past();
+        if is_behind {
+            self.note_corrected();
+        }
         Ok(Telling::of(&news, manner, before, is_behind || is_past))
     }
 
@@ -247,6 +253,21 @@ impl Selected {
     pub(crate) fn behind(&mut self, manner: Manner) -> Telling {
         let is_behind = self.take_past() || self.messages.has_gone();
         Telling::of(&News::default(), manner, self.told, is_behind)
+    }
+
+    /// What is to be told where the client hears of nothing more for now: it was shown something later than all that it
+    /// knows.
+    pub(crate) fn past(&mut self, manner: Manner) -> Telling {
+        let is_past = self.shown > self.told;
+        self.note_corrected();
+        Telling::of(&News::default(), manner, self.told, is_past)
+    }
+
+    /// The client is told up to where it knows everything.
+    fn note_corrected(&mut self) {
+        // What was not taken in is still to be followed.
+        self.stale |= self.shown > self.messages.modseq();
+        self.shown = self.shown.min(self.told);
     }
 
     /// What was expunged and could not be told before.

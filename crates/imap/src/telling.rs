@@ -36,19 +36,26 @@ pub(crate) struct Manner {
 pub(crate) struct Telling {
     manner: Manner,
     /// EXPUNGE: numbers, each as it is after those before it.
-    expunged: IntoIter<u32>,
+    expunged: Runs,
     vanished: Ranges,
     /// EXISTS and RECENT.
     exists: bool,
     /// FLAGS and PERMANENTFLAGS.
     keywords: bool,
     /// Messages to show, of which all else is looked up when it is their turn.
-    changed: IntoIter<Uid>,
+    changed: Runs,
     shown: Shown,
     /// What the client knew all of before this; told between two parts to those who keep modification sequences.
     since: Option<ModSeq>,
     /// HIGHESTMODSEQ.
     highest: bool,
+}
+
+/// Numbers in their order, up or down, of which neighbours are kept as one: mostly they are all in one.
+#[derive(Debug, Default)]
+struct Runs {
+    rest: IntoIter<(u32, u32)>,
+    now: Option<(u32, u32)>,
 }
 
 /// VANISHED, some ranges at a time.
@@ -64,16 +71,16 @@ impl Telling {
     /// knows everything (RFC 7162 section 3.2).
     pub(crate) fn of(news: &News, manner: Manner, since: ModSeq, is_behind: bool) -> Self {
         let by_uid = manner.resync.tells_uids();
-        let numbers: Vec<u32> = news.expunged.iter().filter(|_| !by_uid).map(|(number, _)| *number).collect();
+        let numbers = news.expunged.iter().filter(|_| !by_uid).map(|(number, _)| *number);
         let uids = news.expunged.iter().rev().filter(|_| by_uid).map(|(_, uid)| *uid);
-        let changed: Vec<Uid> = news.changed.iter().filter(|_| manner.flags).map(|change| change.uid).collect();
+        let changed = news.changed.iter().filter(|_| manner.flags).map(|change| change.uid.get());
         Self {
             manner,
-            expunged: numbers.into_iter(),
+            expunged: Runs::of(numbers),
             vanished: Ranges { is_earlier: false, rest: Uid::runs(uids).into_iter() },
             exists: news.exists,
             keywords: news.keywords,
-            changed: changed.into_iter(),
+            changed: Runs::of(changed),
             shown: Shown::default(),
             since: Some(since).filter(|_| manner.resync.tells_changes()),
             highest: is_behind && manner.resync.tells_changes(),
@@ -81,10 +88,10 @@ impl Telling {
     }
 
     /// What happened before the client had a number for anything: what is gone, and messages that changed.
-    pub(crate) fn earlier(vanished: Vec<(Uid, Uid)>, changed: Vec<Uid>, manner: Manner) -> Self {
+    pub(crate) fn earlier(vanished: Vec<(Uid, Uid)>, changed: impl Iterator<Item = Uid>, manner: Manner) -> Self {
         Self {
             vanished: Ranges { is_earlier: true, rest: vanished.into_iter() },
-            changed: changed.into_iter(),
+            changed: Runs::of(changed.map(Uid::get)),
             // The reply to the command says up to where it is told.
             since: None,
             ..Self::of(&News::default(), manner, ModSeq(0), false)
@@ -102,11 +109,19 @@ impl Telling {
                 return false;
             }
         }
+        if self.is_done() {
+            return false;
+        }
         if let Some(since) = self.since {
             tell_highest(&mut Encoder::new(out, self.manner.rev2), since.max(ModSeq(1)));
             self.highest = true;
         }
         true
+    }
+
+    fn is_done(&self) -> bool {
+        let is_listed = self.expunged.is_done() && self.vanished.rest.as_slice().is_empty() && self.changed.is_done();
+        is_listed && !(self.exists || self.keywords || self.highest)
     }
 
     /// Writes the next reply, where there is one.
@@ -124,7 +139,9 @@ impl Telling {
         } else if std::mem::take(&mut self.keywords) {
             tell_flags(reply, selected);
         } else if let Some(uid) = self.changed.next() {
-            self.fetch(selected, uid, reply);
+            if let Some(uid) = Uid::new(uid) {
+                self.fetch(selected, uid, reply);
+            }
         } else if std::mem::take(&mut self.highest) {
             tell_highest(reply, selected.told());
         } else {
@@ -145,6 +162,41 @@ impl Telling {
             fetch.mod_seq(modseq);
         }
         fetch.finish();
+    }
+}
+
+impl Runs {
+    fn of(numbers: impl Iterator<Item = u32>) -> Self {
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for number in numbers {
+            match runs.last_mut() {
+                Some((first, last)) if follows(*first, *last, number) => *last = number,
+                _ => runs.push((number, number)),
+            }
+        }
+        Self { rest: runs.into_iter(), now: None }
+    }
+
+    fn is_done(&self) -> bool {
+        self.now.is_none() && self.rest.as_slice().is_empty()
+    }
+}
+
+/// Does a number go on with a run, the way that it goes?
+fn follows(first: u32, last: u32, number: u32) -> bool {
+    let (up, down) = (last.checked_add(1) == Some(number), last.checked_sub(1) == Some(number));
+    up && first <= last || down && first >= last
+}
+
+impl Iterator for Runs {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let (number, last) = self.now.take().or_else(|| self.rest.next())?;
+        if number != last {
+            self.now = Some((if number < last { number + 1 } else { number - 1 }, last));
+        }
+        Some(number)
     }
 }
 
@@ -198,6 +250,28 @@ impl<W: Wire> Connection<W> {
             self.flush().await?;
             let Work { house, session, selected, .. } = self.client.work()?;
             house.may_still_read(session, selected.mailbox).await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the numbers, they come back in their order; neighbours take no room.
+    #[test]
+    fn numbers_come_back_in_their_order() {
+        for (numbers, runs) in [
+            (vec![], 0),
+            (vec![7], 1),
+            (vec![1, 2, 3, 9, 10, 4], 3),
+            (vec![9, 8, 7, 3, 2, 2, 1], 3),
+            (vec![5, 6, 5, 4, u32::MAX, u32::MAX - 1, 0, 1], 4),
+            ((1..100_000).rev().collect(), 1),
+        ] {
+            let kept = Runs::of(numbers.iter().copied());
+            assert_eq!((kept.rest.len(), kept.is_done()), (runs, numbers.is_empty()), "{numbers:?}");
+            assert_eq!(kept.collect::<Vec<_>>(), numbers);
         }
     }
 }

@@ -6,10 +6,11 @@
 use crate::answer::{End, Stop, not_held};
 use crate::around::{Around, Names, Watched, attributes};
 use crate::commands::status;
-use crate::connection::{Connection, Desk, GATHERED_BYTES, GOING_DOWN};
+use crate::connection::{Connection, Desk, GATHERED_BYTES, GOING_DOWN, Work};
 use crate::hearing::{Hearing, OfSelected};
 use crate::listing::Listing;
 use crate::names::DELIMITER;
+use crate::telling::Manner;
 use postern_app::Refused;
 use postern_app::wire::Wire;
 use postern_imap_wire::{Encoder, FetchCommand, ListEntry, ResponseCode, SequenceSet, Status};
@@ -161,8 +162,11 @@ impl<W: Wire> Connection<W> {
             self.fetch(FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false }).await?;
         }
         // Not before: what can not be read now is told the next time.
-        self.client.work()?.selected.note_announced(last);
-        Ok(())
+        let flags = self.client.hearing.selected.flags();
+        let Work { selected, rev2, resync, .. } = self.client.work()?;
+        selected.note_announced(last);
+        let telling = selected.past(Manner { rev2, resync, flags });
+        self.tell(telling).await
     }
 
     /// Tells what was heard of mailboxes that are not selected, without what the client did itself under these names.

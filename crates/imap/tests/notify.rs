@@ -225,12 +225,55 @@ async fn changes_that_are_left_out_are_told_to_who_comes_back() {
     assert_eq!(code(&expunged), highest);
     // From here on everything is told, but for what was left out.
     alice.ok(&format!("NOTIFY SET (selected {} FlagChange))", MESSAGES.trim_end_matches(')'))).await;
+    other.ok("UID STORE 3 +FLAGS (\\Answered)").await;
+    let told = [next(&mut alice).await, next(&mut alice).await];
+    assert!(told[0].starts_with("* 2 FETCH (UID 3 FLAGS (\\Answered"), "{told:?}");
+    assert_eq!(code(&told), highest);
     alice.ok("STORE 2 +FLAGS (\\Deleted)").await;
     assert_eq!(code(&alice.ok("EXPUNGE").await), highest);
     let validity = opened.iter().find_map(|line| line.strip_prefix("* OK [UIDVALIDITY ")).unwrap();
     let (validity, highest) = (numbers(validity)[0], numbers(&highest)[0]);
     let missed = alice.ok(&format!("SELECT INBOX (QRESYNC ({validity} {highest}))")).await;
     assert!(missed.iter().any(|line| line.starts_with("* 1 FETCH (UID 1 FLAGS (\\Flagged")), "{missed:?}");
+}
+
+/// Where nothing is told, or what is expunged waits, no FETCH puts a client past what it does not know (RFC 7162 section
+/// 3.2).
+#[tokio::test]
+async fn what_is_shown_while_nothing_is_told_puts_no_client_past_it() {
+    let scene = Scene::new().await;
+    let (mut alice, mut other) = two(&scene).await;
+    alice.ok("ENABLE QRESYNC").await;
+    for _ in 0..3 {
+        other.append("INBOX", "", MAIL).await;
+    }
+    let highest = |lines: &[String]| {
+        let line = lines.iter().rev().find(|line| line.contains("[HIGHESTMODSEQ ")).expect("it is told");
+        numbers(&line[line.find("HIGHESTMODSEQ").unwrap()..line.find(']').unwrap()])[0]
+    };
+    let opened = highest(&alice.ok("SELECT INBOX").await);
+    other.ok("SELECT INBOX").await;
+    alice.ok("NOTIFY NONE").await;
+    other.ok("STORE 2 +FLAGS (\\Deleted)").await;
+    other.ok("EXPUNGE").await;
+    other.ok("UID STORE 3 +FLAGS (\\Flagged)").await;
+    for command in ["UID FETCH 3 (FLAGS MODSEQ)", "UID STORE 3 +FLAGS (\\Answered)"] {
+        assert_eq!(highest(&alice.ok(command).await), opened, "{command}");
+        assert!(!alice.ok("NOOP").await.iter().any(|line| line.contains("HIGHESTMODSEQ")), "it was told");
+    }
+
+    // What is new is fetched unasked, while the expunge waits for the next command.
+    alice.ok("NOTIFY SET (selected-delayed (MessageNew (uid modseq) MessageExpunge))").await;
+    let known = highest(&alice.ok("SELECT INBOX").await);
+    other.ok("STORE 1 +FLAGS (\\Deleted)").await;
+    other.ok("EXPUNGE").await;
+    other.append("INBOX", "", MAIL).await;
+    let mut told = Vec::new();
+    while !told.last().is_some_and(|line: &String| line.contains("[HIGHESTMODSEQ ")) {
+        told.push(next(&mut alice).await);
+    }
+    assert!(told.iter().any(|line| line.starts_with("* 3 FETCH (UID 4 MODSEQ (")), "{told:?}");
+    assert_eq!(highest(&told), known, "{told:?}");
 }
 
 /// Sections 5.2 and 6.1: what happened in the selected mailbox, of which nothing is told, is told after it.

@@ -102,7 +102,7 @@ impl<W: Wire> Connection<W> {
         let changes = house.changes(session, selected.mailbox, since).await?;
         if fetch.vanished {
             let gone = selected.vanished(&changes.vanished, Some(&fetch.set));
-            self.tell(Telling::earlier(gone, Vec::new(), Manner { rev2, resync, flags: true })).await?;
+            self.tell(Telling::earlier(gone, std::iter::empty(), Manner { rev2, resync, flags: true })).await?;
         }
         let changed: HashSet<Uid> = changes.changed.iter().map(|(uid, _)| *uid).collect();
         Ok(targets.only(&changed))
@@ -171,9 +171,9 @@ impl<W: Wire> Connection<W> {
                 None => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
             };
             done = chunk.done;
+            self.client.work()?.selected.note_shown(show.shown());
             self.send(chunk, done < uids.len()).await?;
         }
-        self.client.work()?.selected.note_shown(show.shown());
         Ok(Amiss {
             unknown_encoding: show.unknown_encoding.load(Ordering::Relaxed),
             too_much: show.too_much.load(Ordering::Relaxed),

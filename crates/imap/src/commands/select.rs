@@ -15,6 +15,7 @@ use postern_types::Uid;
 
 const NO_PARAMETERS: &str = "SELECT and EXAMINE know the parameters CONDSTORE and QRESYNC";
 const NOT_ENABLED: &str = "QRESYNC comes after ENABLE QRESYNC";
+
 impl<W: Wire> Connection<W> {
     /// SELECT, and EXAMINE, which is `read_only`.
     pub(crate) async fn select(&mut self, mailbox: &str, parameters: &[SelectParameter], read_only: bool) -> Handled {
@@ -86,7 +87,7 @@ impl<W: Wire> Connection<W> {
                 ranges.get(place).is_some_and(|(first, _)| *first <= uid.get())
             });
         }
-        let changed = changed.iter().map(|(uid, _)| *uid).collect();
+        let changed = changed.iter().map(|(uid, _)| *uid);
         let missed = Telling::earlier(opened.vanished(&gone, named), changed, Manner { rev2, resync, flags: true });
         *selected = Some(Box::new(opened));
         Ok(missed)
