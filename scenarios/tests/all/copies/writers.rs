@@ -5,6 +5,7 @@ use super::wire::{Fetched, code_numbers, connect, in_order, vanished};
 use super::{FOLDERS, Letter, Person, Shared, mailbox};
 use postern_testkit::power::Random;
 use postern_testkit::{Answer, ImapClient};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -131,10 +132,14 @@ impl Writer {
         let sign = if is_set { "+" } else { "-" };
         let answer = self.ask(&format!("UID STORE {} {sign}FLAGS ({keyword})", set(&uids))).await?;
         if answer.status.starts_with("OK") {
-            let is_done = |one: &Fetched| one.flags.as_ref().is_some_and(|flags| flags.contains(keyword) == is_set);
-            let done = Fetched::all(&answer).into_iter().filter(is_done).map(|one| one.uid);
-            let done: Vec<u32> = done.filter(|uid| uids.contains(uid)).collect();
-            self.knows(&done, Some(is_set));
+            let shown = Fetched::all(&answer).into_iter().filter(|one| uids.contains(&one.uid));
+            let mut now: HashMap<u32, bool> = HashMap::new();
+            for one in shown {
+                now.extend(one.flags.map(|flags| (one.uid, flags.contains(keyword))));
+            }
+            let who = self.person.email;
+            assert!(now.values().all(|has| *has == is_set), "{who}: {keyword} of {now:?} after OK: {is_set}");
+            self.knows(&now.into_keys().collect::<Vec<_>>(), Some(is_set));
         }
         Some(())
     }
