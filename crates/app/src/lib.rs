@@ -101,8 +101,8 @@ pub use postern_access::{
 };
 pub use postern_store::{
     AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
-    Difference, Expunged, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, ListedAccount,
-    ListedMailbox, MemberRow, ObjectId, ObjectNames, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow,
+    Difference, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
+    MemberRow, ObjectId, ObjectNames, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow,
     QueueRecipientRow, QueueRow, QueueState, QuotaChange, QuotaRoot, RightsChange, Rule, SendUse, SharedChange, Shown,
     SignInRow, Snapshot, Stored, Suppressed, TokenRow, UnchangedSince, Usage, WhichToken, how_and_reason,
 };

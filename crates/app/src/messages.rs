@@ -3,8 +3,8 @@
 use crate::{House, Locator, Refused, Session};
 use postern_access::Denied;
 use postern_store::{
-    Appended, ChangeFlags, Copied, Expunged, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut, Prepared,
-    Read, Remove, Tx, UnchangedSince,
+    Appended, ChangeFlags, Copied, FileBody, FlagChange, FlagsChanged, GateError, Insert, MoveOut, Prepared, Read,
+    Remove, Tx, UnchangedSince,
 };
 use postern_types::{AccountId, Flags, MailboxId, Timestamp, Uid};
 use std::sync::Arc;
@@ -123,38 +123,34 @@ impl House {
         self.change_flags(session, mailbox, uids, seen, FlagChange::Add, None).await
     }
 
-    /// EXPUNGE; of `uids` alone where given.
+    /// EXPUNGE; of `uids` alone where given. Answers which it took out.
     pub async fn expunge(
         &self,
         session: &Session,
         mailbox: MailboxId,
         uids: Option<Arc<[Uid]>>,
-    ) -> Result<Expunged, Refused> {
+    ) -> Result<Vec<Uid>, Refused> {
         let caller = session.caller.clone();
         let found = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let readable = tx.open::<Read>(&caller, mailbox)?;
             if readable.is_forgiving() {
                 // What was marked was forgotten, so nothing is to be removed.
-                return Ok((Vec::new(), readable.counters()?.modseq));
+                return Ok(Vec::new());
             }
-            let access = readable.also::<Remove>()?;
-            Ok((access.deleted(uids.as_deref())?, access.modseq()?))
+            Ok(readable.also::<Remove>()?.deleted(uids.as_deref())?)
         });
         // Found apart from the write, which looks at those alone: others do not wait while a
         // large mailbox is searched.
-        let (uids, modseq) = found.await?;
+        let uids = found.await?;
         if uids.is_empty() {
-            return Ok(Expunged { modseq, uids });
+            return Ok(uids);
         }
         let uids = uids.into();
         let work = |piece: Arc<[Uid]>| {
             let caller = session.caller.clone();
             move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox)?.also::<Remove>()?.expunge(&piece)
         };
-        let join = |all: &mut Expunged, some: Expunged| {
-            all.modseq = some.modseq;
-            all.uids.extend(some.uids);
-        };
+        let join = |all: &mut Vec<Uid>, some: Vec<Uid>| all.extend(some);
         self.write_pieces(session, &uids, work, join).await?.whole()
     }
 

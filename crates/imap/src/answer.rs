@@ -5,7 +5,7 @@
 
 use postern_app::{Denied, Refused, Rule};
 use postern_imap_wire::{Encoder, ResponseCode, Status, Tag};
-use postern_types::{Uid, UidValidity};
+use postern_types::{ModSeq, Uid, UidValidity};
 use std::borrow::Cow;
 
 /// What a command is answered with, after its untagged replies.
@@ -29,6 +29,8 @@ pub(crate) enum Code {
     MailboxId(String),
     /// Which UIDs became which (RFC 9051 section 7.1).
     CopyUid(Box<CopyUid>),
+    /// HIGHESTMODSEQ: up to where everything is told once all that comes before the completion is (RFC 7162 section 3.2.7).
+    Told,
 }
 
 /// The contents of COPYUID.
@@ -59,9 +61,19 @@ impl Completion {
         Self { code: Some(Code::Fixed(code)), ..self }
     }
 
-    /// Writes it as the completion of the command with this tag.
-    pub(crate) fn write(&self, reply: &mut Encoder<'_>, tag: &Tag) {
+    /// The same with the code that is made when all before it is told.
+    pub(crate) fn with_told(self) -> Self {
+        Self { code: Some(Code::Told), ..self }
+    }
+
+    /// Writes it as the completion of the command with this tag. `told`: up to which change the client knows everything,
+    /// where a mailbox is selected that has modification sequences.
+    pub(crate) fn write(&self, reply: &mut Encoder<'_>, tag: &Tag, told: Option<ModSeq>) {
         match &self.code {
+            Some(Code::Told) => {
+                let code = told.map(ResponseCode::HighestModSeq);
+                reply.tagged(tag, self.status, code.as_ref(), &self.text);
+            }
             None => reply.tagged(tag, self.status, None, &self.text),
             Some(Code::Fixed(code)) => reply.tagged(tag, self.status, Some(code), &self.text),
             Some(Code::Capability(names)) => {
@@ -178,7 +190,7 @@ mod tests {
         let mut out = Vec::new();
         let Some(tag) = Tag::parse(b"a1") else { panic!("a1 is a tag") };
         match refused(error) {
-            Ok(completion) => completion.write(&mut Encoder::new(&mut out, false), &tag),
+            Ok(completion) => completion.write(&mut Encoder::new(&mut out, false), &tag, None),
             Err(end) => return format!("{end:?}"),
         }
         String::from_utf8(out).unwrap()

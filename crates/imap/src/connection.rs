@@ -399,7 +399,8 @@ impl<W: Wire> Connection<W> {
                 Ok(()) | Err(_) => {}
             }
         }
-        completion.write(&mut self.client.reply(), tag);
+        let told = self.client.selected().filter(|selected| selected.keeps_modseqs()).map(|selected| selected.told());
+        completion.write(&mut self.client.reply(), tag, told);
         if self.client.out.len() >= GATHERED_BYTES {
             self.flush().await?;
         }

@@ -248,7 +248,7 @@ impl<'a> Texts<'_, 'a> {
     fn section(&mut self, section: &'a Section, partial: Option<Partial>) -> Result<(), Unreadable> {
         let origin = origin(partial);
         let Some(text) = self.source.section(&section.part, &section.text) else {
-            self.fetch.section(section, origin, None);
+            self.fetch.no_section(section, origin);
             return Ok(());
         };
         let range = wanted(partial, self.source.length(&text)?);

@@ -252,6 +252,9 @@ impl Selected {
     /// has shown modification sequences that are later.
     pub(crate) fn behind(&mut self, manner: Manner) -> Telling {
         let is_behind = self.take_past() || self.messages.has_gone();
+        if is_behind {
+            self.note_corrected();
+        }
         Telling::of(&News::default(), manner, self.told, is_behind)
     }
 
@@ -284,11 +287,6 @@ impl Selected {
         let is_past = self.left_out && self.shown > self.told;
         self.shown = if is_past { self.told } else { self.shown };
         is_past
-    }
-
-    /// Is the client told of everything by the end of a command?
-    pub(crate) fn hears_all(&self, hears_flags: bool) -> bool {
-        hears_flags && !self.left_out
     }
 
     /// All that happened was told, where that is so.

@@ -334,6 +334,10 @@ async fn what_a_fetch_shows_puts_no_client_past_an_expunge() {
     let heard = alice.untagged("FETCH 3 MODSEQ").await;
     assert_eq!(masked(&heard[..2]), ["* 3 FETCH (MODSEQ (#))", "* 4 EXISTS"]);
     assert_eq!(number_after(&heard[2..], "[HIGHESTMODSEQ "), begin, "{heard:?}");
+    assert_eq!(heard.iter().filter(|line| line.contains("[HIGHESTMODSEQ ")).count(), 1, "{heard:?}");
+    // Nothing came since, and it is shown again.
+    let heard = alice.untagged("FETCH 4 MODSEQ").await;
+    assert_eq!(masked(&heard), ["* 4 FETCH (MODSEQ (#))", "* OK [HIGHESTMODSEQ #] Changes up to here are told"]);
     assert_eq!(alice.untagged("NOOP").await, ["* VANISHED 1"]);
 }
 

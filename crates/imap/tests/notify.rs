@@ -237,6 +237,25 @@ async fn changes_that_are_left_out_are_told_to_who_comes_back() {
     assert!(missed.iter().any(|line| line.starts_with("* 1 FETCH (UID 1 FLAGS (\\Flagged")), "{missed:?}");
 }
 
+/// Where changes of flags are not told and none was left out, EXPUNGE promises no less than its own change (RFC 7162
+/// section 3.2.7).
+#[tokio::test]
+async fn who_expunges_knows_of_it() {
+    let scene = Scene::new().await;
+    let (mut alice, mut other) = two(&scene).await;
+    alice.ok("ENABLE QRESYNC").await;
+    for _ in 0..2 {
+        other.append("INBOX", "", MAIL).await;
+    }
+    alice.ok("SELECT INBOX").await;
+    alice.ok(&format!("NOTIFY SET (selected {MESSAGES})")).await;
+    alice.ok("STORE 2 +FLAGS.SILENT (\\Deleted)").await;
+    let expunged = alice.ok("EXPUNGE").await;
+    assert!(expunged[0] == "* VANISHED 2" && expunged.len() == 2, "{expunged:?}");
+    let status = other.untagged("STATUS INBOX (HIGHESTMODSEQ)").await;
+    assert_eq!(numbers(&expunged[1])[0], numbers(&status[0])[0], "{expunged:?} {status:?}");
+}
+
 /// Where nothing is told, or what is expunged waits, no FETCH puts a client past what it does not know (RFC 7162 section
 /// 3.2).
 #[tokio::test]

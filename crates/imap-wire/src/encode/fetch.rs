@@ -4,7 +4,7 @@
 //! literal is written alone; the session notes where ([`FetchWriter::written`]) and sends the
 //! text there, in pieces.
 
-use super::string::{tell_nul, write_decimal, write_literal, write_literal_head, write_nstring};
+use super::string::{tell_nul, write_decimal, write_literal_head, write_nstring};
 use super::{Encoder, join};
 use crate::date::write_date_time;
 use crate::fetch::{PartNumbers, Section};
@@ -102,26 +102,17 @@ impl FetchWriter<'_> {
         self.out.extend_from_slice(value);
     }
     /// An item under its plain name whose value is text: RFC822, RFC822.HEADER,
-    /// RFC822.TEXT. Always a literal, so that every byte survives but NUL.
-    pub fn literal(&mut self, name: &str, bytes: &[u8]) {
-        self.item(name);
-        self.out.push(b' ');
-        write_literal(self.out, bytes);
-    }
-    /// As [`FetchWriter::literal`] without the text: exactly `length` bytes belong there
+    /// RFC822.TEXT. Always a literal: exactly `length` bytes belong behind it
     /// ([`FetchWriter::text`]), and no NUL ([`super::tell_nul`]).
     pub fn literal_head(&mut self, name: &str, length: u64) {
         self.item(name);
         self.out.push(b' ');
         write_literal_head(self.out, length);
     }
-    /// `BODY[section]<origin>`; `None` is NIL, for a part that is not there.
-    pub fn section(&mut self, section: &Section, origin: Option<u64>, bytes: Option<&[u8]>) {
+    /// `BODY[section]<origin>` as NIL, for a part that is not there.
+    pub fn no_section(&mut self, section: &Section, origin: Option<u64>) {
         self.section_name(section, origin);
-        match bytes {
-            Some(bytes) => write_literal(self.out, bytes),
-            None => self.out.extend_from_slice(b"NIL"),
-        }
+        self.out.extend_from_slice(b"NIL");
     }
     /// `BODY[section]<origin>` and the head of its literal: exactly `length` bytes belong there,
     /// and no NUL ([`super::tell_nul`]).

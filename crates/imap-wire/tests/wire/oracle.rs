@@ -6,8 +6,8 @@ use imap_codec::encode::Encoder as _;
 use imap_codec::imap_types::response::{Data, Response, Status as OracleStatus};
 use imap_codec::{CommandCodec, ResponseCodec};
 use postern_imap_wire::{
-    Encoder, ListAttribute, ListEntry, NamespaceEntry, Options, ResponseCode, Section, SectionText, Status, StatusItem,
-    StatusValue, Tag, parse_command,
+    Encoder, FetchWriter, ListAttribute, ListEntry, NamespaceEntry, Options, ResponseCode, Section, SectionText,
+    Status, StatusItem, StatusValue, Tag, parse_command,
 };
 use postern_types::{Flags, ModSeq, SpecialUse, Timestamp, Uid, UidValidity};
 use proptest::prelude::*;
@@ -24,6 +24,15 @@ fn decoded(wire: &[u8]) -> Response<'_> {
         Ok(([], response)) => response,
         other => panic!("{:?}: {other:?}", String::from_utf8_lossy(wire)),
     }
+}
+
+/// What belongs behind the head of a literal.
+fn text(fetch: &mut FetchWriter<'_>, bytes: &[u8]) {
+    let written: Result<(), std::convert::Infallible> = fetch.text(|out| {
+        out.extend_from_slice(bytes);
+        Ok(())
+    });
+    written.unwrap();
 }
 
 fn data(wire: &[u8]) -> Data<'_> {
@@ -187,11 +196,13 @@ fn fetch_replies_decode() {
         fetch.mod_seq(ModSeq(65_402));
         fetch.preformatted("ENVELOPE", b"(NIL \"Hi\" NIL NIL NIL NIL NIL NIL NIL NIL)");
         fetch.preformatted("BODYSTRUCTURE", b"(\"TEXT\" \"PLAIN\" NIL NIL NIL \"7BIT\" 5 1)");
-        fetch.section(&Section { part: vec![1, 2], text: SectionText::Mime }, None, None);
-        fetch.section(&Section { part: vec![], text: fields }, Some(5), Some(b"Subject: \r\n"));
+        fetch.no_section(&Section { part: vec![1, 2], text: SectionText::Mime }, None);
+        fetch.section_head(&Section { part: vec![], text: fields }, Some(5), 11);
+        text(&mut fetch, b"Subject: \r\n");
         fetch.section_head(&Section::WHOLE, None, 9);
         gap = fetch.written();
-        fetch.literal("RFC822.HEADER", b"a: b\0\r\n");
+        fetch.literal_head("RFC822.HEADER", 7);
+        text(&mut fetch, b"a: b\0\r\n");
         fetch.finish();
     });
     // A long text is sent from elsewhere, at the place where it belongs.

@@ -111,7 +111,7 @@ fn a_section_is_answered_as_it_was_asked() {
     let section = Section { part: vec![2], text: SectionText::HeaderFields { names, not: true } };
     let line = written(false, |out| {
         let mut fetch = out.fetch(3);
-        fetch.section(&section, Some(0), Some(b""));
+        fetch.section_head(&section, Some(0), 0);
         fetch.finish();
     });
     assert_eq!(line, "* 3 FETCH (BODY[2.HEADER.FIELDS.NOT (Subject \"X \\\"Y\\\"\")]<0> {0}\r\n)\r\n");

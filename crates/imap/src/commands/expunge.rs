@@ -11,7 +11,6 @@ pub(crate) fn read_only() -> Completion {
 }
 
 pub(crate) async fn run(client: &mut Client, set: Option<SequenceSet>) -> Handled {
-    let hears_flags = client.hearing.selected.flags();
     let Work { house, session, selected, resync, .. } = client.work()?;
     house.may_still_read(session, selected.mailbox).await?;
     if selected.read_only {
@@ -20,8 +19,7 @@ pub(crate) async fn run(client: &mut Client, set: Option<SequenceSet>) -> Handle
     let uids = set.map(|set| selected.messages.by_uid(&set, &selected.saved).uids);
     let expunged = house.expunge(session, selected.mailbox, uids).await?;
     let done = Completion::ok("Expunged");
-    // RFC 7162 section 3.2.7; changes before it are told until then, unless NOTIFY wants none.
-    let highest = if selected.hears_all(hears_flags) { expunged.modseq } else { selected.told() };
-    let tells = resync.tells_changes() && !expunged.uids.is_empty();
-    Ok(if tells { done.with(ResponseCode::HighestModSeq(highest)) } else { done })
+    // RFC 7162 section 3.2.7. Whether VANISHED was told is known when all is told.
+    let tells = resync.tells_changes() && !expunged.is_empty();
+    Ok(if tells { done.with_told() } else { done })
 }

@@ -135,7 +135,6 @@ pub use queue_admin::{QueueOf, QueueRecipientRow, Queued, RemovedQueued};
 pub use queue_row::{QueueRow, QueueState};
 pub use quota::{QuotaChange, QuotaRoot, Usage};
 pub use read::{BodyPlace, Counters, FetchRow, FlagsKey, StoredBody};
-pub use remove::Expunged;
 pub use report::{AccessReport, PersonAccess, PersonGrant};
 pub use scope::KnownCredential;
 pub use send_use::{Load, OwnTerms, SendUse, Suppressed};

@@ -12,15 +12,6 @@ use crate::{StoreError, Tx};
 use postern_types::{Flags, MailboxId, ModSeq, SystemFlag, Uid};
 use std::collections::HashMap;
 
-/// What an EXPUNGE took out.
-#[derive(Debug, Clone)]
-pub struct Expunged {
-    /// The change's modseq; the one before when nothing was expunged.
-    pub modseq: ModSeq,
-    /// The messages, by UID.
-    pub uids: Vec<Uid>,
-}
-
 /// One placement that leaves.
 pub(super) struct Leaving {
     pub uid: Uid,
@@ -64,19 +55,14 @@ impl Access<'_, Remove> {
         Ok(deleted)
     }
 
-    /// The mailbox's latest change.
-    pub fn modseq(&self) -> Result<ModSeq, StoreError> {
-        Ok(self.numbers()?.modseq)
-    }
-
-    /// Takes out those of these messages that have \Deleted (RFC 9051 sections 6.4.3 and 6.4.9).
-    pub fn expunge(&self, uids: &[Uid]) -> Result<Expunged, GateError> {
+    /// Takes out those of these messages that have \Deleted (RFC 9051 sections 6.4.3 and 6.4.9), and answers which.
+    pub fn expunge(&self, uids: &[Uid]) -> Result<Vec<Uid>, GateError> {
         let mut leaving = leaving(self.tx(), self.mailbox(), uids)?;
         leaving.retain(|one| one.flags.has(SystemFlag::Deleted) && self.shows(one.uid));
         if leaving.is_empty() {
-            return Ok(Expunged { modseq: self.modseq()?, uids: Vec::new() });
+            return Ok(Vec::new());
         }
-        let advance = take_out(self.tx(), self.mailbox(), &leaving)?;
+        take_out(self.tx(), self.mailbox(), &leaving)?;
         let uids: Vec<Uid> = leaving.iter().map(|one| one.uid).collect();
         self.tx().record(
             self.caller(),
@@ -88,7 +74,7 @@ impl Access<'_, Remove> {
                 detail: Detail { public: &format!("uid {}", uid_set(&uids)), personal: "" },
             },
         )?;
-        Ok(Expunged { modseq: advance.modseq, uids })
+        Ok(uids)
     }
 }
 

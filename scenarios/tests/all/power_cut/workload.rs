@@ -216,7 +216,7 @@ impl Keeper {
         let mailbox = self.world.before.mailboxes[&self.place].id;
         let begun = self.world.position();
         let expunged = house.expunge(session, mailbox, Some(uids(uid))).await.map_err(failed)?;
-        if expunged.uids.first().map(|uid| uid.get()) != Some(uid) {
+        if expunged.first().map(|uid| uid.get()) != Some(uid) {
             return Err(format!("{:?}: UID {uid} was not expunged", self.place));
         }
         self.known.remove(&uid);
