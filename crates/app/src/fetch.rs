@@ -110,7 +110,7 @@ pub type Encode = dyn Fn(&Fetched<'_>, &mut Vec<u8>) -> Result<Vec<Gap>, Unreada
 /// Cuts a range of a text out of a message, or makes it. It answers the same at any time.
 pub type Cut = dyn Fn(&dyn Content, Range<u64>) -> Result<Vec<u8>, Unreadable> + Send + Sync;
 
-/// A text that was left out of what was encoded, to be asked for with [`House::fill`].
+/// A text that was left out of what was encoded, to be read with [`crate::Filling`].
 #[derive(Clone)]
 pub struct Gap {
     /// Where in the encoded bytes it belongs.
@@ -195,19 +195,20 @@ impl House {
     /// Messages that are gone are passed over. A sign-in that ends stops it between two chunks.
     pub async fn fetch(&self, session: &Session, wanted: &FetchWanted, from: usize) -> Result<FetchChunk, Refused> {
         self.check_session(session).await?;
-        Ok(self.db.read(self.chunk_of(session, wanted, from)).await?)
+        let chunk = self.chunk_of(session, wanted);
+        Ok(self.db.read(move |tx: &Tx<'_>| chunk(tx, from)).await?)
     }
 
+    /// What reads a chunk.
     pub(crate) fn chunk_of(
         &self,
         session: &Session,
         wanted: &FetchWanted,
-        from: usize,
-    ) -> impl Fn(&Tx<'_>) -> Result<FetchChunk, GateError> + Send + use<> {
+    ) -> impl Fn(&Tx<'_>, usize) -> Result<FetchChunk, GateError> + Send + Sync + use<> {
         let (caller, FetchWanted { mailbox, uids, needs, encode }) = (session.caller.clone(), wanted.clone());
         let (blobs, names, most_bytes) = (self.blobs.clone(), self.object_names.clone(), self.limits.chunk_bytes);
         let most_time = Duration::from_millis(self.limits.read_ms);
-        move |tx: &Tx<'_>| {
+        move |tx: &Tx<'_>, from: usize| {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
             let (access, blobs, names) = (&access, &blobs, &names);
@@ -254,31 +255,20 @@ impl House {
         Ok(chunk.await?)
     }
 
-    /// A range of a text that was left out. The mailbox is opened again for it; that its message
+    /// What reads a range of a text that was left out. The mailbox is opened again for it; that its message
     /// was removed meanwhile makes no difference.
-    pub async fn fill(
-        &self,
-        session: &Session,
-        mailbox: MailboxId,
-        gap: &Gap,
-        range: Range<u64>,
-    ) -> Result<Vec<u8>, Refused> {
-        Ok(self.db.read(self.filling(session, mailbox, gap, range)).await?)
-    }
-
     pub(crate) fn filling(
         &self,
         session: &Session,
         mailbox: MailboxId,
         gap: &Gap,
-        range: Range<u64>,
-    ) -> impl Fn(&Tx<'_>) -> Result<Vec<u8>, GateError> + Send + use<> {
+    ) -> impl Fn(&Tx<'_>, Range<u64>) -> Result<Vec<u8>, GateError> + Send + Sync + use<> {
         let (caller, gap, blobs) = (session.caller.clone(), gap.clone(), self.blobs.clone());
-        move |tx: &Tx<'_>| {
+        move |tx: &Tx<'_>, range: Range<u64>| {
             let access = tx.open::<Read>(&caller, mailbox)?;
             let place = gap.place.clone().ok_or_else(|| StoreError::Damaged("a gap of no message".into()))?;
             let content = Kept::new(&access, &blobs, place);
-            gap.read(&content, range.clone()).map_err(|unreadable| unreadable.0.into())
+            gap.read(&content, range).map_err(|unreadable| unreadable.0.into())
         }
     }
 

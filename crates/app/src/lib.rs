@@ -7,6 +7,7 @@
 
 mod acl;
 mod admin;
+mod ahead;
 mod audit;
 mod bearer;
 mod carrier;

@@ -4,7 +4,8 @@ mod common;
 
 use common::{MAIL, PASSWORD, Scene, address};
 use postern_app::{
-    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Gap, Locator, Peer, Reading, Refused, Session,
+    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Filling, Gap, Locator, Peer, Reading, Refused,
+    Session,
 };
 use postern_types::{MailboxId, MailboxName, Secret, Uid};
 use std::borrow::Cow;
@@ -177,11 +178,19 @@ async fn what_was_read_ahead_is_asked_for_again() {
     });
     let uids: Arc<[Uid]> = (1..=40).filter_map(Uid::new).collect();
     let wanted = FetchWanted { mailbox: shared, uids, needs: FetchNeeds { raw: true, formatted: false }, encode };
-    let mut reading = Reading::new(wanted);
+    let mut reading = Reading::new(&scene.house, &bob, &wanted);
     let first = reading.next(&scene.house, &bob).await.unwrap();
     assert!(first.done < 20 && first.bytes == MAIL.repeat(first.done).as_bytes());
     scene.take_back("bob").await;
     assert!(matches!(reading.next(&scene.house, &bob).await, Err(Refused::Denied(_))));
+    // Who may read again goes on where they were refused.
+    scene.give("bob", "lr").await;
+    let mut done = first.done;
+    while done < 40 {
+        let chunk = reading.next(&scene.house, &bob).await.unwrap();
+        assert_eq!(chunk.bytes, MAIL.repeat(chunk.done - done).as_bytes());
+        done = chunk.done;
+    }
 }
 
 /// What was removed while it is being read is read to its end: its literal was begun.
@@ -222,8 +231,9 @@ async fn what_was_left_out_is_asked_for_again() {
     let uids: Arc<[Uid]> = Uid::new(1).into_iter().collect();
     let wanted = FetchWanted { mailbox: shared, uids, needs: FetchNeeds::default(), encode };
     let chunk = scene.house.fetch(&bob, &wanted, 0).await.unwrap();
-    let fill = async |mailbox| scene.house.fill(&bob, mailbox, &chunk.gaps[0], 6..12).await;
-    assert_eq!(fill(shared).await.unwrap(), MAIL.as_bytes()[6..12]);
+    let fill =
+        async |mailbox| Filling::new(&scene.house, &bob, mailbox, &chunk.gaps[0], 6).next(&scene.house, &bob).await;
+    assert_eq!(fill(shared).await.unwrap().unwrap(), MAIL.as_bytes()[..6]);
     assert!(matches!(fill(own).await, Err(Refused::Unavailable)), "it is not of that mailbox");
     scene.take_back("bob").await;
     assert!(matches!(fill(shared).await, Err(Refused::Denied(Denied::Hidden))));

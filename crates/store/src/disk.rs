@@ -48,6 +48,8 @@ pub trait Disk: Send + Sync + 'static {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
     /// A range of a file, less where the file ends, `None` if it is not there.
     fn read_range(&self, path: &Path, range: Range<u64>) -> io::Result<Option<Vec<u8>>>;
+    /// So many bytes at the end of a file, less where it has no more, `None` if it is not there.
+    fn read_last(&self, path: &Path, bytes: u64) -> io::Result<Option<Vec<u8>>>;
     /// What a folder holds, `.` and `..` left out; empty if it is not there.
     fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>>;
     /// Whether there is a file or folder of this name.
@@ -92,11 +94,16 @@ pub trait Disk: Send + Sync + 'static {
     /// Writes a file with these permission bits, in place of one of that name if there is
     /// one: afterwards, and after a power cut at any moment, it is the old or the new.
     fn replace_file_durably(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+        self.replace_file_durably_by(path, mode, &mut |file| {
+            bytes.chunks(PIECE_BYTES).try_for_each(|piece| file.write(piece))
+        })
+    }
+
+    /// The same, with what `write` writes.
+    fn replace_file_durably_by(&self, path: &Path, mode: u32, write: &mut WriteFile<'_>) -> io::Result<()> {
         let unfinished = unfinished_name(path);
         let written = self.create(&unfinished, mode).and_then(|mut file| {
-            for piece in bytes.chunks(PIECE_BYTES) {
-                file.write(piece)?;
-            }
+            write(file.as_mut())?;
             file.sync().inspect_err(|error| self.fatal_unless_full("sync", &unfinished, error))
         });
         if let Err(error) = written.and_then(|()| self.rename(&unfinished, path)) {
@@ -128,6 +135,9 @@ pub trait DiskFile: Send {
     /// Returns once what was written is durable.
     fn sync(&mut self) -> io::Result<()>;
 }
+
+/// Writes what a file is to hold, a piece after the other.
+pub type WriteFile<'w> = dyn FnMut(&mut dyn DiskFile) -> io::Result<()> + 'w;
 
 /// One name in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +231,14 @@ impl Disk for RealDisk {
         file.take(range.end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
         Ok(Some(bytes))
     }
+    fn read_last(&self, path: &Path, bytes: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some(mut file) = absent_is_none(File::open(path))? else { return Ok(None) };
+        let start = file.metadata()?.len().saturating_sub(bytes);
+        let mut last = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.read_to_end(&mut last)?;
+        Ok(Some(last))
+    }
     fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>> {
         let Some(listing) = absent_is_none(fs::read_dir(path))? else { return Ok(Vec::new()) };
         let mut entries = Vec::new();
@@ -298,6 +316,7 @@ mod tests {
         let absent = folder.path().join("absent");
         assert_eq!(RealDisk.read(&absent).unwrap(), None);
         assert_eq!(RealDisk.read_range(&absent, 0..1).unwrap(), None);
+        assert_eq!(RealDisk.read_last(&absent, 1).unwrap(), None);
         assert_eq!(RealDisk.list(&absent).unwrap(), []);
         RealDisk.remove(&absent).unwrap();
     }
@@ -310,6 +329,8 @@ mod tests {
         let read = |range| RealDisk.read_range(&path, range).unwrap().unwrap();
         assert_eq!((read(2..5), read(8..u64::MAX)), (b"234".to_vec(), b"89".to_vec()));
         assert_eq!((read(20..30), read(3..3)), (Vec::new(), Vec::new()));
+        let last = |bytes| RealDisk.read_last(&path, bytes).unwrap().unwrap();
+        assert_eq!((last(3), last(0), last(99)), (b"789".to_vec(), Vec::new(), b"0123456789".to_vec()));
     }
 
     #[test]

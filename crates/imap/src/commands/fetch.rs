@@ -163,7 +163,8 @@ impl<W: Wire> Connection<W> {
         let encode_mark: Arc<EncodeMark> =
             Arc::new(move |mark: Mark<'_>, out: &mut Vec<u8>| marks.encode_mark(mark, out));
         let wanted = show.needs().map(|needs| FetchWanted { mailbox, uids: Arc::clone(&uids), needs, encode });
-        let (mut done, mut reading) = (0, wanted.map(Reading::new));
+        let Work { house, session, .. } = self.client.work()?;
+        let (mut done, mut reading) = (0, wanted.map(|wanted| Reading::new(house, session, &wanted)));
         while done < uids.len() {
             let Work { house, session, .. } = self.client.work()?;
             let chunk = match &mut reading {
@@ -204,7 +205,8 @@ impl<W: Wire> Connection<W> {
     /// Sends a text that was left out: what is read of it at once is all that is held.
     async fn fill_gap(&mut self, gap: &Gap) -> Result<(), Stop> {
         let at_once = CHUNKS_READ * self.client.house.limits().chunk_bytes as u64;
-        let mut filling = Filling::new(self.client.work()?.selected.mailbox, gap, at_once);
+        let Work { house, session, selected, .. } = self.client.work()?;
+        let mut filling = Filling::new(house, session, selected.mailbox, gap, at_once);
         loop {
             let Work { house, session, .. } = self.client.work()?;
             // Whatever it is, it can not be told within a literal.

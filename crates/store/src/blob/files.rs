@@ -1,7 +1,7 @@
 //! Large bodies as files: `blobs/aa/bb/<account>-<hash>`, made whole and durable before
 //! they have their name. An object store can take their place behind [`BlobStore`].
 
-use crate::disk::{DiskEntry, file_error, is_unfinished};
+use crate::disk::{DiskEntry, WriteFile, file_error, is_unfinished};
 use crate::sql::BodyKey;
 use crate::{Disk, StoreError};
 use postern_types::{AccountId, BlobHash, Timestamp};
@@ -14,12 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where large bodies are kept, in their stored form.
 pub trait BlobStore: Send + Sync + 'static {
-    /// Keeps a body; it is durable when this returns. One that is there is touched.
-    fn put(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError>;
+    /// Keeps a body, in the stored form that `write` writes; it is durable when this returns. One that is there is
+    /// touched, and nothing is written.
+    fn put(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError>;
     /// The stored form, if it is there.
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError>;
-    /// A range of the stored form, less where that ends, if it is there.
-    fn get_range(&self, key: BodyKey, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Some of the stored form, less where that ends, if it is there.
+    fn get_portion(&self, key: BodyKey, portion: Portion) -> Result<Option<Vec<u8>>, StoreError>;
     /// When the body was last touched, if it is there.
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError>;
     /// Removes a body; one that is not there is no error.
@@ -33,6 +34,15 @@ pub trait BlobStore: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
     /// A file without a name for bytes that are not kept yet: what is in it is gone with it, and with the process.
     fn scratch(&self) -> Result<File, StoreError>;
+}
+
+/// Which bytes of a stored form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Portion {
+    /// From there to there.
+    Range(Range<u64>),
+    /// So many at its end.
+    Last(u64),
 }
 
 /// A body that a walk found.
@@ -84,7 +94,7 @@ impl FileBlobs {
         Ok(())
     }
 
-    fn put_file(&self, path: &Path, stored: &[u8], now: Timestamp) -> io::Result<()> {
+    fn put_file(&self, path: &Path, now: Timestamp, write: &mut WriteFile<'_>) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.root);
         self.make_durable(folder)?;
         if self.disk.exists(path)? {
@@ -92,7 +102,7 @@ impl FileBlobs {
             self.disk.touch(path, now)?;
             return self.disk.sync_dir_or_die(folder);
         }
-        self.disk.replace_file_durably(path, stored, crate::disk::PRIVATE_MODE)?;
+        self.disk.replace_file_durably_by(path, crate::disk::PRIVATE_MODE, write)?;
         // House time, which collection goes by, is not always the wall's.
         self.disk.touch(path, now)
     }
@@ -124,9 +134,9 @@ impl FileBlobs {
 }
 
 impl BlobStore for FileBlobs {
-    fn put(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError> {
+    fn put(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError> {
         let path = self.path(key);
-        self.put_file(&path, stored, now).map_err(|error| file_error(&path, error))
+        self.put_file(&path, now, write).map_err(|error| file_error(&path, error))
     }
 
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
@@ -134,9 +144,13 @@ impl BlobStore for FileBlobs {
         self.disk.read(&path).map_err(|error| file_error(&path, error))
     }
 
-    fn get_range(&self, key: BodyKey, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
+    fn get_portion(&self, key: BodyKey, portion: Portion) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(key);
-        self.disk.read_range(&path, range).map_err(|error| file_error(&path, error))
+        let read = match portion {
+            Portion::Range(range) => self.disk.read_range(&path, range),
+            Portion::Last(bytes) => self.disk.read_last(&path, bytes),
+        };
+        read.map_err(|error| file_error(&path, error))
     }
 
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError> {

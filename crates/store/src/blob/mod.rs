@@ -6,6 +6,7 @@
 //! equals one they have. Small ones go with the transaction (`Bodies`), large ones are
 //! files of their own ([`BlobStore`]), durable before their rows.
 
+mod apart;
 mod codec;
 pub(crate) mod collect;
 mod files;
@@ -14,7 +15,7 @@ mod reserve;
 mod tests;
 
 pub use collect::Collected;
-pub use files::{BlobStore, FileBlobs, FoundBlob};
+pub use files::{BlobStore, FileBlobs, FoundBlob, Portion};
 
 use crate::sql::BodyKey;
 use crate::{Disk, ObjectNames, StoreError};
@@ -22,6 +23,7 @@ use codec::{Codec, part};
 use postern_types::{AccountId, BlobHash, Limits, Timestamp};
 use reserve::{Reservation, Reservations};
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -118,15 +120,41 @@ impl Blobs {
     /// Hashes and compresses a body, and makes a large one durable. Call it outside of
     /// transactions, on a thread that may block.
     pub fn prepare(&self, account: AccountId, raw: &[u8], now: Timestamp) -> Result<Prepared, StoreError> {
-        let key = BodyKey { account, hash: self.hash(raw) };
-        let stored = self.codec.encode(raw)?;
-        let (size, stored_bytes) = (raw.len() as u64, stored.len() as u64);
-        if stored.len() < self.inline_body_bytes {
-            return Ok(Prepared { key, size, stored_bytes, place: Place::Inline(stored.into()), _reservation: None });
+        let (key, size) = (BodyKey { account, hash: self.hash(raw) }, raw.len() as u64);
+        let mut packing = self.codec.packing(raw)?;
+        let mut begun = Vec::new();
+        while begun.len() < self.inline_body_bytes {
+            if !packing.next(&mut begun)? {
+                let stored_bytes = begun.len() as u64;
+                return Ok(Prepared {
+                    key,
+                    size,
+                    stored_bytes,
+                    place: Place::Inline(begun.into()),
+                    _reservation: None,
+                });
+            }
         }
         // Before the file is looked for: from here on collection leaves it alone.
         let reservation = self.reservations.reserve(key);
-        self.files.put(key, &stored, now)?;
+        let mut stored_bytes = begun.len() as u64;
+        self.files.put(key, now, &mut |file| {
+            file.write(&begun)?;
+            begun.clear();
+            // No more of it is in memory than a piece.
+            while packing.next(&mut begun).map_err(io::Error::other)? {
+                file.write(&begun)?;
+                stored_bytes += begun.len() as u64;
+                begun.clear();
+            }
+            Ok(())
+        })?;
+        // One that was there already was not written again.
+        begun.clear();
+        while packing.next(&mut begun)? {
+            stored_bytes += begun.len() as u64;
+            begun.clear();
+        }
         Ok(Prepared { key, size, stored_bytes, place: Place::File, _reservation: Some(Arc::new(reservation)) })
     }
 
@@ -139,7 +167,7 @@ impl Blobs {
             let reservation = self.reservations.reserve(key);
             let stored = self.files.get(first.key)?;
             let stored = stored.ok_or_else(|| no_file(key))?;
-            self.files.put(key, &stored, now)?;
+            self.files.put(key, now, &mut |file| file.write(&stored))?;
             again._reservation = Some(Arc::new(reservation));
         }
         Ok(again)
@@ -183,9 +211,9 @@ impl Blobs {
         stored: Stored<'_>,
         range: Range<u64>,
     ) -> Result<Vec<u8>, StoreError> {
-        let read = |range: Range<u64>| match stored {
-            Stored::Inline(stored) => Ok(part(stored, range).into()),
-            Stored::File => self.files.get_range(key, range)?.map(Into::into).ok_or_else(|| no_file(key)),
+        let read = |portion: Portion| match stored {
+            Stored::Inline(stored) => Ok(part(stored, portion).into()),
+            Stored::File => self.files.get_portion(key, portion)?.map(Into::into).ok_or_else(|| no_file(key)),
         };
         let mut raw = Vec::new();
         self.codec.decode_range(&read, size, range, &mut raw)?;

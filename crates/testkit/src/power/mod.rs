@@ -159,6 +159,9 @@ impl Disk for FakeDisk {
     fn read_range(&self, path: &Path, range: Range<u64>) -> io::Result<Option<Vec<u8>>> {
         RealDisk.read_range(path, range)
     }
+    fn read_last(&self, path: &Path, bytes: u64) -> io::Result<Option<Vec<u8>>> {
+        RealDisk.read_last(path, bytes)
+    }
     fn list(&self, path: &Path) -> io::Result<Vec<DiskEntry>> {
         RealDisk.list(path)
     }
