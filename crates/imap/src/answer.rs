@@ -29,7 +29,7 @@ pub(crate) enum Code {
     MailboxId(String),
     /// Which UIDs became which (RFC 9051 section 7.1).
     CopyUid(Box<CopyUid>),
-    /// HIGHESTMODSEQ: up to where everything is told once all that comes before the completion is (RFC 7162 section 3.2.7).
+    /// HIGHESTMODSEQ, up to where everything is told when all that comes before it is (RFC 7162 section 3.2.7).
     Told,
 }
 

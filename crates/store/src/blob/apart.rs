@@ -215,15 +215,11 @@ pub(super) fn read_number(stored: &mut &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::base64_lines as lines;
     use super::*;
     use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
     use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-    /// Lines of base64 of some bytes, with so many letters each.
-    fn lines(bytes: &[u8], letters: usize, end: &str) -> String {
-        bytes.chunks(letters / 4 * 3).map(|line| STANDARD.encode(line) + end).collect()
-    }
 
     /// Takes it apart, writes and reads the layout, and puts it together.
     fn around(piece: &[u8]) -> Option<(Apart, Vec<u8>)> {
@@ -277,7 +273,8 @@ mod tests {
         let letters = prop::sample::select(vec![16_usize, 20, 60, 64, 72, 76, 76, 996, 1000]);
         let end = prop::sample::select(vec!["\r\n", "\r\n", "\r\n", "\n"]);
         prop_oneof![
-            3 => (prop::collection::vec(any::<u8>(), 0..20_000), letters, end).prop_map(|(bytes, letters, end)| lines(&bytes, letters, end)),
+            3 => (prop::collection::vec(any::<u8>(), 0..20_000), letters, end)
+                .prop_map(|(bytes, letters, end)| lines(&bytes, letters, end)),
             1 => "[A-Za-z0-9+/=]{0,80}(\r\n|\n|\r)?",
             1 => "[ -~]{0,80}\r\n",
         ]

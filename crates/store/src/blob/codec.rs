@@ -1,10 +1,10 @@
 //! The stored form of a body: one byte that names the form, then the bytes.
 //!
 //! A body longer than a piece is kept in pieces, with the length of each beside them, so that a
-//! range of it is read without the rest, and no more than one is in memory when it is stored. Lines of base64 are kept as the bytes that they stand
-//! for ([`super::apart`]), by LZ4; text by zstd. Compression is kept only where it makes
-//! something smaller. Unpacking is bounded by the size on the body's row, so that a damaged or
-//! planted form can not fill the memory.
+//! range of it is read without the rest, and no more than one is in memory when it is stored.
+//! Lines of base64 are kept as the bytes that they stand for ([`super::apart`]), by LZ4; text by
+//! zstd. Compression is kept only where it makes something smaller. Unpacking is bounded by the
+//! size on the body's row, so that a damaged or planted form can not fill the memory.
 
 use super::apart::{Apart, Layout, read_number, write_number};
 use super::files::Portion;
@@ -347,8 +347,8 @@ fn damaged(how: &str) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{base64_lines, noise};
     use super::*;
-    use base64::Engine as _;
 
     fn encoded(codec: &Codec, raw: &[u8]) -> Vec<u8> {
         let (mut packing, mut stored) = (codec.packing(raw).unwrap(), Vec::new());
@@ -385,20 +385,7 @@ mod tests {
 
     /// Lines of base64 of these bytes.
     fn base64(bytes: &[u8]) -> Vec<u8> {
-        let lines = bytes.chunks(57).map(|line| base64::engine::general_purpose::STANDARD.encode(line) + "\r\n");
-        lines.collect::<String>().into_bytes()
-    }
-
-    /// Bytes that do not compress.
-    fn noise(count: usize) -> Vec<u8> {
-        let mut state = 1_u32;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as u8
-        };
-        (0..count).map(|_| next()).collect()
+        base64_lines(bytes, 76, "\r\n").into_bytes()
     }
 
     /// A picture takes no more than its bytes, whatever its letters would; a table shrinks as well.
@@ -406,7 +393,7 @@ mod tests {
     fn attachments_take_their_bytes() {
         let codec = Codec::default();
         let text = b"Content-Transfer-Encoding: base64\r\n\r\n".repeat(4);
-        let picture = noise(400_000);
+        let picture = noise(1, 400_000);
         let raw = [&text[..], &base64(&picture), &text].concat();
         let stored = encoded(&codec, &raw);
         assert_eq!(decoded(&codec, &stored, raw.len() as u64).unwrap(), raw);
@@ -421,7 +408,7 @@ mod tests {
     #[test]
     fn what_was_kept_before_is_read() {
         let codec = Codec::default();
-        let raw = [b"Received: from mail.example.org\r\n".repeat(10_000), noise(PIECE_BYTES)].concat();
+        let raw = [b"Received: from mail.example.org\r\n".repeat(10_000), noise(1, PIECE_BYTES)].concat();
         let mut stored = vec![0; 1 + table_bytes(raw.len() as u64) as usize];
         stored[0] = FORM_FRAMES;
         for (index, piece) in raw.chunks(PIECE_BYTES).enumerate() {
@@ -444,7 +431,7 @@ mod tests {
     fn damage_to_what_is_apart_is_found_or_harmless() {
         let codec = Codec::default();
         let raw =
-            [&b"Subject: a table and a picture\r\n\r\n"[..], &base64(&noise(900)), &base64(&[65; 1_200])].concat();
+            [&b"Subject: a table and a picture\r\n\r\n"[..], &base64(&noise(1, 900)), &base64(&[65; 1_200])].concat();
         let stored = encoded(&codec, &raw);
         assert_eq!(stored[0], FORM_APART);
         let size = raw.len() as u64;
@@ -478,7 +465,7 @@ mod tests {
     fn a_range_is_read_without_the_rest() {
         let codec = Codec::default();
         let mut raw = b"Received: from mail.example.org\r\n".repeat(10_000);
-        raw.extend(noise(300_000));
+        raw.extend(noise(1, 300_000));
         raw.extend(b"Received: from mail.example.org\r\n".repeat(10_000));
         let (size, piece) = (raw.len() as u64, PIECE_BYTES as u64);
         let stored = encoded(&codec, &raw);

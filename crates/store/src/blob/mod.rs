@@ -28,6 +28,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Bytes of a file that are in memory while it is copied.
+const COPIED_AT_ONCE: u64 = 1 << 20;
+
 /// How bodies are kept.
 #[derive(Clone)]
 pub struct BlobOptions {
@@ -165,12 +168,30 @@ impl Blobs {
         let mut again = Prepared { key, _reservation: None, ..first.clone() };
         if first.place == Place::File {
             let reservation = self.reservations.reserve(key);
-            let stored = self.files.get(first.key)?;
-            let stored = stored.ok_or_else(|| no_file(key))?;
-            self.files.put(key, now, &mut |file| file.write(&stored))?;
+            self.copy(first.key, key, now)?;
             again._reservation = Some(Arc::new(reservation));
         }
         Ok(again)
+    }
+
+    /// Copies a file, some of it at a time.
+    fn copy(&self, from: BodyKey, to: BodyKey, now: Timestamp) -> Result<(), StoreError> {
+        if self.files.touched(from)?.is_none() {
+            return Err(no_file(from));
+        }
+        self.files.put(to, now, &mut |file| {
+            let mut at = 0;
+            loop {
+                let portion = Portion::Range(at..at + COPIED_AT_ONCE);
+                let some = self.files.get_portion(from, portion).map_err(io::Error::other)?;
+                let some = some.ok_or(io::ErrorKind::NotFound)?;
+                file.write(&some)?;
+                at += some.len() as u64;
+                if (some.len() as u64) < COPIED_AT_ONCE {
+                    return Ok(());
+                }
+            }
+        })
     }
 
     /// A file of its own for another account that is about to name this body. Hold the

@@ -5,6 +5,8 @@ use super::{BlobOptions, Blobs, Collected, Place, Prepared, Stored};
 use crate::db::testing::{START, TestDb, on_both_engines, test_statements};
 use crate::sql::BodyKey;
 use crate::{RealDisk, StoreError, Tx};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use postern_types::{AccountId, Limits, Timestamp};
 use std::sync::Arc;
 
@@ -29,8 +31,13 @@ fn blobs(test: &TestDb) -> Blobs {
     Blobs::in_folder(&test.folder.path().join("blobs"), &options, Arc::new(RealDisk))
 }
 
+/// Lines of base64 of these bytes, with so many letters each.
+pub(super) fn base64_lines(bytes: &[u8], letters: usize, end: &str) -> String {
+    bytes.chunks(letters / 4 * 3).map(|line| STANDARD.encode(line) + end).collect()
+}
+
 /// Bytes that do not compress.
-fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -172,4 +179,38 @@ async fn leftovers_of_crashes_are_removed() {
     }
     blobs.collect(&test.db, Timestamp(START.0 + 49 * HOUR_MS)).await.unwrap();
     assert_eq!(left.iter().map(|path| path.exists()).collect::<Vec<_>>(), [false, true, true]);
+}
+
+/// A long body, which goes to its file a piece at a time: it comes back whole and in ranges, counts the bytes that it
+/// takes whether it was there already or not, and is copied for another account.
+#[test]
+fn a_long_body_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = BlobOptions::new([7; 32], &Limits::default());
+    let blobs = Blobs::in_folder(folder.path(), &options, Arc::new(RealDisk));
+    let text = "Received: from mail.example.org\r\n".repeat(20_000);
+    let raw = [text.as_bytes(), base64_lines(&noise(1, 1_500_000), 76, "\r\n").as_bytes()].concat();
+    let body = blobs.prepare(account(1), &raw, START).unwrap();
+    assert_eq!(body.place, Place::File);
+    assert!((1_500_000..1_600_000).contains(&body.stored_bytes), "{}", body.stored_bytes);
+    assert_eq!(blobs.files.get(body.key).unwrap().unwrap().len() as u64, body.stored_bytes);
+    let again = blobs.prepare(account(1), &raw, START).unwrap();
+    assert_eq!((again.key, again.stored_bytes), (body.key, body.stored_bytes));
+    let copy = blobs.copy_file(body.key, body.size, account(2), START).unwrap();
+    assert_eq!(blobs.files.get(copy.key).unwrap(), blobs.files.get(body.key).unwrap());
+    for key in [body.key, copy.key] {
+        assert!(blobs.load(key, body.size, Stored::File).unwrap() == raw);
+        for range in [0..10, 600_000..1_200_000, body.size - 10..body.size + 10] {
+            let part = &raw[range.start as usize..(range.end as usize).min(raw.len())];
+            assert!(blobs.load_range(key, body.size, Stored::File, range.clone()).unwrap() == part, "{range:?}");
+        }
+    }
+    let gone = BodyKey { account: account(3), ..body.key };
+    assert!(matches!(blobs.copy_file(gone, body.size, account(4), START), Err(StoreError::Damaged(_))));
+    // One that packs well lies beside the rows, in pieces.
+    let body = blobs.prepare(account(1), text.as_bytes(), START).unwrap();
+    let Place::Inline(stored) = &body.place else { panic!("{:?}", body.place) };
+    assert_eq!(body.stored_bytes, stored.len() as u64);
+    let range = blobs.load_range(body.key, body.size, Stored::Inline(stored), 300_000..300_032).unwrap();
+    assert_eq!(range, text.as_bytes()[300_000..300_032]);
 }
