@@ -1,7 +1,8 @@
 //! Reading piece by piece, each while the one before it is on its way to the client.
 //!
 //! What is read ahead is memory, so the house has few places for it, and who has none reads when it is needed. No more
-//! than one piece is ahead. Whether it may still be shown is asked when it is its turn, while the one behind it is read.
+//! than one piece is ahead. It is shown under the rights that it was read by, as long as nobody's rights have changed
+//! since before that and none of these has ended by itself; otherwise the gate is asked again.
 //!
 //! Where the client is faster than we read, the piece is waited for before it is there. Then the thread that has read it
 //! begins the next one itself: to wake the one who waits, and be woken again, would take a fifth of the time.
@@ -9,22 +10,22 @@
 //! To read two pieces ahead was tried: it is no faster on two processors and costs more of them, since nobody knows where
 //! the piece between them will end.
 
+use crate::hub::Hub;
 use crate::{House, Refused, Session};
-use postern_store::{Db, GateError, Tx};
-use postern_types::MailboxId;
+use postern_store::{Access, Caller, Db, GateError, Read, Tx};
+use postern_types::{MailboxId, Timestamp};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Reads what is at a place.
-type ReadAt<T> = dyn Fn(&Tx<'_>, u64) -> Result<T, GateError> + Send + Sync;
+type ReadAt<T> = dyn Fn(&Access<'_, Read>, u64) -> Result<T, GateError> + Send + Sync;
 /// Where what was read at a place goes on; nothing where it does not, or not yet.
 type Behind<T> = dyn Fn(&T, u64) -> Option<u64> + Send + Sync;
 
 /// Pieces of something in a mailbox, one after the other.
 pub(crate) struct Ahead<T> {
-    mailbox: MailboxId,
     source: Arc<Source<T>>,
     next: Option<Begun<T>>,
 }
@@ -32,7 +33,10 @@ pub(crate) struct Ahead<T> {
 /// Where the pieces come from.
 struct Source<T> {
     db: Db,
+    hub: Arc<Hub>,
     places: Arc<Semaphore>,
+    caller: Caller,
+    mailbox: MailboxId,
     read: Box<ReadAt<T>>,
     behind: Box<Behind<T>>,
 }
@@ -49,41 +53,50 @@ struct Begun<T> {
 /// What was read, and the piece behind it where that was begun.
 struct Piece<T> {
     read: T,
+    /// Changes of rights that were told before it was read.
+    rights_told: u64,
+    /// The nearest moment at which the rights that it was read by change by themselves.
+    until: Option<Timestamp>,
     behind: Option<Begun<T>>,
 }
 
 impl<T: Send + 'static> Ahead<T> {
-    /// Pieces that `read` answers, of which `behind` tells where they go on.
+    /// Pieces of this mailbox that `read` answers, of which `behind` tells where they go on.
     pub fn new(
         house: &House,
+        session: &Session,
         mailbox: MailboxId,
-        read: impl Fn(&Tx<'_>, u64) -> Result<T, GateError> + Send + Sync + 'static,
+        read: impl Fn(&Access<'_, Read>, u64) -> Result<T, GateError> + Send + Sync + 'static,
         behind: impl Fn(&T, u64) -> Option<u64> + Send + Sync + 'static,
     ) -> Self {
-        let (db, places) = (house.db.clone(), Arc::clone(&house.reading_ahead));
-        Self {
+        let source = Source {
+            db: house.db.clone(),
+            hub: Arc::clone(&house.hub),
+            places: Arc::clone(&house.reading_ahead),
+            caller: session.caller.clone(),
             mailbox,
-            source: Arc::new(Source { db, places, read: Box::new(read), behind: Box::new(behind) }),
-            next: None,
-        }
+            read: Box::new(read),
+            behind: Box::new(behind),
+        };
+        Self { source: Arc::new(source), next: None }
     }
 
     /// The piece at this place, which is read faster where the one before goes on there.
     pub async fn at(&mut self, house: &House, session: &Session, place: u64) -> Result<T, Refused> {
         let begun = self.next.take().filter(|begun| begun.place == place);
-        let was_ahead = begun.is_some();
         let piece = match begun {
             Some(begun) => begun.end().await?,
             None => {
-                house.check_session(session).await?;
-                let source = Arc::clone(&self.source);
-                house.db.read(move |tx: &Tx<'_>| source.piece(tx, place, &AtomicBool::new(true))).await?
+                let (source, rights_told) = (Arc::clone(&self.source), house.hub.rights_told());
+                let read = move |tx: &Tx<'_>| source.piece(tx, place, rights_told, &AtomicBool::new(true));
+                house.db.read(read).await?
             }
         };
         self.next = piece.behind.or_else(|| self.source.begin_behind(&piece.read, place));
-        if was_ahead {
-            house.check_session(session).await?;
-            house.may_still_read(session, self.mailbox).await?;
+        house.check_session(session).await?;
+        let has_ended = piece.until.is_some_and(|until| house.db.now() >= until);
+        if has_ended || house.hub.rights_told() != piece.rights_told {
+            house.may_still_read(session, self.source.mailbox).await?;
         }
         Ok(piece.read)
     }
@@ -95,9 +108,10 @@ impl<T: Send + 'static> Source<T> {
         let room = Arc::new(Arc::clone(&self.places).try_acquire_owned().ok()?);
         let is_awaited = Arc::new(AtomicBool::new(false));
         let (source, awaited, held) = (Arc::clone(self), Arc::clone(&is_awaited), Arc::clone(&room));
+        let rights_told = self.hub.rights_told();
         let read = self.db.read_ahead(move |tx: &Tx<'_>| {
             let _held = &held;
-            source.piece(tx, place, &awaited)
+            source.piece(tx, place, rights_told, &awaited)
         });
         Some(Begun { place, read: Box::pin(read), is_awaited, _room: room })
     }
@@ -106,11 +120,19 @@ impl<T: Send + 'static> Source<T> {
         (self.behind)(read, place).and_then(|behind| self.begin(behind))
     }
 
-    /// Reads what is at this place, and where somebody waits for it by then begins what is behind it.
-    fn piece(self: &Arc<Self>, tx: &Tx<'_>, place: u64, is_awaited: &AtomicBool) -> Result<Piece<T>, GateError> {
-        let read = (self.read)(tx, place)?;
+    /// Reads what is at this place, and where somebody waits for it by then begins what is behind it. `rights_told`: as
+    /// it was before this transaction, so that no change is between what it saw and what is heard later.
+    fn piece(
+        self: &Arc<Self>,
+        tx: &Tx<'_>,
+        place: u64,
+        rights_told: u64,
+        is_awaited: &AtomicBool,
+    ) -> Result<Piece<T>, GateError> {
+        let access = tx.open::<Read>(&self.caller, self.mailbox)?;
+        let read = (self.read)(&access, place)?;
         let behind = if is_awaited.load(Ordering::Relaxed) { self.begin_behind(&read, place) } else { None };
-        Ok(Piece { read, behind })
+        Ok(Piece { read, rights_told, until: access.until(), behind })
     }
 }
 

@@ -195,23 +195,22 @@ impl House {
     /// Messages that are gone are passed over. A sign-in that ends stops it between two chunks.
     pub async fn fetch(&self, session: &Session, wanted: &FetchWanted, from: usize) -> Result<FetchChunk, Refused> {
         self.check_session(session).await?;
-        let chunk = self.chunk_of(session, wanted);
-        Ok(self.db.read(move |tx: &Tx<'_>| chunk(tx, from)).await?)
+        let (chunk, caller, mailbox) = (self.chunk_of(wanted), session.caller.clone(), wanted.mailbox);
+        let read = self.db.read(move |tx: &Tx<'_>| chunk(&tx.open::<Read>(&caller, mailbox)?, from));
+        Ok(read.await?)
     }
 
     /// What reads a chunk.
     pub(crate) fn chunk_of(
         &self,
-        session: &Session,
         wanted: &FetchWanted,
-    ) -> impl Fn(&Tx<'_>, usize) -> Result<FetchChunk, GateError> + Send + Sync + use<> {
-        let (caller, FetchWanted { mailbox, uids, needs, encode }) = (session.caller.clone(), wanted.clone());
+    ) -> impl Fn(&Access<'_, Read>, usize) -> Result<FetchChunk, GateError> + Send + Sync + use<> {
+        let FetchWanted { uids, needs, encode, .. } = wanted.clone();
         let (blobs, names, most_bytes) = (self.blobs.clone(), self.object_names.clone(), self.limits.chunk_bytes);
         let most_time = Duration::from_millis(self.limits.read_ms);
-        move |tx: &Tx<'_>, from: usize| {
-            let access = tx.open::<Read>(&caller, mailbox)?;
+        move |access: &Access<'_, Read>, from: usize| {
             let room = Room { bytes: most_bytes, raw_bytes: RAW_BYTES_PER_CHUNK, until: Instant::now() + most_time };
-            let (access, blobs, names) = (&access, &blobs, &names);
+            let (blobs, names) = (&blobs, &names);
             let mut reader =
                 Reader { access, blobs, names, flags: HashMap::new(), raw_bytes: 0, no_fit: false, room, needs };
             let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
@@ -259,15 +258,12 @@ impl House {
     /// was removed meanwhile makes no difference.
     pub(crate) fn filling(
         &self,
-        session: &Session,
-        mailbox: MailboxId,
         gap: &Gap,
-    ) -> impl Fn(&Tx<'_>, Range<u64>) -> Result<Vec<u8>, GateError> + Send + Sync + use<> {
-        let (caller, gap, blobs) = (session.caller.clone(), gap.clone(), self.blobs.clone());
-        move |tx: &Tx<'_>, range: Range<u64>| {
-            let access = tx.open::<Read>(&caller, mailbox)?;
+    ) -> impl Fn(&Access<'_, Read>, Range<u64>) -> Result<Vec<u8>, GateError> + Send + Sync + use<> {
+        let (gap, blobs) = (gap.clone(), self.blobs.clone());
+        move |access: &Access<'_, Read>, range: Range<u64>| {
             let place = gap.place.clone().ok_or_else(|| StoreError::Damaged("a gap of no message".into()))?;
-            let content = Kept::new(&access, &blobs, place);
+            let content = Kept::new(access, &blobs, place);
             gap.read(&content, range).map_err(|unreadable| unreadable.0.into())
         }
     }

@@ -28,6 +28,8 @@ const KEYS_AT_REST: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     listeners: Mutex<Listeners>,
+    /// How often somebody's rights have changed.
+    rights_told: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -235,8 +237,17 @@ impl Hub {
         self.watch(accounts.into_iter().map(Key::Epoch).chain([Key::Everyone]))
     }
 
+    /// How many changes of anybody's rights were told. Where it is what it was before something was read, whoever could
+    /// read it then still may, unless that has ended by itself.
+    pub(crate) fn rights_told(&self) -> u64 {
+        self.rights_told.load(Ordering::Acquire)
+    }
+
     /// Tells the watchers; the store calls it after each commit.
     pub(crate) fn tell(&self, notices: &[Notice]) {
+        if notices.iter().any(|notice| matches!(notice, Notice::Epoch(..) | Notice::Organisation(_))) {
+            self.rights_told.fetch_add(1, Ordering::AcqRel);
+        }
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         for notice in notices {
             match *notice {
@@ -320,6 +331,17 @@ mod tests {
             hub.tell(&[Notice::Mailbox(MailboxId::pack(account(1), number).unwrap(), ModSeq(5))]);
         }
         assert_eq!(notices.take(), Heard { any_mailbox: true, ..Heard::default() });
+    }
+
+    #[test]
+    fn changes_of_rights_are_counted_and_no_others() {
+        let (hub, one) = (Hub::default(), account(1));
+        let inbox = MailboxId::pack(one, 1).unwrap();
+        hub.tell(&[Notice::Mailbox(inbox, ModSeq(5)), Notice::List(one)]);
+        assert_eq!(hub.rights_told(), 0);
+        hub.tell(&[Notice::Epoch(one, 2)]);
+        hub.tell(&[Notice::List(one), Notice::Organisation(1)]);
+        assert_eq!(hub.rights_told(), 2);
     }
 
     /// A notice that comes while somebody waits wakes them, however many wait.

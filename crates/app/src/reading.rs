@@ -25,11 +25,12 @@ pub struct Filling {
 impl Reading {
     /// From the first of them on.
     pub fn new(house: &House, session: &Session, wanted: &FetchWanted) -> Self {
-        let (read, count) = (house.chunk_of(session, wanted), wanted.uids.len());
+        let (read, count) = (house.chunk_of(wanted), wanted.uids.len());
         // What is left out is read in its turn, and what is behind it after that.
         let behind =
             move |chunk: &FetchChunk, _| (chunk.done < count && chunk.gaps.is_empty()).then_some(chunk.done as u64);
-        let chunks = Ahead::new(house, wanted.mailbox, move |tx, from| read(tx, from as usize), behind);
+        let chunks =
+            Ahead::new(house, session, wanted.mailbox, move |access, from| read(access, from as usize), behind);
         Self { chunks, next: 0 }
     }
 
@@ -44,12 +45,12 @@ impl Reading {
 impl Filling {
     /// Of a text of a message in this mailbox, so many bytes at once.
     pub fn new(house: &House, session: &Session, mailbox: MailboxId, gap: &Gap, at_once: u64) -> Self {
-        let (read, length) = (house.filling(session, mailbox, gap), gap.length);
+        let (read, length) = (house.filling(gap), gap.length);
         let behind = move |bytes: &Vec<u8>, start: u64| {
             Some(start + bytes.len() as u64).filter(|next| !bytes.is_empty() && *next < length)
         };
         let range = move |start: u64| start..length.min(start + at_once);
-        let ranges = Ahead::new(house, mailbox, move |tx, start| read(tx, range(start)), behind);
+        let ranges = Ahead::new(house, session, mailbox, move |access, start| read(access, range(start)), behind);
         Self { ranges, length, at_once, next: 0 }
     }
 

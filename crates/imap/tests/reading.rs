@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{MAIL, PASSWORD, Scene, address};
+use common::{BEGINS, MAIL, PASSWORD, Scene, address};
 use postern_app::{
-    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Filling, Gap, Locator, Peer, Reading, Refused,
-    Session,
+    Attempt, Content, Denied, Encode, FetchNeeds, FetchWanted, Fetched, Filling, Gap, GrantReach, Locator, Peer,
+    Reading, Refused, Session,
 };
 use postern_types::{MailboxId, MailboxName, Secret, Uid};
 use std::borrow::Cow;
@@ -183,9 +183,14 @@ async fn what_was_read_ahead_is_asked_for_again() {
     assert!(first.done < 20 && first.bytes == MAIL.repeat(first.done).as_bytes());
     scene.take_back("bob").await;
     assert!(matches!(reading.next(&scene.house, &bob).await, Err(Refused::Denied(_))));
-    // Who may read again goes on where they were refused.
+    // Who may read again goes on where they were refused, and until that ends by itself.
+    let soon = BEGINS.plus_ms(1000);
+    scene.give_until("bob", GrantReach::Account, "lr", Some(soon)).await;
+    let second = reading.next(&scene.house, &bob).await.unwrap();
+    scene.clock.hands.advance_ms(1000);
+    assert!(matches!(reading.next(&scene.house, &bob).await, Err(Refused::Denied(_))));
     scene.give("bob", "lr").await;
-    let mut done = first.done;
+    let mut done = second.done;
     while done < 40 {
         let chunk = reading.next(&scene.house, &bob).await.unwrap();
         assert_eq!(chunk.bytes, MAIL.repeat(chunk.done - done).as_bytes());

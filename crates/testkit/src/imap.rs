@@ -277,6 +277,11 @@ impl ImapClient {
         }
         last
     }
+
+    /// What has come and is not a whole response.
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer
+    }
 }
 
 /// What both sides say under COMPRESS: one stream each way.
