@@ -157,16 +157,25 @@ impl<W: Wire> Connection<W> {
         let selected = self.client.work()?.selected;
         let last = selected.messages.last_uid();
         let uids = if items.is_empty() { Vec::new() } else { selected.unannounced() };
+        let mut fetched = Ok(());
         if !uids.is_empty() {
             let set = SequenceSet::of(Uid::runs(uids).into_iter().map(|(first, last)| (first.get(), last.get())));
-            self.fetch(FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false }).await?;
+            let command = FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false };
+            fetched = self.fetch(command).await.map(drop);
         }
-        // Not before: what can not be read now is told the next time.
+        if let Err(Stop::End(end)) = fetched {
+            return Err(end.into());
+        }
         let flags = self.client.hearing.selected.flags();
         let Work { selected, rev2, resync, .. } = self.client.work()?;
-        selected.note_announced(last);
+        // What can not be read now is told the next time. Modification sequences that some of it was shown with are put
+        // right all the same.
+        if fetched.is_ok() {
+            selected.note_announced(last);
+        }
         let telling = selected.past(Manner { rev2, resync, flags });
-        self.tell(telling).await
+        self.tell(telling).await?;
+        fetched
     }
 
     /// Tells what was heard of mailboxes that are not selected, without what the client did itself under these names.

@@ -152,6 +152,9 @@ impl Codec {
     /// Appends a piece of `size` bytes that was taken apart.
     fn unpack_apart(&self, mut stored: &[u8], size: usize, out: &mut Vec<u8>) -> Result<(), StoreError> {
         let wrong = || damaged("it does not fit its layout");
+        if size > PIECE_BYTES {
+            return Err(wrong());
+        }
         let layout = Layout::read(&mut stored, size).ok_or_else(wrong)?;
         let (text_size, bytes_size) = layout.sizes(size).ok_or_else(wrong)?;
         let text_length = read_number(&mut stored).ok_or_else(wrong)?;

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where large bodies are kept, in their stored form.
 pub trait BlobStore: Send + Sync + 'static {
-    /// Keeps a body, in the stored form that `write` writes; it is durable when this returns. One that is there is
-    /// touched, and nothing is written.
+    /// Keeps a body, in the stored form that `write` writes, which is asked once at most; it is durable when this
+    /// returns. One that is there is touched, and nothing is written.
     fn put(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError>;
     /// The stored form, if it is there.
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError>;

@@ -167,6 +167,8 @@ impl Blobs {
         let key = BodyKey { account, hash: first.key.hash };
         let mut again = Prepared { key, _reservation: None, ..first.clone() };
         if first.place == Place::File {
+            // The one that is copied is wanted as well, until it is.
+            let _source = self.reservations.reserve(first.key);
             let reservation = self.reservations.reserve(key);
             self.copy(first.key, key, now)?;
             again._reservation = Some(Arc::new(reservation));

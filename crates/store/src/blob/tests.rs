@@ -182,7 +182,7 @@ async fn leftovers_of_crashes_are_removed() {
 }
 
 /// A long body, which goes to its file a piece at a time: it comes back whole and in ranges, counts the bytes that it
-/// takes whether it was there already or not, and is copied for another account.
+/// takes in today's form whether it was there already or not, and is copied for another account.
 #[test]
 fn a_long_body_comes_back() {
     let folder = tempfile::tempdir().unwrap();

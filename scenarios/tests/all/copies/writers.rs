@@ -120,27 +120,33 @@ impl Writer {
         Some(())
     }
 
-    /// The keyword that nobody else sets: what was answered last is what is there. A message that came since the last
-    /// command has not been announced here, so it may be passed over (RFC 9051 section 6.4.9): it is not shown then.
+    /// The keyword that nobody else sets: what was answered last is what is there. All of the messages are announced
+    /// before, since one that was not may be passed over (RFC 9051 section 6.4.9): so each is shown, or is gone.
     async fn keyword(&mut self) -> Option<()> {
-        let (uids, keyword) = (self.some(), self.person.keyword);
+        let (uids, keyword, who) = (self.some(), self.person.keyword, self.person.email);
         if uids.is_empty() {
             return Some(());
         }
+        self.ask("NOOP").await?;
         let is_set = self.random.percent(60);
         self.knows(&uids, None);
         let sign = if is_set { "+" } else { "-" };
         let answer = self.ask(&format!("UID STORE {} {sign}FLAGS ({keyword})", set(&uids))).await?;
-        if answer.status.starts_with("OK") {
-            let shown = Fetched::all(&answer).into_iter().filter(|one| uids.contains(&one.uid));
-            let mut now: HashMap<u32, bool> = HashMap::new();
-            for one in shown {
-                now.extend(one.flags.map(|flags| (one.uid, flags.contains(keyword))));
-            }
-            let who = self.person.email;
-            assert!(now.values().all(|has| *has == is_set), "{who}: {keyword} of {now:?} after OK: {is_set}");
-            self.knows(&now.into_keys().collect::<Vec<_>>(), Some(is_set));
+        if !answer.status.starts_with("OK") {
+            return Some(());
         }
+        let mut now: HashMap<u32, bool> = HashMap::new();
+        for one in Fetched::all(&answer).into_iter().filter(|one| uids.contains(&one.uid)) {
+            now.extend(one.flags.map(|flags| (one.uid, flags.contains(keyword))));
+        }
+        assert!(now.values().all(|has| *has == is_set), "{who}: {keyword} of {now:?} after OK: {is_set}");
+        let shown: Vec<u32> = now.into_keys().collect();
+        self.knows(&shown, Some(is_set));
+        self.ask("NOOP").await?;
+        let ledger = self.shared.ledger();
+        let missed: Vec<_> =
+            uids.iter().filter(|uid| !shown.contains(uid) && !ledger.is_gone((self.folder, **uid))).collect();
+        assert!(missed.is_empty(), "{who}: UID STORE {uids:?} shows nothing of {missed:?}, which are there");
         Some(())
     }
 
