@@ -1,8 +1,7 @@
 //! Reading piece by piece, each while the one before it is on its way to the client.
 //!
 //! What is read ahead is memory, so the house has few places for it, and who has none reads when it is needed. No more
-//! than one piece is ahead. It is shown under the rights that it was read by, as long as nobody's rights have changed
-//! since before that and none of these has ended by itself; otherwise the gate is asked again.
+//! than one piece is ahead. Whether it may still be shown is asked when it is its turn.
 //!
 //! Where the client is faster than we read, the piece is waited for before it is there. Then the thread that has read it
 //! begins the next one itself: to wake the one who waits, and be woken again, would take a fifth of the time.
@@ -11,9 +10,10 @@
 //! the piece between them will end.
 
 use crate::hub::Hub;
+use crate::session::Proven;
 use crate::{House, Refused, Session};
 use postern_store::{Access, Caller, Db, GateError, Read, Tx};
-use postern_types::{MailboxId, Timestamp};
+use postern_types::MailboxId;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,10 +53,8 @@ struct Begun<T> {
 /// What was read, and the piece behind it where that was begun.
 struct Piece<T> {
     read: T,
-    /// Changes of rights that were told before it was read.
-    rights_told: u64,
-    /// The nearest moment at which the rights that it was read by change by themselves.
-    until: Option<Timestamp>,
+    /// What it was read by.
+    proven: Proven,
     behind: Option<Begun<T>>,
 }
 
@@ -93,11 +91,9 @@ impl<T: Send + 'static> Ahead<T> {
             }
         };
         self.next = piece.behind.or_else(|| self.source.begin_behind(&piece.read, place));
+        session.note_proven(piece.proven);
         house.check_session(session).await?;
-        let has_ended = piece.until.is_some_and(|until| house.db.now() >= until);
-        if has_ended || house.hub.rights_told() != piece.rights_told {
-            house.may_still_read(session, self.source.mailbox).await?;
-        }
+        house.may_still_read(session, self.source.mailbox).await?;
         Ok(piece.read)
     }
 }
@@ -120,8 +116,8 @@ impl<T: Send + 'static> Source<T> {
         (self.behind)(read, place).and_then(|behind| self.begin(behind))
     }
 
-    /// Reads what is at this place, and where somebody waits for it by then begins what is behind it. `rights_told`: as
-    /// it was before this transaction, so that no change is between what it saw and what is heard later.
+    /// Reads what is at this place, and where somebody waits for it by then begins what is behind it. `rights_told`:
+    /// as it was before this transaction.
     fn piece(
         self: &Arc<Self>,
         tx: &Tx<'_>,
@@ -132,7 +128,7 @@ impl<T: Send + 'static> Source<T> {
         let access = tx.open::<Read>(&self.caller, self.mailbox)?;
         let read = (self.read)(&access, place)?;
         let behind = if is_awaited.load(Ordering::Relaxed) { self.begin_behind(&read, place) } else { None };
-        Ok(Piece { read, rights_told, until: access.until(), behind })
+        Ok(Piece { read, proven: Proven::by(&access, tx.now(), rights_told), behind })
     }
 }
 

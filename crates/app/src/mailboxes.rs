@@ -1,6 +1,7 @@
 //! Use cases on the tree of mailboxes: list, open, status, create, delete, rename, subscribe.
 
 use crate::hub::Watch;
+use crate::session::Proven;
 use crate::{House, Locator, Refused, Session};
 use postern_access::Operation;
 use postern_store::{
@@ -207,11 +208,19 @@ impl House {
         Ok(read.await?)
     }
 
-    /// Refuses unless the session may still read the mailbox: asked between the pieces of a
-    /// long reply.
+    /// Refuses unless the session may still read the mailbox: asked between the pieces of a long reply, and before what was
+    /// read is shown. It costs next to nothing while nobody's rights change.
     pub async fn may_still_read(&self, session: &Session, mailbox: MailboxId) -> Result<(), Refused> {
+        let rights_told = self.hub.rights_told();
+        if session.is_proven(mailbox, rights_told, self.db.now()) {
+            return Ok(());
+        }
         let caller = session.caller.clone();
-        Ok(self.db.read(move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox).map(|_| ())).await?)
+        let read = move |tx: &Tx<'_>| {
+            tx.open::<Read>(&caller, mailbox).map(|access| Proven::by(&access, tx.now(), rights_told))
+        };
+        session.note_proven(self.db.read(read).await?);
+        Ok(())
     }
 
     /// Numbers of a mailbox that may be read (STATUS needs `r`, RFC 4314 section 4); what its deleted

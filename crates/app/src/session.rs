@@ -4,7 +4,7 @@ use crate::directory::View;
 use crate::hub::Watch;
 use crate::live::Seat;
 use postern_access::Actor;
-use postern_store::{Caller, DirectFacts, SignInFacts};
+use postern_store::{Access, Caller, DirectFacts, Read, SignInFacts};
 use postern_types::{AccountId, Address, MailboxId, Timestamp};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -42,6 +42,27 @@ pub(crate) fn end_of_direct(facts: &DirectFacts) -> Timestamp {
     facts.next_end().unwrap_or(Timestamp(i64::MAX))
 }
 
+/// The gate has let somebody read a mailbox, and would again as long as nobody's rights change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proven {
+    mailbox: MailboxId,
+    rights_told: u64,
+    until: Timestamp,
+}
+
+impl Proven {
+    /// It is asked again after this, whatever was told or not.
+    const LONGEST_MS: i64 = 1000;
+
+    /// By this proof. `rights_told`: as it was before the proof's transaction
+    /// ([`Hub::rights_told`](crate::hub::Hub::rights_told)), so that no change is between what that saw and what is heard later.
+    pub(crate) fn by(access: &Access<'_, Read>, at: Timestamp, rights_told: u64) -> Self {
+        let longest = at.plus_ms(Self::LONGEST_MS);
+        let until = access.until().map_or(longest, |until| until.min(longest));
+        Self { mailbox: access.mailbox(), rights_told, until }
+    }
+}
+
 /// One authenticated connection. It proves who acts, never what they may do: that is
 /// asked at the gate each time.
 #[derive(Debug)]
@@ -52,6 +73,7 @@ pub struct Session {
     pub(crate) basis: Basis,
     watch: Mutex<Watch>,
     opened: Mutex<HashSet<MailboxId>>,
+    proven: Mutex<Option<Proven>>,
     /// Something was heard, and the sign-in has not been found to hold since.
     doubtful: AtomicBool,
     /// When it has to be looked at next, whatever is heard: milliseconds since 1970.
@@ -68,6 +90,7 @@ impl Session {
             basis,
             watch: Mutex::new(watch),
             opened: Mutex::default(),
+            proven: Mutex::default(),
             doubtful: AtomicBool::new(false),
             holds_until,
         }
@@ -128,6 +151,18 @@ impl Session {
 
     pub(crate) fn holds_until(&self) -> Timestamp {
         Timestamp(self.holds_until.load(Ordering::Acquire))
+    }
+
+    /// What the gate answered last about reading a mailbox.
+    pub(crate) fn note_proven(&self, proven: Proven) {
+        *self.proven.lock().unwrap_or_else(PoisonError::into_inner) = Some(proven);
+    }
+
+    /// Would the gate answer now that this mailbox may be read, as it did last?
+    pub(crate) fn is_proven(&self, mailbox: MailboxId, rights_told: u64, now: Timestamp) -> bool {
+        let proven = *self.proven.lock().unwrap_or_else(PoisonError::into_inner);
+        proven
+            .is_some_and(|proven| proven.mailbox == mailbox && proven.rights_told == rights_told && now < proven.until)
     }
 
     /// Notes that this mailbox's opening is on the trail; was it already?
