@@ -19,6 +19,11 @@ pub trait Content: fmt::Debug {
         Ok(())
     }
 
+    /// Refuses where they can not be read because they are not there. It reads none of them.
+    fn is_there(&self) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
     /// All of them.
     fn whole(&self) -> Result<Cow<'_, [u8]>, Unreadable> {
         self.read(0..self.size())
@@ -108,6 +113,9 @@ impl Content for Kept<'_> {
             return self.load().map(|whole| Cow::Borrowed(slice(whole, range))).map_err(Unreadable);
         }
         self.load_range(range).map(Cow::Owned).map_err(Unreadable)
+    }
+    fn is_there(&self) -> Result<(), Unreadable> {
+        self.access.body_at(&self.place, &mut |key, stored| self.blobs.is_there(key, stored)).map_err(Unreadable)
     }
     /// Unpacks straight into `out`, unless it was unpacked before.
     fn append(&self, out: &mut Vec<u8>) -> Result<(), Unreadable> {

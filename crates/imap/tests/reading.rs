@@ -218,6 +218,26 @@ async fn a_message_that_is_removed_while_it_is_read_is_read_to_its_end() {
     assert!(shown.last().unwrap().starts_with("OK"), "{:?}", &shown[1..]);
 }
 
+/// A text that is lost is told before its literal is begun, and the connection goes on.
+#[tokio::test]
+async fn a_text_that_is_lost_is_told() {
+    let scene = Scene::with(|limits| limits.chunk_bytes = 10_000).await;
+    let mut alice = scene.client("alice").await;
+    // One that packs to next to nothing would lie beside the rows.
+    let mail: String = (0..40_000_u64).map(|n| format!("{:016x}\r\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    for text in [MAIL, &format!("Subject: long\r\n\r\n{mail}")] {
+        assert!(alice.append("INBOX", "", text).await.starts_with("OK"));
+    }
+    alice.ok("SELECT INBOX").await;
+    scene.lose_texts();
+    for item in ["BODY.PEEK[]", "BODY.PEEK[TEXT]", "BINARY.PEEK[1]", "BODY.PEEK[]<100000.30000>"] {
+        let lost = alice.command(&format!("FETCH 2 {item}")).await;
+        assert_eq!(lost, ["NO [UNAVAILABLE] The server could not do that now; please try again"], "{item}");
+    }
+    let shown = alice.untagged("FETCH 1 BODY.PEEK[]").await;
+    assert_eq!(shown, [format!("* 1 FETCH (BODY[] {{{}}}\r\n{MAIL})", MAIL.len())]);
+}
+
 /// docs/design.md law 1: the rest of a message is read under a proof on the mailbox it was found
 /// in, and no other.
 #[tokio::test]

@@ -209,6 +209,14 @@ impl Blobs {
         self.prepare_again(&first, account, now)
     }
 
+    /// Refuses where its stored form, as a read found it, is in a file that is not there.
+    pub fn is_there(&self, key: BodyKey, stored: Stored<'_>) -> Result<(), StoreError> {
+        match stored {
+            Stored::Inline(_) => Ok(()),
+            Stored::File => self.files.touched(key)?.map(drop).ok_or_else(|| no_file(key)),
+        }
+    }
+
     /// The body of `size` bytes whose stored form a read found. Whatever the stored form
     /// says of itself, never more than that is unpacked.
     pub fn load(&self, key: BodyKey, size: u64, stored: Stored<'_>) -> Result<Vec<u8>, StoreError> {
