@@ -269,9 +269,9 @@ fn tries(imaps: &str, lmtp: &str, file: &Path, folder: &Path) -> [(String, Strin
         ("Alice, signed in as herself, reads the newest letter to support@:".to_owned(), read),
         ("Write to support@, then read again:".to_owned(), deliver),
         (
-            format!(
-                "Take support@ away from Alice; her next look finds no such mailbox (back: delegate add {SUPPORT} {alice}):"
-            ),
+            "Take support@ away from Alice; her next look finds no such mailbox (the same with add in place of remove \
+             brings it back):"
+                .to_owned(),
             remove,
         ),
     ]

@@ -1,6 +1,7 @@
 //! Flags that every command understands, before or after its noun.
 
 use crate::process::quoted;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use std::path::PathBuf;
 
 /// Where the house is found, and how answers are shown.
@@ -13,6 +14,7 @@ pub struct GlobalArgs {
         env = "POSTERN_CONFIG",
         hide_env_values = true,
         value_name = "FILE",
+        value_parser = OsStringValueParser::new().map(PathBuf::from),
         help_heading = "Global options"
     )]
     pub config: Option<PathBuf>,
@@ -40,6 +42,13 @@ pub struct GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// As it is meant: a variable that is set to nothing names no configuration, and a folder the one in it.
+    pub fn settled(mut self) -> Self {
+        let named = self.config.take().filter(|file| !file.as_os_str().is_empty());
+        self.config = named.map(|file| if file.is_dir() { file.join("postern.toml") } else { file });
+        self
+    }
+
     /// The text of a command with its next steps for the house it was about: where that was named
     /// by a flag, they name it too, so that they can be copied.
     pub fn in_same_house(&self, text: &str) -> String {
@@ -62,6 +71,18 @@ impl GlobalArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_the_configuration_in_it_and_an_empty_name_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let settled = |config: &std::path::Path| {
+            GlobalArgs { config: Some(config.to_owned()), ..GlobalArgs::default() }.settled().config
+        };
+        let file = folder.path().join("postern.toml");
+        assert_eq!(settled(folder.path()).as_ref(), Some(&file));
+        assert_eq!(settled(&file).as_ref(), Some(&file));
+        assert_eq!(settled(std::path::Path::new("")), None);
+    }
 
     #[test]
     fn next_steps_name_the_house_that_a_flag_named() {

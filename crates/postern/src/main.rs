@@ -60,6 +60,7 @@ enum Command {
 fn main() -> ExitCode {
     process::keep_files_private();
     let Cli { globals, command } = Cli::parse();
+    let globals = globals.settled();
     match run(command, &globals) {
         Ok(code) => code,
         Err(error) => process::complain(&error),

@@ -253,7 +253,7 @@ fn told(shown: &PolicyShown) -> String {
     ));
     if shown.live_credentials.is_some_and(|live| live > 0) {
         let which = at.map(|at| format!(" {at}")).unwrap_or_default();
-        text.push_str(&format!("Next: which credentials are live: postern credential list{which}\n"));
+        text.push_str(&format!("Next: which they are, and what stops each: postern credential list{which}\n"));
     }
     text
 }
@@ -274,14 +274,14 @@ fn life_told(shown: &PolicyShown) -> String {
 /// What that comes to for those who would sign in.
 fn means(shown: &PolicyShown) -> String {
     let (live, go) = match shown.live_credentials {
-        None => return "How many credentials are live is for those who answer for it.".to_owned(),
+        None => return "How many credentials there are is for those who answer for it.".to_owned(),
         Some(0) => return "No credential is live: nobody can sign in directly.".to_owned(),
-        Some(1) => ("1 credential is live".to_owned(), "goes"),
-        Some(count) => (format!("{count} credentials are live"), "go"),
+        Some(1) => ("1 credential has not ended".to_owned(), "goes"),
+        Some(count) => (format!("{count} credentials have not ended"), "go"),
     };
     match shown.holds.direct_sign_in.as_str() {
-        "blocked" => format!("{live}, and stopped while that stands: nobody can sign in directly."),
+        "blocked" => format!("{live}, and none signs in while that stands."),
         "by-approval" => format!("{live} and {go} on; none is issued, for approvals are not built yet."),
-        _ => format!("{live}: a documented exception each."),
+        _ => format!("{live}, a documented exception each."),
     }
 }

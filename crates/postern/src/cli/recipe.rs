@@ -320,7 +320,10 @@ impl Kitchen<'_> {
 
     fn offlineimap(&self) -> String {
         let folder = self.folder();
-        let steps = ["offlineimap -c FILE -o     (again as often as you like, from cron or a timer)".to_owned()];
+        let steps = [
+            format!("mkdir -p {folder}"),
+            "offlineimap -c FILE -o     (again as often as you like, from cron or a timer)".to_owned(),
+        ];
         let does =
             "Copies new messages and their flags. Nothing changes at the server; what is deleted there stays here.";
         // A percent sign begins a reference in such a file.
