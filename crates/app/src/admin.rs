@@ -182,6 +182,11 @@ impl House {
         Ok(self.db.read(|tx: &Tx<'_>| -> Result<_, StoreError> { tx.is_founded() }).await?)
     }
 
+    /// Is any message kept in a file of its own?
+    pub async fn has_bodies_in_files(&self) -> Result<bool, Refused> {
+        Ok(self.db.read(|tx: &Tx<'_>| tx.has_bodies_in_files()).await?)
+    }
+
     pub(crate) async fn change<T: Send + 'static>(
         &self,
         job: impl Fn(&Tx<'_>) -> Result<T, GateError> + Send + Sync + 'static,

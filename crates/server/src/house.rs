@@ -7,7 +7,9 @@ use crate::config::Config;
 use crate::keys::{KeyFolder, keys_folder};
 use crate::services::services;
 use postern_app::{House, HouseOptions, KeyRing};
-use postern_store::{BlobOptions, Blobs, Clock, DataLock, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock};
+use postern_store::{
+    BlobOptions, Blobs, Clock, DataLock, DatabaseUrl, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock,
+};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,6 +47,15 @@ pub enum HouseError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// Something of a house that was there is not any more. Nothing is made in its place.
+    #[error(
+        "{} is not there, and mail of this house is in it\nNext step: mount its disk, or bring it back from a backup",
+        path.display()
+    )]
+    Lost {
+        /// What.
+        path: PathBuf,
     },
     /// The number of this node can not be kept.
     #[error("{}: {reason}\nNext step: let the user that Postern runs as write to the data folder", path.display())]
@@ -91,6 +102,7 @@ pub(crate) fn open_house_on(
 ) -> Result<OpenHouse, HouseError> {
     let key = blob_key(&config.data_dir, &*disk)?;
     let lock = DataLock::acquire(&config.data_dir)?;
+    find_databases(config, &*disk)?;
     let node = node(&config.data_dir, &*disk)?;
     let options = DbOptions::new(&config.data_dir, config.database.clone());
     let options = DbOptions { snapshot_bytes: config.limits.snapshot_bytes, ..options };
@@ -110,6 +122,34 @@ pub(crate) fn open_house_on(
     })?;
     house.is_found_at(services(config, None));
     Ok(OpenHouse { house, _lock: lock })
+}
+
+/// A folder that was open once has its databases: an empty one in place of one that is lost would look like a house
+/// without mail.
+fn find_databases(config: &Config, disk: &dyn Disk) -> Result<(), HouseError> {
+    let exists = |path: &Path| {
+        let failed = |error: std::io::Error| HouseError::Node { path: path.to_owned(), reason: error.to_string() };
+        disk.exists(path).map_err(failed)
+    };
+    if config.database != DatabaseUrl::Sqlite || !exists(&config.data_dir.join("node"))? {
+        return Ok(());
+    }
+    for name in ["postern.db", "bodies.db"] {
+        let path = config.data_dir.join(name);
+        if !exists(&path)? {
+            return Err(HouseError::Lost { path });
+        }
+    }
+    Ok(())
+}
+
+/// The folder of large bodies is there, if there are any.
+pub(crate) async fn find_blobs(house: &House, folder: &Path, disk: &dyn Disk) -> Result<(), HouseError> {
+    let is_there = disk.exists(folder).unwrap_or(false);
+    if is_there || !house.has_bodies_in_files().await? {
+        return Ok(());
+    }
+    Err(HouseError::Lost { path: folder.to_owned() })
 }
 
 /// This data folder among those of nodes that share a database: a number of its own, kept in it, so that a

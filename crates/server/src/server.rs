@@ -9,7 +9,7 @@ use crate::admin;
 use crate::config::{Config, ListenAddress, Relay, RelayError};
 use crate::dial::carrier;
 use crate::handshake::Handshakes;
-use crate::house::{HouseError, OpenHouse, admin_socket, open_house_on};
+use crate::house::{HouseError, OpenHouse, admin_socket, find_blobs, open_house_on};
 use crate::listener::{Doors, Rules, Speaks, keep_door};
 use crate::services::services;
 use crate::socket::{BindError, Bound};
@@ -144,11 +144,17 @@ struct Opened {
 }
 
 async fn open(config: &Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<OpenHouse, ServerError> {
-    let opening = config.clone();
-    let opened = tokio::task::spawn_blocking(move || open_house_on(&opening, disk, clock)).await;
+    let (opening, of_opening) = (config.clone(), Arc::clone(&disk));
+    let opened = tokio::task::spawn_blocking(move || open_house_on(&opening, of_opening, clock)).await;
     let open = opened.map_err(|_| postern_app::Refused::Unavailable).map_err(HouseError::from)??;
     if open.house().is_founded().await.map_err(HouseError::from)? {
-        return Ok(open);
+        return match find_blobs(open.house(), &config.blobs, &*disk).await {
+            Ok(()) => Ok(open),
+            Err(lost) => {
+                open.close().await;
+                Err(lost.into())
+            }
+        };
     }
     open.close().await;
     let reason = "its database was never founded".to_owned();

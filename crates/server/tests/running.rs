@@ -337,6 +337,48 @@ async fn one_folder_has_one_server_and_a_taken_port_is_told() {
     assert!(start(config).await.drain(PATIENCE).await);
 }
 
+/// A letter to the admin, over LMTP.
+async fn deliver(running: &Running, letter: &str) {
+    let mut lmtp = BufReader::new(TcpStream::connect(port(running, "lmtp")).await.unwrap());
+    let head = "LHLO there.example.net\r\nMAIL FROM:<visitor@example.net>\r\nRCPT TO:<admin@example.org>\r\nDATA\r\n";
+    lmtp.write_all(head.as_bytes()).await.unwrap();
+    while !line(&mut lmtp).await.starts_with("354 ") {}
+    lmtp.write_all(format!("{letter}.\r\n").as_bytes()).await.unwrap();
+    let kept = line(&mut lmtp).await;
+    assert!(kept.starts_with("250 "), "{kept}");
+}
+
+/// Nothing is made in place of what is lost: an empty house would look like one without mail.
+#[tokio::test]
+async fn a_house_that_has_lost_its_mail_is_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = new_house(folder.path()).make().await.unwrap();
+    let refused = async |name: &str| {
+        let lost = Server::start(StartOptions::new(config.clone())).await.err().expect("it is lost").to_string();
+        let path = config.data_dir.join(name);
+        assert!(lost.starts_with(&format!("{} is not there", path.display())), "{lost}");
+        assert!(lost.contains("Next step: mount its disk, or bring it back from a backup"), "{lost}");
+        assert!(!path.exists());
+    };
+    for name in ["postern.db", "bodies.db"] {
+        let (path, away) = (config.data_dir.join(name), folder.path().join("away"));
+        std::fs::rename(&path, &away).unwrap();
+        refused(name).await;
+        std::fs::rename(&away, &path).unwrap();
+    }
+    // Without large messages nobody misses their folder.
+    assert!(!config.blobs.exists());
+    let running = start(config.clone()).await;
+    // Digits of 16 letters that do not repeat pack to no less than half.
+    let letter: String =
+        (0..40_000_u64).map(|n| format!("{:016x}\r\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    deliver(&running, &format!("Subject: long\r\n\r\n{letter}")).await;
+    assert!(running.drain(PATIENCE).await);
+    assert!(config.blobs.exists());
+    std::fs::remove_dir_all(&config.blobs).unwrap();
+    refused("blobs").await;
+}
+
 #[tokio::test]
 async fn a_folder_without_a_house_says_how_to_make_one() {
     let folder = tempfile::tempdir().unwrap();
@@ -344,8 +386,8 @@ async fn a_folder_without_a_house_says_how_to_make_one() {
     std::fs::remove_dir_all(config.data_dir.join("keys")).unwrap();
     let lost = Server::start(StartOptions::new(config.clone())).await.err().expect("no key").to_string();
     assert!(lost.contains("no body of a message is found") && lost.contains("back from a backup"), "{lost}");
-    for database in ["postern.db", "bodies.db"] {
-        std::fs::remove_file(config.data_dir.join(database)).unwrap();
+    for name in ["postern.db", "bodies.db", "node"] {
+        std::fs::remove_file(config.data_dir.join(name)).unwrap();
     }
     let absent = Server::start(StartOptions::new(config.clone())).await.err().expect("no house").to_string();
     assert!(absent.contains("holds no house") && absent.contains("Next step: postern init"), "{absent}");

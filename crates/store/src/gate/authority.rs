@@ -5,7 +5,7 @@ use super::error::GateError;
 use super::facts;
 use super::people::add_person_row;
 use super::tokens;
-use crate::statements::people as sql;
+use crate::statements::{message as messages, people as sql};
 use crate::{StoreError, Tx};
 use postern_access::{Actor, Duty, DutyFacts};
 use postern_types::{AccountId, Address, Domain, Secret, Timestamp};
@@ -194,6 +194,11 @@ impl Tx<'_> {
     /// Has this database a house?
     pub fn is_founded(&self) -> Result<bool, StoreError> {
         Ok(self.one(&sql::IS_FOUNDED, &[], |row| row.int(0))?.is_some())
+    }
+
+    /// Is any body in a file? Reads messages until it finds one.
+    pub fn has_bodies_in_files(&self) -> Result<bool, StoreError> {
+        Ok(self.one(&messages::ANY_IN_FILE, &[], |row| row.int(0))?.is_some())
     }
 
     /// Founds the house: organisation, first domain, first admin. Once, by the operator:
