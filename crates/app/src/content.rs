@@ -19,11 +19,6 @@ pub trait Content: fmt::Debug {
         Ok(())
     }
 
-    /// Refuses where they can not be read because they are not there. It reads none of them.
-    fn is_there(&self) -> Result<(), Unreadable> {
-        Ok(())
-    }
-
     /// All of them.
     fn whole(&self) -> Result<Cow<'_, [u8]>, Unreadable> {
         self.read(0..self.size())
@@ -65,6 +60,14 @@ impl<'a> Kept<'a> {
     /// Bytes that were loaded so far.
     pub(crate) fn read_bytes(&self) -> u64 {
         self.read_bytes.get()
+    }
+
+    /// Refuses where they can not be read because they are not there. A file is not read for it.
+    pub(crate) fn is_there(&self) -> Result<(), Unreadable> {
+        if self.whole.get().is_some() {
+            return Ok(());
+        }
+        self.access.body_at(&self.place, &mut |key, stored| self.blobs.is_there(key, stored)).map_err(Unreadable)
     }
 
     pub(crate) fn into_place(self) -> BodyPlace {
@@ -113,9 +116,6 @@ impl Content for Kept<'_> {
             return self.load().map(|whole| Cow::Borrowed(slice(whole, range))).map_err(Unreadable);
         }
         self.load_range(range).map(Cow::Owned).map_err(Unreadable)
-    }
-    fn is_there(&self) -> Result<(), Unreadable> {
-        self.access.body_at(&self.place, &mut |key, stored| self.blobs.is_there(key, stored)).map_err(Unreadable)
     }
     /// Unpacks straight into `out`, unless it was unpacked before.
     fn append(&self, out: &mut Vec<u8>) -> Result<(), Unreadable> {

@@ -143,7 +143,7 @@ impl fmt::Debug for Gap {
 pub(crate) type Test = dyn Fn(&Fetched<'_>) -> Result<bool, Unreadable> + Send + Sync;
 
 /// A piece of a reply.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FetchChunk {
     /// What was encoded.
     pub bytes: Vec<u8>,
@@ -151,6 +151,8 @@ pub struct FetchChunk {
     pub gaps: Vec<Gap>,
     /// How many of the UIDs are done; go on from there.
     pub done: usize,
+    /// Messages were left out, since their text is lost or damaged. The log says which.
+    pub lost: bool,
 }
 
 /// What a FETCH reads, and how it is shown.
@@ -213,7 +215,7 @@ impl House {
             let (blobs, names) = (&blobs, &names);
             let mut reader =
                 Reader { access, blobs, names, flags: HashMap::new(), raw_bytes: 0, no_fit: false, room, needs };
-            let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
+            let mut chunk = FetchChunk { done: from, ..FetchChunk::default() };
             while chunk.done < uids.len() && chunk.done - from < MESSAGES_PER_CHUNK {
                 if chunk.done > from && reader.is_full(&chunk) {
                     break;
@@ -241,7 +243,7 @@ impl House {
         let chunk = self.db.read(move |tx: &Tx<'_>| -> Result<_, GateError> {
             let snapshot = tx.open::<Read>(&caller, mailbox)?.snapshot()?;
             let mut shown = Shown::default();
-            let mut chunk = FetchChunk { bytes: Vec::new(), gaps: Vec::new(), done: from };
+            let mut chunk = FetchChunk { done: from, ..FetchChunk::default() };
             while chunk.done < uids.len() && chunk.bytes.len() < most_bytes {
                 let uid = uids[chunk.done];
                 if let Some((flags, modseq)) = snapshot.shown(uid, &mut shown) {
@@ -389,15 +391,42 @@ impl Reader<'_> {
             // Most chunks of messages become full.
             chunk.bytes.reserve_exact((self.room.bytes + ROOM_BEHIND).saturating_sub(begin));
         }
-        let gaps = encode(&message, &mut chunk.bytes).map_err(|unreadable| unreadable.0)?;
+        let encoded = encode(&message, &mut chunk.bytes);
         self.raw_bytes += content.read_bytes();
+        let gaps = match encoded {
+            Ok(gaps) => gaps,
+            Err(unreadable) => return self.leave_out(row, unreadable, begin, chunk),
+        };
         if begin > 0 && !gaps.is_empty() && gaps.iter().all(|gap| gap.length <= self.room.bytes as u64) {
             // At the beginning of the next chunk perhaps nothing has to be left out.
             chunk.bytes.truncate(begin);
             return Ok(false);
         }
+        // Within the literal of a text nothing can be told any more.
+        if !gaps.is_empty()
+            && let Err(unreadable) = content.is_there()
+        {
+            return self.leave_out(row, unreadable, begin, chunk);
+        }
         let place = content.into_place();
         chunk.gaps.extend(gaps.into_iter().map(|gap| Gap { place: Some(place.clone()), ..gap }));
+        Ok(true)
+    }
+
+    /// Goes on without a message whose text is lost or damaged; `begin` is where it began in the chunk.
+    fn leave_out(
+        &self,
+        row: &FetchRow<'_>,
+        Unreadable(error): Unreadable,
+        begin: usize,
+        chunk: &mut FetchChunk,
+    ) -> Result<bool, StoreError> {
+        if !matches!(error, StoreError::Damaged(_)) {
+            return Err(error);
+        }
+        tracing::error!(event = "body.lost", mailbox = %self.access.mailbox(), uid = %row.uid(), %error);
+        chunk.bytes.truncate(begin);
+        chunk.lost = true;
         Ok(true)
     }
 

@@ -261,7 +261,8 @@ impl<'a> Texts<'_, 'a> {
         if self.fits(&range) {
             return self.fetch.text(|out| self.source.append(text, range, out));
         }
-        self.leave_out(&range, text.cut_plain_from(range.start))
+        self.leave_out(&range, text.cut_plain_from(range.start));
+        Ok(())
     }
 
     fn binary(&mut self, part: &[u32], partial: Option<Partial>, text: &Text<'a>) -> Result<(), Unreadable> {
@@ -270,7 +271,7 @@ impl<'a> Texts<'_, 'a> {
             self.fetch.binary(part, origin(partial), Some(&self.source.read(text, range)?));
         } else {
             self.fetch.binary_head(part, origin(partial), range.end - range.start);
-            return self.leave_out(&range, text.cut_from(range.start));
+            self.leave_out(&range, text.cut_from(range.start));
         }
         Ok(())
     }
@@ -280,14 +281,11 @@ impl<'a> Texts<'_, 'a> {
         length <= SHORT_BYTES || self.fetch.written() as u64 + length <= self.most as u64
     }
 
-    /// The head of its literal was written; the text itself follows when that has been sent. One that is not there is
-    /// found now: within its literal nothing can be told any more.
-    fn leave_out(&mut self, range: &Range<u64>, cut: Arc<Cut>) -> Result<(), Unreadable> {
-        self.source.is_there()?;
+    /// The head of its literal was written; the text itself follows when that has been sent.
+    fn leave_out(&mut self, range: &Range<u64>, cut: Arc<Cut>) {
         let length = range.end - range.start;
         self.left_out += length;
         self.gaps.push(Gap::new(self.fetch.written(), length, cut));
-        Ok(())
     }
 }
 

@@ -93,11 +93,6 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Refuses where the message's text is lost.
-    pub(crate) fn is_there(&self) -> Result<(), Unreadable> {
-        self.content.is_there()
-    }
-
     pub(crate) fn new(message: &Fetched<'a>) -> Self {
         let content = message.content;
         let header_bytes = message.header_bytes.min(content.size());

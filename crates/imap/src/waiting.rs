@@ -3,7 +3,7 @@
 //! Nothing is held while it waits but what is remembered anyway. What ends by the clock sends no
 //! notice, so the gate is asked when something ends.
 
-use crate::answer::{End, Stop, not_held};
+use crate::answer::{Code, End, Stop, not_held};
 use crate::around::{Around, Names, Watched, attributes};
 use crate::commands::status;
 use crate::connection::{Connection, Desk, GATHERED_BYTES, GOING_DOWN, Work};
@@ -161,7 +161,10 @@ impl<W: Wire> Connection<W> {
         if !uids.is_empty() {
             let set = SequenceSet::of(Uid::runs(uids).into_iter().map(|(first, last)| (first.get(), last.get())));
             let command = FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false };
-            fetched = self.fetch(command).await.map(drop);
+            fetched = self.fetch(command).await.and_then(|done| match done.code {
+                Some(Code::Fixed(ResponseCode::Corruption)) => Err(Refused::Unavailable.into()),
+                _ => Ok(()),
+            });
         }
         if let Err(Stop::End(end)) = fetched {
             return Err(end.into());

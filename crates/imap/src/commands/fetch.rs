@@ -39,6 +39,8 @@ struct Amiss {
     unknown_encoding: bool,
     /// The sections of a message add up to too much.
     too_much: bool,
+    /// The text of a message is lost.
+    lost: bool,
 }
 
 impl<W: Wire> Connection<W> {
@@ -83,6 +85,11 @@ impl<W: Wire> Connection<W> {
             let part = self.fetch_part(&items, fetch.by_uid, targets, marked).await?;
             amiss.too_much |= part.too_much;
             amiss.unknown_encoding |= part.unknown_encoding;
+            amiss.lost |= part.lost;
+        }
+        if amiss.lost {
+            let text = "The text of a message is lost or damaged, and it was left out; the server's log says which";
+            return Ok(Completion::no(ResponseCode::Corruption, text));
         }
         if amiss.too_much {
             let text = "So much of one message was asked for that it was left out; ask for fewer sections at once";
@@ -164,20 +171,21 @@ impl<W: Wire> Connection<W> {
             Arc::new(move |mark: Mark<'_>, out: &mut Vec<u8>| marks.encode_mark(mark, out));
         let wanted = show.needs().map(|needs| FetchWanted { mailbox, uids: Arc::clone(&uids), needs, encode });
         let Work { house, session, .. } = self.client.work()?;
-        let (mut done, mut reading) = (0, wanted.map(|wanted| Reading::new(house, session, &wanted)));
+        let (mut done, mut lost, mut reading) = (0, false, wanted.map(|wanted| Reading::new(house, session, &wanted)));
         while done < uids.len() {
             let Work { house, session, .. } = self.client.work()?;
             let chunk = match &mut reading {
                 Some(reading) => reading.next(house, session).await?,
                 None => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
             };
-            done = chunk.done;
+            (done, lost) = (chunk.done, lost || chunk.lost);
             self.client.work()?.selected.note_shown(show.shown());
             self.send(chunk, done < uids.len()).await?;
         }
         Ok(Amiss {
             unknown_encoding: show.unknown_encoding.load(Ordering::Relaxed),
             too_much: show.too_much.load(Ordering::Relaxed),
+            lost,
         })
     }
 
