@@ -11,12 +11,14 @@ use crate::connection::{Client, Desk};
 use crate::listing::{Kind, Listing, Node, Told, take_turns};
 use crate::names::{DELIMITER, SHARED, SHARED_PREFIX, shown_at};
 use crate::pattern::{self, Pattern};
-use postern_app::Refused;
-use postern_imap_wire::{Encoder, ListAttribute, ListCommand, ListEntry, ResponseCode};
+use postern_app::{House, Locator, Numbers, Refused, Session};
+use postern_imap_wire::{Encoder, ListAttribute, ListCommand, ListEntry, ResponseCode, StatusItem};
 
 /// One line of the answer.
 struct Line<'a> {
     node: &'a Node,
+    /// It is what was selected, and not there for what is below it alone.
+    selected: bool,
     /// CHILDINFO (RFC 5258 section 3.5).
     subscribed_below: bool,
 }
@@ -44,7 +46,14 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
         shared_uses: list.selection.special_use || list.returns.special_use,
     };
     for line in lines(&listing, &list).await {
-        let attributes = line.node.attributes(told);
+        let mut attributes = line.node.attributes(told);
+        // What goes with it is for what was selected (RFC 5819 section 2).
+        let shown = line.selected && line.node.kind == Kind::Mailbox;
+        let at = line.node.locator.as_ref().filter(|_| shown && !list.returns.status.is_empty());
+        let numbers = numbers(house, session, at, &list.returns.status).await?;
+        if at.is_some() && numbers.is_none() {
+            attributes.insert(0, ListAttribute::NoSelect);
+        }
         Encoder::new(out, rev2).list(&ListEntry {
             attributes: &attributes,
             delimiter: Some(DELIMITER),
@@ -52,21 +61,30 @@ pub(crate) async fn run(client: &mut Client, list: ListCommand) -> Handled {
             subscribed_below: line.subscribed_below,
             old_name: None,
         });
-        if list.returns.my_rights && line.node.kind == Kind::Mailbox {
+        if list.returns.my_rights && shown {
             Encoder::new(out, rev2).my_rights(&line.node.name, line.node.rights);
         }
-        let Some(at) = line.node.locator.as_ref().filter(|_| !list.returns.status.is_empty()) else { continue };
-        match house.status(session, at, status::adds_up_deleted(&list.returns.status)).await {
-            Ok(numbers) => {
-                let values = status::values(&numbers, &list.returns.status);
-                Encoder::new(out, rev2).status(&shown_at(at), &values);
-            }
-            // Seen and not to be read: LIST without STATUS (RFC 5819 section 2).
-            Err(Refused::Denied(_)) => {}
-            Err(refused) => return Err(refused.into()),
+        if let (Some(at), Some(numbers)) = (at, numbers) {
+            let values = status::values(&numbers, &list.returns.status);
+            Encoder::new(out, rev2).status(&shown_at(at), &values);
         }
     }
     Ok(Completion::ok("Done"))
+}
+
+/// What STATUS tells of a mailbox; nothing where it is seen and not to be read, so that it can not be selected.
+async fn numbers(
+    house: &House,
+    session: &Session,
+    at: Option<&Locator>,
+    items: &[StatusItem],
+) -> Result<Option<Numbers>, Refused> {
+    let Some(at) = at else { return Ok(None) };
+    match house.status(session, at, status::adds_up_deleted(items)).await {
+        Ok(numbers) => Ok(Some(numbers)),
+        Err(Refused::Denied(_)) => Ok(None),
+        Err(refused) => Err(refused),
+    }
 }
 
 /// An empty pattern asks for the delimiter and the root of the reference.
@@ -100,12 +118,14 @@ async fn lines<'a>(listing: &'a Listing, list: &ListCommand) -> Vec<Line<'a>> {
     let named = listing.nodes.iter().zip(&meant).filter(|(_, meant)| **meant).map(|(node, _)| node);
     if !selection.recursive_match {
         // A subscription alone makes no name; without the option it is not shown.
-        return named.filter(|node| selected(node)).map(|node| Line { node, subscribed_below: false }).collect();
+        let line = |node| Line { node, selected: true, subscribed_below: false };
+        return named.filter(|node| selected(node)).map(line).collect();
     }
     let (above_hidden, above_any) = listing.above(selected, |place| meant[place]);
     let line = |node: &'a Node| {
-        let shown = selected(node) || above_hidden.contains(node.name.as_str());
-        shown.then_some(Line { node, subscribed_below: above_any.contains(node.name.as_str()) })
+        let (selected, subscribed_below) = (selected(node), above_any.contains(node.name.as_str()));
+        let shown = selected || above_hidden.contains(node.name.as_str());
+        shown.then_some(Line { node, selected, subscribed_below })
     };
     named.filter_map(line).collect()
 }
