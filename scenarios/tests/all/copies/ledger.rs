@@ -92,11 +92,6 @@ impl Ledger {
         self.gone.insert(place);
     }
 
-    /// Did somebody learn that it is gone?
-    pub fn is_gone(&self, place: Place) -> bool {
-        self.gone.contains(&place)
-    }
-
     /// Whether the keyword is there; nothing before it is known.
     pub fn keyword(&mut self, place: Place, keyword: &'static str, is_set: Option<bool>) {
         self.keywords.insert((place, keyword), is_set);

@@ -142,10 +142,13 @@ impl Writer {
         assert!(now.values().all(|has| *has == is_set), "{who}: {keyword} of {now:?} after OK: {is_set}");
         let shown: Vec<u32> = now.into_keys().collect();
         self.knows(&shown, Some(is_set));
-        self.ask("NOOP").await?;
-        let ledger = self.shared.ledger();
-        let missed: Vec<_> =
-            uids.iter().filter(|uid| !shown.contains(uid) && !ledger.is_gone((self.folder, **uid))).collect();
+        let others: Vec<u32> = uids.iter().copied().filter(|uid| !shown.contains(uid)).collect();
+        if others.is_empty() {
+            return Some(());
+        }
+        let answer = self.ask(&format!("UID FETCH {} (FLAGS)", set(&others))).await?;
+        let missed: Vec<u32> =
+            Fetched::all(&answer).iter().map(|one| one.uid).filter(|uid| others.contains(uid)).collect();
         assert!(missed.is_empty(), "{who}: UID STORE {uids:?} shows nothing of {missed:?}, which are there");
         Some(())
     }
