@@ -1,7 +1,6 @@
 //! Flags that every command understands, before or after its noun.
 
 use crate::process::quoted;
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use std::path::PathBuf;
 
 /// Where the house is found, and how answers are shown.
@@ -11,10 +10,9 @@ pub struct GlobalArgs {
     #[arg(
         long,
         global = true,
-        env = "POSTERN_CONFIG",
+        env = CONFIG,
         hide_env_values = true,
         value_name = "FILE",
-        value_parser = OsStringValueParser::new().map(PathBuf::from),
         help_heading = "Global options"
     )]
     pub config: Option<PathBuf>,
@@ -42,19 +40,17 @@ pub struct GlobalArgs {
 }
 
 impl GlobalArgs {
-    /// As it is meant: a variable that is set to nothing names no configuration, and a folder the one in it.
-    pub fn settled(mut self) -> Self {
-        let named = self.config.take().filter(|file| !file.as_os_str().is_empty());
-        self.config = named.map(|file| if file.is_dir() { file.join("postern.toml") } else { file });
-        self
+    /// As it is meant: a folder names the configuration in it.
+    pub fn settled(self) -> Self {
+        Self { config: self.config.map(within), ..self }
     }
 
     /// The text of a command with its next steps for the house it was about: where that was named
     /// by a flag, they name it too, so that they can be copied.
     pub fn in_same_house(&self, text: &str) -> String {
-        let by_variable = std::env::var_os("POSTERN_CONFIG");
+        let by_variable = std::env::var_os(CONFIG).map(|name| within(name.into()));
         let file = match &self.config {
-            Some(file) if by_variable.as_deref() != Some(file.as_os_str()) => quoted(file),
+            Some(file) if by_variable.as_ref() != Some(file) => quoted(file),
             _ => return text.to_owned(),
         };
         let named = format!("postern --config {file} ");
@@ -68,12 +64,20 @@ impl GlobalArgs {
     }
 }
 
+/// The variable that names a configuration.
+pub const CONFIG: &str = "POSTERN_CONFIG";
+
+/// The configuration in a folder, where it is one.
+fn within(file: PathBuf) -> PathBuf {
+    if file.is_dir() { file.join("postern.toml") } else { file }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_the_configuration_in_it_and_an_empty_name_is_none() {
+    fn a_folder_is_the_configuration_in_it() {
         let folder = tempfile::tempdir().unwrap();
         let settled = |config: &std::path::Path| {
             GlobalArgs { config: Some(config.to_owned()), ..GlobalArgs::default() }.settled().config
@@ -81,7 +85,6 @@ mod tests {
         let file = folder.path().join("postern.toml");
         assert_eq!(settled(folder.path()).as_ref(), Some(&file));
         assert_eq!(settled(&file).as_ref(), Some(&file));
-        assert_eq!(settled(std::path::Path::new("")), None);
     }
 
     #[test]

@@ -14,7 +14,8 @@ mod seed;
 mod serve;
 mod version;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use globals::GlobalArgs;
 use std::process::ExitCode;
 
@@ -59,12 +60,20 @@ enum Command {
 
 fn main() -> ExitCode {
     process::keep_files_private();
-    let Cli { globals, command } = Cli::parse();
+    let Cli { globals, command } = typed();
     let globals = globals.settled();
     match run(command, &globals) {
         Ok(code) => code,
         Err(error) => process::complain(&error),
     }
+}
+
+/// What was typed. A variable that is set to nothing is not set.
+fn typed() -> Cli {
+    let is_empty = std::env::var_os(globals::CONFIG).is_some_and(|name| name.is_empty());
+    let command = <Cli as CommandFactory>::command();
+    let command = if is_empty { command.mut_arg("config", |arg| arg.env(Resettable::Reset)) } else { command };
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 fn run(command: Command, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
