@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 /// Reads what is at a place.
 type ReadAt<T> = dyn Fn(&Access<'_, Read>, u64) -> Result<T, GateError> + Send + Sync;
@@ -48,6 +49,13 @@ struct Begun<T> {
     is_awaited: Arc<AtomicBool>,
     /// Taken until it was read and nobody has yet to fetch it.
     _room: Arc<OwnedSemaphorePermit>,
+}
+
+/// What was known before a transaction was begun.
+#[derive(Clone, Copy)]
+struct Before {
+    asked: Instant,
+    rights_told: u64,
 }
 
 /// What was read, and the piece behind it where that was begun.
@@ -83,16 +91,17 @@ impl<T: Send + 'static> Ahead<T> {
     pub async fn at(&mut self, house: &House, session: &Session, place: u64) -> Result<T, Refused> {
         let begun = self.next.take().filter(|begun| begun.place == place);
         let piece = match begun {
-            Some(begun) => begun.end().await?,
+            Some(begun) => begun.end().await,
             None => {
-                let (source, rights_told) = (Arc::clone(&self.source), house.hub.rights_told());
-                let read = move |tx: &Tx<'_>| source.piece(tx, place, rights_told, &AtomicBool::new(true));
-                house.db.read(read).await?
+                let (source, before) = (Arc::clone(&self.source), self.source.before());
+                house.db.read(move |tx: &Tx<'_>| source.piece(tx, place, before, &AtomicBool::new(true))).await
             }
         };
+        // One whose sign-in has ended is told so, and not what the gate says to strangers.
+        house.check_session(session).await?;
+        let piece = piece?;
         self.next = piece.behind.or_else(|| self.source.begin_behind(&piece.read, place));
         session.note_proven(piece.proven);
-        house.check_session(session).await?;
         house.may_still_read(session, self.source.mailbox).await?;
         Ok(piece.read)
     }
@@ -104,10 +113,10 @@ impl<T: Send + 'static> Source<T> {
         let room = Arc::new(Arc::clone(&self.places).try_acquire_owned().ok()?);
         let is_awaited = Arc::new(AtomicBool::new(false));
         let (source, awaited, held) = (Arc::clone(self), Arc::clone(&is_awaited), Arc::clone(&room));
-        let rights_told = self.hub.rights_told();
+        let before = self.before();
         let read = self.db.read_ahead(move |tx: &Tx<'_>| {
             let _held = &held;
-            source.piece(tx, place, rights_told, &awaited)
+            source.piece(tx, place, before, &awaited)
         });
         Some(Begun { place, read: Box::pin(read), is_awaited, _room: room })
     }
@@ -116,19 +125,23 @@ impl<T: Send + 'static> Source<T> {
         (self.behind)(read, place).and_then(|behind| self.begin(behind))
     }
 
-    /// Reads what is at this place, and where somebody waits for it by then begins what is behind it. `rights_told`:
-    /// as it was before this transaction.
+    /// What is known before a transaction that reads.
+    fn before(&self) -> Before {
+        Before { asked: Instant::now(), rights_told: self.hub.rights_told() }
+    }
+
+    /// Reads what is at this place, and where somebody waits for it by then begins what is behind it.
     fn piece(
         self: &Arc<Self>,
         tx: &Tx<'_>,
         place: u64,
-        rights_told: u64,
+        before: Before,
         is_awaited: &AtomicBool,
     ) -> Result<Piece<T>, GateError> {
         let access = tx.open::<Read>(&self.caller, self.mailbox)?;
         let read = (self.read)(&access, place)?;
         let behind = if is_awaited.load(Ordering::Relaxed) { self.begin_behind(&read, place) } else { None };
-        Ok(Piece { read, proven: Proven::by(&access, tx.now(), rights_told), behind })
+        Ok(Piece { read, proven: Proven::by(&access, before.asked, before.rights_told), behind })
     }
 }
 

@@ -10,6 +10,7 @@ use postern_store::{
 };
 use postern_types::{AccountId, Flags, MailboxId, MailboxName, ModSeq, Rights, Seen, SpecialUse, Timestamp, Uid};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// Keywords of a mailbox that are told at most when it is opened.
 pub const KEYWORDS_TOLD: usize = 1_000;
@@ -215,10 +216,16 @@ impl House {
         if session.is_proven(mailbox, rights_told, self.db.now()) {
             return Ok(());
         }
+        self.may_read(session, mailbox).await
+    }
+
+    /// The same, asked of the gate whatever it answered before.
+    pub async fn may_read(&self, session: &Session, mailbox: MailboxId) -> Result<(), Refused> {
+        let rights_told = self.hub.rights_told();
         let caller = session.caller.clone();
-        let read = move |tx: &Tx<'_>| {
-            tx.open::<Read>(&caller, mailbox).map(|access| Proven::by(&access, tx.now(), rights_told))
-        };
+        let asked = Instant::now();
+        let read =
+            move |tx: &Tx<'_>| tx.open::<Read>(&caller, mailbox).map(|access| Proven::by(&access, asked, rights_told));
         session.note_proven(self.db.read(read).await?);
         Ok(())
     }

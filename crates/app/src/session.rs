@@ -9,6 +9,8 @@ use postern_types::{AccountId, Address, MailboxId, Timestamp};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a sign-in was accepted by, and goes on by.
 #[derive(Debug)]
@@ -47,19 +49,27 @@ pub(crate) fn end_of_direct(facts: &DirectFacts) -> Timestamp {
 pub(crate) struct Proven {
     mailbox: MailboxId,
     rights_told: u64,
-    until: Timestamp,
+    /// When that changes by itself, where it does.
+    until: Option<Timestamp>,
+    /// Before it was asked, by a clock that nobody sets.
+    asked: Instant,
 }
 
 impl Proven {
     /// It is asked again after this, whatever was told or not.
-    const LONGEST_MS: i64 = 1000;
+    const LONGEST: Duration = Duration::from_secs(1);
 
-    /// By this proof. `rights_told`: as it was before the proof's transaction
-    /// ([`Hub::rights_told`](crate::hub::Hub::rights_told)), so that no change is between what that saw and what is heard later.
-    pub(crate) fn by(access: &Access<'_, Read>, at: Timestamp, rights_told: u64) -> Self {
-        let longest = at.plus_ms(Self::LONGEST_MS);
-        let until = access.until().map_or(longest, |until| until.min(longest));
-        Self { mailbox: access.mailbox(), rights_told, until }
+    /// By this proof, whose transaction was begun after `asked`. `rights_told`: as it was before that
+    /// ([`Hub::rights_told`](crate::hub::Hub::rights_told)), so that no change is between what it saw and what is heard later.
+    pub(crate) fn by(access: &Access<'_, Read>, asked: Instant, rights_told: u64) -> Self {
+        Self { mailbox: access.mailbox(), rights_told, until: access.until(), asked }
+    }
+
+    fn holds(&self, mailbox: MailboxId, rights_told: u64, now: Timestamp) -> bool {
+        self.mailbox == mailbox
+            && self.rights_told == rights_told
+            && self.until.is_none_or(|until| now < until)
+            && self.asked.elapsed() < Self::LONGEST
     }
 }
 
@@ -161,8 +171,7 @@ impl Session {
     /// Would the gate answer now that this mailbox may be read, as it did last?
     pub(crate) fn is_proven(&self, mailbox: MailboxId, rights_told: u64, now: Timestamp) -> bool {
         let proven = *self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        proven
-            .is_some_and(|proven| proven.mailbox == mailbox && proven.rights_told == rights_told && now < proven.until)
+        proven.is_some_and(|proven| proven.holds(mailbox, rights_told, now))
     }
 
     /// Notes that this mailbox's opening is on the trail; was it already?
@@ -172,5 +181,23 @@ impl Session {
 
     pub(crate) fn note_opened(&self, mailbox: MailboxId) {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).insert(mailbox);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_holds_until_something_may_have_changed() {
+        let [inbox, other] = [1, 2].map(|number| MailboxId::pack(AccountId::new(1).unwrap(), number).unwrap());
+        let (now, asked) = (Timestamp(1_000_000), Instant::now());
+        let proven = Proven { mailbox: inbox, rights_told: 7, until: Some(now.plus_ms(10)), asked };
+        assert!(proven.holds(inbox, 7, now));
+        assert!(!proven.holds(other, 7, now));
+        assert!(!proven.holds(inbox, 8, now), "somebody's rights have changed");
+        assert!(!proven.holds(inbox, 7, now.plus_ms(10)), "it has ended by itself");
+        let Some(asked) = asked.checked_sub(Proven::LONGEST) else { return };
+        assert!(!Proven { asked, ..proven }.holds(inbox, 7, now), "nothing was told for long");
     }
 }

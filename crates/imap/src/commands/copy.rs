@@ -70,7 +70,7 @@ async fn explain(work: &mut Work<'_>, refused: Refused) -> Stop {
     if !is_hidden(&refused) {
         return Stop::Refused(refused);
     }
-    match work.house.may_still_read(work.session, work.selected.mailbox).await {
+    match work.house.may_read(work.session, work.selected.mailbox).await {
         Ok(()) => Stop::Answer(no_target()),
         Err(refused) => Stop::Refused(refused),
     }

@@ -57,7 +57,7 @@ enum Ending {
     /// Nothing happened, and it may be run again.
     Again(StoreError),
     /// Whether it happened is not known.
-    Unknown(StoreError),
+    Unknown(StoreError, Vec<Notice>),
 }
 
 impl Worker<'_> {
@@ -81,8 +81,10 @@ impl Worker<'_> {
                     return;
                 }
                 Ending::Refused => return job.settle(Ok(())),
-                Ending::Unknown(error) => {
+                Ending::Unknown(error, notices) => {
                     counters.lost.add(1);
+                    // It may be committed, and who looks in vain loses nothing.
+                    self.shared.tell(notices);
                     return job.settle(Err(error));
                 }
                 Ending::Again(error) => {
@@ -163,17 +165,18 @@ fn run(shared: &Shared, session: &Session, writes: bool, job: &mut dyn Job) -> E
     }
     match session.commit() {
         Ok(()) => Ending::Committed(tx.take_notices()),
-        Err(error) => failed_commit(session, job, error),
+        Err(error) => failed_commit(session, job, error, tx.take_notices()),
     }
 }
 
-fn failed_commit(session: &Session, job: &mut dyn Job, error: StoreError) -> Ending {
+fn failed_commit(session: &Session, job: &mut dyn Job, error: StoreError, notices: Vec<Notice>) -> Ending {
     if session.retry_asked() {
         // The server said that it did not commit.
         session.roll_back();
         Ending::Again(error)
     } else if session.is_gone() {
-        Ending::Unknown(StoreError::Lost(format!("the connection went during COMMIT, its outcome is unknown: {error}")))
+        let error = format!("the connection went during COMMIT, its outcome is unknown: {error}");
+        Ending::Unknown(StoreError::Lost(error), notices)
     } else {
         session.roll_back();
         job.overrule(error);
