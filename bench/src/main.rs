@@ -89,6 +89,8 @@ enum Name {
     RightsModel,
     /// Copies that clients keep, against the mailbox, with ten thousand seeds
     ResyncModel,
+    /// What the limits promise under floods, in full: twenty messages of 50 MB, a thousand slow readers
+    Hostile,
 }
 
 /// Repeatable workloads beside a peer.
@@ -207,6 +209,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         (Name::PowerCut, "power-cut", "power_cut", arguments.power_cut_seeds),
         (Name::RightsModel, "rights-model", "rights_model", arguments.rights_model_seeds),
         (Name::ResyncModel, "resync-model", "resync_model", arguments.resync_model_seeds),
+        (Name::Hostile, "hostile", "hostile", 1),
     ] {
         if arguments.wants(name) {
             println!("{workload}: {seeds} seeds");
@@ -475,7 +478,7 @@ mod tests {
         assert_eq!(names("bench --workload deliver"), ["deliver-1", "deliver-8"]);
         assert_eq!(names("bench --workload deliver-8"), ["deliver-8"]);
         assert!(names("bench --workload power-cut").is_empty());
-        for name in [Name::PowerCut, Name::RightsModel, Name::ResyncModel] {
+        for name in [Name::PowerCut, Name::RightsModel, Name::ResyncModel, Name::Hostile] {
             assert!(parsed("bench").wants(name));
             assert!(!parsed("bench --workload deliver").wants(name));
         }

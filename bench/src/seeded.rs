@@ -1,6 +1,6 @@
-//! Workloads that are random tests of the scenarios with thousands of seeds: "power-cut", the
+//! Workloads that are tests of the scenarios at full size: with thousands of seeds "power-cut", the
 //! crash test, "rights-model", who may do what against a model, and "resync-model", copies that
-//! clients keep against the mailbox.
+//! clients keep against the mailbox; and "hostile", floods in the numbers that are promised.
 //!
 //! Continuous integration takes a hundred. What is fast and loses an acknowledged mail, or shows
 //! it to a stranger, is not fast, so the many run beside the measurements.
@@ -15,7 +15,7 @@ use crate::child::Child;
 /// PostgreSQL too where there is one.
 pub async fn run(test: &str, seeds: u32) -> Result<()> {
     let mut command = cargo::command(&["nextest", "run", "--profile", "seeds", "--package", "postern-scenarios", test]);
-    command.env("POSTERN_SEEDS", seeds.to_string());
+    command.env("POSTERN_SEEDS", seeds.to_string()).env("POSTERN_HOSTILE", "full");
     if std::env::var_os(POSTGRES).is_none() {
         command.env("POSTERN_TEST_ENGINES", "sqlite");
     }
