@@ -148,7 +148,12 @@ impl Listing {
         Ok(())
     }
 
+    /// With the levels above it, which RECURSIVEMATCH shows. They have no children for that: what is below is not there.
     fn add_missing_subscription(&mut self, name: String) {
+        let above: Vec<&str> = parents(&name).collect();
+        for parent in above.into_iter().rev() {
+            self.place_of(parent);
+        }
         match self.places.get(&name) {
             Some(place) => self.nodes[*place].subscribed = true,
             None => {
@@ -185,15 +190,18 @@ impl Listing {
     fn add_parents(&mut self, name: &str) {
         let above: Vec<&str> = parents(name).collect();
         for parent in above.into_iter().rev() {
-            let place = match self.places.get(parent) {
-                Some(place) => *place,
-                None => {
-                    let kind = if is_namespace(parent) { Kind::Namespace } else { Kind::Missing };
-                    self.push(Node::new(parent.to_owned(), kind))
-                }
-            };
+            let place = self.place_of(parent);
             self.nodes[place].has_children = true;
         }
+    }
+
+    /// Where a level is, which is added where it is not there.
+    fn place_of(&mut self, level: &str) -> usize {
+        if let Some(place) = self.places.get(level) {
+            return *place;
+        }
+        let kind = if is_namespace(level) { Kind::Namespace } else { Kind::Missing };
+        self.push(Node::new(level.to_owned(), kind))
     }
 
     fn push(&mut self, node: Node) -> usize {
@@ -289,9 +297,12 @@ pub(crate) mod tests {
         let mut listing = listing(&["INBOX", "+Sent", "Work/2026"], &[]);
         listing.add_missing_subscription("Gone".to_owned());
         listing.add_missing_subscription("Work".to_owned());
+        listing.add_missing_subscription("Lost/Found".to_owned());
         let subscribed: Vec<_> =
             listing.nodes.iter().filter(|node| node.subscribed).map(|node| node.name.as_str()).collect();
-        assert_eq!(subscribed, ["Sent", "Work", "Gone"]);
+        assert_eq!(subscribed, ["Sent", "Work", "Gone", "Lost/Found"]);
+        let lost = listing.named("Lost").unwrap();
+        assert_eq!((lost.kind, lost.has_children), (Kind::Missing, false));
         let (hidden, any) = listing.above(|node| node.name == "Work/2026", |_| true);
         assert!(hidden.is_empty() && any.contains("Work"));
     }

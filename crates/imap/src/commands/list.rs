@@ -105,7 +105,9 @@ pub(super) fn too_long() -> Completion {
 }
 
 async fn lines<'a>(listing: &'a Listing, list: &ListCommand) -> Vec<Line<'a>> {
-    let patterns: Vec<Pattern> = list.patterns.iter().map(|pattern| Pattern::new(&list.reference, pattern)).collect();
+    // An empty one matches nothing (RFC 5258 section 3).
+    let patterns = list.patterns.iter().filter(|pattern| !pattern.is_empty());
+    let patterns: Vec<Pattern> = patterns.map(|pattern| Pattern::new(&list.reference, pattern)).collect();
     let selection = list.selection;
     let mut meant = Vec::with_capacity(listing.nodes.len());
     for (place, node) in listing.nodes.iter().enumerate() {
