@@ -60,20 +60,29 @@ dialogues! {
     automap_off
     automap_on
     children_copy_grants
+    condstore
     copy_and_append_filter_flags
+    esearch
     grant_that_ends
     grants_in_running_sessions
     groups
     identifiers
     keywords_stay_in_their_mailbox
+    list_extended
+    list_status
     moving_messages
     old_clients
+    qresync
     rename_and_delete
     renaming_gives
+    savedate
+    searchres
     special_use
+    status_size
     subscriptions_are_personal
     texts_that_help
     what_is_held_for_a_time
+    within
 }
 
 /// A file that no test plays proves nothing.
