@@ -1,8 +1,8 @@
 //! Playing a dialogue: its clients over real sockets, its administration through the house, by
 //! a clock that moves when the file says so.
 
-use super::script::{Act, Admin, Expected, Piece, Reach, Script, Step, What};
-use postern_app::{GrantReach, GrantTerms, Refused};
+use super::script::{Act, Admin, Expected, Kept, Piece, Reach, Script, Step, What};
+use postern_app::{CredentialWish, GrantReach, GrantTerms, Networks, Purpose, Refused};
 use postern_store::ManualClock;
 use postern_testkit::{Engine, House, ImapClient};
 use postern_types::{Address, DisplayName, MailboxName, SendRights, Timestamp};
@@ -20,11 +20,17 @@ const CLOSED: &str = "closed";
 pub async fn play(script: &Script, engine: Engine) -> Result<(), String> {
     let clock = Arc::new(ManualClock::new(BEGIN));
     let Some(house) = House::builder(engine).clock(Arc::clone(&clock) as Arc<_>).start().await else { return Ok(()) };
-    let mut stage = Stage { house, clock, talks: BTreeMap::new() };
-    let mut amiss = Vec::new();
+    let mut stage = Stage { house, clock, talks: BTreeMap::new(), programs: BTreeMap::new() };
+    let (mut amiss, mut kept) = (Vec::new(), Kept::new());
     for step in &script.steps {
-        let heard = stage.step(step).await.map_err(|reason| format!("line {}: {reason}", step.line))?;
-        amiss.extend(differs(step, &heard));
+        match stage.step(step, &kept).await {
+            Ok(heard) => amiss.extend(differs(step, &heard, &mut kept)),
+            // What comes after it means nothing.
+            Err(reason) => {
+                amiss.push(format!("line {}: {reason}", step.line));
+                break;
+            }
+        }
     }
     if amiss.is_empty() { Ok(()) } else { Err(amiss.join("\n")) }
 }
@@ -33,6 +39,8 @@ struct Stage {
     house: House,
     clock: Arc<ManualClock>,
     talks: BTreeMap<String, Talk>,
+    /// The account and the secret with which a program signs in.
+    programs: BTreeMap<String, (Address, String)>,
 }
 
 /// One client's connection.
@@ -43,13 +51,16 @@ struct Talk {
 }
 
 impl Stage {
-    async fn step(&mut self, step: &Step) -> Result<Vec<String>, String> {
+    async fn step(&mut self, step: &Step, kept: &Kept) -> Result<Vec<String>, String> {
         match &step.act {
             Act::Admin(admin) => {
                 self.administer(admin).await?;
                 Ok(Vec::new())
             }
-            Act::Say { client, command } => self.talk(client).await.say(command).await,
+            Act::Say { client, command } => {
+                let command = with_numbers(command, kept)?;
+                self.talk(client).await.say(&command).await
+            }
             Act::Hears { client } => Ok(self.talk(client).await.hears(step.expected.len()).await),
         }
     }
@@ -57,14 +68,21 @@ impl Stage {
     /// Who speaks for the first time signs in.
     async fn talk(&mut self, client: &str) -> &mut Talk {
         if !self.talks.contains_key(client) {
-            let person = client.split('/').next().unwrap_or(client);
-            let signed_in = self.house.imap_as(&format!("{person}@example.org")).await;
+            let name = client.split('/').next().unwrap_or(client);
+            let signed_in = match self.programs.get(name) {
+                Some((account, secret)) => {
+                    let mut program = self.house.imap(name).await;
+                    program.login(account.as_str(), secret).await;
+                    program
+                }
+                None => self.house.imap_as(&format!("{name}@example.org")).await,
+            };
             self.talks.insert(client.to_owned(), Talk { client: signed_in, idle: None });
         }
         self.talks.get_mut(client).expect("it was put there")
     }
 
-    async fn administer(&self, admin: &Admin) -> Result<(), String> {
+    async fn administer(&mut self, admin: &Admin) -> Result<(), String> {
         let (house, app, operator) = (&self.house, self.house.app(), self.house.operator());
         match admin {
             Admin::Person(name) => house.person(address(name)?.as_str()).await,
@@ -101,6 +119,19 @@ impl Stage {
                 let message = format!("From: Customer <customer@example.net>\r\nSubject: {subject}\r\n\r\nHello.\r\n");
                 house.deliver(address(to)?.as_str(), &message).await;
             }
+            Admin::Seen { account, seen } => house.set_seen(address(account)?.as_str(), *seen).await,
+            Admin::Program { name, account, owner, older_than_ms } => {
+                let (account, owner) = (address(account)?, address(owner)?);
+                let wish = CredentialWish {
+                    networks: Some(Networks::Any),
+                    older_than_ms: Some(*older_than_ms),
+                    ..CredentialWish::new(Purpose::Backup, owner, "what is old is kept elsewhere")
+                };
+                let issued = app.issue_credential(operator, &account, wish).await.map_err(refused)?;
+                let secret = issued.secret.as_ref().and_then(|secret| secret.expose_text());
+                let secret = secret.ok_or("a secret that can not be shown")?.to_owned();
+                self.programs.insert(name.clone(), (account, secret));
+            }
             Admin::Clock { forward_ms } => self.clock.advance_ms(*forward_ms),
         }
         Ok(())
@@ -122,6 +153,23 @@ fn reach_of(reach: &Reach) -> Result<GrantReach, String> {
         Reach::Mailbox(name) => GrantReach::Mailbox(parsed(name)?),
         Reach::Subtree(name) => GrantReach::Subtree(parsed(name)?),
     })
+}
+
+/// The command with the numbers that were heard before.
+fn with_numbers(command: &[Piece], kept: &Kept) -> Result<Vec<Piece>, String> {
+    let mut said = Vec::new();
+    for piece in command {
+        said.push(match piece {
+            Piece::Text(text) => Piece::Text(text.clone()),
+            Piece::Literal(literal) => Piece::Literal(literal.clone()),
+            Piece::Kept(name) => {
+                let number =
+                    kept.get(name).ok_or_else(|| format!("{{{name}}} was not heard, so it can not be said"))?;
+                Piece::Text(number.clone())
+            }
+        });
+    }
+    Ok(said)
 }
 
 impl Talk {
@@ -157,7 +205,7 @@ impl Talk {
         self.client.send(format!("{tag} ").as_bytes()).await;
         for piece in command {
             match piece {
-                Piece::Text(text) => self.client.send(text.as_bytes()).await,
+                Piece::Text(text) | Piece::Kept(text) => self.client.send(text.as_bytes()).await,
                 Piece::Literal(literal) => {
                     self.client.send(format!("{{{}}}\r\n", literal.len()).as_bytes()).await;
                     if !self.is_asked_for_more(tag, heard).await {
@@ -230,34 +278,38 @@ fn is_end(line: Option<&String>) -> bool {
     line.is_some_and(|line| line == CLOSED)
 }
 
-/// What went otherwise than written, in words.
-fn differs(step: &Step, heard: &[String]) -> Option<String> {
+/// What went otherwise than written, in words. The numbers that were heard are kept.
+fn differs(step: &Step, heard: &[String], kept: &mut Kept) -> Option<String> {
     for expected in &step.expected {
         if let What::Never(pattern) = &expected.what
-            && let Some(line) = heard.iter().find(|line| pattern.matches(line))
+            && let Some(line) = heard.iter().find(|line| pattern.matches(line, kept).is_some())
         {
             return Some(format!("line {}: heard {line:?}, which is never to be heard", expected.line));
         }
     }
     let wanted: Vec<&Expected> =
         step.expected.iter().filter(|expected| !matches!(expected.what, What::Never(_))).collect();
-    if fits(&wanted, heard) {
+    if let Some(now) = fits(&wanted, heard, kept) {
+        *kept = now;
         return None;
     }
     let lines: Vec<String> = heard.iter().map(|line| format!("\n    <- {line}")).collect();
-    Some(format!("line {}: this was heard instead:{}", step.line, lines.concat()))
+    let numbers: Vec<String> = kept.iter().map(|(name, number)| format!(" {name} = {number}")).collect();
+    let numbers = if numbers.is_empty() { String::new() } else { format!("\n  kept:{}", numbers.concat()) };
+    Some(format!("line {}: this was heard instead:{}{numbers}", step.line, lines.concat()))
 }
 
-fn fits(wanted: &[&Expected], heard: &[String]) -> bool {
+/// What is kept when this was heard.
+fn fits(wanted: &[&Expected], heard: &[String], kept: &Kept) -> Option<Kept> {
     match (wanted.split_first(), heard.split_first()) {
-        (None, first) => first.is_none(),
+        (None, first) => first.is_none().then(|| kept.clone()),
         (Some((Expected { what: What::AnyLines, .. }, rest)), _) => {
-            (0..=heard.len()).any(|skipped| fits(rest, &heard[skipped..]))
+            (0..=heard.len()).find_map(|skipped| fits(rest, &heard[skipped..], kept))
         }
         (Some((Expected { what: What::Line(pattern), .. }, rest)), Some((line, others))) => {
-            pattern.matches(line) && fits(rest, others)
+            fits(rest, others, &pattern.matches(line, kept)?)
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -266,10 +318,14 @@ mod tests {
     use super::*;
     use crate::dialogues::script::parse;
 
-    fn told(expected: &str, heard: &[&str]) -> Option<String> {
+    fn told_with(kept: &mut Kept, expected: &str, heard: &[&str]) -> Option<String> {
         let script = parse(&format!("# Why.\nbob: NOOP\n{expected}")).expect("it reads");
         let heard: Vec<String> = heard.iter().map(|line| (*line).to_owned()).collect();
-        differs(&script.steps[0], &heard)
+        differs(&script.steps[0], &heard, kept)
+    }
+
+    fn told(expected: &str, heard: &[&str]) -> Option<String> {
+        told_with(&mut Kept::new(), expected, heard)
     }
 
     /// The whole answer is compared: a line too many is as wrong as one too few.
@@ -282,5 +338,26 @@ mod tests {
         assert!(told("<- ...\n<- OK Done\n<! * 1 ...\n", &["* 1 EXISTS", "OK Done"]).is_some());
         let told = told("<- OK Done\n", &["NO [NOPERM] You may not"]).expect("it went otherwise");
         assert_eq!(told, "line 2: this was heard instead:\n    <- NO [NOPERM] You may not");
+    }
+
+    #[test]
+    fn a_number_that_was_heard_is_said_and_heard_again() {
+        let mut kept = Kept::new();
+        assert_eq!(
+            told_with(&mut kept, "<- ...\n<- * {a} EXISTS\n<- OK\n", &["* 1 RECENT", "* 12 EXISTS", "OK"]),
+            None
+        );
+        let said = [Piece::Text("FETCH ".into()), Piece::Kept("a".into()), Piece::Text(":*".into())];
+        let heard = with_numbers(&said, &kept).expect("it was kept");
+        assert_eq!(heard, ["FETCH ", "12", ":*"].map(|text| Piece::Text(text.into())));
+        assert_eq!(told_with(&mut kept, "<- * {a} {b}\n<- OK\n", &["* 12 7", "OK"]), None);
+        let other = told_with(&mut kept, "<- * {a} {b}\n<- OK\n", &["* 12 8", "OK"]).expect("8 is not 7");
+        assert!(other.ends_with("\n    <- * 12 8\n    <- OK\n  kept: a = 12 b = 7"), "{other}");
+        assert!(told_with(&mut kept, "<! {a}\n<- ...\n<- OK\n", &["13", "OK"]).is_none(), "it is another number");
+        assert!(told_with(&mut kept, "<! {a}\n<- ...\n<- OK\n", &["12", "OK"]).is_some());
+        // What went otherwise keeps nothing.
+        assert!(told_with(&mut kept, "<- {c}\n<- NO\n", &["9", "OK"]).is_some());
+        let unheard = with_numbers(&[Piece::Kept("c".into())], &kept).expect_err("it was not heard");
+        assert_eq!(unheard, "{c} was not heard, so it can not be said");
     }
 }

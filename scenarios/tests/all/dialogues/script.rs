@@ -2,7 +2,8 @@
 //! is told with its line, the reason and the cure. The format is described in
 //! `scenarios/dialogues/README.md`.
 
-use postern_types::Rights;
+use postern_types::{Rights, Seen};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A file that was read.
@@ -31,10 +32,23 @@ pub enum Act {
     Admin(Admin),
 }
 
+impl Act {
+    /// The names of numbers that are said.
+    fn kept(&self) -> impl Iterator<Item = &String> {
+        let command: &[Piece] = if let Act::Say { command, .. } = self { command } else { &[] };
+        command.iter().filter_map(|piece| match piece {
+            Piece::Kept(name) => Some(name),
+            Piece::Text(_) | Piece::Literal(_) => None,
+        })
+    }
+}
+
 /// A part of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     Text(String),
+    /// A number that was heard before, by its name.
+    Kept(String),
     /// Sent as a literal, after the server has asked for it.
     Literal(Vec<u8>),
 }
@@ -52,6 +66,9 @@ pub enum Admin {
     Revoke { grantee: String, account: String, reach: Option<Reach> },
     Suspend { person: String, suspended: bool },
     Deliver { to: String, subject: String },
+    Seen { account: String, seen: Seen },
+    // It signs in to the account by itself and sees only what came there so long ago.
+    Program { name: String, account: String, owner: String, older_than_ms: i64 },
     Clock { forward_ms: i64 },
 }
 
@@ -80,28 +97,90 @@ pub enum What {
     Never(Pattern),
 }
 
-/// A line in which `...` stands for anything.
+/// Numbers that were heard, by the names that a file gives them.
+pub type Kept = BTreeMap<String, String>;
+
+/// A line in which `...` stands for anything and `{name}` for a number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern(String);
+pub struct Pattern(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Anything,
+    /// A run of digits: those that were kept by this name, or any, which are kept.
+    Number(String),
+}
 
 impl Pattern {
-    pub fn matches(&self, line: &str) -> bool {
-        let Some((begin, rest)) = self.0.split_once(ANYTHING) else { return self.0 == line };
-        let Some(mut line) = line.strip_prefix(begin) else { return false };
-        let mut parts: Vec<&str> = rest.split(ANYTHING).collect();
-        let end = parts.pop().unwrap_or_default();
-        for part in parts {
-            let Some(at) = line.find(part) else { return false };
-            line = &line[at + part.len()..];
+    fn read(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        for (index, text) in text.split(ANYTHING).enumerate() {
+            if index > 0 {
+                parts.push(Part::Anything);
+            }
+            let mut rest = text;
+            while let Some((text, name, after)) = split_name(rest) {
+                if text.is_empty() && !parts.is_empty() {
+                    return Err(format!("write what stands before {{{name}}}, so that it is clear where it begins"));
+                }
+                parts.push(Part::Text(text.to_owned()));
+                parts.push(Part::Number(name.to_owned()));
+                rest = after;
+            }
+            parts.push(Part::Text(rest.to_owned()));
         }
-        line.ends_with(end)
+        Ok(Self(parts))
+    }
+
+    /// What is kept when the line is like this: what was kept before and the numbers that are new.
+    pub fn matches(&self, line: &str, kept: &Kept) -> Option<Kept> {
+        fits(&self.0, line, kept)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Number(name) => Some(name),
+            Part::Text(_) | Part::Anything => None,
+        })
     }
 }
 
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+fn fits(parts: &[Part], line: &str, kept: &Kept) -> Option<Kept> {
+    let Some((part, rest)) = parts.split_first() else { return line.is_empty().then(|| kept.clone()) };
+    match part {
+        Part::Text(text) => fits(rest, line.strip_prefix(text.as_str())?, kept),
+        Part::Anything => {
+            let mut ends = line.char_indices().map(|(at, _)| at).chain([line.len()]);
+            ends.find_map(|at| fits(rest, &line[at..], kept))
+        }
+        Part::Number(name) => {
+            let after = line.trim_start_matches(|c: char| c.is_ascii_digit());
+            let number = &line[..line.len() - after.len()];
+            if number.is_empty() || kept.get(name).is_some_and(|kept| kept != number) {
+                return None;
+            }
+            let mut kept = kept.clone();
+            kept.insert(name.clone(), number.to_owned());
+            fits(rest, after, &kept)
+        }
     }
+}
+
+/// The text before the next `{name}`, the name, and what follows. A name begins with a letter: `{17}` is text, as it
+/// stands in IMAP before a literal.
+fn split_name(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    while let Some(found) = text[from..].find('{') {
+        let open = from + found;
+        let (name, after) = text[open + 1..].split_once('}')?;
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if name.starts_with(|first: char| first.is_ascii_alphabetic()) && is_name(name) {
+            return Some((&text[..open], name, after));
+        }
+        from = open + 1;
+    }
+    None
 }
 
 const ANYTHING: &str = "...";
@@ -122,6 +201,7 @@ impl fmt::Display for ScriptError {
 /// Reads a whole file.
 pub fn parse(text: &str) -> Result<Script, ScriptError> {
     let mut steps: Vec<Step> = Vec::new();
+    let mut heard: BTreeSet<String> = BTreeSet::new();
     let at = |line, reason: String| ScriptError { line, reason };
     if !text.starts_with("# ") {
         return Err(at(1, "a dialogue opens with its reason: # l alone: … (RFC 4314 section 4)".into()));
@@ -134,11 +214,19 @@ pub fn parse(text: &str) -> Result<Script, ScriptError> {
         if let Some(what) = expectation(text) {
             let step = steps.last_mut().filter(|step| !matches!(step.act, Act::Admin(_)));
             let step = step.ok_or_else(|| at(line, "nobody was told anything: a <- follows a client's line".into()))?;
-            step.expected.push(Expected { line, what: what.map_err(|reason| at(line, reason))? });
+            let what = what.map_err(|reason| at(line, reason))?;
+            if let What::Line(pattern) = &what {
+                heard.extend(pattern.names().cloned());
+            }
+            step.expected.push(Expected { line, what });
             continue;
         }
         complete(steps.last())?;
-        steps.push(Step { line, act: act(text).map_err(|reason| at(line, reason))?, expected: Vec::new() });
+        let act = act(text).map_err(|reason| at(line, reason))?;
+        if let Some(name) = act.kept().find(|name| !heard.contains(*name)) {
+            return Err(at(line, format!("{{{name}}} was not kept yet; a <- above has it where the number is heard")));
+        }
+        steps.push(Step { line, act, expected: Vec::new() });
     }
     complete(steps.last())?;
     match steps.iter().any(|step| !step.expected.is_empty()) {
@@ -167,12 +255,12 @@ fn complete(step: Option<&Step>) -> Result<(), ScriptError> {
 
 fn expectation(text: &str) -> Option<Result<What, String>> {
     if let Some(pattern) = text.strip_prefix("<! ") {
-        return Some(Ok(What::Never(Pattern(pattern.to_owned()))));
+        return Some(Pattern::read(pattern).map(What::Never));
     }
     let pattern = text.strip_prefix('<')?;
     Some(match pattern.strip_prefix("- ") {
         Some(ANYTHING) => Ok(What::AnyLines),
-        Some(pattern) if !pattern.is_empty() => Ok(What::Line(Pattern(pattern.to_owned()))),
+        Some(pattern) if !pattern.is_empty() => Pattern::read(pattern).map(What::Line),
         _ => Err("an expectation is <- LINE, <- ... or <! LINE".into()),
     })
 }
@@ -198,23 +286,34 @@ fn client_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Text with `<<literals>>` in it; in a literal `|` is a line end.
+/// Text with `{names}` and `<<literals>>` in it; in a literal `|` is a line end.
 fn pieces(command: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = command;
     while let Some((text, after)) = rest.split_once("<<") {
         let (literal, after) = after.split_once(">>").ok_or("a literal that begins with << ends with >>")?;
-        pieces.push(Piece::Text(text.to_owned()));
+        text_pieces(text, &mut pieces);
         pieces.push(Piece::Literal(literal.replace('|', "\r\n").into_bytes()));
         rest = after;
     }
-    pieces.push(Piece::Text(rest.to_owned()));
+    text_pieces(rest, &mut pieces);
     Ok(pieces)
+}
+
+fn text_pieces(text: &str, pieces: &mut Vec<Piece>) {
+    let mut rest = text;
+    while let Some((text, name, after)) = split_name(rest) {
+        pieces.push(Piece::Text(text.to_owned()));
+        pieces.push(Piece::Kept(name.to_owned()));
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
 }
 
 const ADMIN_HELP: &str = "admin knows: person NAME; shared NAME; group NAME MEMBER…; join GROUP NAME; leave GROUP NAME; \
     disband GROUP; grant WHO ACCOUNT [mailbox NAME|subtree NAME] LETTERS|none [no-automap] [ends SPAN]; \
-    revoke WHO ACCOUNT [mailbox NAME|subtree NAME]; suspend NAME; resume NAME; deliver NAME SUBJECT; clock SPAN";
+    revoke WHO ACCOUNT [mailbox NAME|subtree NAME]; suspend NAME; resume NAME; deliver NAME SUBJECT; \
+    seen ACCOUNT shared|personal|both; program NAME ACCOUNT of OWNER older SPAN; clock SPAN";
 
 fn admin(words: &[&str]) -> Result<Admin, String> {
     let owned = |word: &str| word.to_owned();
@@ -240,6 +339,14 @@ fn admin(words: &[&str]) -> Result<Admin, String> {
         ["resume", name] => Admin::Suspend { person: owned(name), suspended: false },
         ["deliver", to, subject @ ..] if !subject.is_empty() => {
             Admin::Deliver { to: owned(to), subject: subject.join(" ") }
+        }
+        ["seen", account, seen] => {
+            let seen = Seen::parse(seen).map_err(|error| format!("{seen:?}: {error}"))?;
+            Admin::Seen { account: owned(account), seen }
+        }
+        ["program", name, account, "of", owner, "older", span] => {
+            let older_than_ms = span_ms(span)?;
+            Admin::Program { name: client_name(name)?, account: owned(account), owner: owned(owner), older_than_ms }
         }
         ["clock", span] => Admin::Clock { forward_ms: span_ms(span)? },
         _ => return Err(ADMIN_HELP.into()),
@@ -316,8 +423,8 @@ mod tests {
         assert!(error(&format!("{reason}bob NOOP\n")).starts_with("line 2: \"bob NOOP\" is neither"));
         assert!(error(&format!("{reason}Bob: NOOP\n")).contains("is no client"));
         assert!(error(&format!("{reason}bob: APPEND INBOX <<a\n")).contains("ends with >>"));
-        for admin in ["", "person", "grant bob", "grant bob help", "grant bob help mailbox", "grant bob help lr for 1h"]
-        {
+        let grants = ["grant bob", "grant bob help", "grant bob help mailbox", "grant bob help lr for 1h"];
+        for admin in ["", "person", "program archive help older 1d"].into_iter().chain(grants) {
             assert!(error(&format!("{reason}admin {admin}\n")).starts_with("line 2: "), "{admin}");
         }
         assert!(error(&format!("{reason}admin grant bob help lq\n")).contains("\"lq\""));
@@ -345,10 +452,57 @@ mod tests {
 
     #[test]
     fn dots_stand_for_anything() {
-        let matches = |pattern: &str, line| Pattern(pattern.to_owned()).matches(line);
+        let matches = |pattern, line| read(pattern).matches(line, &Kept::new()).is_some();
         assert!(matches("OK Done", "OK Done") && !matches("OK Done", "OK Done."));
         assert!(matches("OK [...] Added", "OK [APPENDUID 1 2] Added") && !matches("OK [...] Added", "OK Added"));
         assert!(matches("...a...b", "xaxb") && !matches("...b...a", "xaxb") && matches("...", ""));
         assert!(!matches("ab...b", "ab"), "the end is not the begin again");
+    }
+
+    #[test]
+    fn a_name_stands_for_a_number_and_from_then_on_for_the_same() {
+        let pattern = read("* OK [HIGHESTMODSEQ {highest}] ...");
+        let first = pattern.matches("* OK [HIGHESTMODSEQ 17] Told", &Kept::new()).expect("a number");
+        assert_eq!(first, Kept::from([("highest".to_owned(), "17".to_owned())]));
+        assert_eq!(pattern.matches("* OK [HIGHESTMODSEQ 17] Again", &first), Some(first.clone()));
+        for other in ["* OK [HIGHESTMODSEQ 18] Told", "* OK [HIGHESTMODSEQ 1] Told", "* OK [HIGHESTMODSEQ 170] Told"] {
+            assert_eq!(pattern.matches(other, &first), None, "{other}");
+        }
+        for none in ["* OK [HIGHESTMODSEQ ] Told", "* OK [HIGHESTMODSEQ x] Told"] {
+            assert_eq!(pattern.matches(none, &Kept::new()), None, "{none}");
+        }
+        assert!(read("{a} {a}").matches("1 1", &Kept::new()).is_some());
+        assert!(read("{a} {a}").matches("1 2", &Kept::new()).is_none(), "within a line too");
+        let kept = read("...({a})").matches("(1) (2) (3)", &Kept::new()).expect("the last one is at the end");
+        assert_eq!(kept["a"], "3");
+    }
+
+    /// `{17}` is how IMAP begins a literal, and not a name.
+    #[test]
+    fn names_are_no_literals() {
+        let literals = "BODY[] {17}|{17+}|{~}|{}|{a b}";
+        assert!(read(literals).matches(literals, &Kept::new()).is_some_and(|kept| kept.is_empty()));
+        assert_eq!(pieces("X {17+} {").expect("it reads"), [Piece::Text("X {17+} {".into())]);
+        let text = "# Why.\nbob: NOOP\n<- {17} {a}\nbob: FETCH {a} {17}\n<- OK\n";
+        let script = parse(text).expect("it reads");
+        let command = vec![Piece::Text("FETCH ".into()), Piece::Kept("a".into()), Piece::Text(" {17}".into())];
+        assert_eq!(script.steps[1].act, Act::Say { client: "bob".into(), command });
+    }
+
+    #[test]
+    fn a_number_is_kept_before_it_is_said() {
+        let not_kept = "{a} was not kept yet";
+        let said = "bob: FETCH {a} UID\n<- * {a} FETCH ...\n<- OK\n";
+        assert!(error(&format!("# Why.\n{said}")).starts_with(&format!("line 2: {not_kept}")));
+        let never = "bob: NOOP\n<! * {a} EXISTS\n<- OK\n";
+        assert!(error(&format!("# Why.\n{never}{said}")).starts_with(&format!("line 5: {not_kept}")), "not heard");
+        let heard = "bob: NOOP\n<- * {a} EXISTS\n<- OK\n";
+        assert!(parse(&format!("# Why.\n{heard}{said}")).is_ok());
+        assert!(error("# Why.\nbob: NOOP\n<- OK ...{a}\n").starts_with("line 3: write what stands before {a}"));
+        assert!(error("# Why.\nbob: NOOP\n<- OK {a}{b}\n").starts_with("line 3: write what stands before {b}"));
+    }
+
+    fn read(pattern: &str) -> Pattern {
+        Pattern::read(pattern).expect("it reads")
     }
 }
