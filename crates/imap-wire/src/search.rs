@@ -131,6 +131,17 @@ pub enum SearchKey {
 }
 
 impl SearchKey {
+    /// Are messages named by their numbers anywhere in it? `$` names them by UIDs.
+    pub fn has_numbers(&self) -> bool {
+        match self {
+            Self::Set(set) => *set != SequenceSet::Saved,
+            Self::And(keys) => keys.iter().any(Self::has_numbers),
+            Self::Or(either) => either.0.has_numbers() || either.1.has_numbers(),
+            Self::Not(key) => key.has_numbers(),
+            _ => false,
+        }
+    }
+
     /// Does it ask for modification sequences anywhere?
     pub fn asks_for_changes(&self) -> bool {
         match self {

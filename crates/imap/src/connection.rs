@@ -315,6 +315,7 @@ impl<W: Wire> Connection<W> {
     async fn command(&mut self, command: Command) -> Result<(), End> {
         let Command { tag, body } = command;
         let kind = body.kind();
+        let ends_as = if has_numbers(&body) { CommandKind::Search } else { kind };
         let own = self.client.hearing.around.as_ref().map(|_| names_changed_by(&body)).unwrap_or_default();
         if kind == CommandKind::Logout {
             return Err(self.log_out(&tag).await);
@@ -329,7 +330,7 @@ impl<W: Wire> Connection<W> {
         if let Some(selected) = self.client.selected() {
             selected.messages.command_is_done();
         }
-        self.finish(&tag, kind, &completion, &own).await?;
+        self.finish(&tag, ends_as, &completion, &own).await?;
         if self.wire.is_agreed() {
             self.flush().await?;
             self.wire.begin();
@@ -454,6 +455,12 @@ impl<W: Wire> Connection<W> {
 /// Commands that can be read and are not offered are unknown commands to the client.
 fn is_served(kind: CommandKind) -> bool {
     kind != CommandKind::StartTls
+}
+
+/// UID SEARCH that names messages by their numbers ends as SEARCH does, so that these are not changed within it (RFC 7162
+/// section 3.2.10.2).
+fn has_numbers(body: &CommandBody) -> bool {
+    matches!(body, CommandBody::Search(search) if search.key.has_numbers())
 }
 
 /// Names that a command changes, with the levels above them where it may change these too: who watches names need not be
