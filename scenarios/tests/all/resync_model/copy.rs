@@ -1,5 +1,6 @@
-//! A copy of a mailbox, as a client keeps it by what it hears (RFC 7162).
+//! A copy of a mailbox, as a client keeps it by what it hears: with modification sequences (RFC 7162) or without.
 
+use super::commands::{Kind, Sign, Store};
 use postern_testkit::Answer;
 use std::collections::BTreeSet;
 
@@ -8,24 +9,35 @@ use std::collections::BTreeSet;
 pub struct Known {
     pub uid: u32,
     pub flags: BTreeSet<String>,
+    /// 0 where the client keeps none.
     pub modseq: u64,
 }
 
 /// A copy of a mailbox as its client keeps it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub struct Kept {
+    kind: Kind,
     pub validity: u64,
     /// Changes up to here are in the copy.
     pub highest: u64,
     /// By number. Of one that EXISTS alone told, nothing is known yet.
     pub list: Vec<Option<Known>>,
-    /// A silent STORE is under way.
-    pub silent: Option<Silent>,
+    /// A silent STORE is under way: what it wants, and of which messages flags were told since.
+    silent: Option<(Store, BTreeSet<u32>)>,
     /// What could not be.
     pub amiss: Option<String>,
 }
 
 impl Kept {
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, validity: 0, highest: 0, list: Vec::new(), silent: None, amiss: None }
+    }
+
+    /// A STORE begins: where it is silent, the server says no more than that it is done.
+    pub fn store(&mut self, store: &Store) {
+        self.silent = Some((store.clone(), BTreeSet::new())).filter(|_| store.is_silent);
+    }
+
     pub fn uids(&self) -> impl Iterator<Item = u32> + '_ {
         self.list.iter().flatten().map(|known| known.uid)
     }
@@ -61,7 +73,11 @@ impl Kept {
         }
         let Some((number, rest)) = line.strip_prefix("* ").and_then(|rest| rest.split_once(' ')) else { return };
         let Ok(number) = number.parse::<usize>() else { return };
-        self.check(!rest.starts_with("EXPUNGE"), || format!("after ENABLE QRESYNC it was told by number: {line}"));
+        if rest == "EXPUNGE" {
+            let count = self.list.len();
+            self.check((1..=count).contains(&number), || format!("{line}, and {count} are known"));
+            self.list = self.list.iter().take(number - 1).chain(self.list.iter().skip(number)).cloned().collect();
+        }
         if rest == "EXISTS" {
             let count = self.list.len();
             self.check(number >= count, || format!("{line}, and {count} are known"));
@@ -75,6 +91,9 @@ impl Kept {
     pub fn hear_answer(&mut self, answer: &Answer) {
         answer.lines().iter().for_each(|line| self.hear(line));
         self.hear(&format!("* {}", answer.status));
+        let Some((store, told)) = self.silent.take().filter(|_| answer.status.starts_with("OK")) else { return };
+        let is_changed = |known: &&mut Known| store.uids.contains(&known.uid) && !told.contains(&known.uid);
+        self.list.iter_mut().flatten().filter(is_changed).for_each(|known| apply(&store, &mut known.flags));
     }
 
     /// Takes a message out. Where only its number is known, it is one of those between its neighbours.
@@ -94,29 +113,29 @@ impl Kept {
     }
 
     fn hear_fetch(&mut self, number: usize, line: &str) {
-        let Some(uid) = after(line, "UID ").and_then(|uid| u32::try_from(uid).ok()) else { return };
+        let uid = after(line, "UID ").and_then(|uid| u32::try_from(uid).ok());
         let count = self.list.len();
-        let Some(place) = self.list.get_mut(number - 1) else {
+        let Some(place) = self.list.get_mut(number.wrapping_sub(1)) else {
             return self.check(false, || format!("{line}: there are {count}"));
         };
-        if place.is_none() && (flags_in(line).is_none() || !line.contains("MODSEQ (")) {
+        let modseq = after(line, "MODSEQ (");
+        self.highest = self.highest.max(modseq.unwrap_or(0));
+        let is_whole = flags_in(line).is_some() && (modseq.is_some() || self.kind == Kind::Plain);
+        if place.is_none() && (uid.is_none() || !is_whole) {
             // Not all of it was asked for, so nothing is known of it still.
-            self.highest = self.highest.max(after(line, "MODSEQ (").unwrap_or(0));
             return;
         }
-        let known = place.get_or_insert_with(|| Known { uid, flags: BTreeSet::new(), modseq: 0 });
-        if known.uid != uid {
+        let known = place.get_or_insert_with(|| Known { uid: uid.unwrap_or(0), flags: BTreeSet::new(), modseq: 0 });
+        if uid.is_some_and(|uid| uid != known.uid) {
             let other = known.uid;
             return self.check(false, || format!("{line}: that number is UID {other}"));
         }
-        match (flags_in(line), &self.silent) {
-            (Some(flags), _) => known.flags = flags,
-            (None, Some(silent)) => silent.apply(&mut known.flags),
-            (None, None) => {}
-        }
-        if let Some(modseq) = after(line, "MODSEQ (") {
-            known.modseq = modseq;
-            self.highest = self.highest.max(modseq);
+        known.modseq = modseq.unwrap_or(known.modseq);
+        if let Some(flags) = flags_in(line) {
+            known.flags = flags;
+            if let Some((_, told)) = &mut self.silent {
+                told.insert(known.uid);
+            }
         }
     }
 }
@@ -127,23 +146,23 @@ impl Known {
         let (number, rest) = line.strip_prefix("* ")?.split_once(' ')?;
         rest.starts_with("FETCH ").then_some(())?;
         let uid = u32::try_from(after(line, "UID ")?).ok()?;
-        Some((number.parse().ok()?, Self { uid, flags: flags_in(line)?, modseq: after(line, "MODSEQ (")? }))
+        Some((number.parse().ok()?, Self { uid, flags: flags_in(line)?, modseq: after(line, "MODSEQ (").unwrap_or(0) }))
     }
 }
 
 /// The number after a word.
-fn after(line: &str, word: &str) -> Option<u64> {
+pub fn after(line: &str, word: &str) -> Option<u64> {
     let (_, rest) = line.split_once(word)?;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-fn flags_in(line: &str) -> Option<BTreeSet<String>> {
+pub fn flags_in(line: &str) -> Option<BTreeSet<String>> {
     let (_, rest) = line.split_once("FLAGS (")?;
     let flags = rest.split_once(')')?.0.split(' ').filter(|flag| !flag.is_empty() && *flag != "\\Recent");
     Some(flags.map(str::to_owned).collect())
 }
 
-fn members(set: &str) -> BTreeSet<u32> {
+pub fn members(set: &str) -> BTreeSet<u32> {
     let number = |text: &str| text.parse::<u32>().unwrap_or_else(|_| panic!("{set} is no set"));
     let range = |part: &str| {
         let (from, to) = part.split_once(':').unwrap_or((part, part));
@@ -152,27 +171,13 @@ fn members(set: &str) -> BTreeSet<u32> {
     set.split(',').flat_map(range).collect()
 }
 
-/// What a client does by itself where a STORE is silent, and the server says no more than that it is done.
-#[derive(Debug, Clone)]
-pub struct Silent {
-    sign: &'static str,
-    flags: BTreeSet<String>,
-}
-
-impl Silent {
-    fn apply(&self, flags: &mut BTreeSet<String>) {
-        match self.sign {
-            "+" => flags.extend(self.flags.iter().cloned()),
-            "-" => flags.retain(|flag| !self.flags.contains(flag)),
-            _ => flags.clone_from(&self.flags),
-        }
+/// What a client does by itself where a STORE is silent.
+fn apply(store: &Store, flags: &mut BTreeSet<String>) {
+    match store.sign {
+        Sign::Add => flags.extend(store.flags.iter().cloned()),
+        Sign::Remove => flags.retain(|flag| !store.flags.contains(flag)),
+        Sign::Replace => flags.clone_from(&store.flags),
     }
-}
-
-pub fn silent_store(command: &str) -> Option<Silent> {
-    let (before, flags) = command.split_once("FLAGS.SILENT (")?;
-    let sign = ["+", "-"].into_iter().find(|sign| before.ends_with(sign)).unwrap_or("");
-    Some(Silent { sign, flags: flags.trim_end_matches(')').split(' ').map(str::to_owned).collect() })
 }
 
 /// What was answered, for who reads of a failure.

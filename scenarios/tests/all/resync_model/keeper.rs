@@ -1,7 +1,9 @@
 //! Who keeps a copy: a delegate, or a program that signs in to the mailbox itself; and how what they may do is taken
 //! from them and given back.
 
+use super::commands::Kind;
 use super::copy::Kept;
+use super::model::Viewer;
 use crate::people::address;
 use postern_app::{CredentialWish, DirectSignIn, GrantReach, Issued, Letters, Networks, PolicyChange, Purpose};
 use postern_testkit::power::Random;
@@ -15,7 +17,15 @@ const OWNER: &str = "alice@example.org";
 #[derive(Debug)]
 pub enum Who {
     Delegate { email: &'static str, letters: &'static str },
-    Program { id: String, secret: String },
+    Program { id: String, secret: String, scope: Scope },
+}
+
+/// What a program may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope {
+    letters: &'static str,
+    is_forgiving: bool,
+    has_archive: bool,
 }
 
 impl Who {
@@ -46,10 +56,15 @@ pub struct Keeper {
     pub who: Who,
     /// Of the shared account.
     address: String,
+    pub kind: Kind,
+    /// It says ENABLE IMAP4rev2.
+    pub rev2: bool,
     pub client: Option<ImapClient>,
     /// A connection on which the mailbox was taken away: nothing is selected there.
     pub spare: Option<ImapClient>,
     pub copy: Kept,
+    /// What the copy was at some moments before, each kept until it is needed again.
+    pub saved: Vec<Kept>,
     pub taken: Option<Taken>,
     /// The server has ended the connection, which its client has not heard yet.
     pub is_ended: bool,
@@ -58,18 +73,55 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    pub async fn delegate(house: &House, address: &str, email: &'static str, letters: &'static str) -> Self {
+    pub async fn delegate(
+        house: &House,
+        address: &str,
+        (email, letters): (&'static str, &'static str),
+        random: &mut Random,
+    ) -> Self {
         house.grant(address, email, letters).await;
-        Self::of(Who::Delegate { email, letters }, address)
+        Self::of(Who::Delegate { email, letters }, address, random)
     }
 
     pub async fn program(house: &House, address: &str, random: &mut Random) -> Self {
-        Self::of(issue(house, address, random).await, address)
+        Self::of(issue(house, address, random).await, address, random)
     }
 
-    fn of(who: Who, address: &str) -> Self {
-        let (client, spare, copy, taken) = (None, None, Kept::default(), None);
-        Self { who, address: address.to_owned(), client, spare, copy, taken, is_ended: false, was_out: false }
+    fn of(who: Who, address: &str, random: &mut Random) -> Self {
+        let kind = *random.pick(&[Kind::Plain, Kind::Sequences, Kind::Resync, Kind::Resync]);
+        Self {
+            who,
+            address: address.to_owned(),
+            kind,
+            rev2: random.below(3) == 0,
+            client: None,
+            spare: None,
+            copy: Kept::new(kind),
+            saved: Vec::new(),
+            taken: None,
+            is_ended: false,
+            was_out: false,
+        }
+    }
+
+    /// As the model has them; `place` is theirs among the keepers.
+    pub fn viewer(&self, place: usize) -> Viewer {
+        match &self.who {
+            Who::Delegate { letters, .. } => {
+                Viewer { person: Some(place), letters, is_forgiving: false, sees_archive: true }
+            }
+            Who::Program { scope, .. } => Viewer {
+                person: None,
+                letters: scope.letters,
+                is_forgiving: scope.is_forgiving,
+                sees_archive: scope.has_archive,
+            },
+        }
+    }
+
+    /// Is there a connection, and can a command be said on it?
+    pub fn is_there(&self) -> bool {
+        self.client.is_some() && self.taken.is_none() && !self.is_ended
     }
 
     pub fn is_program(&self) -> bool {
@@ -94,6 +146,23 @@ impl Keeper {
     pub async fn sign_in(&self, house: &House) -> ImapClient {
         let mut client = house.imap(self.who.name()).await;
         client.ok(&self.login(), "").await;
+        client
+    }
+
+    /// A connection on which all is agreed that this client wants of its server.
+    pub async fn begin(&mut self, house: &House) -> ImapClient {
+        if let Some(client) = self.spare.take() {
+            return client;
+        }
+        let mut client = self.sign_in(house).await;
+        if self.rev2 {
+            client.ok("ENABLE IMAP4rev2", "ENABLED").await;
+        }
+        match self.kind {
+            Kind::Plain => {}
+            Kind::Sequences => drop(client.ok("ENABLE CONDSTORE", "CONDSTORE").await),
+            Kind::Resync => drop(client.ok("ENABLE QRESYNC", "QRESYNC").await),
+        }
         client
     }
 
@@ -154,7 +223,7 @@ impl Keeper {
     /// Gives a delegate other letters, with which they still read.
     pub async fn give_others(&mut self, house: &House, random: &mut Random) {
         if let Who::Delegate { email, letters } = &mut self.who {
-            *letters = *random.pick(&["lr", "lrs", "lrsw", "lrswit", "lrswipkxte"]);
+            *letters = *random.pick(&["lr", "lrs", "lrsw", "lrwt", "lrswit", "lrite", "lrste", "lrswipkxte"]);
             house.grant(&self.address, email, letters).await;
         }
     }
@@ -167,14 +236,15 @@ async fn set_policy(house: &House, account: &str, direct_sign_in: DirectSignIn) 
 
 /// A credential that reads INBOX, with some letters on all of the account or on some mailboxes of it.
 async fn issue(house: &House, account: &str, random: &mut Random) -> Who {
-    let letters = match random.below(9) {
-        0 => Letters::ReadOnly { lenient: true },
-        1 => Letters::ReadOnly { lenient: false },
+    let (letters, held) = match random.below(9) {
+        0 => (Letters::ReadOnly { lenient: true }, "lr"),
+        1 => (Letters::ReadOnly { lenient: false }, "lr"),
         _ => {
-            let some = random.pick(&["lrs", "lrsw", "lrswit", "lrswite", "lrte", "rswe", "lrswipkxte"]);
-            Letters::Rights(Rights::parse(some).expect("letters"))
+            let some = *random.pick(&["lrs", "lrsw", "lrswit", "lrswite", "lrte", "rswe", "lrswipkxte"]);
+            (Letters::Rights(Rights::parse(some).expect("letters")), some)
         }
     };
+    let is_forgiving = letters == Letters::ReadOnly { lenient: true };
     let name = |text| MailboxName::parse(text).expect("a name");
     let inbox = GrantReach::Mailbox(name("INBOX"));
     let mailboxes = match random.below(3) {
@@ -182,6 +252,7 @@ async fn issue(house: &House, account: &str, random: &mut Random) -> Who {
         1 => vec![inbox],
         _ => vec![inbox, GrantReach::Subtree(name("Archive"))],
     };
+    let scope = Scope { letters: held, is_forgiving, has_archive: mailboxes.len() != 1 };
     let wish = CredentialWish {
         networks: Some(Networks::Any),
         letters: Some(letters),
@@ -191,5 +262,5 @@ async fn issue(house: &House, account: &str, random: &mut Random) -> Who {
     let issued: Issued =
         house.app().issue_credential(house.operator(), &address(account), wish).await.expect("a credential");
     let secret = issued.secret.as_ref().expect("a secret").expose_text().expect("letters").to_owned();
-    Who::Program { id: issued.row.public_id.clone(), secret }
+    Who::Program { id: issued.row.public_id.clone(), secret, scope }
 }

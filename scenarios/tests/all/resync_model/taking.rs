@@ -5,16 +5,19 @@ use postern_testkit::ImapClient;
 
 impl Story<'_> {
     /// Takes the mailbox from somebody, who may be in IDLE then, or gives it back; or gives a delegate other letters.
-    pub async fn change_rights(&mut self) {
+    pub async fn change_rights(&mut self) -> Result<(), String> {
         let place = self.random.below(self.keepers.len());
         if self.keepers[place].taken.is_some() {
-            return self.give_back(place).await;
+            self.give_back(place).await;
+            return Ok(());
         }
         if !self.keepers[place].is_program() && self.random.below(2) == 0 {
             self.keepers[place].give_others(self.house, &mut self.random).await;
-            return self.told.push(format!("other letters: {:?}", self.keepers[place].who));
+            self.told.push(format!("other letters: {:?}", self.keepers[place].who));
+            return Ok(());
         }
-        let idle = if self.random.below(3) == 0 { self.begin_idle(place).await } else { None };
+        let may_idle = self.random.below(3) == 0 && self.keepers[place].is_there();
+        let idle = if may_idle { Some(self.begin_idle(place).await?) } else { None };
         self.keepers[place].take(self.house, &mut self.random).await;
         self.told.push(format!("taken: {:?} {:?}", self.keepers[place].who, self.keepers[place].taken));
         if let Some((client, _)) = idle {
@@ -25,6 +28,7 @@ impl Story<'_> {
             };
             self.hear_end(place, client, |said| said.last().is_some_and(|last| last == bye)).await;
         }
+        Ok(())
     }
 
     pub async fn give_back(&mut self, place: usize) {
@@ -34,7 +38,7 @@ impl Story<'_> {
 
     /// What somebody does from whom the mailbox was taken, whether they know or not.
     pub async fn act_without(&mut self, place: usize) -> Result<(), String> {
-        let half = self.command(place);
+        let half = self.command(place).text;
         let keeper = &mut self.keepers[place];
         let name = keeper.who.name();
         match keeper.client.take() {
@@ -70,6 +74,7 @@ impl Story<'_> {
         client.bad("FETCH 1 FLAGS", "Select a mailbox first").await;
         keeper.copy.lose_numbers();
         keeper.spare = Some(client);
+        self.model.sessions[place] = None;
         Ok(())
     }
 
@@ -80,6 +85,7 @@ impl Story<'_> {
         self.told.extend(said.iter().map(|line| format!("    {line}")));
         said.iter().for_each(|line| keeper.copy.hear(line));
         keeper.copy.lose_numbers();
+        self.model.sessions[place] = None;
         if !is_right(&said) {
             keeper.copy.amiss.get_or_insert_with(|| format!("{} hears {said:?}", keeper.who.name()));
         }
