@@ -148,15 +148,15 @@ impl Choice<'_> {
             return if self.random.below(3) == 0 { self.append() } else { Command::noop() };
         }
         match self.random.below(36) {
-            0..9 => self.store(),
-            9..13 => self.fetch(),
-            13..15 => self.fetch_changes(),
-            15..18 => self.search(),
-            18..21 => self.expunge(),
-            21..24 => self.copy(),
-            24..26 => self.r#move(),
-            26..28 => self.append(),
-            28 => {
+            0..10 => self.store(),
+            10..14 => self.fetch(),
+            14..17 => self.fetch_changes(),
+            17..20 => self.search(),
+            20..25 => self.expunge(),
+            25..28 => self.copy(),
+            28..30 => self.r#move(),
+            30..32 => self.append(),
+            32 => {
                 let text = format!("FETCH {} FLAGS", self.session.list.len() + 1);
                 Command { text, act: Act::Beyond, by_uid: false }
             }

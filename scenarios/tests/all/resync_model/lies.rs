@@ -37,9 +37,9 @@ impl Lie {
     pub fn sent(self, model: &Model, place: usize, command: &Command) -> String {
         let text = &command.text;
         match (self, &command.act) {
-            (Lie::StoreDoesNothing, Act::Store(_)) => {
-                let (store, rest) = text.split_once("STORE ").unwrap_or_default();
-                format!("{store}FETCH {} FLAGS", rest.split(' ').next().unwrap_or_default())
+            (Lie::StoreDoesNothing, Act::Store(store)) if store.unless.is_none() => {
+                let (uid, rest) = text.split_once("STORE ").unwrap_or_default();
+                format!("{uid}FETCH {} FLAGS", rest.split(' ').next().unwrap_or_default())
             }
             (Lie::StoreTouchesOneMore, Act::Store(store)) => {
                 let list = model.list(place);

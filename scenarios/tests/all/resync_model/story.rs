@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Who they are, and what they may do at first: all, enough to work, and one of several kinds of less.
 pub const PEOPLE: [&str; 3] = ["alice@example.org", "bob@example.org", "carol@example.org"];
 const LETTERS: [&[&str]; 3] =
-    [&["lrswipkxte"], &["lrsw", "lrswi", "lrswit"], &["lr", "lrs", "lrw", "lrwt", "lrwe", "lrsite"]];
+    [&["lrswipkxte"], &["lrsw", "lrswi", "lrswite"], &["lr", "lrs", "lrw", "lrwt", "lrwe", "lrsite"]];
 /// Acts of one seed.
 const ACTS: usize = 60;
 const WAYS_OF_SEEN: [Seen; 3] = [Seen::Shared, Seen::Personal, Seen::Both];
