@@ -39,9 +39,9 @@ impl Story<'_> {
 
     /// What somebody does from whom the mailbox was taken, whether they know or not.
     pub async fn act_without(&mut self, place: usize) -> Result<(), String> {
-        // A number that no message has is BAD before anything is asked.
+        // APPEND is not about what is selected, and a number that no message has is BAD before anything is asked.
         let half = match self.command(place) {
-            Command { act: Act::Beyond, .. } => Command::noop().text,
+            Command { act: Act::Append(_) | Act::Beyond, .. } => Command::noop().text,
             command => command.text,
         };
         let keeper = &mut self.keepers[place];
