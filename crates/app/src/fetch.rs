@@ -292,6 +292,10 @@ impl House {
         let mut done = 0;
         while done < uids.len() {
             let chunk = self.fetch(session, &wanted, done).await?;
+            if chunk.lost {
+                // Whether it is found can not be told, and so not whether that is all.
+                return Err(Refused::Unavailable);
+            }
             done = chunk.done;
             found.extend(chunk.bytes.chunks_exact(FOUND_BYTES).filter_map(read_found));
         }

@@ -234,6 +234,8 @@ async fn a_text_that_is_lost_is_told() {
         let lost = alice.command(&format!("FETCH 2 {item}")).await;
         assert!(lost[0].starts_with("NO [CORRUPTION] The text of a message is lost"), "{item}: {lost:?}");
     }
+    let sought = alice.command("SEARCH TEXT nowhere").await;
+    assert!(sought[0].starts_with("NO [UNAVAILABLE]"), "{sought:?}");
     // Those before and behind it are shown.
     let shown = alice.command("FETCH 1:* BODY.PEEK[]").await;
     let whole = |number: u32| format!("* {number} FETCH (BODY[] {{{}}}\r\n{MAIL})", MAIL.len());
