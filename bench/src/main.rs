@@ -87,7 +87,7 @@ enum Name {
     PowerCut,
     /// Who may do what, against a model, with thousands of seeds
     RightsModel,
-    /// Copies that clients keep, against the mailbox, with ten thousand seeds
+    /// What three sessions in one mailbox are told, against a model, with ten thousand seeds
     ResyncModel,
     /// What the limits promise under floods, in full: twenty messages of 50 MB, a thousand slow readers
     Hostile,
@@ -212,7 +212,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         (Name::Hostile, "hostile", "hostile", 1),
     ] {
         if arguments.wants(name) {
-            println!("{workload}: {seeds} seeds");
+            println!("{workload}: {seeds} {}", if seeds == 1 { "seed" } else { "seeds" });
             seeded::run(test, seeds).await?;
             documents.push(json!({ "workload": workload, "seeds": seeds, "met": true }));
         }

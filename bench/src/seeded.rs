@@ -1,6 +1,6 @@
 //! Workloads that are tests of the scenarios at full size: with thousands of seeds "power-cut", the
-//! crash test, "rights-model", who may do what against a model, and "resync-model", copies that
-//! clients keep against the mailbox; and "hostile", floods in the numbers that are promised.
+//! crash test, "rights-model", who may do what against a model, and "resync-model", what
+//! three sessions in one mailbox are told; and "hostile", floods in the numbers that are promised.
 //!
 //! Continuous integration takes a hundred. What is fast and loses an acknowledged mail, or shows
 //! it to a stranger, is not fast, so the many run beside the measurements.
