@@ -151,8 +151,8 @@ pub struct FetchChunk {
     pub gaps: Vec<Gap>,
     /// How many of the UIDs are done; go on from there.
     pub done: usize,
-    /// Messages were left out, since their text is lost or damaged. The log says which.
-    pub lost: bool,
+    /// Messages that were left out, since their text is lost or damaged.
+    pub lost: Vec<Uid>,
 }
 
 /// What a FETCH reads, and how it is shown.
@@ -266,7 +266,12 @@ impl House {
         move |access: &Access<'_, Read>, range: Range<u64>| {
             let place = gap.place.clone().ok_or_else(|| StoreError::Damaged("a gap of no message".into()))?;
             let content = Kept::new(access, &blobs, place);
-            gap.read(&content, range).map_err(|unreadable| unreadable.0.into())
+            gap.read(&content, range).map_err(|Unreadable(error)| {
+                if matches!(error, StoreError::Body(_)) {
+                    tracing::error!(event = "body.lost", mailbox = %access.mailbox(), %error);
+                }
+                error.into()
+            })
         }
     }
 
@@ -292,7 +297,7 @@ impl House {
         let mut done = 0;
         while done < uids.len() {
             let chunk = self.fetch(session, &wanted, done).await?;
-            if chunk.lost {
+            if !chunk.lost.is_empty() {
                 // Whether it is found can not be told, and so not whether that is all.
                 return Err(Refused::Unavailable);
             }
@@ -425,12 +430,12 @@ impl Reader<'_> {
         begin: usize,
         chunk: &mut FetchChunk,
     ) -> Result<bool, StoreError> {
-        if !matches!(error, StoreError::Damaged(_)) {
+        if !matches!(error, StoreError::Body(_)) {
             return Err(error);
         }
         tracing::error!(event = "body.lost", mailbox = %self.access.mailbox(), uid = %row.uid(), %error);
         chunk.bytes.truncate(begin);
-        chunk.lost = true;
+        chunk.lost.push(row.uid());
         Ok(true)
     }
 

@@ -287,6 +287,11 @@ impl Messages {
         self.told.insert(uid, Arc::clone(flags));
     }
 
+    /// They were not told after all.
+    pub(crate) fn forget_flags(&mut self, uid: Uid) {
+        self.told.remove(&uid);
+    }
+
     /// Are there keywords in `flags` that FLAGS has not told of? They count as told then. Past
     /// [`KEYWORDS_TOLD`] none is told of any more: whoever may write can make up any number of them, and the list is
     /// sent whole each time it grows. Messages show all that they have in any case.

@@ -91,6 +91,12 @@ impl Selected {
         self.note_shown(modseq);
     }
 
+    /// What the client was to be told of this message in a reply was not: it is told as any change.
+    pub(crate) fn forget_own(&mut self, uid: Uid) {
+        self.own.remove(&uid);
+        self.messages.forget_flags(uid);
+    }
+
     /// The client was shown a modification sequence.
     pub(crate) fn note_shown(&mut self, modseq: ModSeq) {
         self.shown = self.shown.max(modseq);

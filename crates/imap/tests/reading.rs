@@ -234,6 +234,10 @@ async fn a_text_that_is_lost_is_told() {
         let lost = alice.command(&format!("FETCH 2 {item}")).await;
         assert!(lost[0].starts_with("NO [CORRUPTION] The text of a message is lost"), "{item}: {lost:?}");
     }
+    // It counts as seen, as one that is left out for its size does, and that is told.
+    let lost = alice.command("FETCH 2 BODY[]").await;
+    assert!(lost[0].starts_with("* 2 FETCH (UID 2 FLAGS (") && lost[0].contains("\\Seen"), "{lost:?}");
+    assert!(lost[1].starts_with("NO [CORRUPTION]"), "{lost:?}");
     let sought = alice.command("SEARCH TEXT nowhere").await;
     assert!(sought[0].starts_with("NO [UNAVAILABLE]"), "{sought:?}");
     // Those before and behind it are shown.
@@ -241,6 +245,25 @@ async fn a_text_that_is_lost_is_told() {
     let whole = |number: u32| format!("* {number} FETCH (BODY[] {{{}}}\r\n{MAIL})", MAIL.len());
     assert_eq!(shown[..2], [whole(1), whole(3)]);
     assert!(shown[2].starts_with("NO [CORRUPTION]"), "{}", shown[2]);
+}
+
+/// That a text is damaged is found within its literal, where nothing can be told; it is not begun again.
+#[tokio::test]
+async fn a_text_that_is_damaged_is_begun_once() {
+    let scene = Scene::with(|limits| limits.chunk_bytes = 10_000).await;
+    let mut alice = scene.client("alice").await;
+    let mail: String = (0..40_000_u64).map(|n| format!("{:016x}\r\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    for text in [MAIL, &format!("Subject: long\r\n\r\n{mail}"), MAIL] {
+        assert!(alice.append("INBOX", "", text).await.starts_with("OK"));
+    }
+    scene.damage_texts();
+    alice.ok("SELECT INBOX").await;
+    alice.send("a FETCH 1:* BODY.PEEK[]\r\n").await;
+    alice.ended().await;
+    let mut alice = scene.client("alice").await;
+    alice.ok("SELECT INBOX").await;
+    let shown = alice.command("FETCH 1:* BODY.PEEK[]").await;
+    assert!(shown[2].starts_with("NO [CORRUPTION]"), "{shown:?}");
 }
 
 /// docs/design.md law 1: the rest of a message is read under a proof on the mailbox it was found

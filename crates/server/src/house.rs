@@ -50,7 +50,7 @@ pub enum HouseError {
     },
     /// Something of a house that was there is not any more. Nothing is made in its place.
     #[error(
-        "{} is not there, and mail of this house is in it\nNext step: mount its disk, or bring it back from a backup",
+        "{} is not there or empty, and mail of this house was in it\nNext step: mount its disk, or bring it back from a backup",
         path.display()
     )]
     Lost {
@@ -124,32 +124,29 @@ pub(crate) fn open_house_on(
     Ok(OpenHouse { house, _lock: lock })
 }
 
-/// A folder that was open once has its databases: an empty one in place of one that is lost would look like a house
-/// without mail.
+/// A folder that was open once has its databases, and where one is the other is too: an empty one in place of one that is
+/// lost would look like a house without mail.
 fn find_databases(config: &Config, disk: &dyn Disk) -> Result<(), HouseError> {
     let exists = |path: &Path| {
         let failed = |error: std::io::Error| HouseError::Node { path: path.to_owned(), reason: error.to_string() };
         disk.exists(path).map_err(failed)
     };
-    if config.database != DatabaseUrl::Sqlite || !exists(&config.data_dir.join("node"))? {
+    if config.database != DatabaseUrl::Sqlite {
         return Ok(());
     }
-    for name in ["postern.db", "bodies.db"] {
-        let path = config.data_dir.join(name);
-        if !exists(&path)? {
-            return Err(HouseError::Lost { path });
-        }
+    let of_house = ["node", "postern.db", "bodies.db"].map(|name| config.data_dir.join(name));
+    let [was_open, has_rows, has_bodies] = [exists(&of_house[0])?, exists(&of_house[1])?, exists(&of_house[2])?];
+    let [_, rows, bodies] = of_house;
+    match (has_rows, has_bodies) {
+        (false, _) if was_open || has_bodies => Err(HouseError::Lost { path: rows }),
+        (true, false) => Err(HouseError::Lost { path: bodies }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// The folder of large bodies is there, if there are any.
-pub(crate) async fn find_blobs(house: &House, folder: &Path, disk: &dyn Disk) -> Result<(), HouseError> {
-    let is_there = disk.exists(folder).unwrap_or(false);
-    if is_there || !house.has_bodies_in_files().await? {
-        return Ok(());
-    }
-    Err(HouseError::Lost { path: folder.to_owned() })
+/// Large bodies are in their folder, if there are any.
+pub(crate) async fn find_blobs(house: &House, folder: &Path) -> Result<(), HouseError> {
+    if house.has_lost_files().await? { Err(HouseError::Lost { path: folder.to_owned() }) } else { Ok(()) }
 }
 
 /// This data folder among those of nodes that share a database: a number of its own, kept in it, so that a

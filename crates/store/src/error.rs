@@ -16,6 +16,9 @@ pub enum StoreError {
     /// A stored value is not what its column promises.
     #[error("damaged row: {0}")]
     Damaged(String),
+    /// The body of one message is lost, or not what its form says. Others can be read.
+    #[error("{0}")]
+    Body(String),
     /// A file operation failed.
     #[error("file: {0}")]
     File(String),

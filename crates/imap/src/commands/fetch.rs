@@ -178,8 +178,10 @@ impl<W: Wire> Connection<W> {
                 Some(reading) => reading.next(house, session).await?,
                 None => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
             };
-            (done, lost) = (chunk.done, lost || chunk.lost);
-            self.client.work()?.selected.note_shown(show.shown());
+            (done, lost) = (chunk.done, lost || !chunk.lost.is_empty());
+            let selected = &mut self.client.work()?.selected;
+            selected.note_shown(show.shown());
+            chunk.lost.iter().for_each(|uid| selected.forget_own(*uid));
             self.send(chunk, done < uids.len()).await?;
         }
         Ok(Amiss {

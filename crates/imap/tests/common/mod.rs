@@ -139,6 +139,21 @@ impl Scene {
         scene
     }
 
+    /// Texts that are kept as files are cut in their middle.
+    pub fn damage_texts(&self) {
+        let mut folders = vec![self.folder.path().join("blobs")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let file = std::fs::File::options().write(true).open(entry.path()).unwrap();
+                    file.set_len(entry.metadata().unwrap().len() / 2).unwrap();
+                }
+            }
+        }
+    }
+
     /// Texts that are kept as files are lost.
     pub fn lose_texts(&self) {
         std::fs::remove_dir_all(self.folder.path().join("blobs")).unwrap();

@@ -345,7 +345,7 @@ fn failed(error: std::io::Error) -> StoreError {
 }
 
 fn damaged(how: &str) -> StoreError {
-    StoreError::Damaged(format!("a stored body can not be read: {how}"))
+    StoreError::Body(format!("a stored body can not be read: {how}"))
 }
 
 #[cfg(test)]
@@ -444,13 +444,13 @@ mod tests {
                 broken[at] ^= flip;
                 match decoded(&codec, &broken, size) {
                     Ok(other) => assert_eq!(other.len(), raw.len(), "{flip} at {at}"),
-                    Err(error) => assert!(matches!(error, StoreError::Damaged(_)), "{flip} at {at}: {error}"),
+                    Err(error) => assert!(matches!(error, StoreError::Body(_)), "{flip} at {at}: {error}"),
                 }
             }
-            assert!(matches!(decoded(&codec, &stored[..at], size), Err(StoreError::Damaged(_))), "cut at {at}");
+            assert!(matches!(decoded(&codec, &stored[..at], size), Err(StoreError::Body(_))), "cut at {at}");
         }
         for other in [0, 10, size - 1, size + 1] {
-            assert!(matches!(decoded(&codec, &stored, other), Err(StoreError::Damaged(_))), "{other}");
+            assert!(matches!(decoded(&codec, &stored, other), Err(StoreError::Body(_))), "{other}");
         }
     }
 
@@ -460,7 +460,7 @@ mod tests {
         let codec = Codec::default();
         let stored = encoded(&codec, &vec![0; 64 << 20]);
         assert!(stored.len() < 64 << 10);
-        assert!(matches!(decoded(&codec, &stored, 1000), Err(StoreError::Damaged(_))));
+        assert!(matches!(decoded(&codec, &stored, 1000), Err(StoreError::Body(_))));
     }
 
     /// Any range of a long body, and no more of its stored form than the pieces it lies in.
@@ -488,7 +488,7 @@ mod tests {
         let cut = [&stored[..290_000], &stored[stored.len() - table_bytes(size) as usize..]].concat();
         let shorter = |portion| Ok(part(&cut, portion).into());
         assert!(range_of(&codec, &shorter, size, 0..1).is_ok());
-        assert!(matches!(range_of(&codec, &shorter, size, size - 1..size), Err(StoreError::Damaged(_))));
+        assert!(matches!(range_of(&codec, &shorter, size, size - 1..size), Err(StoreError::Body(_))));
         // A body in one frame has ranges too.
         let stored = encoded(&codec, b"abcabcabcabcabcabcabcabcabcabcabc");
         assert_eq!(range_of(&codec, &|portion| Ok(part(&stored, portion).into()), 33, 1..3).unwrap(), b"bc");
@@ -499,7 +499,7 @@ mod tests {
         let codec = Codec::default();
         let stored = encoded(&codec, &b"abc".repeat(1000));
         for broken in [vec![], vec![9, 1, 2], stored[..stored.len() / 2].to_vec(), vec![FORM_RAW, 1]] {
-            assert!(matches!(decoded(&codec, &broken, 3000), Err(StoreError::Damaged(_))));
+            assert!(matches!(decoded(&codec, &broken, 3000), Err(StoreError::Body(_))));
         }
     }
 }

@@ -22,11 +22,12 @@ use crate::{Disk, ObjectNames, StoreError};
 use codec::{Codec, part};
 use postern_types::{AccountId, BlobHash, Limits, Timestamp};
 use reserve::{Reservation, Reservations};
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a file that are in memory while it is copied.
 const COPIED_AT_ONCE: u64 = 1 << 20;
@@ -96,6 +97,7 @@ pub struct Blobs {
     codec: Arc<Codec>,
     files: Arc<dyn BlobStore>,
     reservations: Arc<Reservations>,
+    damaged: Arc<Damaged>,
 }
 
 impl Blobs {
@@ -117,6 +119,7 @@ impl Blobs {
             codec: Arc::default(),
             files,
             reservations: Arc::default(),
+            damaged: Arc::default(),
         }
     }
 
@@ -209,12 +212,28 @@ impl Blobs {
         self.prepare_again(&first, account, now)
     }
 
-    /// Refuses where its stored form, as a read found it, is in a file that is not there.
+    /// Refuses where its stored form, as a read found it, is in a file that is not there, or was found to be damaged
+    /// and has not been put right since. It is not read for that.
     pub fn is_there(&self, key: BodyKey, stored: Stored<'_>) -> Result<(), StoreError> {
-        match stored {
-            Stored::Inline(_) => Ok(()),
-            Stored::File => self.files.touched(key)?.map(drop).ok_or_else(|| no_file(key)),
+        let touched = match stored {
+            Stored::Inline(_) => None,
+            Stored::File => Some(self.files.touched(key)?.ok_or_else(|| no_file(key))?),
+        };
+        if self.damaged.is_noted(key, touched) {
+            return Err(StoreError::Body(format!("the body {:?} is damaged", key.hash)));
         }
+        Ok(())
+    }
+
+    /// Remembers a body that was found to be damaged while some of it was read.
+    fn note_damaged(&self, key: BodyKey, stored: Stored<'_>, error: StoreError) -> StoreError {
+        let StoreError::Body(how) = error else { return error };
+        let touched = match stored {
+            Stored::Inline(_) => None,
+            Stored::File => self.files.touched(key).ok().flatten(),
+        };
+        self.damaged.note(key, touched);
+        StoreError::Body(format!("the body {:?}: {how}", key.hash))
     }
 
     /// The body of `size` bytes whose stored form a read found. Whatever the stored form
@@ -247,7 +266,8 @@ impl Blobs {
             Stored::File => self.files.get_portion(key, portion)?.map(Into::into).ok_or_else(|| no_file(key)),
         };
         let mut raw = Vec::new();
-        self.codec.decode_range(&read, size, range, &mut raw)?;
+        let decoded = self.codec.decode_range(&read, size, range, &mut raw);
+        decoded.map_err(|error| self.note_damaged(key, stored, error))?;
         Ok(raw)
     }
 
@@ -268,6 +288,28 @@ impl Blobs {
     }
 }
 
+/// Bodies that were found to be damaged while some of them were read, so that they are not begun again: with when
+/// their file was touched, for another one may be put in its place.
+#[derive(Default)]
+struct Damaged(Mutex<HashMap<BodyKey, Option<Timestamp>>>);
+
+impl Damaged {
+    /// So many are remembered.
+    const MOST: usize = 1024;
+
+    fn note(&self, key: BodyKey, touched: Option<Timestamp>) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() >= Self::MOST {
+            noted.clear();
+        }
+        noted.insert(key, touched);
+    }
+
+    fn is_noted(&self, key: BodyKey, touched: Option<Timestamp>) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) == Some(&touched)
+    }
+}
+
 fn no_file(key: BodyKey) -> StoreError {
-    StoreError::Damaged(format!("the body {:?} has no file", key.hash))
+    StoreError::Body(format!("the body {:?} has no file", key.hash))
 }

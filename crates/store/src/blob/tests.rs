@@ -103,7 +103,7 @@ async fn bodies_come_back(test: TestDb) {
     assert_eq!((file(10..20), file(4990..6000)), (large[10..20].to_vec(), large[4990..].to_vec()));
 
     let missing = BodyKey { account: account(9), ..again.key };
-    assert!(matches!(blobs.load(missing, 5000, Stored::File), Err(StoreError::Damaged(_))));
+    assert!(matches!(blobs.load(missing, 5000, Stored::File), Err(StoreError::Body(_))));
 }
 
 async fn collection_takes_what_nobody_can_want(test: TestDb) {
@@ -206,7 +206,7 @@ fn a_long_body_comes_back() {
         }
     }
     let gone = BodyKey { account: account(3), ..body.key };
-    assert!(matches!(blobs.copy_file(gone, body.size, account(4), START), Err(StoreError::Damaged(_))));
+    assert!(matches!(blobs.copy_file(gone, body.size, account(4), START), Err(StoreError::Body(_))));
     // One that packs well lies beside the rows, in pieces.
     let body = blobs.prepare(account(1), text.as_bytes(), START).unwrap();
     let Place::Inline(stored) = &body.place else { panic!("{:?}", body.place) };

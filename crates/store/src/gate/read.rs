@@ -328,7 +328,7 @@ impl<C: Reads> Access<'_, C> {
         if self.tx().bodies().read(key, &mut |stored| each(key, Stored::Inline(stored)))? {
             return Ok(());
         }
-        Err(StoreError::Damaged(format!("the body of message {message} is missing")))
+        Err(StoreError::Body(format!("the body of message {message} is missing")))
     }
 }
 

@@ -61,7 +61,21 @@ impl Heard<'_> {
     /// What is heard in IDLE, or where nothing was asked for.
     pub fn judge_news(&self, model: &mut Model) -> Result<(), String> {
         let told = self.follow(model)?;
+        self.is_all_there()?;
         self.shows_no_others(&told, &BTreeSet::new())
+    }
+
+    /// News of a message have its flags, or for those who keep them its modification sequence (with flags that are as they
+    /// were it comes alone), and its UID for those who come back by it (RFC 7162 sections 3.1 and 3.2.3).
+    fn is_all_there(&self) -> Result<(), String> {
+        let wanted: &[&str] = match self.kind {
+            Kind::Plain => &["FLAGS ("],
+            Kind::Sequences => &["MODSEQ ("],
+            Kind::Resync => &["UID ", "MODSEQ ("],
+        };
+        let news = self.lines.iter().filter(|line| line.contains(" FETCH ("));
+        let lacking = news.filter(|line| !wanted.iter().all(|item| line.contains(item))).collect::<Vec<_>>();
+        holds(lacking.is_empty(), || format!("{lacking:?} are to have {wanted:?}"))
     }
 
     /// The answer to SELECT or EXAMINE of somebody who comes back: what changed since then is shown of all messages, or of
@@ -122,6 +136,8 @@ impl Heard<'_> {
     fn vanish(&self, set: &str, list: &mut Vec<u32>, told: &mut Told) -> Result<(), String> {
         holds(self.kind == Kind::Resync, || format!("VANISHED {set} without QRESYNC"))?;
         if let Some(set) = set.strip_prefix("(EARLIER) ") {
+            // Section 3.2.6: else the numbers of those shown could be taken for others.
+            holds(told.shown.is_empty(), || format!("VANISHED (EARLIER) {set} comes behind FETCH"))?;
             told.earlier.extend(members(set));
             return Ok(());
         }
