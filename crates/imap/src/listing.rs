@@ -77,12 +77,17 @@ impl Node {
         self.locator.as_ref().is_some_and(|at| at.account.is_some())
     }
 
+    /// Is nothing there? An account below `Shared` of which nothing is seen is subscribed to, and gone.
+    fn is_missing(&self) -> bool {
+        self.kind == Kind::Missing || (self.kind == Kind::Namespace && !self.has_children)
+    }
+
     /// Attributes as LIST shows them. `\NonExistent` is for those who know RFC 5258; it
     /// implies `\Noselect`, which everyone knows.
     pub(crate) fn attributes(&self, told: Told) -> Vec<ListAttribute> {
         let mut attributes = Vec::with_capacity(4);
         if self.kind != Kind::Mailbox {
-            if told.extended && self.kind == Kind::Missing {
+            if told.extended && self.is_missing() {
                 attributes.push(ListAttribute::NonExistent);
             }
             attributes.push(ListAttribute::NoSelect);
@@ -298,11 +303,15 @@ pub(crate) mod tests {
         listing.add_missing_subscription("Gone".to_owned());
         listing.add_missing_subscription("Work".to_owned());
         listing.add_missing_subscription("Lost/Found".to_owned());
+        listing.add_missing_subscription("Shared/lost@example.org".to_owned());
         let subscribed: Vec<_> =
             listing.nodes.iter().filter(|node| node.subscribed).map(|node| node.name.as_str()).collect();
-        assert_eq!(subscribed, ["Sent", "Work", "Gone", "Lost/Found"]);
+        assert_eq!(subscribed, ["Sent", "Work", "Gone", "Lost/Found", "Shared/lost@example.org"]);
         let lost = listing.named("Lost").unwrap();
         assert_eq!((lost.kind, lost.has_children), (Kind::Missing, false));
+        let account = listing.named("Shared/lost@example.org").unwrap();
+        let attributes = account.attributes(Told { extended: true, subscribed: false, shared_uses: false });
+        assert_eq!(attributes[..2], [ListAttribute::NonExistent, ListAttribute::NoSelect]);
         let (hidden, any) = listing.above(|node| node.name == "Work/2026", |_| true);
         assert!(hidden.is_empty() && any.contains("Work"));
     }

@@ -3,10 +3,10 @@
 //! Nothing is held while it waits but what is remembered anyway. What ends by the clock sends no
 //! notice, so the gate is asked when something ends.
 
-use crate::answer::{Code, End, Stop, not_held};
+use crate::answer::{Code, Completion, End, Stop, not_held};
 use crate::around::{Around, Names, Watched, attributes};
 use crate::commands::status;
-use crate::connection::{Connection, Desk, GATHERED_BYTES, GOING_DOWN, Work};
+use crate::connection::{Client, Connection, Desk, GATHERED_BYTES, GOING_DOWN, Work};
 use crate::hearing::{Hearing, OfSelected};
 use crate::listing::Listing;
 use crate::names::DELIMITER;
@@ -161,10 +161,7 @@ impl<W: Wire> Connection<W> {
         if !uids.is_empty() {
             let set = SequenceSet::of(Uid::runs(uids).into_iter().map(|(first, last)| (first.get(), last.get())));
             let command = FetchCommand { by_uid: true, set, items, changed_since: None, vanished: false };
-            fetched = self.fetch(command).await.and_then(|done| match done.code {
-                Some(Code::Fixed(ResponseCode::Corruption)) => Err(Refused::Unavailable.into()),
-                _ => Ok(()),
-            });
+            fetched = self.fetch(command).await.map(|done| self.client.warn(&done));
         }
         if let Err(Stop::End(end)) = fetched {
             return Err(end.into());
@@ -263,6 +260,15 @@ impl<W: Wire> Connection<W> {
             }
         }
         Ok(())
+    }
+}
+
+impl Client {
+    /// Some of what is told unasked was left out, and will not be there the next time either (RFC 9051 section 7.1.2).
+    fn warn(&mut self, done: &Completion) {
+        if let (Status::No, Some(Code::Fixed(code))) = (done.status, &done.code) {
+            self.reply().untagged(Status::No, Some(code), &done.text);
+        }
     }
 }
 

@@ -156,7 +156,9 @@ impl Scene {
 
     /// Texts that are kept as files are lost.
     pub fn lose_texts(&self) {
-        std::fs::remove_dir_all(self.folder.path().join("blobs")).unwrap();
+        let blobs = self.folder.path().join("blobs");
+        std::fs::remove_dir_all(&blobs).unwrap();
+        std::fs::create_dir(&blobs).unwrap();
     }
 
     /// Letters on all of support@.
