@@ -25,6 +25,7 @@ use crate::disk::file_error;
 use crate::{Disk, StoreError, clock, migrate};
 pub(crate) use bodies::{after_values, key_of, key_values};
 use postern_types::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::path::Path;
 use std::sync::Arc;
@@ -167,6 +168,8 @@ fn connect(disk: &dyn Disk, path: &Path, flags: OpenFlags) -> Result<Connection,
 }
 
 fn set_up(connection: &Connection, pragmas: &str, path: &Path) -> Result<(), StoreError> {
+    // Else SQLite plans a statement anew whenever its LIMIT is another number than the last time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(|error| at(path, &error))?;
     connection
         .execute_batch(&format!("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; {pragmas}"))
         .map_err(|error| at(path, &error))

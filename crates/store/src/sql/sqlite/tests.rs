@@ -2,9 +2,12 @@
 //! be lost or left, logs that must not grow.
 
 use crate::db::testing::{HeldJob, START, TestDb, test_statements, until_waiting};
+use crate::disk::RealDisk;
 use crate::sql::BodyKey;
+use crate::sql::sqlite::Open;
 use crate::{Db, StoreError, Tx};
 use postern_types::{AccountId, BlobHash};
+use rusqlite::{Connection, StatementStatus};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
@@ -188,6 +191,21 @@ async fn checkpoints_run_beside_the_writer() {
         let left = std::fs::metadata(test.folder.path().join(name)).map_or(0, |about| about.len());
         assert_eq!(left, 0, "{name}");
     }
+}
+
+/// Another number behind LIMIT, as each page of a mailbox has, is no reason to plan a statement anew.
+#[test]
+fn statements_are_planned_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("planned.db");
+    let connection = Connection::writer(&RealDisk, &path, 4096, 100).unwrap();
+    connection.execute_batch("CREATE TABLE shown (id INTEGER PRIMARY KEY); INSERT INTO shown VALUES (1), (2)").unwrap();
+    let mut statement = connection.prepare("SELECT id FROM shown WHERE id >= ?1 ORDER BY id LIMIT ?2").unwrap();
+    for most in 1..10 {
+        let found = statement.query_map([1, most], |row| row.get::<_, i64>(0)).unwrap().count();
+        assert_eq!(found, 2.min(most as usize));
+    }
+    assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
 }
 
 /// The process below is one whose files may not grow beyond a limit: a write at COMMIT
