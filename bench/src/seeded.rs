@@ -14,7 +14,8 @@ use crate::child::Child;
 /// Runs the tests whose names hold `test` to their end with so many seeds, on SQLite, and on
 /// PostgreSQL too where there is one.
 pub async fn run(test: &str, seeds: u32) -> Result<()> {
-    let mut command = cargo::command(&["nextest", "run", "--profile", "seeds", "--package", "postern-scenarios", test]);
+    let mut command = cargo::command(&["nextest", "run", "--locked", "--cargo-profile", "seeds", "--profile", "seeds"]);
+    command.args(["--package", "postern-scenarios", test]);
     command.env("POSTERN_SEEDS", seeds.to_string()).env("POSTERN_HOSTILE", "full");
     if std::env::var_os(POSTGRES).is_none() {
         command.env("POSTERN_TEST_ENGINES", "sqlite");

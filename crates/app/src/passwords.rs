@@ -11,9 +11,11 @@ use tokio::sync::oneshot;
 /// 19 MiB, two passes, one lane: the first choice of OWASP's list for servers.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
-/// How far a stranger's hash stands back, of 19 (setpriority(2)).
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
+/// How far a hash stands back, of 19 (setpriority(2)): it takes a core for as long as it lasts, and
+/// who is at work wants one for less than a tenth of that.
+const NICENESS: i32 = 4;
+/// The same for a stranger's.
+const NICENESS_OF_STRANGERS: i32 = 10;
 
 /// Why a password can not be taken or checked now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -93,38 +95,30 @@ impl Passwords {
     ) -> Result<T, PasswordError> {
         let turn = self.lanes.turn(lane).await.map_err(|_| PasswordError::Busy)?;
         let (sender, result) = oneshot::channel();
-        let gives_way = turn.is_a_stranger_s();
+        let niceness = if turn.is_a_stranger_s() { NICENESS_OF_STRANGERS } else { NICENESS };
         // The place is taken for as long as the work lasts, even where nobody waits for it any more.
         let at_work = move || {
+            give_way(niceness);
             let result = work();
             drop(turn);
             // Whoever asked may be gone.
             let _ = sender.send(result);
         };
-        if gives_way {
-            std::thread::Builder::new()
-                .name("stranger".to_owned())
-                .spawn(move || {
-                    give_way();
-                    at_work();
-                })
-                .map_err(|_| PasswordError::Failed)?;
-        } else {
-            tokio::task::spawn_blocking(at_work);
-        }
+        std::thread::Builder::new().name("hash".to_owned()).spawn(at_work).map_err(|_| PasswordError::Failed)?;
         result.await.map_err(|_| PasswordError::Failed)
     }
 }
 
-/// This thread runs when nobody else wants the processor: a stranger's hash takes a core for as
-/// long as it lasts, and those who work here want it, too. There is no way back from it, so the
-/// thread is of no use for anything after.
-fn give_way() {
+/// This thread stands back behind those who want the processor, too. There is no way back from it, so
+/// the thread is of no use for anything after.
+fn give_way(niceness: i32) {
     // On Linux it is of the thread alone; elsewhere it would be of the whole process.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
+    if let Err(error) = rustix::process::nice(niceness) {
         tracing::debug!(event = "password.no-way-given", %error);
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = niceness;
 }
 
 fn argon2() -> Result<Argon2<'static>, PasswordError> {
