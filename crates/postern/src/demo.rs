@@ -65,7 +65,10 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     if let Some(ready) = &ready {
         ready.write(running.listeners()).context("the ready-file can not be written")?;
     }
-    let secret = RealDisk.read(&folder.join(SECRET))?.map(Secret::new);
+    let secret = match signs_in(&running).await {
+        true => RealDisk.read(&folder.join(SECRET))?.map(Secret::new),
+        false => None,
+    };
     say(&welcome(&running, &file, &folder, secret.as_ref()));
     run_until_ended(&running, &mut signals, &file, None).await;
     drop(ready);
@@ -147,6 +150,14 @@ fn quiet(mut config: Config) -> Config {
     config
 }
 
+/// Is the credential still good for something? Somebody may have taken it back.
+async fn signs_in(running: &Running) -> bool {
+    let house = running.house();
+    let Ok(operator) = house.operator(rustix::process::getuid().as_raw()) else { return false };
+    let seen = house.credential(&operator, &format!("{SUPPORT}/{NIGHTLY}")).await;
+    seen.is_ok_and(|seen| seen.row.ended.is_none() && seen.row.obstacles.is_empty())
+}
+
 fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret>) -> String {
     let ink = Ink::of_terminal();
     let at = |name: &str| running.listeners().get(name).cloned().unwrap_or_default();
@@ -187,6 +198,15 @@ fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret
         for (name, value) in credential(&imaps, secret, file, folder) {
             line(format!("  {name:9} {value}"));
         }
+    } else {
+        line(format!("\n{}", ink.bold("One credential: it signs in no more")));
+        let postern = format!("{} --config {}", typed(), quoted(file));
+        line(format!("  why       {postern} credential show {SUPPORT}/{NIGHTLY}"));
+        line(format!(
+            "  another   {postern} credential issue {SUPPORT} --purpose backup --owner {} --network 127.0.0.0/8 \
+             --reason 'a copy of the mail, every night'",
+            ADMIN.0
+        ));
     }
     line(format!("\n{}", ink.bold("Sending: Alice writes to Bob")));
     for (name, value) in sending(&at("submissions"), &at("submission"), file, folder) {

@@ -107,12 +107,14 @@ pub enum Noun {
 /// Runs a noun: prints what came of it, and answers the exit code.
 pub fn run(noun: Noun, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(async {
+    let (result, warnings) = runtime.block_on(async {
         let mut client = Client::new(globals, Logins::of_user());
         let outcome = answer(noun, &mut client).await;
+        let warnings = client.warnings().concat();
         client.close().await;
-        outcome
+        (outcome, warnings)
     });
+    let _ = std::io::stderr().lock().write_all(warnings.as_bytes());
     match result {
         Ok(said) => {
             let text = if globals.json { said.json()? } else { globals.in_same_house(&said.text) };

@@ -11,6 +11,7 @@ use super::logins::{Login, Logins, absolute};
 use super::password;
 use super::web::Place;
 use crate::globals::GlobalArgs;
+use crate::process::quoted;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::body::Bytes;
@@ -25,6 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,8 @@ pub(super) struct Client {
     login_of: Option<String>,
     /// The token was got for this command and ends with it.
     is_borrowed: bool,
+    /// What the person should know beside the answer.
+    warnings: Vec<String>,
 }
 
 enum Way {
@@ -54,7 +58,20 @@ enum Way {
 impl Client {
     /// A client for the house that the flags name, with the logins of this user.
     pub fn new(globals: &GlobalArgs, logins: Logins) -> Self {
-        Self { globals: globals.clone(), logins, way: None, token: None, login_of: None, is_borrowed: false }
+        Self {
+            globals: globals.clone(),
+            logins,
+            way: None,
+            token: None,
+            login_of: None,
+            is_borrowed: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// What the person should know beside the answer, a line each.
+    pub fn warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Does a program read what is printed?
@@ -209,9 +226,11 @@ impl Client {
     async fn act_as_told(&mut self) -> Result<(), Failure> {
         if let Some(file) = &self.globals.token_file {
             self.token = Some(secret_in(file, "token")?);
+            self.warnings.extend(warning(file, "token"));
         }
         if let (Some(email), Some(file)) = (self.globals.as_person.clone(), &self.globals.as_password_file) {
             let password = secret_in(file, "password")?;
+            self.warnings.extend(warning(file, "password"));
             (self.token, self.login_of) = (None, None);
             // Boxed, for signing in asks as every command does.
             Box::pin(self.sign_in(&email, password)).await?;
@@ -224,6 +243,19 @@ impl Client {
 /// Where a login leads.
 pub(super) fn place_of(login: &Login) -> Result<Place, Failure> {
     Ok(Place::parse(&login.url)?.trusting(login.cacert.clone()).at(login.connect.clone()))
+}
+
+/// What others than owner and group may do with a file.
+const OTHERS: u32 = 0o007;
+
+/// That a secret lies open, where it does.
+fn warning(file: &Path, what: &str) -> Option<String> {
+    let about = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
+    let is_open = about.permissions().mode() & OTHERS != 0;
+    let shown = quoted(file);
+    is_open.then(|| {
+        format!("postern: every user of this machine may open {shown}, which holds a {what}; chmod o= {shown}\n")
+    })
 }
 
 /// The first line of a file that holds a secret.
@@ -355,5 +387,20 @@ mod tests {
     fn segments_hold_any_address() {
         assert_eq!(segment("alice+x@example.org"), "alice%2Bx@example.org");
         assert_eq!(segment("jörg?#@example.org"), "j%C3%B6rg%3F%23@example.org");
+    }
+
+    #[test]
+    fn a_secret_that_lies_open_is_warned_of() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let with_mode = |mode: u32| {
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            warning(file.path(), "token")
+        };
+        assert_eq!((with_mode(0o600), with_mode(0o640)), (None, None));
+        let shown = file.path().display();
+        let text =
+            format!("postern: every user of this machine may open {shown}, which holds a token; chmod o= {shown}\n");
+        assert_eq!(with_mode(0o644), Some(text));
+        assert_eq!(warning(Path::new("/dev/null"), "token"), None, "it is no file that keeps anything");
     }
 }
