@@ -213,7 +213,9 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     ] {
         if arguments.wants(name) {
             println!("{workload}: {seeds} {}", if seeds == 1 { "seed" } else { "seeds" });
-            seeded::run(test, seeds).await?;
+            // The others are houses within their test.
+            let postern = if name == Name::Hostile { Some(arguments.product().await?) } else { None };
+            seeded::run(test, seeds, postern.as_deref()).await?;
             documents.push(json!({ "workload": workload, "seeds": seeds, "met": true }));
         }
     }

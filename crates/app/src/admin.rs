@@ -6,10 +6,10 @@ use crate::shared::{manage_grants, number_of};
 use crate::{House, Refused};
 use postern_access::Actor;
 use postern_store::{
-    AccountRow, Authority, BodyKey, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow, GroupRow,
+    AccountRow, Authority, Caller, DutyClass, Founding, GateError, Given, GrantReach, GrantRow, GroupRow,
     ManageAdministrators, ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManageShared, MemberRow, NewGrant,
-    Principal, ReadAccount, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords, StoreError, StoredForm,
-    Suspend, TakenBack, Tx,
+    Principal, ReadAccount, ReadGrants, ReadOrganisation, Resume, Revoke, Rule, SetPasswords, StoreError, Suspend,
+    TakenBack, Tx,
 };
 use postern_types::{
     AccountId, Address, DisplayName, Domain, GroupId, PrincipalId, Rights, Secret, SendRights, Timestamp,
@@ -182,11 +182,9 @@ impl House {
         Ok(self.db.read(|tx: &Tx<'_>| -> Result<_, StoreError> { tx.is_founded() }).await?)
     }
 
-    /// Are bodies to be in files, and none of some that were looked for is there? So it is where a disk is not mounted.
-    pub async fn has_lost_files(&self) -> Result<bool, Refused> {
-        let some = self.db.read(|tx: &Tx<'_>| tx.some_bodies_in_files()).await?;
-        let is_lost = |key: &BodyKey| self.blobs.is_there(*key, StoredForm::File).is_err();
-        Ok(!some.is_empty() && some.iter().all(is_lost))
+    /// Is any body to be in a file?
+    pub async fn has_bodies_in_files(&self) -> Result<bool, Refused> {
+        Ok(self.db.read(|tx: &Tx<'_>| tx.has_bodies_in_files()).await?)
     }
 
     pub(crate) async fn change<T: Send + 'static>(

@@ -299,7 +299,7 @@ impl House {
             let chunk = self.fetch(session, &wanted, done).await?;
             if !chunk.lost.is_empty() {
                 // Whether it is found can not be told, and so not whether that is all.
-                return Err(Refused::Unavailable);
+                return Err(Refused::Lost);
             }
             done = chunk.done;
             found.extend(chunk.bytes.chunks_exact(FOUND_BYTES).filter_map(read_found));

@@ -27,6 +27,9 @@ pub enum Refused {
     /// The session's sign-in does not hold any more: it ends.
     #[error("Your sign-in has ended")]
     Ended,
+    /// What was asked for needs the text of a message that can not be read, now or later.
+    #[error("The text of a message is lost or damaged; the server's log says which")]
+    Lost,
     /// Something failed that is not the person's doing. The cause is in the log.
     #[error("The server could not do that now; please try again")]
     Unavailable,
@@ -58,6 +61,9 @@ impl From<Rule> for Refused {
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(event = "store.failed", %error);
-        Refused::Unavailable
+        match error {
+            StoreError::Body(_) => Refused::Lost,
+            _ => Refused::Unavailable,
+        }
     }
 }

@@ -177,6 +177,7 @@ fn code_of(refused: &Refused) -> Option<ResponseCode<'static>> {
         Refused::Rule(_) => Some(ResponseCode::Cannot),
         Refused::Partly { cause, .. } => code_of(cause),
         Refused::Message(_) | Refused::Ended => None,
+        Refused::Lost => Some(ResponseCode::Corruption),
         Refused::Unavailable => Some(ResponseCode::Unavailable),
     }
 }
@@ -207,6 +208,7 @@ mod tests {
         assert_eq!(written(Rule::NameTaken.into()), "a1 NO [ALREADYEXISTS] A mailbox with that name exists\r\n");
         assert_eq!(written(Rule::OverLimit("Enough").into()), "a1 NO [LIMIT] Enough\r\n");
         assert_eq!(written(Rule::Cannot("INBOX stays").into()), "a1 NO [CANNOT] INBOX stays\r\n");
+        assert!(written(Refused::Lost).starts_with("a1 NO [CORRUPTION] "));
         assert!(written(Refused::Unavailable).starts_with("a1 NO [UNAVAILABLE] "));
         assert!(written(Refused::Ended).starts_with("Bye"));
         assert_eq!(no_target().text, written(Denied::Hidden.into())["a1 NO [NONEXISTENT] ".len()..].trim_end());

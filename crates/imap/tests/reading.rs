@@ -239,7 +239,9 @@ async fn a_text_that_is_lost_is_told() {
     assert!(lost[0].starts_with("* 2 FETCH (UID 2 FLAGS (") && lost[0].contains("\\Seen"), "{lost:?}");
     assert!(lost[1].starts_with("NO [CORRUPTION]"), "{lost:?}");
     let sought = alice.command("SEARCH TEXT nowhere").await;
-    assert!(sought[0].starts_with("NO [UNAVAILABLE]"), "{sought:?}");
+    assert!(sought[0].starts_with("NO [CORRUPTION]"), "{sought:?}");
+    let copied = alice.command("COPY 1:3 Shared/support@example.org/INBOX").await;
+    assert!(copied[0].starts_with("NO [CORRUPTION]"), "{copied:?}");
     // Those before and behind it are shown.
     let shown = alice.command("FETCH 1:* BODY.PEEK[]").await;
     let whole = |number: u32| format!("* {number} FETCH (BODY[] {{{}}}\r\n{MAIL})", MAIL.len());
@@ -264,6 +266,13 @@ async fn a_text_that_is_damaged_is_begun_once() {
     alice.ok("SELECT INBOX").await;
     let shown = alice.command("FETCH 1:* BODY.PEEK[]").await;
     assert!(shown[2].starts_with("NO [CORRUPTION]"), "{shown:?}");
+    // Whoever has it still brings it again.
+    let text = format!("Subject: long\r\n\r\n{mail}");
+    assert!(alice.append("INBOX", "", &text).await.starts_with("OK"));
+    for number in [2, 4] {
+        let shown = alice.command(&format!("FETCH {number} BODY.PEEK[]")).await;
+        assert!(shown[0] == format!("* {number} FETCH (BODY[] {{{}}}\r\n{text})", text.len()), "{}", shown[1]);
+    }
 }
 
 /// docs/design.md law 1: the rest of a message is read under a proof on the mailbox it was found

@@ -50,12 +50,15 @@ pub enum HouseError {
     },
     /// Something of a house that was there is not any more. Nothing is made in its place.
     #[error(
-        "{} is not there or empty, and mail of this house was in it\nNext step: mount its disk, or bring it back from a backup",
+        "{} is not there or empty, and mail of this house was in it\nNext step: mount its disk, or bring it back from a \
+         backup{or}",
         path.display()
     )]
     Lost {
         /// What.
         path: PathBuf,
+        /// What else there is to do.
+        or: &'static str,
     },
     /// The number of this node can not be kept.
     #[error("{}: {reason}\nNext step: let the user that Postern runs as write to the data folder", path.display())]
@@ -127,26 +130,30 @@ pub(crate) fn open_house_on(
 /// A folder that was open once has its databases, and where one is the other is too: an empty one in place of one that is
 /// lost would look like a house without mail.
 fn find_databases(config: &Config, disk: &dyn Disk) -> Result<(), HouseError> {
-    let exists = |path: &Path| {
-        let failed = |error: std::io::Error| HouseError::Node { path: path.to_owned(), reason: error.to_string() };
-        disk.exists(path).map_err(failed)
-    };
     if config.database != DatabaseUrl::Sqlite {
         return Ok(());
     }
-    let of_house = ["node", "postern.db", "bodies.db"].map(|name| config.data_dir.join(name));
-    let [was_open, has_rows, has_bodies] = [exists(&of_house[0])?, exists(&of_house[1])?, exists(&of_house[2])?];
-    let [_, rows, bodies] = of_house;
-    match (has_rows, has_bodies) {
-        (false, _) if was_open || has_bodies => Err(HouseError::Lost { path: rows }),
-        (true, false) => Err(HouseError::Lost { path: bodies }),
+    let failed = |error: std::io::Error| HouseError::Node { path: config.data_dir.clone(), reason: error.to_string() };
+    let found = disk.list(&config.data_dir).map_err(failed)?;
+    let has = |name: &str| found.iter().any(|entry| entry.name == name && entry.len_bytes > 0);
+    let lost = |name: &str| Err(HouseError::Lost { path: config.data_dir.join(name), or: "" });
+    match (has("postern.db"), has("bodies.db")) {
+        (false, has_bodies) if has("node") || has_bodies => lost("postern.db"),
+        (true, false) => lost("bodies.db"),
         _ => Ok(()),
     }
 }
 
-/// Large bodies are in their folder, if there are any.
-pub(crate) async fn find_blobs(house: &House, folder: &Path) -> Result<(), HouseError> {
-    if house.has_lost_files().await? { Err(HouseError::Lost { path: folder.to_owned() }) } else { Ok(()) }
+/// The folder of large bodies has something in it, if there are any: it is empty where its disk is not mounted. What is
+/// lost one by one keeps no house shut.
+pub(crate) async fn find_blobs(house: &House, folder: &Path, disk: &dyn Disk) -> Result<(), HouseError> {
+    let failed = |error: std::io::Error| HouseError::Node { path: folder.to_owned(), reason: error.to_string() };
+    // A disk of its own has a folder for what a check of it finds.
+    let is_used = disk.list(folder).map_err(failed)?.iter().any(|entry| entry.name != "lost+found");
+    if is_used || !house.has_bodies_in_files().await? {
+        return Ok(());
+    }
+    Err(HouseError::Lost { path: folder.to_owned(), or: "; if it is lost for good, put an empty file into it" })
 }
 
 /// This data folder among those of nodes that share a database: a number of its own, kept in it, so that a

@@ -144,11 +144,11 @@ struct Opened {
 }
 
 async fn open(config: &Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<OpenHouse, ServerError> {
-    let opening = config.clone();
-    let opened = tokio::task::spawn_blocking(move || open_house_on(&opening, disk, clock)).await;
+    let (opening, of_opening) = (config.clone(), Arc::clone(&disk));
+    let opened = tokio::task::spawn_blocking(move || open_house_on(&opening, of_opening, clock)).await;
     let open = opened.map_err(|_| postern_app::Refused::Unavailable).map_err(HouseError::from)??;
     if open.house().is_founded().await.map_err(HouseError::from)? {
-        return match find_blobs(open.house(), &config.blobs).await {
+        return match find_blobs(open.house(), &config.blobs, &*disk).await {
             Ok(()) => Ok(open),
             Err(lost) => {
                 open.close().await;

@@ -365,6 +365,8 @@ async fn a_house_that_has_lost_its_mail_is_not_started() {
         std::fs::rename(&path, &away).unwrap();
         refused(name).await;
         assert!(!path.exists());
+        std::fs::write(&path, "").unwrap();
+        refused(name).await;
         std::fs::rename(&away, &path).unwrap();
     }
     // Without large messages nobody misses their folder.
@@ -379,8 +381,12 @@ async fn a_house_that_has_lost_its_mail_is_not_started() {
     std::fs::remove_dir_all(&config.blobs).unwrap();
     refused("blobs").await;
     // As where its disk is not mounted.
-    std::fs::create_dir(&config.blobs).unwrap();
+    std::fs::create_dir_all(config.blobs.join("lost+found")).unwrap();
     refused("blobs").await;
+    // Who knows that it is lost goes on with what there is.
+    std::fs::write(config.blobs.join("gone"), "").unwrap();
+    let running = start(config.clone()).await;
+    assert!(running.drain(PATIENCE).await);
 }
 
 #[tokio::test]

@@ -227,6 +227,7 @@ CREATE TABLE message (
 );
 CREATE INDEX message_by_body ON message (account_id, blob_hash);
 CREATE INDEX message_by_message_id ON message (account_id, message_id_hash);
+CREATE INDEX message_in_file ON message (account_id) WHERE blob_place = 1;
 
 CREATE TABLE placement (
     mailbox_id BIGINT NOT NULL,

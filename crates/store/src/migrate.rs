@@ -74,6 +74,7 @@ pub(crate) static ROADS: Roads = Roads {
         migration!(11, "seen-since", "0011-seen-since"),
         migration!(12, "mailbox-flags", "0012-mailbox-flags"),
         migration!(13, "quota-and-ids", "0013-quota-and-ids"),
+        migration!(14, "in-file", "0014-in-file"),
     ],
 };
 

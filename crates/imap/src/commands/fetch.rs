@@ -162,6 +162,7 @@ impl<W: Wire> Connection<W> {
         let recent_from = (!rev2).then_some(selected.messages.recent_from());
         let uids = Arc::clone(&targets.uids);
         let most = house.limits().chunk_bytes;
+        let of_marked = marked.clone();
         let show = Arc::new(Show::new(Arc::clone(items), by_uid, targets, (marked, resync), recent_from, rev2, most));
         let mailbox = self.client.work()?.selected.mailbox;
         let (encoder, marks) = (Arc::clone(&show), Arc::clone(&show));
@@ -175,8 +176,17 @@ impl<W: Wire> Connection<W> {
         while done < uids.len() {
             let Work { house, session, .. } = self.client.work()?;
             let chunk = match &mut reading {
-                Some(reading) => reading.next(house, session).await?,
-                None => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await?,
+                Some(reading) => reading.next(house, session).await,
+                None => house.fetch_marks(session, mailbox, &uids, done, &encode_mark).await,
+            };
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(refused) => {
+                    // They are marked, and were not shown: that is news as any.
+                    let selected = &mut self.client.work()?.selected;
+                    uids[done..].iter().filter(|uid| of_marked.contains(uid)).for_each(|uid| selected.forget_own(*uid));
+                    return Err(refused.into());
+                }
             };
             (done, lost) = (chunk.done, lost || !chunk.lost.is_empty());
             let selected = &mut self.client.work()?.selected;

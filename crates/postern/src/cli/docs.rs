@@ -35,7 +35,8 @@ never given as arguments, which other users of the machine can read. One-time in
 passwords.
 
 What is promised and not built yet (removing people; deputies and rotation of credentials; stewards, profiles and `policy
-diff`; exporting and verifying the trail) is refused with a clear text.
+diff`; exporting and verifying the trail; `backup`, `doctor`, `request`, `review`, `alert`, `session`, `import` and
+`export`) is refused with a clear text.
 ";
 
 fn page() -> String {

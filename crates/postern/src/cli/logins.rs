@@ -10,6 +10,7 @@ use crate::globals::GlobalArgs;
 use postern_http::model::SecretText;
 use postern_server::{Disk, RealDisk};
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const MODE: u32 = 0o600;
@@ -62,8 +63,13 @@ impl Logins {
     fn read(&self) -> Result<Kept, Failure> {
         let Some(file) = &self.file else { return Ok(Kept::default()) };
         let shown = file.display();
-        let bytes = RealDisk.read(file).map_err(|error| Failure::new(format!("{shown} can not be read: {error}")))?;
-        let Some(bytes) = bytes else { return Ok(Kept::default()) };
+        let bytes = match RealDisk.read(file) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(Kept::default()),
+            // They are somebody else's: HOME stays as it was where a command is run as another user.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(Kept::default()),
+            Err(error) => return Err(Failure::new(format!("{shown} can not be read: {error}"))),
+        };
         serde_json::from_slice(&bytes).map_err(|_| {
             Failure::new(format!("{shown} holds no logins that this version can read")).next(format!("remove {shown}"))
         })

@@ -102,6 +102,9 @@ pub enum Noun {
     /// Tokens: what programs of yours bear in place of a password
     #[command(subcommand)]
     Token(token::Verb),
+    /// What is promised, and not built yet
+    #[command(flatten)]
+    Later(unbuilt::Noun),
 }
 
 /// Runs a noun: prints what came of it, and answers the exit code.
@@ -150,5 +153,6 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Login(args) => login::login(&args, client).await,
         Noun::Logout => login::logout(client).await,
         Noun::Token(verb) => token::run(verb, client).await,
+        Noun::Later(noun) => Err(noun.refusal()),
     }
 }

@@ -98,6 +98,9 @@ async fn list(client: &mut Client, person: Option<&Address>) -> Result<Said, Fai
             dates::seconds(&token.expires_at),
         ]
     });
-    let none = "There is no token: postern token create --name N --role auditor";
-    Ok(Said::new(table(&["ID", "NAME", "ROLE", "SINCE", "UNTIL"], rows.collect(), none), &all))
+    let none = match person {
+        Some(person) => format!("{person} has no token, and no login."),
+        None => "There is no token: postern token create --name N --role auditor".to_owned(),
+    };
+    Ok(Said::new(table(&["ID", "NAME", "ROLE", "SINCE", "UNTIL"], rows.collect(), &none), &all))
 }

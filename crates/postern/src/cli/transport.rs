@@ -26,7 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -300,11 +300,28 @@ pub(super) fn segment(text: &str) -> String {
 async fn at_home(globals: &GlobalArgs) -> Result<Way, Failure> {
     let config = locate::config(globals)?;
     if globals.offline {
+        refuse_for_others(&config.data_dir)?;
         let open = open_house(&config).map_err(|error| Failure::new(error.to_string()))?;
         return Ok(Way::Here { open, uid: rustix::process::getuid().as_raw() });
     }
     let sender = connect(&admin_socket(&config), &config.file).await?;
     Ok(Way::Line { sender, host: "localhost".to_owned() })
+}
+
+/// What another user, root too, writes into the folder of a house is what its server can not open any more.
+fn refuse_for_others(folder: &Path) -> Result<(), Failure> {
+    let owner = std::fs::metadata(folder).map(|about| about.uid());
+    let me = rustix::process::geteuid().as_raw();
+    match owner {
+        Ok(owner) if owner != me => Err(Failure::new(format!(
+            "{} belongs to user {owner}, and its server could not open what user {me} writes there",
+            folder.display()
+        ))
+        .next(format!(
+            "do it as that user: sudo -u '#{owner}' postern --offline …; or leave --offline out while the server runs"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Opens a connection to the socket of the server.

@@ -12,11 +12,16 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The disk's own failure, as Linux and others number it.
+const EIO: i32 = 5;
+
 /// Where large bodies are kept, in their stored form.
 pub trait BlobStore: Send + Sync + 'static {
     /// Keeps a body, in the stored form that `write` writes, which is asked once at most; it is durable when this
     /// returns. One that is there is touched, and nothing is written.
     fn put(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError>;
+    /// The same in place of one that is there.
+    fn replace(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError>;
     /// The stored form, if it is there.
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError>;
     /// Some of the stored form, less where that ends, if it is there.
@@ -94,10 +99,10 @@ impl FileBlobs {
         Ok(())
     }
 
-    fn put_file(&self, path: &Path, now: Timestamp, write: &mut WriteFile<'_>) -> io::Result<()> {
+    fn put_file(&self, path: &Path, now: Timestamp, over: bool, write: &mut WriteFile<'_>) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.root);
         self.make_durable(folder)?;
-        if self.disk.exists(path)? {
+        if !over && self.disk.exists(path)? {
             // Its bytes were synced before it had its name; the name perhaps was not.
             self.disk.touch(path, now)?;
             return self.disk.sync_dir_or_die(folder);
@@ -136,12 +141,17 @@ impl FileBlobs {
 impl BlobStore for FileBlobs {
     fn put(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError> {
         let path = self.path(key);
-        self.put_file(&path, now, write).map_err(|error| file_error(&path, error))
+        self.put_file(&path, now, false, write).map_err(|error| file_error(&path, error))
+    }
+
+    fn replace(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError> {
+        let path = self.path(key);
+        self.put_file(&path, now, true, write).map_err(|error| file_error(&path, error))
     }
 
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(key);
-        self.disk.read(&path).map_err(|error| file_error(&path, error))
+        self.disk.read(&path).map_err(|error| unreadable(&path, error))
     }
 
     fn get_portion(&self, key: BodyKey, portion: Portion) -> Result<Option<Vec<u8>>, StoreError> {
@@ -150,7 +160,7 @@ impl BlobStore for FileBlobs {
             Portion::Range(range) => self.disk.read_range(&path, range),
             Portion::Last(bytes) => self.disk.read_last(&path, bytes),
         };
-        read.map_err(|error| file_error(&path, error))
+        read.map_err(|error| unreadable(&path, error))
     }
 
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError> {
@@ -180,6 +190,14 @@ impl BlobStore for FileBlobs {
     fn scratch(&self) -> Result<File, StoreError> {
         let made = self.disk.create_dir_all(&self.root).and_then(|()| tempfile::tempfile_in(&self.root));
         made.map_err(|error| file_error(&self.root, error))
+    }
+}
+
+/// A file that the disk can not read back is lost, and others are not.
+fn unreadable(path: &Path, error: io::Error) -> StoreError {
+    match error.raw_os_error() {
+        Some(EIO) => StoreError::Body(format!("{}: {error}", path.display())),
+        _ => file_error(path, error),
     }
 }
 

@@ -18,7 +18,7 @@ pub use collect::Collected;
 pub use files::{BlobStore, FileBlobs, FoundBlob, Portion};
 
 use crate::sql::BodyKey;
-use crate::{Disk, ObjectNames, StoreError};
+use crate::{Disk, DiskFile, ObjectNames, StoreError};
 use codec::{Codec, part};
 use postern_types::{AccountId, BlobHash, Limits, Timestamp};
 use reserve::{Reservation, Reservations};
@@ -144,7 +144,8 @@ impl Blobs {
         // Before the file is looked for: from here on collection leaves it alone.
         let reservation = self.reservations.reserve(key);
         let mut stored_bytes = begun.len() as u64;
-        self.files.put(key, now, &mut |file| {
+        let is_damaged = self.damaged.knows(key);
+        let mut write = |file: &mut dyn DiskFile| {
             file.write(&begun)?;
             begun.clear();
             // No more of it is in memory than a piece.
@@ -154,7 +155,13 @@ impl Blobs {
                 begun.clear();
             }
             Ok(())
-        })?;
+        };
+        // What is brought again puts right what was damaged.
+        match is_damaged {
+            true => self.files.replace(key, now, &mut write)?,
+            false => self.files.put(key, now, &mut write)?,
+        }
+        self.damaged.forget(key);
         // One that was there already was not written again.
         begun.clear();
         while packing.next(&mut begun)? {
@@ -303,6 +310,14 @@ impl Damaged {
             noted.clear();
         }
         noted.insert(key, touched);
+    }
+
+    fn knows(&self, key: BodyKey) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
+    }
+
+    fn forget(&self, key: BodyKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     fn is_noted(&self, key: BodyKey, touched: Option<Timestamp>) -> bool {

@@ -152,7 +152,7 @@ pub(crate) fn with_client<T: Send + 'static>(
 }
 
 /// The same server, another database: `postgres://host:1/name?options`.
-fn with_database(url: &str, name: &str) -> String {
+pub(crate) fn with_database(url: &str, name: &str) -> String {
     let (base, options) =
         url.split_once('?').map_or((url, String::new()), |(base, options)| (base, format!("?{options}")));
     let (scheme, rest) = base.split_once("://").expect("POSTERN_TEST_POSTGRES is a url");

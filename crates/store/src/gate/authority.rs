@@ -5,11 +5,10 @@ use super::error::GateError;
 use super::facts;
 use super::people::add_person_row;
 use super::tokens;
-use crate::sql::BodyKey;
 use crate::statements::{message as messages, people as sql};
 use crate::{StoreError, Tx};
 use postern_access::{Actor, Duty, DutyFacts};
-use postern_types::{AccountId, Address, BlobHash, Domain, Secret, Timestamp};
+use postern_types::{AccountId, Address, Domain, Secret, Timestamp};
 use std::marker::PhantomData;
 
 mod sealed {
@@ -197,12 +196,9 @@ impl Tx<'_> {
         Ok(self.one(&sql::IS_FOUNDED, &[], |row| row.int(0))?.is_some())
     }
 
-    /// Some bodies that are in files, where there are any.
-    pub fn some_bodies_in_files(&self) -> Result<Vec<BodyKey>, StoreError> {
-        self.all(&messages::SOME_IN_FILES, &[], |row| {
-            let hash = BlobHash::from_slice(row.bytes(1)?).ok_or_else(|| StoreError::Damaged("blob hash".into()))?;
-            Ok(BodyKey { account: AccountId::new(row.int(0)?)?, hash })
-        })
+    /// Is any body in a file?
+    pub fn has_bodies_in_files(&self) -> Result<bool, StoreError> {
+        Ok(self.one(&messages::ANY_IN_FILE, &[], |row| row.int(0))?.is_some())
     }
 
     /// Founds the house: organisation, first domain, first admin. Once, by the operator:

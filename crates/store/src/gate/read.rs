@@ -325,7 +325,13 @@ impl<C: Reads> Access<'_, C> {
         if is_file {
             return each(key, Stored::File);
         }
-        if self.tx().bodies().read(key, &mut |stored| each(key, Stored::Inline(stored)))? {
+        let found = self.tx().bodies().read(key, &mut |stored| each(key, Stored::Inline(stored)));
+        // Bodies have a database, or a table, of their own: what is damaged there is this one.
+        let found = found.map_err(|error| match error {
+            StoreError::Damaged(text) => StoreError::Body(text),
+            other => other,
+        });
+        if found? {
             return Ok(());
         }
         Err(StoreError::Body(format!("the body of message {message} is missing")))

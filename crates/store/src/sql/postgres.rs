@@ -18,7 +18,7 @@ use crate::db::{DbOptions, Engine, Shared};
 use crate::disk::file_error;
 use crate::{StoreError, clock, migrate};
 use postern_types::Timestamp;
-use postgres::config::Host;
+use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::{Client, NoTls};
 use session::Session;
@@ -82,6 +82,13 @@ pub(crate) fn configure(url: &str) -> Result<Config, StoreError> {
                 .into(),
         ));
     }
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(StoreError::Unusable(
+            "This version has no TLS to PostgreSQL; leave sslmode out of [database] url: over loopback and a unix socket \
+             nothing leaves the machine"
+                .into(),
+        ));
+    }
     config.application_name("postern").connect_timeout(CONNECT_TIMEOUT);
     Ok(config)
 }
@@ -89,10 +96,25 @@ pub(crate) fn configure(url: &str) -> Result<Config, StoreError> {
 /// A new connection, set up, for what is done before there are jobs.
 pub(crate) fn connect(config: &Config) -> Result<Client, StoreError> {
     let config = postgres::Config::from(config.clone());
-    let mut client =
-        config.connect(NoTls).map_err(|error| StoreError::Lost(format!("connecting: {}", text_of(&error))))?;
+    let mut client = config.connect(NoTls).map_err(|error| not_reached(&error))?;
     client.batch_execute(SET_UP).map_err(|error| store_error(&error))?;
     Ok(client)
+}
+
+/// Why there is no connection, for whoever starts the server.
+fn not_reached(error: &postgres::Error) -> StoreError {
+    let text = match std::error::Error::source(error) {
+        Some(source) if error.code().is_none() => format!("{error}: {source}"),
+        _ => text_of(error),
+    };
+    let next = match error.code() {
+        Some(&SqlState::INVALID_CATALOG_NAME) => "make it: createdb -O USER NAME, as the user postgres",
+        Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
+            "check user and password in [database] url, and pg_hba.conf of the server"
+        }
+        _ => "is PostgreSQL running there? Check [database] url",
+    };
+    StoreError::Unusable(format!("The database can not be used ({text})\nNext step: {next}"))
 }
 
 /// What an error of PostgreSQL means to the house.

@@ -10,8 +10,8 @@ statements! {
                              sent_day)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 
-    /// Some bodies that are in files. Reads messages until there are so many.
-    SOME_IN_FILES = "SELECT account_id, blob_hash FROM message WHERE blob_place = 1 LIMIT 8";
+    /// A body that is in a file. Index: message_in_file.
+    ANY_IN_FILE = "SELECT 1 FROM message WHERE blob_place = 1 LIMIT 1";
 
     /// The thread of the message with this Message-ID hash. Index: message_by_message_id.
     THREAD_OF = "SELECT MIN(thread_id) FROM message WHERE account_id = $1 AND message_id_hash = $2";

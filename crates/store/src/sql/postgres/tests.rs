@@ -1,7 +1,7 @@
 //! What goes wrong on PostgreSQL: deadlocks, retries, and connections that go.
 
-use super::configure;
-use crate::db::testing::{TestDb, on_server, test_statements};
+use super::{configure, connect};
+use crate::db::testing::{ServerDatabase, TestDb, on_server, test_statements, with_database};
 use crate::{DatabaseUrl, StoreError, Tx};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
@@ -163,6 +163,8 @@ fn a_server_elsewhere_is_refused() {
     }
     let refusal = configure("postgres:///postern").unwrap_err().to_string();
     assert!(refusal.contains("names no host"), "{refusal}");
+    let refusal = configure("postgres://localhost/postern?sslmode=require").unwrap_err().to_string();
+    assert!(refusal.contains("leave sslmode out"), "{refusal}");
     for here in [
         "postgres://localhost/postern",
         "postgresql://postern:secret@127.0.0.1:5433/postern",
@@ -171,4 +173,18 @@ fn a_server_elsewhere_is_refused() {
     ] {
         configure(here).unwrap();
     }
+}
+
+/// Whoever starts a server on a database that is not there hears what to do.
+#[test]
+fn a_database_that_can_not_be_used_is_told_with_the_next_step() {
+    // A port that nobody listens at: bound, and let go.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = configure(&format!("postgres://postern@127.0.0.1:{port}/postern")).unwrap();
+    let refusal = connect(&nobody).err().expect("nobody is there").to_string();
+    assert!(refusal.contains("refused") && refusal.contains("Next step: is PostgreSQL running there?"), "{refusal}");
+    let Some(server) = ServerDatabase::create() else { return };
+    let missing = configure(&with_database(&server.url, "postern_never_made")).unwrap();
+    let refusal = connect(&missing).err().expect("it is not there").to_string();
+    assert!(refusal.contains("does not exist") && refusal.contains("Next step: make it: createdb"), "{refusal}");
 }
