@@ -51,7 +51,7 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let folder = absolute(&args.data)?;
     let ready = args.ready_file.as_deref().map(claim).transpose()?;
-    if is_new(&folder)? {
+    if is_new(&folder, args.ready_file.as_deref())? {
         make(&folder, args.loopback).await?;
     }
     let config = open(&folder, args.loopback)?;
@@ -59,7 +59,9 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let _logging = Logging::start(&config.log);
     let file = config.file.clone();
     let running = Server::start(StartOptions::new(config)).await.map_err(|error| match error {
-        ServerError::Bind(error) => anyhow::anyhow!("{error}, or try: {} demo --loopback 0", typed()),
+        ServerError::Bind(error) => {
+            anyhow::anyhow!("{error}, or try: {} demo --data {} --loopback 0", typed(), quoted(&folder))
+        }
         other => other.into(),
     })?;
     if let Some(ready) = &ready {
@@ -78,8 +80,8 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Is there to be a new demo? A house that is none is not touched.
-fn is_new(folder: &Path) -> anyhow::Result<bool> {
+/// Is there to be a new demo? A house that is none is not touched, nor is a folder of something else.
+fn is_new(folder: &Path, ready_file: Option<&Path>) -> anyhow::Result<bool> {
     let marked = RealDisk.read(&folder.join(MARK)).with_context(|| folder.display().to_string())?;
     let shown = folder.display();
     match marked.as_deref() {
@@ -91,8 +93,18 @@ fn is_new(folder: &Path) -> anyhow::Result<bool> {
         None if folder.join("postern.toml").exists() => bail!(
             "{shown} holds a house that is no demo\nNext step: choose another folder with --data, or start that house with postern serve"
         ),
+        None if holds_others(folder, ready_file)? => bail!(
+            "{shown} holds other files\nNext step: give the demo a folder of its own, such as --data {}",
+            quoted(&folder.join("postern-demo"))
+        ),
         None => Ok(true),
     }
+}
+
+fn holds_others(folder: &Path, ready_file: Option<&Path>) -> anyhow::Result<bool> {
+    let found = RealDisk.list(folder).with_context(|| folder.display().to_string())?;
+    let ready_file = ready_file.map(absolute).transpose()?;
+    Ok(found.iter().any(|entry| Some(folder.join(&entry.name)) != ready_file))
 }
 
 fn mark(folder: &Path, state: &[u8]) -> anyhow::Result<()> {

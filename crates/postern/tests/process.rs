@@ -363,6 +363,26 @@ fn the_three_things_to_try_work() {
     assert!(code == 0 && said.starts_with("support@example.org/nightly (crd_"), "{said}{error}");
     assert_ne!(shell(&read).0, 0, "it signs in nowhere any more");
     assert_eq!(server.end(), 0);
+
+    let (server, again) =
+        Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
+    assert!(again.contains("One credential: it signs in no more") && !again.contains("ptn1_"), "{again}");
+    assert!(shell(&line("why ", &again)).1.contains("revoked"), "{again}");
+    let (code, said, error) = shell(&line("another ", &again));
+    assert!(code == 0 && said.contains("ptn1_"), "{said}{error}");
+    assert_eq!(server.end(), 0);
+}
+
+/// What else is in a folder would go with the demo.
+#[test]
+fn a_demo_has_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("kept")).unwrap();
+    let (code, _, error) = run(postern(folder.path()).args(["demo", "--loopback", "0", "--data", "."]));
+    let shown = folder.path().canonicalize().unwrap();
+    assert_eq!(code, 1);
+    assert!(error.contains(" holds other files\nNext step: give the demo a folder of its own"), "{error}");
+    assert_eq!(std::fs::read_dir(shown).unwrap().count(), 1);
 }
 
 #[test]

@@ -39,6 +39,8 @@ const NAMES: [&str; 13] = [
 ];
 /// The group may pass (to `admin.sock` and the certificates) and look, others may not.
 const FOLDER_MODE: u32 = 0o750;
+/// Others than owner and group may write.
+const OTHERS_WRITE: u32 = 0o002;
 const PRIVATE_MODE: u32 = 0o600;
 const GROUP_MODE: u32 = 0o640;
 const PUBLIC_MODE: u32 = 0o644;
@@ -65,6 +67,16 @@ pub enum SetupError {
         folder: PathBuf,
         /// What is there.
         name: &'static str,
+    },
+    /// Whoever may write in a folder can put another file in place of any.
+    #[error(
+        "every user of this machine may write in {}, and there are other files in it\nNext step: give the house a folder of its \
+         own, such as --data {}",
+        folder.display(), folder.join("postern").display()
+    )]
+    Open {
+        /// The folder.
+        folder: PathBuf,
     },
     /// Another process is at it.
     #[error(
@@ -131,6 +143,9 @@ impl NewHouse {
         let _held = hold(&folder)?;
         // Whoever held the folder before may have made a house there.
         check_free(&folder, &*disk)?;
+        if is_its_own(&folder, &*disk)? {
+            set_mode(&folder, FOLDER_MODE)?;
+        }
         let made = self.fill(disk, clock).await;
         if made.is_err() {
             take_away(&folder, was_there);
@@ -143,7 +158,6 @@ impl NewHouse {
         let text = document(&self.settings, Shown::AsComments);
         // The environment may say otherwise later; the house is made of what it was asked for.
         let config = Config::parse(&file, &text, &[])?;
-        set_mode(&self.data_dir, FOLDER_MODE)?;
         write_keys(&self.data_dir, &*disk)?;
         write_certificates(&config, clock.wall(), &*disk)?;
         self.found(&config, disk.clone(), clock).await?;
@@ -186,6 +200,18 @@ fn check_free(folder: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
         }
     }
     Ok(())
+}
+
+/// Is there nothing else in the folder? Its mode is left alone where there is.
+fn is_its_own(folder: &Path, disk: &dyn Disk) -> Result<bool, SetupError> {
+    if disk.list(folder).map_err(|error| at(folder, error))?.is_empty() {
+        return Ok(true);
+    }
+    let about = std::fs::metadata(folder).map_err(|error| at(folder, error))?;
+    match about.permissions().mode() & OTHERS_WRITE {
+        0 => Ok(false),
+        _ => Err(SetupError::Open { folder: folder.to_owned() }),
+    }
 }
 
 /// Takes the folder for making a house in it: of two who try at once, one goes on and the

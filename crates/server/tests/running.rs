@@ -100,6 +100,7 @@ async fn a_house_that_can_not_be_made_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a file of somebody else, gone with the test")]
 async fn what_lies_in_the_folder_already_is_never_touched() {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("house/keys");
@@ -107,6 +108,18 @@ async fn what_lies_in_the_folder_already_is_never_touched() {
     let refusal = new_house(folder.path()).make().await.unwrap_err().to_string();
     assert!(refusal.contains("keys is in the way"), "{refusal}");
     assert!(keys.exists());
+    // As /tmp is, and as a folder of one's own is: neither becomes private.
+    std::fs::remove_dir(&keys).unwrap();
+    let house = folder.path().join("house");
+    std::fs::write(house.join("letter.txt"), "mine").unwrap();
+    let mode = || std::fs::metadata(&house).unwrap().permissions().mode() & 0o7777;
+    std::fs::set_permissions(&house, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let refusal = new_house(folder.path()).make().await.unwrap_err().to_string();
+    assert!(refusal.starts_with("every user of this machine may write in ") && mode() == 0o1777, "{refusal}");
+    assert_eq!(std::fs::read_dir(&house).unwrap().count(), 1);
+    std::fs::set_permissions(&house, std::fs::Permissions::from_mode(0o755)).unwrap();
+    new_house(folder.path()).make().await.unwrap();
+    assert_eq!(mode(), 0o755);
 }
 
 #[tokio::test]
