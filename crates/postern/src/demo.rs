@@ -4,16 +4,18 @@
 //! Its passwords are printed in the source and on the screen, so it listens on 127.0.0.1 and
 //! nowhere else, and it opens no folder that it did not make itself.
 
+mod sheet;
+
 use crate::globals::GlobalArgs;
 use crate::init::base;
 use crate::process::{absolute, quoted, raise_file_limit, refuse_flags, say, typed};
-use crate::seed::{self, ADMIN, ALICE, BILLING, BOB, CAROL, DOMAIN, NIGHTLY, SUPPORT};
+use crate::seed::{self, ADMIN, DOMAIN, Key, NIGHTLY, SUPPORT};
 use crate::serve::{Signals, claim, end, run_until_ended};
 use anyhow::{Context, bail};
 use postern_server::config::{Config, Settings, environment, loopback};
 use postern_server::{Disk, Logging, NewHouse, RealDisk, Running, Server, ServerError, StartOptions, open_house};
 use postern_types::{Address, Domain, Secret};
-use std::io::IsTerminal;
+use sheet::Sheet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -36,8 +38,9 @@ const MARK: &str = "demo";
 const FILLING: &[u8] = b"filling\n";
 const FILLED: &[u8] = b"filled\n";
 const MARK_MODE: u32 = 0o600;
-/// The secret of its credential: the house keeps none in clear, and a demo shows it each time.
-const SECRET: &str = "demo-secret";
+/// The secrets of its credentials: the house keeps none in clear, and a demo shows them each time. A line
+/// for each: what it is called, its purpose, its secret.
+const SECRETS: &str = "demo-secrets";
 
 pub(crate) fn run(args: &Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
     refuse_flags(globals, "demo", &[])?;
@@ -67,11 +70,13 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     if let Some(ready) = &ready {
         ready.write(running.listeners()).context("the ready-file can not be written")?;
     }
-    let secret = match signs_in(&running).await {
-        true => RealDisk.read(&folder.join(SECRET))?.map(Secret::new),
+    let nightly = match signs_in(&running).await {
+        true => secret_of(&folder, &format!("{SUPPORT}/{NIGHTLY}"))?,
         false => None,
     };
-    say(&welcome(&running, &file, &folder, secret.as_ref()));
+    let secrets = folder.join(SECRETS);
+    say(&Sheet { listeners: running.listeners(), file: &file, folder: &folder, secrets: &secrets }
+        .text(nightly.as_ref()));
     run_until_ended(&running, &mut signals, &file, None).await;
     drop(ready);
     end(running).await;
@@ -134,10 +139,24 @@ async fn make(folder: &Path, base: u16) -> anyhow::Result<()> {
     let opened = tokio::task::spawn_blocking(move || open_house(&config)).await??;
     let filled = seed::fill(opened.house(), rustix::process::getuid().as_raw()).await;
     opened.close().await;
-    let secret = filled.context("the demo can not be filled")?;
-    let path = folder.join(SECRET);
-    RealDisk.write_new_file_durably(&path, secret.expose()).with_context(|| path.display().to_string())?;
+    keep_secrets(folder, &filled.context("the demo can not be filled")?)?;
     mark(folder, FILLED)
+}
+
+fn keep_secrets(folder: &Path, keys: &[Key]) -> anyhow::Result<()> {
+    let line = |key: &Key| format!("{} {} {}\n", key.called, key.purpose, key.secret.expose_text().unwrap_or_default());
+    let text = Secret::new(keys.iter().map(line).collect::<String>());
+    let path = folder.join(SECRETS);
+    RealDisk.write_new_file_durably(&path, text.expose()).with_context(|| path.display().to_string())
+}
+
+/// The secret that a credential began with.
+fn secret_of(folder: &Path, called: &str) -> anyhow::Result<Option<Secret>> {
+    let path = folder.join(SECRETS);
+    let kept = RealDisk.read(&path).with_context(|| path.display().to_string())?.map(Secret::new);
+    let text = kept.as_ref().and_then(Secret::expose_text).unwrap_or_default();
+    let line = text.lines().find(|line| line.split(' ').next() == Some(called));
+    Ok(line.and_then(|line| line.rsplit(' ').next()).map(Secret::new))
 }
 
 /// The demo that is there, at the ports of now.
@@ -168,158 +187,4 @@ async fn signs_in(running: &Running) -> bool {
     let Ok(operator) = house.operator(rustix::process::getuid().as_raw()) else { return false };
     let seen = house.credential(&operator, &format!("{SUPPORT}/{NIGHTLY}")).await;
     seen.is_ok_and(|seen| seen.row.ended.is_none() && seen.row.obstacles.is_empty())
-}
-
-fn welcome(running: &Running, file: &Path, folder: &Path, secret: Option<&Secret>) -> String {
-    let ink = Ink::of_terminal();
-    let at = |name: &str| running.listeners().get(name).cloned().unwrap_or_default();
-    let (imaps, lmtp) = (at("imaps"), at("lmtp"));
-    let mut page = String::new();
-    let mut line = |text: String| {
-        page.push_str(&text);
-        page.push('\n');
-    };
-    line(format!("\n{}  a demo organisation on this machine\n", ink.bold("Postern")));
-    line(ink.bold("Listening"));
-    let listeners = [
-        ("imaps", "mail programs, TLS"),
-        ("imap", "the same without TLS"),
-        ("submissions", "mail going out, TLS"),
-        ("submission", "the same by STARTTLS"),
-        ("smtp", "mail coming in from other servers"),
-        ("lmtp", "mail coming in"),
-        ("https", "REST, for people who sign in"),
-    ];
-    for (name, what) in listeners {
-        line(format!("  {name:11} {:22} {}", at(name), ink.faint(what)));
-    }
-    line(format!("  {:11} {}", "admin", at("admin")));
-    line(format!("\n{}", ink.bold("People, with what they began with")));
-    let people = [
-        (ADMIN, "administers the organisation"),
-        (ALICE, "full access to support@"),
-        (BOB, "reads support@"),
-        (CAROL, "full access to billing@"),
-    ];
-    for ((address, password), what) in people {
-        line(format!("  {address:18} {password:20} {}", ink.faint(what)));
-    }
-    line(format!("\n{}  {SUPPORT}, {BILLING}", ink.bold("Shared mailboxes")));
-    if let Some(secret) = secret.and_then(Secret::expose_text) {
-        line(format!("\n{}", ink.bold("One credential: a program copies support@, signed in as the mailbox itself")));
-        for (name, value) in credential(&imaps, secret, file, folder) {
-            line(format!("  {name:9} {value}"));
-        }
-    } else {
-        line(format!("\n{}", ink.bold("One credential: it signs in no more")));
-        let postern = format!("{} --config {}", typed(), quoted(file));
-        line(format!("  why       {postern} credential show {SUPPORT}/{NIGHTLY}"));
-        line(format!(
-            "  another   {postern} credential issue {SUPPORT} --purpose backup --owner {} --network 127.0.0.0/8 \
-             --reason 'a copy of the mail, every night'",
-            ADMIN.0
-        ));
-    }
-    line(format!("\n{}", ink.bold("Sending: Alice writes to Bob")));
-    for (name, value) in sending(&at("submissions"), &at("submission"), file, folder) {
-        line(format!("  {name:9} {value}"));
-    }
-    line(format!("\n{}", ink.bold("Three things to try, each a line for another terminal")));
-    for (number, (what, command)) in (1..).zip(tries(&imaps, &lmtp, file, folder)) {
-        line(format!("\n  {number}. {what}\n     {command}"));
-    }
-    line(format!("\n{}", ink.faint(&format!("Everything lies in {}. Ctrl-C stops the demo.", folder.display()))));
-    page
-}
-
-/// The credential with its settings, and what to try with it.
-fn credential(imaps: &str, secret: &str, file: &Path, folder: &Path) -> [(&'static str, String); 5] {
-    let port = port_of(imaps);
-    let authority = quoted(&folder.join("tls/ca.pem"));
-    let postern = format!("{} --config {}", typed(), quoted(file));
-    [
-        ("username", SUPPORT.to_owned()),
-        ("secret", secret.to_owned()),
-        (
-            "settings",
-            format!("IMAP at localhost port {port}, TLS from the first byte; it reads, from this machine alone"),
-        ),
-        (
-            "read",
-            format!("curl --cacert {authority} --user {SUPPORT}:{secret} 'imaps://localhost:{port}/INBOX/;UID=*'"),
-        ),
-        ("take back", format!("{postern} credential revoke {SUPPORT}/{NIGHTLY}")),
-    ]
-}
-
-/// Where mail goes out, a letter that does, and how it waits. None leaves the house until it has a smarthost.
-fn sending(submissions: &str, submission: &str, file: &Path, folder: &Path) -> [(&'static str, String); 4] {
-    let (implicit, late) = (port_of(submissions), port_of(submission));
-    let authority = quoted(&folder.join("tls/ca.pem"));
-    let ((alice, password), (bob, _)) = (ALICE, BOB);
-    let letter =
-        format!("From: Alice <{alice}>\\r\\nTo: {bob}\\r\\nSubject: Friday\\r\\n\\r\\nI take support@ then.\\r\\n");
-    [
-        ("settings", format!("SMTP at localhost port {implicit}, TLS from the first byte; {late} by STARTTLS")),
-        (
-            "send",
-            format!(
-                "printf '{letter}' | curl -sS --cacert {authority} --user {alice}:{password} --mail-from {alice} \
-                 --mail-rcpt {bob} --upload-file - smtps://localhost:{implicit}"
-            ),
-        ),
-        ("waiting", format!("{} --config {} queue list", typed(), quoted(file))),
-        (
-            "elsewhere",
-            format!(
-                "is refused until [relay] in {} names a smarthost; then: kill -HUP {}",
-                quoted(file),
-                std::process::id()
-            ),
-        ),
-    ]
-}
-
-fn port_of(address: &str) -> &str {
-    address.rsplit(':').next().unwrap_or_default()
-}
-
-fn tries(imaps: &str, lmtp: &str, file: &Path, folder: &Path) -> [(String, String); 3] {
-    let (imaps, lmtp) = (port_of(imaps), port_of(lmtp));
-    let authority = quoted(&folder.join("tls/ca.pem"));
-    let (alice, password) = ALICE;
-    let read = format!(
-        "curl --cacert {authority} --user {alice}:{password} 'imaps://localhost:{imaps}/Shared%2F{SUPPORT}%2FINBOX/;UID=*'"
-    );
-    let deliver = format!(
-        "python3 -c \"import smtplib; smtplib.LMTP('127.0.0.1', {lmtp}).sendmail('me@example.net', '{SUPPORT}', \
-         'Subject: Hello\\r\\n\\r\\nIs anybody there?\\r\\n')\""
-    );
-    let postern = format!("{} --config {}", typed(), quoted(file));
-    let remove = format!("{postern} delegate remove {SUPPORT} {alice}");
-    [
-        ("Alice, signed in as herself, reads the newest letter to support@:".to_owned(), read),
-        ("Write to support@, then read again:".to_owned(), deliver),
-        (
-            "Take support@ away from Alice; her next look finds no such mailbox (the same with add in place of remove \
-             brings it back):"
-                .to_owned(),
-            remove,
-        ),
-    ]
-}
-
-/// Bold and faint where the screen can show them (https://no-color.org).
-struct Ink(bool);
-
-impl Ink {
-    fn of_terminal() -> Self {
-        Self(std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
-    }
-    fn bold(&self, text: &str) -> String {
-        if self.0 { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
-    }
-    fn faint(&self, text: &str) -> String {
-        if self.0 { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
-    }
 }

@@ -293,6 +293,8 @@ fn an_owner_signs_in_and_manages_their_delegates() {
     assert_eq!(server.end(), 0);
 }
 
+const PURPOSES: &str = "archive backup client device marketing migration other role task ticketing";
+
 /// The lines that the demo prints work as they are printed.
 #[test]
 fn the_three_things_to_try_work() {
@@ -309,6 +311,18 @@ fn the_three_things_to_try_work() {
     );
     assert!(at("send").ends_with(&format!("--upload-file - smtps://localhost:{port}")), "{welcome}");
     let [read, write, take_away] = lines[..] else { panic!("three lines to try: {welcome}") };
+    let secrets = std::fs::read_to_string(folder.path().join("postern-data/demo-secrets")).unwrap();
+    let mut purposes: Vec<&str> = secrets.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    purposes.sort_unstable();
+    assert_eq!(purposes.join(" "), PURPOSES, "one credential of each purpose");
+    let here = ["--config", "postern-data/postern.toml"];
+    for (noun, all, entries) in
+        [("credential", "credentials", 10), ("person", "persons", 8), ("shared", "shared", 4), ("domain", "domains", 2)]
+    {
+        let (_, list, error) = run(postern(folder.path()).args([noun, "list", "--json"]).args(here));
+        let list: serde_json::Value = serde_json::from_str(&list).unwrap_or_else(|_| panic!("{list}{error}"));
+        assert_eq!(list[all].as_array().map(Vec::len), Some(entries), "{list:#}");
+    }
     for tool in ["curl", "python3"] {
         if Command::new(tool).arg("--version").stdout(Stdio::null()).status().is_err() {
             let _ = writeln!(std::io::stdout(), "skipped: {tool} is not installed");
@@ -366,7 +380,7 @@ fn the_three_things_to_try_work() {
 
     let (server, again) =
         Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
-    assert!(again.contains("One credential: it signs in no more") && !again.contains("ptn1_"), "{again}");
+    assert!(again.contains("One of them: it signs in no more") && !again.contains("ptn1_"), "{again}");
     assert!(shell(&line("why ", &again)).1.contains("revoked"), "{again}");
     let (code, said, error) = shell(&line("another ", &again));
     assert!(code == 0 && said.contains("ptn1_"), "{said}{error}");
