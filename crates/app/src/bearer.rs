@@ -1,8 +1,9 @@
 //! What a machine's secret looks like: a prefix, 8 letters that name it, 32 that are the secret,
 //! 6 that say whether it was copied whole. Only letters, digits and the underscore, so that it
 //! passes through shells, headers and IMAP without quotes, and a scanner for leaked secrets finds
-//! it. There are three: the bearer token of a person (`ptnt_`), the credential of a shared mailbox
-//! (`ptn1_`), and the code that hands such a credential over (`ptnc_`).
+//! it. There are four: the bearer token of a person (`ptnt_`), the credential of a shared mailbox
+//! (`ptn1_`), the code that hands such a credential over (`ptnc_`), and the invitation to choose a
+//! password (`ptni_`).
 //!
 //! The secret is 160 random bits, so a plain hash of it can not be guessed back. A token's verifier
 //! is HMAC-SHA-256 keyed with the secret (docs/decisions/0013-tokens.md); a credential's is made
@@ -21,6 +22,8 @@ pub(crate) enum Kind {
     Credential,
     /// What opens a wrapped secret, once.
     Code,
+    /// What lets a person choose their password, once.
+    Invitation,
 }
 
 impl Kind {
@@ -29,6 +32,7 @@ impl Kind {
             Kind::Token => "ptnt_",
             Kind::Credential => "ptn1_",
             Kind::Code => "ptnc_",
+            Kind::Invitation => "ptni_",
         }
     }
     /// What its public id begins with.
@@ -37,6 +41,7 @@ impl Kind {
             Kind::Token => "tok_",
             Kind::Credential => "crd_",
             Kind::Code => "cod_",
+            Kind::Invitation => "inv_",
         }
     }
     /// Does a text begin as one does?
@@ -49,7 +54,7 @@ impl Kind {
 /// fields of a form does not write their secret into the trail, where names are kept.
 pub(crate) fn without_secrets(text: &str) -> String {
     let mut shown = text.to_owned();
-    for prefix in [Kind::Token, Kind::Credential, Kind::Code].map(Kind::prefix) {
+    for prefix in [Kind::Token, Kind::Credential, Kind::Code, Kind::Invitation].map(Kind::prefix) {
         let mut parts = shown.split(prefix);
         let mut clean = parts.next().unwrap_or_default().to_owned();
         for rest in parts {

@@ -182,7 +182,7 @@ impl House {
     pub async fn end_token(&self, caller: &Caller, token: &str) -> Result<String, Refused> {
         let (caller, token) = (caller.clone(), token.to_owned());
         self.change(move |tx| {
-            let is_id = token.starts_with(Kind::Token.id_prefix());
+            let is_id = [Kind::Token, Kind::Invitation].iter().any(|kind| token.starts_with(kind.id_prefix()));
             let account = match own_account(&caller) {
                 _ if is_id => tx.account_of_token(&token)?,
                 Ok(account) => account,

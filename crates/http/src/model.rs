@@ -26,7 +26,8 @@ pub(crate) use queue::{QueueParameters, SuppressedParameters};
 pub use shared::{ConvertedFromPerson, ConvertedToPerson, FromPerson, SharedSettings};
 pub(crate) use sign_in::TokenParameters;
 pub use sign_in::{
-    LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, OwnSettings, Revoked, Token, TokenMade, Tokens,
+    LoggedIn, LoggedOut, Login, Me, NewToken, OwnPassword, OwnSettings, Revoked, TakenInvitation, Token, TokenMade,
+    Tokens,
 };
 pub(crate) use sign_ins::SignInParameters;
 pub use sign_ins::{SignIn, SignInPage};
@@ -149,6 +150,32 @@ pub struct NewPerson {
     #[schema(value_type = Option<String>, write_only, format = Password)]
     #[serde(default)]
     pub password: Option<SecretText>,
+    /// They are invited to choose it, in place of a password that somebody else knows.
+    #[serde(default)]
+    pub invite: bool,
+}
+
+/// A person who was added.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PersonMade {
+    /// Their address, in the form the house keeps it.
+    pub address: String,
+    /// Their name, empty without one.
+    pub name: String,
+    /// What they choose their password with, where they were invited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<Invitation>,
+}
+
+/// What lets a person choose their password, once.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Invitation {
+    /// The code, shown this once.
+    #[schema(value_type = String, read_only, format = Password)]
+    pub code: SecretText,
+    /// Until when it can be taken.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
 }
 
 /// What to change of a person; what is left out stays as it is.

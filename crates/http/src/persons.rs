@@ -1,7 +1,8 @@
 //! Persons: who signs in as themselves.
 
 use crate::model::{
-    Made, NewPassword, NewPerson, PasswordSet, Person, PersonQuota, PersonSettings, Persons, Suspension,
+    Invitation, NewPassword, NewPerson, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings, Persons,
+    SecretText, Suspension,
 };
 use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
@@ -33,9 +34,26 @@ pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
     let new: NewPerson = ask.document()?;
     let name = field("name", &new.name, DisplayName::parse)?;
     let address = field("address", &new.address, Address::parse)?;
-    let password = new.password.map(|text| text.0);
-    ask.house.add_person(ask.caller()?, &address, &name, password).await?;
-    Reply::made(&Made { address: address.to_string(), name: name.to_string() })
+    let invitation = match (new.password, new.invite) {
+        (Some(_), true) => {
+            return Err(Problem::unusable("Name a password or invite: who is invited chooses their own"));
+        }
+        (password, false) => {
+            ask.house.add_person(ask.caller()?, &address, &name, password.map(|text| text.0)).await?;
+            None
+        }
+        (None, true) => Some(invitation(ask.house.add_invited(ask.caller()?, &address, &name).await?)),
+    };
+    Reply::made(&PersonMade { address: address.to_string(), name: name.to_string(), invitation })
+}
+
+fn invitation(made: postern_app::Invitation) -> Invitation {
+    Invitation { code: SecretText(made.code), expires_at: show_date(made.expires) }
+}
+
+pub(crate) async fn invite(ask: Ask) -> Result<Reply, Problem> {
+    let address = ask.part("address", Address::parse)?;
+    Reply::made(&invitation(ask.house.invite(ask.caller()?, &address).await?))
 }
 
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {

@@ -1,10 +1,12 @@
 //! Signing in and out over REST, and what a person sees and changes of themselves.
 
-use crate::model::{LoggedIn, LoggedOut, Login, Me, OwnPassword, OwnSettings, PasswordSet, SecretText};
-use crate::problem::Problem;
+use crate::model::{
+    LoggedIn, LoggedOut, Login, Me, OwnPassword, OwnSettings, PasswordSet, SecretText, TakenInvitation,
+};
+use crate::problem::{Kind, Problem};
 use crate::route::{Ask, Reply, field};
 use crate::time::show_date;
-use postern_app::{OwnPasswordRefused, OwnSending};
+use postern_app::{InvitationRefused, OwnPasswordRefused, OwnSending};
 use postern_types::Address;
 
 /// A sign-in as any other: the same use case, limits, refusals and trail as over IMAP.
@@ -57,6 +59,21 @@ pub(crate) async fn set_me(ask: Ask) -> Result<Reply, Problem> {
         return Err(Problem::unusable("Nothing is to be changed; name a setting, such as undo_seconds"));
     }
     Reply::ok(&shown(ask.house.set_own_sending(ask.caller()?, change).await?))
+}
+
+/// Whoever has the code is the person it was made for: it is shown once, to who hands it over.
+pub(crate) async fn take_invitation(ask: Ask) -> Result<Reply, Problem> {
+    let taken: TakenInvitation = ask.document()?;
+    let address = ask.house.take_invitation(&taken.code.0, taken.password.0, ask.visit.peer()).await;
+    let address = address.map_err(|refused| match refused {
+        InvitationRefused::NotValid => {
+            ask.visit.failed();
+            Problem::new(Kind::SignInRefused, refused.to_string())
+        }
+        InvitationRefused::Refused(refused) => refused.into(),
+    })?;
+    ask.visit.signed_in();
+    Reply::ok(&PasswordSet { address, password_set: true })
 }
 
 pub(crate) async fn set_own_password(ask: Ask) -> Result<Reply, Problem> {

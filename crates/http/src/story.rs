@@ -53,6 +53,8 @@ fn deed(event: &AuditEvent) -> String {
         "person.added" => format!("added the person {subject}"),
         "person.set" => format!("changed how {account} sends: {detail}"),
         "person.quota-set" => format!("changed how much {account} may hold: {detail}"),
+        "person.invited" => format!("invited {account} to choose a password ({detail})"),
+        "person.invitation-taken" => "took the invitation to choose a password".to_owned(),
         "person.password-set" => format!("set the password of {account}"),
         "person.suspended" => format!("suspended {account}"),
         "person.resumed" => format!("let {account} back"),

@@ -7,12 +7,12 @@
 use crate::model::{
     AccessReport, AuditPage, CheckOut, ConvertedFromPerson, ConvertedToPerson, Credential, CredentialIssued,
     CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
-    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, KeyRotated, Keys, LoggedIn, LoggedOut, Login, Made,
-    Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken, OwnPassword,
-    OwnSettings, PasswordSet, Person, PersonQuota, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown,
-    ProblemKind, Queue, QueuedMany, QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed, Revocation, Revoked,
-    Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension,
-    TakenBack, Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
+    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, Invitation, KeyRotated, Keys, LoggedIn, LoggedOut,
+    Login, Made, Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken,
+    OwnPassword, OwnSettings, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings, Persons, PolicyChange,
+    PolicySet, PolicyShown, ProblemKind, Queue, QueuedMany, QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed,
+    Revocation, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage,
+    SuppressedRecipients, Suspension, TakenBack, TakenInvitation, Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
@@ -86,7 +86,7 @@ pub static ROUTES: &[Route] = &[
     route(Post, "/api/v1/persons", "persons.add", PEOPLE, to!(persons::add))
         .says("Adds a person with their own mailboxes.")
         .takes::<NewPerson>(r#"{"address":"alice@example.org","name":"Alice","password":"quiet garden by the river"}"#)
-        .gives::<Made>(201)
+        .gives::<PersonMade>(201)
         .refuses(&[AddressTaken]),
     route(Get, "/api/v1/persons", "persons.list", ORGANISATION, to!(persons::list))
         .says("Every person.")
@@ -115,6 +115,14 @@ pub static ROUTES: &[Route] = &[
         .takes::<PersonQuota>(r#"{"quota_bytes":10737418240,"quota_messages":100000}"#)
         .gives::<Person>(200)
         .absent("There is no person {address}"),
+    route(Post, "/api/v1/persons/{address}/invitation", "persons.invite", PASSWORDS, to!(persons::invite))
+        .says(
+            "Invites somebody else to choose a password, with a code that is good once and for seven days; the one \
+             before ends. The password that they have stays until then. By no made token.",
+        )
+        .at("/api/v1/persons/alice@example.org/invitation")
+        .gives::<Invitation>(201)
+        .absent("There is no person {address}"),
     route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PASSWORDS, to!(persons::set_password))
         .says("Gives somebody else another password. Their sessions end. Nobody's own is set here, and none by a made token.")
         .at("/api/v1/persons/alice@example.org/password")
@@ -134,6 +142,11 @@ pub static ROUTES: &[Route] = &[
         .gives::<Suspension>(200)
         .absent("There is no person {address}"),
     // Signing in, and what is one's own.
+    route(Post, "/api/v1/invitation", "invitation.take", Who::Anyone, to!(sign_in::take_invitation))
+        .says("Takes an invitation: whoever was invited chooses their password. What was got by the one before ends.")
+        .takes::<TakenInvitation>(r#"{"code":"ptni_the-code-as-it-was-handed-over","password":"loud garden by the river"}"#)
+        .gives::<PasswordSet>(200)
+        .refuses(&[SignInRefused]),
     route(Post, "/api/v1/login", "login", Who::Anyone, to!(sign_in::login))
         .says("Signs a person in by their password: answers with a token that holds for twelve hours.")
         .takes::<Login>(r#"{"email":"alice@example.org","password":"loud garden by the river"}"#)

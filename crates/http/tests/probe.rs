@@ -55,6 +55,7 @@ struct Scene {
     token_id: String,
     /// The code of a secret that waits for the administrator.
     code: String,
+    invitation: String,
 }
 
 fn open(folder: &Path) -> Arc<House> {
@@ -161,8 +162,10 @@ impl Scene {
         waiting::submit(&house, ("oona@example.org", PASSWORD), "support@example.org", QUEUED).await;
         waiting::suppress(&house, "support@example.org", "customer@example.net").await;
         let code = wrapped.wrapped.unwrap().code.expose_text().unwrap().to_owned();
+        let invited = house.invite(&operator, &address("sam@example.org")).await.unwrap();
+        let invitation = invited.code.expose_text().unwrap().to_owned();
         house.db().close().await;
-        Self { template, askers, token_id, code }
+        Self { template, askers, token_id, code, invitation }
     }
 
     /// The house as it was made, in a folder of its own.
@@ -191,6 +194,10 @@ impl Scene {
     fn body(&self, route: &Route) -> Option<String> {
         match route.operation {
             "credentials.unwrap" => Some(serde_json::json!({ "code": self.code }).to_string()),
+            "invitation.take" => {
+                let password = "loud garden by the river";
+                Some(serde_json::json!({ "code": self.invitation, "password": password }).to_string())
+            }
             _ => route.example_body.map(str::to_owned),
         }
     }

@@ -217,13 +217,27 @@ fn an_owner_signs_in_and_manages_their_delegates() {
         password,
     );
     assert_eq!(code, 0, "{error}");
-    does("person add sam@example.org --config house/postern.toml");
+    let invited = does("person add sam@example.org --config house/postern.toml");
+    let code = invited.lines().find_map(|line| line.strip_prefix("Invitation: ")).unwrap().to_owned();
     does("shared add support@example.org --config house/postern.toml");
     does("delegate add support@example.org oona@example.org --role owner --config house/postern.toml");
 
     let login = format!("login oona@example.org --password-stdin --url {url}");
     let error = fails(&login, password);
     assert!(error.contains("does not prove that it is that server") && error.contains("--cacert FILE"), "{error}");
+    // Sam chooses a password that nobody else knows, and the invitation is good once.
+    let take =
+        format!("person set-password --self --invitation --password-stdin --url {url} --cacert house/tls/ca.pem");
+    let chosen = format!("{code}\na ladder behind the house\n");
+    assert!(fails(&take, &format!("{code}\nshort\n")).contains("at least 15 characters"));
+    let (status, said, error) = told(postern(folder.path()).args(take.split(' ')), &chosen);
+    assert!(status == 0 && said.starts_with("sam@example.org has this password now."), "{said}{error}");
+    assert!(fails(&take, &chosen).contains("none that can be taken"), "once");
+    let sams = format!("login sam@example.org --password-stdin --url {url} --cacert house/tls/ca.pem");
+    let (status, _, error) = told(postern(folder.path()).args(sams.split(' ')), "a ladder behind the house");
+    assert_eq!(status, 0, "{error}");
+    does("logout --url {url}".replace("{url}", &url).as_str());
+
     let login = format!("{login} --cacert house/tls/ca.pem");
     let error = fails(&login, "not the one");
     assert!(error.starts_with("postern: The name or the password is wrong\nNext step: a lost one"), "{error}");

@@ -14,6 +14,7 @@ mod foreign_sending;
 mod group_delivery;
 mod hidden;
 mod hostile;
+mod invitations;
 mod keys;
 mod kill;
 mod letter;

@@ -70,6 +70,18 @@ pub struct OwnSettings {
     pub undo_seconds: Option<u32>,
 }
 
+/// A person takes an invitation: they choose their password.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakenInvitation {
+    /// The code of the invitation.
+    #[schema(value_type = String, write_only, format = Password)]
+    pub code: SecretText,
+    /// The password they want; at least fifteen characters.
+    #[schema(value_type = String, write_only, format = Password)]
+    pub password: SecretText,
+}
+
 /// A person changes their own password.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

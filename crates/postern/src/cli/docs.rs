@@ -31,8 +31,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage. Dates are RFC 3339 (`202
 `15m`, `8h`, `90d`).
 
 Passwords are asked for at the terminal, read from standard input or a file, or made by the command and printed once;
-never given as arguments, which other users of the machine can read. One-time invitations will take the place of printed
-passwords.
+never given as arguments, which other users of the machine can read. Who is added is invited to choose their own.
 
 What is promised and not built yet (removing people; deputies and rotation of credentials; stewards, profiles and `policy
 diff`; exporting and verifying the trail; `backup`, `doctor`, `request`, `review`, `alert`, `session`, `import` and

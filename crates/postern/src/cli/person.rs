@@ -1,7 +1,7 @@
 //! `postern person`: people who sign in as themselves.
 //!
-//! A password comes by standard input, or is made here and shown once. One-time invitations
-//! will take the place of shown passwords.
+//! Who is added is invited to choose their own password, so that nobody else ever knows it; or a
+//! password comes by standard input.
 
 use super::domain::day;
 use super::failure::Failure;
@@ -14,8 +14,8 @@ use super::transport::{Client, segment};
 use super::unbuilt;
 use clap::{Args, Subcommand, ValueEnum};
 use postern_http::model::{
-    Made, Me, OwnPassword, OwnSettings, PasswordSet, Person, PersonQuota, PersonSettings, Persons, SecretText,
-    Suspension,
+    Invitation, Me, OwnPassword, OwnSettings, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings, Persons,
+    SecretText, Suspension, TakenInvitation,
 };
 use postern_types::{Address, Secret, length};
 use serde_json::json;
@@ -25,7 +25,8 @@ use serde_json::json;
 pub enum Verb {
     /// Add a person with their own mailboxes
     ///
-    /// Without --password-stdin a strong password is made and printed once.
+    /// They choose their own password, with an invitation that is printed once; or it comes by
+    /// --password-stdin.
     Add {
         /// Their address
         #[arg(value_name = "EMAIL", value_parser = Address::parse)]
@@ -36,6 +37,15 @@ pub enum Verb {
         /// Read their password from standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Invite a person to choose another password; the one that they have stays until then
+    ///
+    /// The invitation is good once and for seven days, and the one before ends. Nobody's own, and by
+    /// no token that was made: sign in for it.
+    Invite {
+        /// Their address
+        #[arg(value_name = "EMAIL", value_parser = Address::parse)]
+        address: Address,
     },
     /// Every person
     List,
@@ -56,12 +66,15 @@ pub enum Verb {
         /// Their address
         #[arg(value_name = "EMAIL", value_parser = Address::parse, required_unless_present = "own", conflicts_with = "own")]
         address: Option<Address>,
-        /// Read their password from standard input; with --self two lines, the one you have first
+        /// Read their password from standard input; with --self two lines, the one you have or the invitation first
         #[arg(long)]
         password_stdin: bool,
         /// Change your own, as whom you have signed in
         #[arg(long = "self")]
         own: bool,
+        /// With --self: by the invitation that you were given, which is asked for; no sign-in is needed
+        #[arg(long, requires = "own")]
+        invitation: bool,
     },
     /// Say how much a person's mailboxes may hold, or whether they administer the organisation; with
     /// --self, how your own mail is sent
@@ -133,6 +146,7 @@ const WHO: &str = "see who there is: postern person list";
 pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure> {
     match verb {
         Verb::Add { address, name, password_stdin } => add(client, &address, &name, password_stdin).await,
+        Verb::Invite { address } => invite(client, &address).await,
         Verb::List => list(client).await,
         Verb::Show { address: None, .. } => {
             let me: Me = client.get(ME).await?;
@@ -145,6 +159,7 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
         Verb::SetPassword { address: Some(address), password_stdin, .. } => {
             set_password(client, &address, password_stdin).await
         }
+        Verb::SetPassword { invitation: true, password_stdin, .. } => take_invitation(client, password_stdin).await,
         Verb::SetPassword { address: None, password_stdin, .. } => set_own_password(client, password_stdin).await,
         Verb::Set(Set { address: Some(_), sent_copy, undo, .. }) if sent_copy.is_some() || undo.is_some() => {
             let failure = Failure::usage("how somebody sends as themselves is theirs alone to set");
@@ -215,14 +230,60 @@ impl Chosen {
 }
 
 async fn add(client: &mut Client, address: &Address, name: &str, from_stdin: bool) -> Result<Said, Failure> {
-    let chosen = choose(from_stdin)?;
-    let new = json!({ "address": address.as_str(), "name": name, "password": chosen.text() });
-    let made: Made = client.send("POST", PERSONS, &new).await?;
+    let work = format!("give them a shared mailbox to work in: postern delegate add SHARED {address}");
+    if from_stdin {
+        let chosen = choose(true)?;
+        let new = json!({ "address": address.as_str(), "name": name, "password": chosen.text() });
+        let made: PersonMade = client.send("POST", PERSONS, &new).await?;
+        return Ok(Said::new(format!("{address} can sign in now.\nNext: {work}\n"), &made));
+    }
+    let new = json!({ "address": address.as_str(), "name": name, "invite": true });
+    let made: PersonMade = client.send("POST", PERSONS, &new).await?;
+    let invitation = made.invitation.as_ref().map(invited).unwrap_or_default();
+    Ok(Said::new(format!("{address} is there now, and chooses a password.\n{invitation}Then: {work}\n"), &made))
+}
+
+async fn invite(client: &mut Client, address: &Address) -> Result<Said, Failure> {
+    let made: Result<Invitation, Failure> = client.act("POST", &format!("{}/invitation", path(address))).await;
+    let made = made.map_err(|failure| failure.if_absent(WHO))?;
+    let text = format!("{address} is invited to choose another password; the one they have stays until then.\n");
+    Ok(Said::new(text + &invited(&made), &made))
+}
+
+/// The code, and how it is taken.
+fn invited(invitation: &Invitation) -> String {
+    format!(
+        "Invitation: {}\nIt is shown once, and good once, until {}; hand it over safely.\n\
+         Next: they choose with it: postern person set-password --self --invitation (from another machine with --url)\n",
+        invitation.code.0.expose_text().unwrap_or_default(),
+        invitation.expires_at
+    )
+}
+
+/// Whoever was invited has no sign-in yet: the code is what they show.
+async fn take_invitation(client: &mut Client, from_stdin: bool) -> Result<Said, Failure> {
+    client.go_as_nobody().await?;
+    let (code, password) = match from_stdin {
+        true => password::read_two(std::io::stdin().lock())
+            .map_err(|_| Failure::usage("standard input has two lines: the invitation, then the password you want"))?,
+        false => (password::ask("The invitation: ")?, ask_twice("The password you want: ")?),
+    };
+    let document = TakenInvitation { code: SecretText(code), password: SecretText(password) };
+    let set: PasswordSet = client.send("POST", "/api/v1/invitation", &document).await?;
     let text = format!(
-        "{address} can sign in now.\n{}Next: give them a shared mailbox to work in: postern delegate add SHARED {address}\n",
-        chosen.note()
+        "{} has this password now. What was got by one before has ended.\nNext: enter it in your mail program; \
+         your user name is {}\n",
+        set.address, set.address
     );
-    Ok(Said::new(text, &chosen.shown_in(json!(made))))
+    Ok(Said::new(text, &set))
+}
+
+fn ask_twice(prompt: &str) -> Result<Secret, Failure> {
+    let one = password::ask(prompt)?;
+    if one != password::ask("The same again: ")? {
+        return Err(Failure::usage("the two differ").next("try again"));
+    }
+    Ok(one)
 }
 
 async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) -> Result<Said, Failure> {
@@ -242,13 +303,7 @@ async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) 
 async fn set_own_password(client: &mut Client, from_stdin: bool) -> Result<Said, Failure> {
     let (current, new) = match from_stdin {
         true => password::read_two(std::io::stdin().lock()).map_err(Failure::usage)?,
-        false => {
-            let (current, new) = (password::ask("The password you have: ")?, password::ask("The new one: ")?);
-            if new != password::ask("The new one again: ")? {
-                return Err(Failure::usage("the two new ones differ").next("try again"));
-            }
-            (current, new)
-        }
+        false => (password::ask("The password you have: ")?, ask_twice("The new one: ")?),
     };
     let document = OwnPassword { current_password: SecretText(current), password: SecretText(new) };
     let set: PasswordSet = client.send("PUT", "/api/v1/me/password", &document).await?;

@@ -110,7 +110,7 @@ async fn a_shared_mailbox_is_set_up_by_the_socket() {
          Next: postern delegate add support@example.org PERSON\n"
     );
     let added = scene.text("person add alice@example.org --name Alice").await;
-    assert!(added.starts_with("alice@example.org can sign in now.\nPassword: "), "{added}");
+    assert!(added.starts_with("alice@example.org is there now, and chooses a password.\nInvitation: ptni_"), "{added}");
     assert_eq!(
         scene.text("delegate add support@example.org alice@example.org").await,
         "alice@example.org is a delegate of support@example.org now, with full access (lrswipkxte) and send-as.\n\
@@ -284,7 +284,8 @@ async fn documents_are_stable() {
     let json = async |line: &str| scene.run(&format!("{line} --offline --json")).await.unwrap().document;
     let made = json("person add alice@example.org --name Alice").await;
     assert_eq!((&made["address"], &made["name"]), (&"alice@example.org".into(), &"Alice".into()));
-    assert_eq!(made["password"].as_str().map(str::len), Some(29), "five groups of five");
+    assert!(made["invitation"]["code"].as_str().is_some_and(|code| code.starts_with("ptni_")), "{made}");
+    assert_eq!(made["invitation"]["expires_at"].as_str().map(|end| end.ends_with('Z')), Some(true), "{made}");
     json("shared add support@example.org").await;
     let given =
         json("delegate add support@example.org alice@example.org admin@example.org --rights lrs --send-as").await;

@@ -338,9 +338,10 @@ impl Authority<'_, ManageSelf> {
 }
 
 impl<D: DutyClass> Authority<'_, D> {
-    fn change_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+    pub(super) fn change_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
         self.put_password(person, verifier)?;
         self.end_logins(person)?;
+        self.end_invitations(person)?;
         self.raise_person(person)?;
         Ok(self.note("person.password-set", Some(person), "", "")?)
     }

@@ -22,12 +22,13 @@ statements! {
         ON CONFLICT (public_id) DO NOTHING
         RETURNING id";
 
-    /// The live token of account `$1` called `$2` at time `$3`; logins have no name of their
-    /// own. Index: credential_by_account.
+    /// The live token of account `$1` called `$2` at time `$3`; logins and invitations have no
+    /// name of their own. Index: credential_by_account.
     TOKEN_NAMED = "
         SELECT id, public_id, purpose
           FROM credential
-         WHERE account_id = $1 AND state = 'active' AND kind = 'token' AND name = $2 AND purpose <> 'login'
+         WHERE account_id = $1 AND state = 'active' AND kind = 'token' AND name = $2
+           AND purpose NOT IN ('login', 'invitation')
            AND $3 < expires_ms";
     /// The live token of account `$1` with public id `$2` at time `$3`. Index: the unique public_id.
     TOKEN_WITH_ID = "
@@ -56,6 +57,22 @@ statements! {
     EXPIRE_TOKEN = "
         UPDATE credential SET state = 'expired', epoch = epoch + 1, ended_ms = expires_ms
          WHERE id = $1 AND state = 'active' AND expires_ms <= $2";
+    /// The invitation with public id `$1` that can be taken at `$2`. Index: the unique public_id.
+    INVITATION = "
+        SELECT c.id, c.account_id, c.verifier, a.address
+          FROM credential c JOIN account a ON a.id = c.account_id
+         WHERE c.public_id = $1 AND c.kind = 'token' AND c.purpose = 'invitation' AND c.state = 'active'
+           AND $2 < c.expires_ms";
+    /// Invitation `$1` of account `$2` is taken at `$3`. Primary key.
+    TAKE_INVITATION = "
+        UPDATE credential SET state = 'expired', epoch = epoch + 1, ended_ms = $3, last_used_ms = $3
+         WHERE id = $1 AND account_id = $2 AND kind = 'token' AND purpose = 'invitation' AND state = 'active'
+           AND $3 < expires_ms";
+    /// Ends every invitation of account `$1` at time `$2`. Index: credential_by_account.
+    END_INVITATIONS = "
+        UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2
+         WHERE account_id = $1 AND kind = 'token' AND purpose = 'invitation' AND state = 'active'";
+
     /// Ends every login of account `$1` at time `$2`, but for token `$3` (0 for none).
     END_LOGINS = "
         UPDATE credential SET state = 'revoked', epoch = epoch + 1, ended_ms = $2
