@@ -84,6 +84,9 @@ pub enum DeliveryError {
     /// The message itself is refused, for all.
     #[error(transparent)]
     Message(#[from] MessageError),
+    /// The disk is nearly full; the sender may try again.
+    #[error("The server has no room for mail now")]
+    DiskFull,
     /// The cause is in the log; the sender may try again.
     #[error("The server could not store the message now")]
     Unavailable,
@@ -208,6 +211,9 @@ impl House {
         // What one of ours sent was looked at before the fields that were added to it.
         if delivery.queue.is_none() {
             self.check_size(delivery.raw.len().saturating_sub(delivery.trace_bytes))?;
+        }
+        if !self.db.has_room() {
+            return Err(DeliveryError::DiskFull);
         }
         let mut trip = self.set_out(&delivery).await?;
         self.pass_over_full(&mut trip, delivery.raw.len()).await?;

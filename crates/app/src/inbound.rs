@@ -12,10 +12,10 @@ use postern_types::{AccountId, Address};
 
 /// Failures that leave nothing to try again.
 fn is_for_good(error: &DeliveryError) -> bool {
-    use DeliveryError::{Closed, Message, NotOurs, OverQuota, PartlyOverQuota, Unavailable, Unknown};
+    use DeliveryError::{Closed, DiskFull, Message, NotOurs, OverQuota, PartlyOverQuota, Unavailable, Unknown};
     match error {
         Unknown(_) | NotOurs(_) | Closed | Message(_) => true,
-        OverQuota | PartlyOverQuota | Unavailable => false,
+        OverQuota | PartlyOverQuota | DiskFull | Unavailable => false,
     }
 }
 

@@ -44,6 +44,9 @@ impl House {
         accounts: Vec<AccountId>,
         received: Timestamp,
     ) -> Result<(Vec<NewMessage>, usize), Refused> {
+        if !self.db.has_room() {
+            return Err(Refused::NoRoom);
+        }
         // A message larger than the whole bound waits for all of it rather than for ever.
         let permits = (raw.len() / PARSING_UNIT + 1).min(self.limits.parsing_bytes / PARSING_UNIT);
         let permit = Arc::clone(&self.parsing).acquire_many_owned(permits as u32).await;

@@ -31,11 +31,19 @@ impl House {
     /// written by [`House::close`].
     async fn run_counts(&self, mut shutdown: Shutdown) {
         loop {
+            self.keep_reserve().await;
             tokio::select! {
                 () = shutdown.requested() => return,
                 () = tokio::time::sleep(COUNTS_EVERY) => {}
             }
             self.tell_counted_failures(false).await;
+        }
+    }
+
+    async fn keep_reserve(&self) {
+        let db = self.db.clone();
+        if tokio::task::spawn_blocking(move || db.keep_reserve()).await.is_err() {
+            tracing::error!(event = "job.failed", job = "reserve");
         }
     }
 

@@ -163,6 +163,9 @@ impl House {
         uids: Arc<[Uid]>,
         to: &Locator,
     ) -> Result<Copied, Refused> {
+        if !self.db.has_room() {
+            return Err(Refused::NoRoom);
+        }
         let (target, _files) = self.target(session, mailbox, &uids, to).await?;
         let caller = session.caller.clone();
         let copied = self.write_rows(uids.len(), move |tx: &Tx<'_>| {

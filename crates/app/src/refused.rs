@@ -30,6 +30,9 @@ pub enum Refused {
     /// What was asked for needs the text of a message that can not be read, now or later.
     #[error("The text of a message is lost or damaged; the server's log says which")]
     Lost,
+    /// New mail is not taken now, for the disk is nearly full.
+    #[error("The server has no room for mail now; please try again later")]
+    NoRoom,
     /// Something failed that is not the person's doing. The cause is in the log.
     #[error("The server could not do that now; please try again")]
     Unavailable,

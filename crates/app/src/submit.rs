@@ -112,6 +112,9 @@ pub enum SubmitError {
     /// The sign-in holds no more: the connection ends.
     #[error("The sign-in has ended; sign in again")]
     Ended,
+    /// The disk is nearly full; they may try again.
+    #[error("The server has no room for mail now; please try again later")]
+    DiskFull,
     /// The cause is in the log; they may try again.
     #[error("The server could not take the message now; please try again")]
     Unavailable,
@@ -175,6 +178,9 @@ impl House {
     /// is on disk.
     pub async fn submit(&self, session: &Session, request: SubmitRequest) -> Result<Submitted, SubmitError> {
         self.check_size(request.raw.len()).map_err(|_| SubmitError::TooLarge)?;
+        if !self.db.has_room() {
+            return Err(SubmitError::DiskFull);
+        }
         if request.recipients.is_empty() {
             return Err(SubmitError::BadMessage("The message has no recipient".into()));
         }

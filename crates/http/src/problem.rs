@@ -183,7 +183,7 @@ fn kind_of(refused: &Refused) -> Kind {
         Refused::Rule(Rule::OverLimit(_) | Rule::OverQuota) => Kind::OverLimit,
         Refused::Rule(Rule::Unusable(_)) | Refused::Message(_) => Kind::Unusable,
         Refused::Ended => Kind::SignInEnded,
-        Refused::Lost | Refused::Unavailable => Kind::Unavailable,
+        Refused::Lost | Refused::NoRoom | Refused::Unavailable => Kind::Unavailable,
         Refused::Partly { cause, .. } => kind_of(cause),
     }
 }

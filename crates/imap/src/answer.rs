@@ -178,7 +178,7 @@ fn code_of(refused: &Refused) -> Option<ResponseCode<'static>> {
         Refused::Partly { cause, .. } => code_of(cause),
         Refused::Message(_) | Refused::Ended => None,
         Refused::Lost => Some(ResponseCode::Corruption),
-        Refused::Unavailable => Some(ResponseCode::Unavailable),
+        Refused::NoRoom | Refused::Unavailable => Some(ResponseCode::Unavailable),
     }
 }
 

@@ -108,7 +108,8 @@ pub(crate) fn open_house_on(
     find_databases(config, &*disk)?;
     let node = node(&config.data_dir, &*disk)?;
     let options = DbOptions::new(&config.data_dir, config.database.clone());
-    let options = DbOptions { snapshot_bytes: config.limits.snapshot_bytes, ..options };
+    let (snapshot_bytes, disk_reserve_bytes) = (config.limits.snapshot_bytes, config.limits.disk_reserve_bytes);
+    let options = DbOptions { snapshot_bytes, disk_reserve_bytes, ..options };
     let db = Db::open(options, disk.clone(), clock)?;
     let keys = key_ring(&config.data_dir, disk.clone(), &db)?;
     let blobs = Blobs::in_folder(&config.blobs, &BlobOptions::new(key, &config.limits), disk);

@@ -42,6 +42,7 @@ pub(crate) fn failure(error: &DeliveryError) -> Reply {
         DeliveryError::OverQuota | DeliveryError::PartlyOverQuota => (452, Enhanced(2, 2)),
         DeliveryError::Message(MessageError::Loop) => (554, Enhanced(4, 6)),
         DeliveryError::Message(MessageError::TooLarge) => (552, Enhanced(3, 4)),
+        DeliveryError::DiskFull => (452, Enhanced(3, 1)),
         DeliveryError::Unavailable => (451, Enhanced(3, 0)),
     };
     Reply::new(code, enhanced, error.to_string())

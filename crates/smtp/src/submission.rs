@@ -175,6 +175,7 @@ fn refused(hostname: &str, error: &SubmitError) -> Refusal {
         SubmitError::TooManyRecipients(_) => (452, Enhanced(5, 3)),
         SubmitError::OverLimit { .. } => (451, Enhanced(7, 1)),
         SubmitError::NoRoom(_) => (452, Enhanced(2, 2)),
+        SubmitError::DiskFull => (452, Enhanced(3, 1)),
         SubmitError::Unavailable => (451, Enhanced(3, 0)),
         SubmitError::Ended => {
             return Refusal { reply: Reply::new(421, Enhanced(7, 0), format!("{hostname} {error}")), close: true };

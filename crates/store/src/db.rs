@@ -82,13 +82,15 @@ pub struct DbOptions {
     pub writers: usize,
     /// Bytes of snapshots of mailboxes that are kept for whoever opens them next.
     pub snapshot_bytes: usize,
+    /// Bytes that are kept free where the data folder is; 0 for none.
+    pub disk_reserve_bytes: u64,
 }
 
 impl DbOptions {
     /// The usual numbers of threads.
     pub fn new(data_dir: impl Into<PathBuf>, url: DatabaseUrl) -> Self {
         let readers = std::thread::available_parallelism().map_or(4, |cores| cores.get().clamp(2, 16));
-        Self { data_dir: data_dir.into(), url, readers, writers: 8, snapshot_bytes: 256 << 20 }
+        Self { data_dir: data_dir.into(), url, readers, writers: 8, snapshot_bytes: 256 << 20, disk_reserve_bytes: 0 }
     }
 }
 
@@ -157,7 +159,7 @@ impl Db {
     /// Opens the database, makes or migrates its schema, and starts its threads. Blocks
     /// while it does so; refuses a schema newer than this program.
     pub fn open(options: DbOptions, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let shared = Arc::new(Shared::new(HouseClock::new(clock), disk, options.snapshot_bytes));
+        let shared = Arc::new(Shared::new(HouseClock::new(clock), disk, &options));
         let opening = shared.clone();
         // The PostgreSQL client blocks on a runtime of its own, which would panic on a
         // thread that already drives one.
@@ -238,6 +240,16 @@ impl Db {
     /// Is the list of a mailbox at hand, so that its snapshot costs little? It says nothing of what is in it.
     pub fn has_list(&self, mailbox: MailboxId) -> bool {
         self.inner.shared.shelf.has((mailbox, None))
+    }
+
+    /// Is there room on the disk for new mail?
+    pub fn has_room(&self) -> bool {
+        self.inner.shared.reserve.has_room()
+    }
+
+    /// Keeps room on the disk for what must always be done, where there is some again. Blocks.
+    pub fn keep_reserve(&self) {
+        self.inner.shared.reserve.keep();
     }
 
     /// House time now.

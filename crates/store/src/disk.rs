@@ -58,6 +58,10 @@ pub trait Disk: Send + Sync + 'static {
     fn changed(&self, path: &Path) -> io::Result<Option<Timestamp>>;
     /// Sets the time a file was last changed. Not synced.
     fn touch(&self, path: &Path, at: Timestamp) -> io::Result<()>;
+    /// Bytes that whoever runs this process could still write where this folder is.
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
+    /// Makes a file that takes so much room; what is in it does not matter, nor does it last through a power cut.
+    fn allocate(&self, path: &Path, bytes: u64) -> io::Result<()>;
     /// A sync failed: nothing after this may be acknowledged. The real disk does not
     /// return; a test's disk records it and does.
     fn fatal(&self, reason: &str);
@@ -203,6 +207,19 @@ impl Disk for RealDisk {
             }
             other => Ok(Box::new(RealFile(other?))),
         }
+    }
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        let about = rustix::fs::statvfs(folder)?;
+        Ok(about.f_bavail.saturating_mul(about.f_frsize))
+    }
+    fn allocate(&self, path: &Path, bytes: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_MODE).open(path)?;
+        let allocated = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes);
+        allocated.inspect_err(|_| {
+            // Less than all of it is of no use.
+            let _ = fs::remove_file(path);
+        })?;
+        Ok(())
     }
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;

@@ -10,6 +10,9 @@ pub enum StoreError {
     /// connection): the job did nothing and may be run again.
     #[error("transaction lost: {0}")]
     Lost(String),
+    /// The same for want of room on the disk.
+    #[error("the disk is full: {0}")]
+    DiskFull(String),
     /// A rule of the schema was broken: a name that is taken, a row that must exist.
     #[error("conflict: {0}")]
     Conflict(String),

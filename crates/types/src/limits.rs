@@ -60,6 +60,8 @@ pub struct Limits {
     /// Bytes of snapshots of mailboxes, 16 a message, that are kept for whoever opens them next. What
     /// sessions have open is theirs as well, though it is let go here.
     pub snapshot_bytes: usize,
+    /// Bytes that are kept free where the data folder is: with less no new mail is taken. 0 for none.
+    pub disk_reserve_bytes: u64,
 }
 
 impl Default for Limits {
@@ -92,6 +94,7 @@ impl Default for Limits {
             parsing_bytes: 256 << 20,
             listed_messages: 4096,
             snapshot_bytes: 256 << 20,
+            disk_reserve_bytes: 64 << 20,
         }
     }
 }

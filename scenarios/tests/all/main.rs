@@ -11,6 +11,7 @@ mod direct_life;
 mod foreign;
 mod foreign_postfix;
 mod foreign_sending;
+mod full_disk;
 mod group_delivery;
 mod hidden;
 mod hostile;

@@ -108,6 +108,7 @@ fn outcome(error: &DeliveryError) -> Outcome {
         DeliveryError::OverQuota | DeliveryError::PartlyOverQuota => ("4.2.2", false),
         DeliveryError::Message(crate::MessageError::Loop) => ("5.4.6", true),
         DeliveryError::Message(crate::MessageError::TooLarge) => ("5.3.4", true),
+        DeliveryError::DiskFull => ("4.3.1", false),
         DeliveryError::Unavailable => ("4.3.0", false),
     };
     let said = Said { status: status.to_owned(), text: error.to_string(), is_reply: false };

@@ -201,7 +201,7 @@ impl From<SubmitError> for Refused {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Ended => Refused::Ended,
-            SubmitError::Unavailable => Refused::Unavailable,
+            SubmitError::DiskFull | SubmitError::Unavailable => Refused::Unavailable,
             other => Refused::Message(other.to_string()),
         }
     }

@@ -28,7 +28,7 @@ macro_rules! limit {
     };
 }
 
-pub(super) const LIMITS: [LimitKey; 17] = [
+pub(super) const LIMITS: [LimitKey; 18] = [
     limit!(message_bytes: u64, 64 << 10, 1 << 30, "Largest message, in bytes."),
     limit!(recipients: usize, 100, 10_000, "Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100)."),
     limit!(submission_recipients: usize, 1, 10_000, "Recipients of one message that is submitted."),
@@ -44,6 +44,7 @@ pub(super) const LIMITS: [LimitKey; 17] = [
     limit!(parsing_bytes: usize, 64 << 20, 64 << 30, "Bytes of messages taken in at once, over all connections."),
     limit!(listed_messages: u64, 0, 1 << 32, "Messages up to which SELECT reads a mailbox whole; larger ones are read when it is needed."),
     limit!(snapshot_bytes: usize, 1 << 20, 64 << 30, "Bytes of lists of messages that are kept for the next to open their mailboxes."),
+    limit!(disk_reserve_bytes: u64, 0, 1 << 40, "Bytes kept free on the disk of the data folder: with less no new mail is taken; 0 for none."),
     limit!(queue_days: u32, 1, 30, "Days before a message that can not be delivered is returned (RFC 5321 section 4.5.4.1)."),
     limit!(queue_delay_hours: u32, 1, 72, "Hours before its sender is told that a message is delayed."),
 ];

@@ -1,7 +1,9 @@
 //! What all threads of a database share: the queues, the clock, who is told of commits,
 //! and the counters.
 
+use super::DbOptions;
 use super::queue::Queue;
+use crate::reserve::Reserve;
 use crate::snapshot::shelf::Shelf;
 use crate::{Disk, HouseClock, Notice};
 use postern_types::{AccountId, MailboxId, ModSeq};
@@ -22,18 +24,20 @@ pub(crate) struct Shared {
     pub disk: Arc<dyn Disk>,
     pub counters: Tally,
     pub shelf: Shelf,
+    pub reserve: Reserve,
     listeners: RwLock<Vec<CommitListener>>,
 }
 
 impl Shared {
-    pub fn new(clock: HouseClock, disk: Arc<dyn Disk>, snapshot_bytes: usize) -> Self {
+    pub fn new(clock: HouseClock, disk: Arc<dyn Disk>, options: &DbOptions) -> Self {
         Self {
+            reserve: Reserve::new(Arc::clone(&disk), &options.data_dir, options.disk_reserve_bytes),
             reads: Queue::default(),
             writes: Queue::default(),
             clock,
             disk,
             counters: Tally::default(),
-            shelf: Shelf::new(snapshot_bytes),
+            shelf: Shelf::new(options.snapshot_bytes),
             listeners: RwLock::default(),
         }
     }

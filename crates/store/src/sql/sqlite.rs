@@ -188,9 +188,9 @@ pub(crate) fn store_error(error: &rusqlite::Error) -> StoreError {
     let text = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => StoreError::Conflict(text),
+        Some(ErrorCode::DiskFull) => StoreError::DiskFull(text),
         Some(
-            ErrorCode::DiskFull
-            | ErrorCode::SystemIoFailure
+            ErrorCode::SystemIoFailure
             | ErrorCode::OutOfMemory
             | ErrorCode::DatabaseBusy
             | ErrorCode::OperationInterrupted,

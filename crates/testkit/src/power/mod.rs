@@ -117,6 +117,12 @@ impl Disk for FakeDisk {
     fn sqlite_vfs(&self) -> Option<String> {
         Some(vfs::NAME_TEXT.to_owned())
     }
+    fn free_bytes(&self, _: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+    fn allocate(&self, _: &Path, _: u64) -> io::Result<()> {
+        Ok(())
+    }
     fn create(&self, path: &Path, mode: u32) -> io::Result<Box<dyn DiskFile>> {
         let below = self.below(path)?;
         let mut log = self.recorder.log();

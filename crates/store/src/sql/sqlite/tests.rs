@@ -88,7 +88,7 @@ async fn a_full_disk_fails_only_the_job_that_needs_the_room() {
         ],
     )
     .await;
-    assert!(matches!(answers[..], [Ok(()), Err(StoreError::Lost(_)), Ok(())]), "{answers:?}");
+    assert!(matches!(answers[..], [Ok(()), Err(StoreError::DiskFull(_)), Ok(())]), "{answers:?}");
     assert_eq!(runs.load(Ordering::SeqCst), 2, "run again after the loss");
     let after = test.db.counters();
     assert_eq!(after.lost - before.lost, 2, "the batch, then the job alone");

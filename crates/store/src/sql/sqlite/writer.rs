@@ -66,7 +66,9 @@ impl Writer<'_> {
                 self.bodies.roll_back();
                 counters.lost.add(1);
                 tracing::warn!(event = "store.transaction.lost", jobs = jobs.len(), %reason);
-                if jobs.len() > 1 {
+                // What was kept for this is used now, and the jobs are done after all.
+                let has_room = matches!(reason, StoreError::DiskFull(_)) && self.shared.reserve.give_up();
+                if has_room || jobs.len() > 1 {
                     counters.retries.add(jobs.len() as u64);
                     return self.run_one_by_one(jobs);
                 }
@@ -208,7 +210,7 @@ impl Writer<'_> {
 /// An error of transaction control is never the fault of one job.
 fn as_lost(error: &rusqlite::Error) -> StoreError {
     match store_error(error) {
-        lost @ StoreError::Lost(_) => lost,
+        lost @ (StoreError::Lost(_) | StoreError::DiskFull(_)) => lost,
         other => StoreError::Lost(other.to_string()),
     }
 }
