@@ -25,7 +25,8 @@ const WRONG_USAGE: u8 = 2;
 const USAGE: &str = "\
 Chores of the repository.
 
-cargo xtask tidy                       walls between crates, module headers, banned calls, words, licences
+cargo xtask tidy                       walls between crates, module headers, banned calls, words, licences, pages
+cargo xtask rfc                        write docs/rfc.md, the index of specifications, as the code has it
 cargo xtask db [--durable] -- COMMAND  run COMMAND beside a private PostgreSQL (POSTERN_TEST_POSTGRES)
 cargo xtask prepare [--bench|--fast]   install what the tests (or the bench) need and the machine lacks
 cargo xtask test [--fast]              prepare, tidy, build, doc tests, tests; --fast: SQLite, no foreign clients
@@ -48,6 +49,7 @@ fn run(arguments: &[String]) -> Result<u8> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["tidy"] => tidy::chore(),
+        ["rfc"] => tidy::write_rfcs(),
         ["db", "--durable", "--", command @ ..] if !command.is_empty() => db::chore(db::Durability::Durable, command),
         ["db", "--", command @ ..] if !command.is_empty() => db::chore(db::Durability::Volatile, command),
         ["prepare"] => prepare::chore(prepare::Purpose::Test),

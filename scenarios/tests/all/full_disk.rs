@@ -64,7 +64,7 @@ async fn deliver_until(server: &Serving, begins: &str) -> String {
 
 /// Takes all the room that there is.
 fn fill(file: &Path) {
-    let mut filler = std::fs::File::create(file).expect("a file");
+    let mut filler = std::fs::OpenOptions::new().write(true).create_new(true).open(file).expect("a file");
     for piece in [1 << 16, 1 << 10, 1] {
         while filler.write_all(&vec![b'x'; piece]).is_ok() {}
     }

@@ -9,6 +9,8 @@ mod dependencies;
 mod files;
 mod lexer;
 mod licences;
+mod pages;
+mod rfcs;
 mod spdx;
 mod tree;
 mod walls;
@@ -69,6 +71,15 @@ pub fn chore() -> Result<u8> {
     Ok(u8::from(errors > 0))
 }
 
+/// Writes the index of specifications as the code has it.
+#[expect(clippy::disallowed_methods, reason = "a page that is made again by the same command")]
+pub fn write_rfcs() -> Result<u8> {
+    let root = cargo::root();
+    let (page, _) = rfcs::page(&Tree::read(&root)?.sources);
+    std::fs::write(root.join(rfcs::PAGE), page)?;
+    Ok(0)
+}
+
 /// Every finding, by file and line.
 fn check(root: &Path) -> Result<Vec<Finding>> {
     let tree = Tree::read(root)?;
@@ -85,6 +96,9 @@ fn check(root: &Path) -> Result<Vec<Finding>> {
     for (path, text) in &tree.texts {
         findings.extend(words::check(path, text));
     }
+    findings.extend(pages::check(&tree.texts, |path| root.join(path).exists()));
+    let kept = tree.texts.iter().find(|(path, _)| path == rfcs::PAGE).map(|(_, text)| text.as_str());
+    findings.extend(rfcs::check(&tree.sources, kept));
     findings.sort();
     Ok(findings)
 }
