@@ -8,8 +8,8 @@ use postern_types::AccountId;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time between two rounds. A body is kept two days after nothing names it any more, and an
-/// account thirty after it was removed, so an hour more is nothing.
+/// Time between two rounds. A body is kept two days after it was last touched, and an account
+/// thirty after it was removed, so an hour more is nothing.
 const ROUND_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Time between two looks for counted failures whose minute is over.
 const COUNTS_EVERY: Duration = Duration::from_secs(10);
