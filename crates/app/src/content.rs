@@ -1,6 +1,6 @@
 //! The bytes of one message, read when somebody asks for them and no sooner.
 
-use postern_store::{Access, Blobs, BodyPlace, Read, StoreError};
+use postern_store::{Access, Blobs, BodyKey, BodyPlace, Read, StoreError, StoredForm};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::fmt;
@@ -43,6 +43,9 @@ impl Content for Vec<u8> {
 /// Messages up to this size are read whole when any of their bytes are asked for.
 const READ_WHOLE_BYTES: u64 = 256 << 10;
 
+/// What is done with a stored form.
+type EachForm<'e> = dyn FnMut(BodyKey, StoredForm<'_>) -> Result<(), StoreError> + 'e;
+
 /// A message where the house keeps it.
 pub(crate) struct Kept<'a> {
     access: &'a Access<'a, Read>,
@@ -67,7 +70,16 @@ impl<'a> Kept<'a> {
         if self.whole.get().is_some() {
             return Ok(());
         }
-        self.access.body_at(&self.place, &mut |key, stored| self.blobs.is_there(key, stored)).map_err(Unreadable)
+        self.stored(&mut |key, stored| self.blobs.is_there(key, stored)).map_err(Unreadable)
+    }
+
+    /// Hands over its stored form. One that the database does not hand over is put right by whoever brings it again.
+    fn stored(&self, each: &mut EachForm<'_>) -> Result<(), StoreError> {
+        let read = self.access.body_at(&self.place, each);
+        if let Err(StoreError::Body(_)) = &read {
+            self.blobs.note_unread(&self.place);
+        }
+        read
     }
 
     pub(crate) fn into_place(self) -> BodyPlace {
@@ -90,14 +102,14 @@ impl<'a> Kept<'a> {
     /// Unpacks all of it behind what is in `out`.
     fn unpack(&self, out: &mut Vec<u8>) -> Result<(), StoreError> {
         let size = self.size();
-        self.access.body_at(&self.place, &mut |key, stored| self.blobs.append(key, size, stored, out))?;
+        self.stored(&mut |key, stored| self.blobs.append(key, size, stored, out))?;
         self.count(size as usize);
         Ok(())
     }
 
     fn load_range(&self, range: Range<u64>) -> Result<Vec<u8>, StoreError> {
         let (size, mut bytes) = (self.size(), Vec::new());
-        self.access.body_at(&self.place, &mut |key, stored| {
+        self.stored(&mut |key, stored| {
             bytes = self.blobs.load_range(key, size, stored, range.clone())?;
             Ok(())
         })?;

@@ -265,11 +265,10 @@ impl House {
         let (gap, blobs) = (gap.clone(), self.blobs.clone());
         move |access: &Access<'_, Read>, range: Range<u64>| {
             let place = gap.place.clone().ok_or_else(|| StoreError::Damaged("a gap of no message".into()))?;
+            let uid = place.uid();
             let content = Kept::new(access, &blobs, place);
             gap.read(&content, range).map_err(|Unreadable(error)| {
-                if matches!(error, StoreError::Body(_)) {
-                    tracing::error!(event = "body.lost", mailbox = %access.mailbox(), %error);
-                }
+                access.tell_lost(uid, &error);
                 error.into()
             })
         }
@@ -433,7 +432,7 @@ impl Reader<'_> {
         if !matches!(error, StoreError::Body(_)) {
             return Err(error);
         }
-        tracing::error!(event = "body.lost", mailbox = %self.access.mailbox(), uid = %row.uid(), %error);
+        self.access.tell_lost(row.uid(), &error);
         chunk.bytes.truncate(begin);
         chunk.lost.push(row.uid());
         Ok(true)

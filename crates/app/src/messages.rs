@@ -270,17 +270,34 @@ impl House {
             Ok((target.mailbox(), files))
         });
         let (target, files) = read.await?;
-        Ok((target, self.copy_files(files, target.account()).await?))
+        Ok((target, self.copy_files(session, mailbox, files, target.account()).await?))
     }
 
-    async fn copy_files(&self, files: Vec<FileBody>, account: AccountId) -> Result<Vec<Prepared>, Refused> {
+    async fn copy_files(
+        &self,
+        session: &Session,
+        from: MailboxId,
+        files: Vec<FileBody>,
+        account: AccountId,
+    ) -> Result<Vec<Prepared>, Refused> {
         if files.is_empty() {
             return Ok(Vec::new());
         }
         let (blobs, now) = (self.blobs.clone(), self.db.now());
         let work = tokio::task::spawn_blocking(move || {
-            files.iter().map(|file| blobs.copy_file(file.key, file.size, account, now)).collect::<Result<Vec<_>, _>>()
+            let copy = |file: &FileBody| blobs.copy_file(file.key, file.size, account, now);
+            files.iter().map(|file| copy(file).map_err(|error| (file.uid, error))).collect::<Result<Vec<_>, _>>()
         });
-        Ok(work.await.map_err(|_| Refused::Unavailable)??)
+        let (uid, error) = match work.await.map_err(|_| Refused::Unavailable)? {
+            Ok(copied) => return Ok(copied),
+            Err(failed) => failed,
+        };
+        let (caller, why) = (session.caller.clone(), error.clone());
+        let tell = self.db.read(move |tx: &Tx<'_>| -> Result<(), GateError> {
+            tx.open::<Read>(&caller, from)?.tell_lost(uid, &why);
+            Ok(())
+        });
+        tell.await?;
+        Err(error.into())
     }
 }

@@ -218,13 +218,18 @@ async fn a_message_that_is_removed_while_it_is_read_is_read_to_its_end() {
     assert!(shown.last().unwrap().starts_with("OK"), "{:?}", &shown[1..]);
 }
 
+/// Lines of digits that pack to no less than half.
+fn digits(lines: u64) -> String {
+    (0..lines).map(|n| format!("{:016x}\r\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect()
+}
+
 /// A text that is lost is told before its literal is begun, and the connection goes on.
 #[tokio::test]
 async fn a_text_that_is_lost_is_told() {
     let scene = Scene::with(|limits| limits.chunk_bytes = 10_000).await;
     let mut alice = scene.client("alice").await;
     // One that packs to next to nothing would lie beside the rows.
-    let mail: String = (0..40_000_u64).map(|n| format!("{:016x}\r\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    let mail = digits(40_000);
     for text in [MAIL, &format!("Subject: long\r\n\r\n{mail}"), MAIL] {
         assert!(alice.append("INBOX", "", text).await.starts_with("OK"));
     }
@@ -254,7 +259,7 @@ async fn a_text_that_is_lost_is_told() {
 async fn a_text_that_is_damaged_is_begun_once() {
     let scene = Scene::with(|limits| limits.chunk_bytes = 10_000).await;
     let mut alice = scene.client("alice").await;
-    let mail: String = (0..40_000_u64).map(|n| format!("{:016x}\r\n", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    let mail = digits(40_000);
     for text in [MAIL, &format!("Subject: long\r\n\r\n{mail}"), MAIL] {
         assert!(alice.append("INBOX", "", text).await.starts_with("OK"));
     }
@@ -273,6 +278,41 @@ async fn a_text_that_is_damaged_is_begun_once() {
         let shown = alice.command(&format!("FETCH {number} BODY.PEEK[]")).await;
         assert!(shown[0] == format!("* {number} FETCH (BODY[] {{{}}}\r\n{text})", text.len()), "{}", shown[1]);
     }
+}
+
+/// A text that fits into one reply: the file of one that is damaged is put right by whoever adds it again, and what is
+/// answered OK can be read.
+#[tokio::test]
+async fn a_short_text_that_is_damaged_is_told_and_put_right() {
+    let scene = Scene::with(|limits| limits.inline_body_bytes = 1000).await;
+    let mut alice = scene.client("alice").await;
+    let text = format!("Subject: short\r\n\r\n{}", digits(5000));
+    for text in [MAIL, &text, MAIL] {
+        assert!(alice.append("INBOX", "", text).await.starts_with("OK"));
+    }
+    scene.damage_texts();
+    alice.ok("SELECT INBOX").await;
+    let shown = alice.command("FETCH 1:* BODY.PEEK[]").await;
+    assert!(shown.len() == 3 && shown[2].starts_with("NO [CORRUPTION]"), "{shown:?}");
+    assert!(alice.append("INBOX", "", &text).await.starts_with("OK"));
+    for number in [2, 4] {
+        let shown = alice.command(&format!("FETCH {number} BODY.PEEK[]")).await;
+        assert!(shown[0] == format!("* {number} FETCH (BODY[] {{{}}}\r\n{text})", text.len()), "{}", shown[1]);
+    }
+}
+
+/// What was marked as seen by a FETCH that then failed is told, as anything that changed.
+#[tokio::test]
+async fn what_a_failed_fetch_marked_is_told() {
+    let scene = Scene::with(|limits| limits.inline_body_bytes = 1000).await;
+    let mut alice = scene.client("alice").await;
+    let text = format!("Subject: short\r\n\r\n{}", digits(5000));
+    assert!(alice.append("INBOX", "", &text).await.starts_with("OK"));
+    scene.block_texts();
+    alice.ok("SELECT INBOX").await;
+    let failed = alice.command("FETCH 1 BODY[]").await;
+    assert!(failed[0].starts_with("* 1 FETCH (UID 1 FLAGS (") && failed[0].contains("\\Seen"), "{failed:?}");
+    assert!(failed[1].starts_with("NO [UNAVAILABLE]"), "{failed:?}");
 }
 
 /// docs/design.md law 1: the rest of a message is read under a proof on the mailbox it was found

@@ -12,7 +12,7 @@ use postern_types::Timestamp;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -56,6 +56,8 @@ pub trait Disk: Send + Sync + 'static {
     fn exists(&self, path: &Path) -> io::Result<bool>;
     /// When a file was last changed or touched, `None` if it is not there.
     fn changed(&self, path: &Path) -> io::Result<Option<Timestamp>>;
+    /// Which file it is and how it stands, links followed; `None` if it is not there.
+    fn state(&self, path: &Path) -> io::Result<Option<FileState>>;
     /// Sets the time a file was last changed. Not synced.
     fn touch(&self, path: &Path, at: Timestamp) -> io::Result<()>;
     /// Bytes that whoever runs this process could still write where this folder is.
@@ -154,6 +156,18 @@ pub struct DiskEntry {
     pub len_bytes: u64,
     /// When it was last changed or touched.
     pub changed: Timestamp,
+}
+
+/// A file as it stands: another state once it was replaced, written, touched or brought back, with the same times as
+/// before too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileState {
+    /// Its length in bytes.
+    pub len_bytes: u64,
+    /// Its number on its file system.
+    inode: u64,
+    /// When anything of it was changed: seconds and nanoseconds of the system, which no program sets.
+    changed: (i64, i64),
 }
 
 /// Whether a name is that of a file which was never finished: a leftover of a crash.
@@ -278,6 +292,14 @@ impl Disk for RealDisk {
     fn changed(&self, path: &Path) -> io::Result<Option<Timestamp>> {
         absent_is_none(fs::metadata(path).and_then(|about| about.modified()).map(timestamp))
     }
+    fn state(&self, path: &Path) -> io::Result<Option<FileState>> {
+        let about = absent_is_none(fs::metadata(path))?;
+        Ok(about.map(|about| FileState {
+            len_bytes: about.len(),
+            inode: about.ino(),
+            changed: (about.ctime(), about.ctime_nsec()),
+        }))
+    }
     fn touch(&self, path: &Path, at: Timestamp) -> io::Result<()> {
         let since = Duration::from_millis(u64::try_from(at.0).unwrap_or(0));
         File::options().write(true).open(path)?.set_modified(SystemTime::UNIX_EPOCH + since)
@@ -348,6 +370,23 @@ mod tests {
         assert_eq!((read(20..30), read(3..3)), (Vec::new(), Vec::new()));
         let last = |bytes| RealDisk.read_last(&path, bytes).unwrap().unwrap();
         assert_eq!((last(3), last(0), last(99)), (b"789".to_vec(), Vec::new(), b"0123456789".to_vec()));
+    }
+
+    /// Whoever brings a file back from a backup brings its times back too.
+    #[test]
+    fn a_file_that_was_replaced_or_written_is_in_another_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("body"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!((RealDisk.state(&path).unwrap(), RealDisk.state(&link).unwrap()), (None, None));
+        RealDisk.write_new_file_durably(&path, b"rotten").unwrap();
+        RealDisk.touch(&path, Timestamp(1_700_000_000_123)).unwrap();
+        let rotten = RealDisk.state(&path).unwrap().unwrap();
+        assert_eq!(RealDisk.state(&link).unwrap(), Some(rotten));
+        assert_eq!(rotten.len_bytes, 6);
+        RealDisk.replace_file_durably(&path, b"mended", PRIVATE_MODE).unwrap();
+        RealDisk.touch(&path, Timestamp(1_700_000_000_123)).unwrap();
+        assert_ne!(RealDisk.state(&path).unwrap(), Some(rotten));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod tx;
 pub use blob::{BlobOptions, BlobStore, Blobs, Collected, FileBlobs, FoundBlob, Place, Prepared, Stored as StoredForm};
 pub use clock::{Clock, HouseClock, ManualClock, SystemClock};
 pub use db::{CommitListener, Counters as DbCounters, DatabaseUrl, Db, DbOptions};
-pub use disk::{Disk, DiskEntry, DiskFile, RealDisk, file_error, is_unfinished};
+pub use disk::{Disk, DiskEntry, DiskFile, FileState, RealDisk, file_error, is_unfinished};
 pub use error::StoreError;
 pub use gate::*;
 pub use lock::DataLock;

@@ -1,10 +1,11 @@
 //! A transaction as the rest of the store sees it. It has no public statement: what it
 //! can do to mail is reached through the gate alone (`gate`).
 
-use crate::StoreError;
 use crate::db::Shared;
+use crate::gate::Told;
 use crate::snapshot::shelf::Shelf;
 use crate::sql::{Bodies, Row, Sql, Statement, Value};
+use crate::{Place, Prepared, StoreError};
 use postern_types::{AccountId, MailboxId, ModSeq, Timestamp};
 use std::cell::RefCell;
 
@@ -16,6 +17,7 @@ pub struct Tx<'c> {
     now: Timestamp,
     writable: bool,
     shelf: &'c Shelf,
+    told: &'c Told,
     notices: RefCell<Vec<Notice>>,
 }
 
@@ -35,8 +37,8 @@ pub enum Notice {
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(sql: &'c dyn Sql, bodies: &'c dyn Bodies, shared: &'c Shared, writable: bool) -> Self {
-        let (now, shelf) = (shared.clock.now(), &shared.shelf);
-        Self { sql, bodies, now, writable, shelf, notices: RefCell::new(Vec::new()) }
+        let (now, shelf, told) = (shared.clock.now(), &shared.shelf, &shared.told);
+        Self { sql, bodies, now, writable, shelf, told, notices: RefCell::new(Vec::new()) }
     }
 
     /// House time of this transaction: one value from its start to its end.
@@ -112,9 +114,23 @@ impl<'c> Tx<'c> {
         self.bodies
     }
 
+    /// Keeps a body that goes with the transaction; one in a file is durable already.
+    pub(crate) fn keep_body(&self, body: &Prepared) -> Result<(), StoreError> {
+        match &body.place {
+            Place::File => Ok(()),
+            Place::Inline(stored) if body.anew => self.bodies.put_anew(body.key, stored, self.now),
+            Place::Inline(stored) => self.bodies.put(body.key, stored, self.now),
+        }
+    }
+
     /// Where snapshots are kept.
     pub(crate) fn shelf(&self) -> &'c Shelf {
         self.shelf
+    }
+
+    /// Lost texts that the log has told of.
+    pub(crate) fn told(&self) -> &'c Told {
+        self.told
     }
 
     pub(crate) fn writable(&self) -> bool {

@@ -9,6 +9,7 @@ use postern_app::wire::{Shutdown, Wire};
 use postern_app::{Caller, Founder, GrantReach, GrantTerms, House, HouseOptions, KeyRing, NoVault, Peer};
 use postern_store::{BlobOptions, Blobs, Clock, DatabaseUrl, Db, DbOptions, ManualClock, RealDisk};
 use postern_types::{Address, DisplayName, Domain, Limits, Rights, Secret, SendRights, Timestamp};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
@@ -141,17 +142,32 @@ impl Scene {
 
     /// Texts that are kept as files are cut in their middle.
     pub fn damage_texts(&self) {
-        let mut folders = vec![self.folder.path().join("blobs")];
+        for path in self.texts() {
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }
+    }
+
+    /// Texts that are kept as files can not be read, for a reason that says nothing about them.
+    pub fn block_texts(&self) {
+        for path in self.texts() {
+            std::fs::remove_file(&path).unwrap();
+            std::fs::create_dir(&path).unwrap();
+        }
+    }
+
+    /// The files of texts.
+    fn texts(&self) -> Vec<PathBuf> {
+        let (mut folders, mut files) = (vec![self.folder.path().join("blobs")], Vec::new());
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-                if entry.file_type().unwrap().is_dir() {
-                    folders.push(entry.path());
-                } else {
-                    let file = std::fs::File::options().write(true).open(entry.path()).unwrap();
-                    file.set_len(entry.metadata().unwrap().len() / 2).unwrap();
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => files.push(entry.path()),
                 }
             }
         }
+        files
     }
 
     /// Texts that are kept as files are lost.

@@ -1,7 +1,7 @@
 //! Large bodies as files: `blobs/aa/bb/<account>-<hash>`, made whole and durable before
 //! they have their name. An object store can take their place behind [`BlobStore`].
 
-use crate::disk::{DiskEntry, WriteFile, file_error, is_unfinished};
+use crate::disk::{DiskEntry, FileState, WriteFile, file_error, is_unfinished};
 use crate::sql::BodyKey;
 use crate::{Disk, StoreError};
 use postern_types::{AccountId, BlobHash, Timestamp};
@@ -28,6 +28,8 @@ pub trait BlobStore: Send + Sync + 'static {
     fn get_portion(&self, key: BodyKey, portion: Portion) -> Result<Option<Vec<u8>>, StoreError>;
     /// When the body was last touched, if it is there.
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError>;
+    /// How its file stands, if it is there.
+    fn state(&self, key: BodyKey) -> Result<Option<FileState>, StoreError>;
     /// Removes a body; one that is not there is no error.
     fn remove(&self, key: BodyKey) -> Result<(), StoreError>;
     /// Hands over what was untouched since `before`, piece by piece, and removes leftovers
@@ -168,6 +170,11 @@ impl BlobStore for FileBlobs {
         self.disk.changed(&path).map_err(|error| file_error(&path, error))
     }
 
+    fn state(&self, key: BodyKey) -> Result<Option<FileState>, StoreError> {
+        let path = self.path(key);
+        self.disk.state(&path).map_err(|error| unreadable(&path, error))
+    }
+
     fn remove(&self, key: BodyKey) -> Result<(), StoreError> {
         let path = self.path(key);
         self.disk.remove(&path).map_err(|error| file_error(&path, error))
@@ -218,6 +225,15 @@ fn key_of(name: &str) -> Option<BodyKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A sector that can not be read back is damage of one body; what else fails says nothing about it.
+    #[test]
+    fn a_file_that_the_disk_can_not_read_is_damaged() {
+        let failed = |number| unreadable(Path::new("body"), io::Error::from_raw_os_error(number));
+        assert!(matches!(failed(EIO), StoreError::Body(text) if text.starts_with("body: ")));
+        let denied = 13;
+        assert!(matches!(failed(denied), StoreError::File(_)));
+    }
 
     #[test]
     fn a_file_name_names_its_body_and_nothing_else_does() {

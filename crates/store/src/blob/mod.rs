@@ -9,6 +9,7 @@
 mod apart;
 mod codec;
 pub(crate) mod collect;
+mod damaged;
 mod files;
 mod reserve;
 #[cfg(test)]
@@ -17,17 +18,18 @@ mod tests;
 pub use collect::Collected;
 pub use files::{BlobStore, FileBlobs, FoundBlob, Portion};
 
+use crate::disk::WriteFile;
 use crate::sql::BodyKey;
-use crate::{Disk, DiskFile, ObjectNames, StoreError};
+use crate::{Disk, ObjectNames, StoreError};
 use codec::{Codec, part};
+use damaged::Damaged;
 use postern_types::{AccountId, BlobHash, Limits, Timestamp};
 use reserve::{Reservation, Reservations};
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Bytes of a file that are in memory while it is copied.
 const COPIED_AT_ONCE: u64 = 1 << 20;
@@ -77,6 +79,8 @@ pub struct Prepared {
     pub stored_bytes: u64,
     /// Where it is.
     pub place: Place,
+    /// Whether one that is there beside the rows is damaged, and this one is kept in its place.
+    pub anew: bool,
     _reservation: Option<Arc<Reservation>>,
 }
 
@@ -128,6 +132,7 @@ impl Blobs {
     pub fn prepare(&self, account: AccountId, raw: &[u8], now: Timestamp) -> Result<Prepared, StoreError> {
         let (key, size) = (BodyKey { account, hash: self.hash(raw) }, raw.len() as u64);
         let mut packing = self.codec.packing(raw)?;
+        let anew = self.damaged.knows(key);
         let mut begun = Vec::new();
         while begun.len() < self.inline_body_bytes {
             if !packing.next(&mut begun)? {
@@ -137,6 +142,7 @@ impl Blobs {
                     size,
                     stored_bytes,
                     place: Place::Inline(begun.into()),
+                    anew,
                     _reservation: None,
                 });
             }
@@ -144,8 +150,7 @@ impl Blobs {
         // Before the file is looked for: from here on collection leaves it alone.
         let reservation = self.reservations.reserve(key);
         let mut stored_bytes = begun.len() as u64;
-        let is_damaged = self.damaged.knows(key);
-        let mut write = |file: &mut dyn DiskFile| {
+        self.write_file(key, now, &mut |file| {
             file.write(&begun)?;
             begun.clear();
             // No more of it is in memory than a piece.
@@ -155,27 +160,32 @@ impl Blobs {
                 begun.clear();
             }
             Ok(())
-        };
-        // What is brought again puts right what was damaged.
-        match is_damaged {
-            true => self.files.replace(key, now, &mut write)?,
-            false => self.files.put(key, now, &mut write)?,
-        }
-        self.damaged.forget(key);
+        })?;
         // One that was there already was not written again.
         begun.clear();
         while packing.next(&mut begun)? {
             stored_bytes += begun.len() as u64;
             begun.clear();
         }
-        Ok(Prepared { key, size, stored_bytes, place: Place::File, _reservation: Some(Arc::new(reservation)) })
+        let _reservation = Some(Arc::new(reservation));
+        Ok(Prepared { key, size, stored_bytes, place: Place::File, anew: false, _reservation })
+    }
+
+    /// Keeps a body in a file of its own; in place of one that is known to be damaged.
+    fn write_file(&self, key: BodyKey, now: Timestamp, write: &mut WriteFile<'_>) -> Result<(), StoreError> {
+        match self.damaged.knows(key) {
+            true => self.files.replace(key, now, write)?,
+            false => self.files.put(key, now, write)?,
+        }
+        self.damaged.forget(key);
+        Ok(())
     }
 
     /// The same body for another account: hashed and compressed once, kept apart, for
     /// accounts share nothing.
     pub fn prepare_again(&self, first: &Prepared, account: AccountId, now: Timestamp) -> Result<Prepared, StoreError> {
         let key = BodyKey { account, hash: first.key.hash };
-        let mut again = Prepared { key, _reservation: None, ..first.clone() };
+        let mut again = Prepared { key, anew: self.damaged.knows(key), _reservation: None, ..first.clone() };
         if first.place == Place::File {
             // The one that is copied is wanted as well, until it is.
             let _source = self.reservations.reserve(first.key);
@@ -186,24 +196,29 @@ impl Blobs {
         Ok(again)
     }
 
-    /// Copies a file, some of it at a time.
+    /// Copies a file, some of it at a time; none that is known to be damaged.
     fn copy(&self, from: BodyKey, to: BodyKey, now: Timestamp) -> Result<(), StoreError> {
-        if self.files.touched(from)?.is_none() {
-            return Err(no_file(from));
-        }
-        self.files.put(to, now, &mut |file| {
+        self.is_there(from, Stored::File)?;
+        let mut unread = None;
+        let copied = self.write_file(to, now, &mut |file| {
             let mut at = 0;
             loop {
-                let portion = Portion::Range(at..at + COPIED_AT_ONCE);
-                let some = self.files.get_portion(from, portion).map_err(io::Error::other)?;
-                let some = some.ok_or(io::ErrorKind::NotFound)?;
+                let portion = || Portion::Range(at..at + COPIED_AT_ONCE);
+                let some = self.noting(from, Stored::File, || self.files.get_portion(from, portion()));
+                let some = some.and_then(|some| some.ok_or_else(|| no_file(from))).map_err(|error| {
+                    let text = error.to_string();
+                    unread = Some(error);
+                    io::Error::other(text)
+                })?;
                 file.write(&some)?;
                 at += some.len() as u64;
                 if (some.len() as u64) < COPIED_AT_ONCE {
                     return Ok(());
                 }
             }
-        })
+        });
+        // Of one that can not be read, that is the cause, and not that its copy could not be written.
+        copied.map_err(|error| unread.unwrap_or(error))
     }
 
     /// A file of its own for another account that is about to name this body. Hold the
@@ -215,32 +230,8 @@ impl Blobs {
         account: AccountId,
         now: Timestamp,
     ) -> Result<Prepared, StoreError> {
-        let first = Prepared { key: from, size, stored_bytes: 0, place: Place::File, _reservation: None };
+        let first = Prepared { key: from, size, stored_bytes: 0, place: Place::File, anew: false, _reservation: None };
         self.prepare_again(&first, account, now)
-    }
-
-    /// Refuses where its stored form, as a read found it, is in a file that is not there, or was found to be damaged
-    /// and has not been put right since. It is not read for that.
-    pub fn is_there(&self, key: BodyKey, stored: Stored<'_>) -> Result<(), StoreError> {
-        let touched = match stored {
-            Stored::Inline(_) => None,
-            Stored::File => Some(self.files.touched(key)?.ok_or_else(|| no_file(key))?),
-        };
-        if self.damaged.is_noted(key, touched) {
-            return Err(StoreError::Body(format!("the body {:?} is damaged", key.hash)));
-        }
-        Ok(())
-    }
-
-    /// Remembers a body that was found to be damaged while some of it was read.
-    fn note_damaged(&self, key: BodyKey, stored: Stored<'_>, error: StoreError) -> StoreError {
-        let StoreError::Body(how) = error else { return error };
-        let touched = match stored {
-            Stored::Inline(_) => None,
-            Stored::File => self.files.touched(key).ok().flatten(),
-        };
-        self.damaged.note(key, touched);
-        StoreError::Body(format!("the body {:?}: {how}", key.hash))
     }
 
     /// The body of `size` bytes whose stored form a read found. Whatever the stored form
@@ -253,10 +244,14 @@ impl Blobs {
 
     /// The same behind what is in `out` already. Where it fails, `out` has some of it.
     pub fn append(&self, key: BodyKey, size: u64, stored: Stored<'_>, out: &mut Vec<u8>) -> Result<(), StoreError> {
-        match stored {
-            Stored::Inline(stored) => self.codec.decode(stored, size, out),
-            Stored::File => self.codec.decode(&self.files.get(key)?.ok_or_else(|| no_file(key))?, size, out),
-        }
+        let begin = out.len();
+        self.noting(key, stored, || {
+            out.truncate(begin);
+            match stored {
+                Stored::Inline(stored) => self.codec.decode(stored, size, out),
+                Stored::File => self.codec.decode(&self.files.get(key)?.ok_or_else(|| no_file(key))?, size, out),
+            }
+        })
     }
 
     /// A range of it; what of the range lies beyond its end is left out. A long body is read
@@ -272,10 +267,11 @@ impl Blobs {
             Stored::Inline(stored) => Ok(part(stored, portion).into()),
             Stored::File => self.files.get_portion(key, portion)?.map(Into::into).ok_or_else(|| no_file(key)),
         };
-        let mut raw = Vec::new();
-        let decoded = self.codec.decode_range(&read, size, range, &mut raw);
-        decoded.map_err(|error| self.note_damaged(key, stored, error))?;
-        Ok(raw)
+        self.noting(key, stored, || {
+            let mut raw = Vec::new();
+            self.codec.decode_range(&read, size, range.clone(), &mut raw)?;
+            Ok(raw)
+        })
     }
 
     /// Whether these bytes are the body of that name.
@@ -292,36 +288,6 @@ impl Blobs {
     /// The keyed hash that names these bytes.
     pub fn hash(&self, raw: &[u8]) -> BlobHash {
         BlobHash(*blake3::keyed_hash(&self.hash_key, raw).as_bytes())
-    }
-}
-
-/// Bodies that were found to be damaged while some of them were read, so that they are not begun again: with when
-/// their file was touched, for another one may be put in its place.
-#[derive(Default)]
-struct Damaged(Mutex<HashMap<BodyKey, Option<Timestamp>>>);
-
-impl Damaged {
-    /// So many are remembered.
-    const MOST: usize = 1024;
-
-    fn note(&self, key: BodyKey, touched: Option<Timestamp>) {
-        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if noted.len() >= Self::MOST {
-            noted.clear();
-        }
-        noted.insert(key, touched);
-    }
-
-    fn knows(&self, key: BodyKey) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&key)
-    }
-
-    fn forget(&self, key: BodyKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-    }
-
-    fn is_noted(&self, key: BodyKey, touched: Option<Timestamp>) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) == Some(&touched)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Bodies come back as they went in, are stored once per account, and go only when nobody
 //! can want them.
 
+mod damage;
+
 use super::{BlobOptions, Blobs, Collected, Place, Prepared, Stored};
 use crate::db::testing::{START, TestDb, on_both_engines, test_statements};
 use crate::sql::BodyKey;
@@ -50,9 +52,7 @@ pub(super) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
 
 /// What an append does with a body.
 fn append(tx: &Tx<'_>, number: i64, prepared: &Prepared) -> Result<(), StoreError> {
-    if let Place::Inline(stored) = &prepared.place {
-        tx.bodies().put(prepared.key, stored, tx.now())?;
-    }
+    tx.keep_body(prepared)?;
     let BodyKey { account, hash } = prepared.key;
     let values = [number.into(), account.get().into(), (&hash.0[..]).into(), (&[0u8][..]).into()];
     tx.execute(&ADD_MESSAGE, &values).map(drop)

@@ -3,6 +3,7 @@
 
 use super::DbOptions;
 use super::queue::Queue;
+use crate::gate::Told;
 use crate::reserve::Reserve;
 use crate::snapshot::shelf::Shelf;
 use crate::{Disk, HouseClock, Notice};
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub counters: Tally,
     pub shelf: Shelf,
     pub reserve: Reserve,
+    pub told: Told,
     listeners: RwLock<Vec<CommitListener>>,
 }
 
@@ -38,6 +40,7 @@ impl Shared {
             disk,
             counters: Tally::default(),
             shelf: Shelf::new(options.snapshot_bytes),
+            told: Told::default(),
             listeners: RwLock::default(),
         }
     }

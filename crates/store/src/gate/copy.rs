@@ -27,6 +27,8 @@ pub struct Copied {
 /// A body that is a file and has to be copied before its message can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileBody {
+    /// The UID of its message.
+    pub uid: Uid,
     /// Where it lies.
     pub key: BodyKey,
     /// Bytes of the message.
@@ -52,7 +54,7 @@ impl<C: Reads> Access<'_, C> {
             bytes += size;
             if let (Some(hash), true) = (hash, is_file) {
                 let key = BodyKey { account: self.account(), hash };
-                files.push(FileBody { key, size: super::read::count(size)? });
+                files.push(FileBody { uid: *uid, key, size: super::read::count(size)? });
             }
         }
         target.require_room(messages, bytes)?;
@@ -180,7 +182,14 @@ fn place_copies<C: Class>(
                 set
             }
         };
-        let message = if other_account { copy_message(tx, one, &advance, index as i64, target)? } else { one.message };
+        let message = match other_account {
+            true => copy_message(tx, one, &advance, index as i64, target).inspect_err(|error| {
+                if let GateError::Store(error) = error {
+                    source.tell_lost(one.uid, error);
+                }
+            })?,
+            false => one.message,
+        };
         let uid = Uid::from_i64(i64::from(taken.first_uid.get()) + index as i64).map_err(StoreError::from)?;
         place(target, one, &Placing { message, set, uid, modseq: advance.modseq })?;
         if let Some(person) = target.seer().filter(|_| own) {
@@ -281,7 +290,7 @@ fn copy_message(
     };
     if !is_file {
         let stored = tx.bodies().get(BodyKey { account: source.account(), hash })?;
-        let stored = stored.ok_or_else(|| StoreError::Damaged(format!("the body of message {source} is missing")))?;
+        let stored = stored.ok_or_else(|| StoreError::Body(format!("the body of message {source} is missing")))?;
         tx.bodies().put(BodyKey { account: target.account(), hash }, &stored, tx.now())?;
     }
     tx.execute(&sql::COPY_MESSAGE, &[id.get().into(), target.account().get().into(), one.message.into()])?;

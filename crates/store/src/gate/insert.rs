@@ -235,9 +235,7 @@ fn insert_message(tx: &Tx<'_>, id: MessageId, message: &NewMessage) -> Result<()
     let account = id.account();
     let (facts, body) = (&message.facts, &message.body);
     let thread = thread_of(tx, account, facts)?.unwrap_or_else(|| id.number());
-    if let Place::Inline(stored) = &body.place {
-        tx.bodies().put(body.key, stored, tx.now())?;
-    }
+    tx.keep_body(body)?;
     tx.send(
         &sql::INSERT,
         &[

@@ -251,9 +251,7 @@ struct By<'a> {
 }
 
 fn add(tx: &Tx<'_>, account: AccountId, by: &By<'_>, new: &NewQueued) -> Result<(), StoreError> {
-    if let Place::Inline(stored) = &new.body.place {
-        tx.bodies().put(new.body.key, stored, tx.now())?;
-    }
+    tx.keep_body(&new.body)?;
     let values = [
         new.public_id.as_str().into(),
         account.get().into(),
@@ -383,7 +381,7 @@ impl Authority<'_, RunQueue> {
     pub fn body(&self, message: &QueuedMessage) -> Result<StoredBody, StoreError> {
         let inline = if message.is_file { None } else { self.tx().bodies().get(message.key)? };
         if !message.is_file && inline.is_none() {
-            return Err(StoreError::Damaged(format!("the body of {} is missing", message.public_id)));
+            return Err(StoreError::Body(format!("the body of {} is missing", message.public_id)));
         }
         Ok(StoredBody { key: message.key, inline, size: message.size })
     }

@@ -50,6 +50,7 @@ pub struct FlagsKey {
 #[derive(Debug, Clone)]
 pub struct BodyPlace {
     mailbox: MailboxId,
+    uid: Uid,
     message: MessageId,
     key: BodyKey,
     is_file: bool,
@@ -83,6 +84,13 @@ impl BodyPlace {
     /// Bytes of the message.
     pub fn size(&self) -> u64 {
         self.size
+    }
+    /// The message's UID.
+    pub fn uid(&self) -> Uid {
+        self.uid
+    }
+    pub(crate) fn key(&self) -> BodyKey {
+        self.key
     }
 }
 
@@ -309,7 +317,8 @@ impl<C: Reads> Access<'_, C> {
     pub fn place_of(&self, row: &FetchRow<'_>) -> Result<BodyPlace, StoreError> {
         let (hash, is_file) = row.blob()?;
         let key = BodyKey { account: self.account(), hash };
-        Ok(BodyPlace { mailbox: self.mailbox(), message: row.message()?, key, is_file, size: row.size()? })
+        let (mailbox, uid) = (self.mailbox(), row.uid());
+        Ok(BodyPlace { mailbox, uid, message: row.message()?, key, is_file, size: row.size()? })
     }
 
     /// Hands over the stored body that lies there, once; a file is not yet read.
@@ -325,13 +334,7 @@ impl<C: Reads> Access<'_, C> {
         if is_file {
             return each(key, Stored::File);
         }
-        let found = self.tx().bodies().read(key, &mut |stored| each(key, Stored::Inline(stored)));
-        // Bodies have a database, or a table, of their own: what is damaged there is this one.
-        let found = found.map_err(|error| match error {
-            StoreError::Damaged(text) => StoreError::Body(text),
-            other => other,
-        });
-        if found? {
+        if self.tx().bodies().read(key, &mut |stored| each(key, Stored::Inline(stored)))? {
             return Ok(());
         }
         Err(StoreError::Body(format!("the body of message {message} is missing")))

@@ -124,7 +124,10 @@ pub(crate) trait Sql {
 pub(crate) trait Bodies {
     /// Keeps the stored form of a body; keeping it again only touches it.
     fn put(&self, key: BodyKey, stored: &[u8], now: postern_types::Timestamp) -> Result<(), StoreError>;
-    /// Hands over the stored form where it lies, once; whether it is kept here.
+    /// The same in place of one that is there, and damaged.
+    fn put_anew(&self, key: BodyKey, stored: &[u8], now: postern_types::Timestamp) -> Result<(), StoreError>;
+    /// Hands over the stored form where it lies, once; whether it is kept here. Of one that the engine finds damaged
+    /// it says so ([`StoreError::Body`]); on SQLite, a read transaction goes on after that.
     fn read(&self, key: BodyKey, each: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<bool, StoreError>;
     /// The stored form, if it is kept here.
     fn get(&self, key: BodyKey) -> Result<Option<Vec<u8>>, StoreError> {
@@ -147,6 +150,14 @@ pub(crate) trait Bodies {
     fn hold_untouched(&self, key: BodyKey, before: postern_types::Timestamp) -> Result<bool, StoreError>;
     /// Deletes the body, once the transaction is committed.
     fn remove(&self, key: BodyKey) -> Result<(), StoreError>;
+}
+
+/// Bodies have a database, or a table, of their own: what an engine finds damaged there is the one that was asked for.
+fn as_body(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Damaged(text) => StoreError::Body(text),
+        other => other,
+    }
 }
 
 /// Names a body: there is no sharing across accounts, so no existence oracle.

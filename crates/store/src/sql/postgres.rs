@@ -107,14 +107,23 @@ fn not_reached(error: &postgres::Error) -> StoreError {
         Some(source) if error.code().is_none() => format!("{error}: {source}"),
         _ => text_of(error),
     };
-    let next = match error.code() {
+    let next = next_step(error.code());
+    StoreError::Unusable(format!("The database can not be used ({text})\nNext step: {next}"))
+}
+
+/// What to do where the server answered so, or not at all.
+fn next_step(code: Option<&SqlState>) -> &'static str {
+    match code {
         Some(&SqlState::INVALID_CATALOG_NAME) => "make it: createdb -O USER NAME, as the user postgres",
         Some(&SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION) => {
             "check user and password in [database] url, and pg_hba.conf of the server"
         }
+        Some(&SqlState::TOO_MANY_CONNECTIONS) => {
+            "end other programs that use it, or raise max_connections in postgresql.conf and start PostgreSQL again"
+        }
+        Some(&SqlState::CANNOT_CONNECT_NOW) => "wait until PostgreSQL has started, and start Postern again",
         _ => "is PostgreSQL running there? Check [database] url",
-    };
-    StoreError::Unusable(format!("The database can not be used ({text})\nNext step: {next}"))
+    }
 }
 
 /// What an error of PostgreSQL means to the house.

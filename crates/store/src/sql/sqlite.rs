@@ -189,6 +189,7 @@ pub(crate) fn store_error(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => StoreError::Conflict(text),
         Some(ErrorCode::DiskFull) => StoreError::DiskFull(text),
+        Some(ErrorCode::SystemIoFailure) if is_unreadable(error) => StoreError::Damaged(text),
         Some(
             ErrorCode::SystemIoFailure
             | ErrorCode::OutOfMemory
@@ -199,6 +200,13 @@ pub(crate) fn store_error(error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
         _ => StoreError::Engine(text),
     }
+}
+
+/// Whether a page can not be read back: a bad sector, or a file that ends before its pages do.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+    let unreadable = [SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_CORRUPTFS];
+    error.sqlite_error().is_some_and(|error| unreadable.contains(&error.extended_code))
 }
 
 /// Whether a sync failed. What was to be synced may be gone, and a second sync would not

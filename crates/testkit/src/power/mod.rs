@@ -24,7 +24,7 @@ pub use image::Image;
 pub use random::Random;
 pub use record::{Recording, Syncs};
 
-use postern_store::{Disk, DiskEntry, DiskFile, RealDisk};
+use postern_store::{Disk, DiskEntry, DiskFile, FileState, RealDisk};
 use postern_types::Timestamp;
 use record::{Asker, Event, FileId, Recorder};
 use rusqlite::{Connection, OpenFlags};
@@ -176,6 +176,9 @@ impl Disk for FakeDisk {
     }
     fn changed(&self, path: &Path) -> io::Result<Option<Timestamp>> {
         RealDisk.changed(path)
+    }
+    fn state(&self, path: &Path) -> io::Result<Option<FileState>> {
+        RealDisk.state(path)
     }
     fn touch(&self, path: &Path, at: Timestamp) -> io::Result<()> {
         let below = self.below(path)?;

@@ -4,7 +4,7 @@
 use super::Session;
 use crate::StoreError;
 use crate::sql::sqlite::{after_values, key_of, key_values};
-use crate::sql::{Bodies, BodyKey, Sql, statements};
+use crate::sql::{Bodies, BodyKey, Sql, as_body, statements};
 use postern_types::Timestamp;
 
 /// A body touched less than this long ago is not written again.
@@ -17,6 +17,10 @@ statements! {
         INSERT INTO body (account_id, hash, touched_ms, bytes) VALUES ($1, $2, $3, $4)
             ON CONFLICT (account_id, hash) DO UPDATE SET touched_ms = excluded.touched_ms
          WHERE body.touched_ms <= $5";
+    /// Keeps body `$2` of account `$1`, touched at `$3`, in place of one that is there. By primary key.
+    PUT_ANEW = "
+        INSERT INTO body (account_id, hash, touched_ms, bytes) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (account_id, hash) DO UPDATE SET touched_ms = excluded.touched_ms, bytes = excluded.bytes";
     /// The stored bytes of body `$2` of account `$1`. By primary key.
     GET = "SELECT bytes FROM body WHERE account_id = $1 AND hash = $2";
     /// Bodies untouched since before `$1`, after key (`$2`, `$3`), in key order. A walk of
@@ -53,13 +57,23 @@ impl Bodies for BodyTable<'_> {
         self.session.send(&PUT, &values)
     }
 
+    fn put_anew(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError> {
+        self.check()?;
+        let [account, hash] = key_values(&key);
+        self.session.send(&PUT_ANEW, &[account, hash, now.0.into(), stored.into()])
+    }
+
+    /// The server has then aborted the transaction: of what is asked after that, nothing is said to be damaged.
     fn read(&self, key: BodyKey, each: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<bool, StoreError> {
+        if let Some(error) = self.session.failure() {
+            return Err(error);
+        }
         let mut is_kept = false;
-        self.session.query(&GET, &key_values(&key), &mut |row| {
+        let read = self.session.query(&GET, &key_values(&key), &mut |row| {
             is_kept = true;
             each(row.bytes(0)?)
-        })?;
-        Ok(is_kept)
+        });
+        read.map(|()| is_kept).map_err(as_body)
     }
 
     fn untouched(&self, before: Timestamp, after: Option<BodyKey>, most: usize) -> Result<Vec<BodyKey>, StoreError> {

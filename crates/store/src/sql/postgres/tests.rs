@@ -1,6 +1,6 @@
 //! What goes wrong on PostgreSQL: deadlocks, retries, and connections that go.
 
-use super::{configure, connect};
+use super::{SqlState, configure, connect, next_step};
 use crate::db::testing::{ServerDatabase, TestDb, on_server, test_statements, with_database};
 use crate::{DatabaseUrl, StoreError, Tx};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -173,6 +173,14 @@ fn a_server_elsewhere_is_refused() {
     ] {
         configure(here).unwrap();
     }
+}
+
+/// A server that is there and takes nobody is not said to be absent.
+#[test]
+fn a_server_that_takes_nobody_is_told_as_one() {
+    assert!(next_step(Some(&SqlState::TOO_MANY_CONNECTIONS)).contains("max_connections"));
+    assert!(next_step(Some(&SqlState::CANNOT_CONNECT_NOW)).starts_with("wait until PostgreSQL has started"));
+    assert!(next_step(None).starts_with("is PostgreSQL running there?"));
 }
 
 /// Whoever starts a server on a database that is not there hears what to do.

@@ -11,7 +11,7 @@
 use super::session::Session;
 use super::store_error;
 use crate::StoreError;
-use crate::sql::{Bodies, BodyKey, Row, Sql, Value, statements};
+use crate::sql::{Bodies, BodyKey, Row, Sql, Statement, Value, as_body, statements};
 use postern_types::{AccountId, BlobHash, Timestamp};
 use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
@@ -48,6 +48,8 @@ statements! {
     PUT_BYTES = "INSERT INTO body_bytes (bytes) VALUES ($1) RETURNING id";
     /// Names kept bytes `$4` as body `$2` of account `$1`, touched at `$3`.
     PUT = "INSERT INTO body (account_id, hash, touched_ms, bytes_id) VALUES ($1, $2, $3, $4)";
+    /// Names kept bytes `$4` as the body `$2` of account `$1` that is there, touched at `$3`. By primary key.
+    PUT_ANEW = "UPDATE body SET touched_ms = $3, bytes_id = $4 WHERE account_id = $1 AND hash = $2";
     /// Touches a body. By primary key.
     TOUCH = "UPDATE body SET touched_ms = $3 WHERE account_id = $1 AND hash = $2";
     /// Bodies untouched since before `$1`, after key (`$2`, `$3`), in key order. A walk of
@@ -207,6 +209,35 @@ impl<'c> BodyStore<'c> {
         Ok(())
     }
 
+    /// Whether these very bytes are there, and can be read: somebody was faster.
+    fn holds(&self, key: BodyKey, stored: &[u8]) -> Result<bool, StoreError> {
+        let mut is_same = false;
+        let read = self.session.query(&GET, &key_values(&key), &mut |row| {
+            is_same = row.bytes(0)? == stored;
+            Ok(())
+        });
+        match read {
+            Err(StoreError::Damaged(_)) => {
+                // It is what is to be put right.
+                self.session.forget_failure();
+                Ok(false)
+            }
+            other => other.map(|()| is_same),
+        }
+    }
+
+    /// Keeps these bytes, and names them by this statement.
+    fn put_as(&self, name: &'static Statement, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError> {
+        self.begin()?;
+        let mut bytes_id = 0;
+        self.session.query(&PUT_BYTES, &[Value::Bytes(stored)], &mut |row| {
+            bytes_id = row.int(0)?;
+            Ok(())
+        })?;
+        let [account, hash] = key_values(&key);
+        self.session.execute(name, &[account, hash, Value::Int(now.0), Value::Int(bytes_id)]).map(drop)
+    }
+
     fn touched(&self, key: BodyKey) -> Result<Option<Timestamp>, StoreError> {
         let mut touched = None;
         self.session.query(&FIND, &key_values(&key), &mut |row| {
@@ -228,25 +259,39 @@ impl Bodies for BodyStore<'_> {
                 self.begin()?;
                 self.session.execute(&TOUCH, &[account, hash, Value::Int(now.0)]).map(drop)
             }
-            None => {
-                self.begin()?;
-                let mut bytes_id = 0;
-                self.session.query(&PUT_BYTES, &[Value::Bytes(stored)], &mut |row| {
-                    bytes_id = row.int(0)?;
-                    Ok(())
-                })?;
-                self.session.execute(&PUT, &[account, hash, Value::Int(now.0), Value::Int(bytes_id)]).map(drop)
-            }
+            None => self.put_as(&PUT, key, stored, now),
+        }
+    }
+
+    /// The damaged bytes are left where they lie: to free their pages, SQLite would have to read them.
+    fn put_anew(&self, key: BodyKey, stored: &[u8], now: Timestamp) -> Result<(), StoreError> {
+        self.check()?;
+        if self.holds(key, stored)? {
+            return self.put(key, stored, now);
+        }
+        self.removals.borrow_mut().push((key, false));
+        match self.touched(key)? {
+            Some(_) => self.put_as(&PUT_ANEW, key, stored, now),
+            None => self.put_as(&PUT, key, stored, now),
         }
     }
 
     fn read(&self, key: BodyKey, each: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>) -> Result<bool, StoreError> {
         let mut is_kept = false;
-        self.session.query(&GET, &key_values(&key), &mut |row| {
+        let read = self.session.query(&GET, &key_values(&key), &mut |row| {
             is_kept = true;
             each(row.bytes(0)?)
-        })?;
-        Ok(is_kept)
+        });
+        match read.map_err(as_body) {
+            Ok(()) => Ok(is_kept),
+            Err(error) => {
+                // Each is read by itself: the others of this job are not to suffer.
+                if matches!(error, StoreError::Body(_)) && !self.writable {
+                    self.session.forget_failure();
+                }
+                Err(error)
+            }
+        }
     }
 
     fn untouched(&self, before: Timestamp, after: Option<BodyKey>, most: usize) -> Result<Vec<BodyKey>, StoreError> {

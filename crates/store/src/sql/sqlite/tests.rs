@@ -4,7 +4,7 @@
 use crate::db::testing::{HeldJob, START, TestDb, test_statements, until_waiting};
 use crate::disk::RealDisk;
 use crate::sql::BodyKey;
-use crate::sql::sqlite::Open;
+use crate::sql::sqlite::{Open, store_error};
 use crate::{Db, StoreError, Tx};
 use postern_types::{AccountId, BlobHash};
 use rusqlite::{Connection, StatementStatus};
@@ -156,6 +156,58 @@ async fn a_removed_body_goes_only_after_the_commit() {
         .await
         .unwrap();
     assert_eq!(there, [false, true, true]);
+}
+
+/// Bytes of a body that fills a page of its own.
+const OWN_PAGE: usize = 6000;
+
+/// Makes the page that these bytes lie on one that SQLite can not read.
+#[expect(clippy::disallowed_methods, reason = "damage need not be durable")]
+fn damage_page(test: &TestDb, holds: &[u8]) {
+    let path = test.folder.path().join("bodies.db");
+    let mut file = std::fs::read(&path).unwrap();
+    let at = file.windows(holds.len()).position(|window| window == holds).unwrap();
+    file[at / 8192 * 8192] = 0xFF;
+    std::fs::write(&path, file).unwrap();
+}
+
+/// A damaged page costs the bodies on it and no others, though one transaction reads them all; who brings one again
+/// puts it right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_page_costs_its_bodies_alone() {
+    let mut test = TestDb::sqlite();
+    let body = |number: u8| vec![number; OWN_PAGE];
+    for number in 1..=3 {
+        test.db.write(move |tx| tx.bodies().put(key(number), &body(number), tx.now())).await.unwrap();
+    }
+    test.db.close().await;
+    damage_page(&test, &body(2));
+    test.restart().await;
+    let read =
+        || test.db.read(|tx| -> Result<_, StoreError> { Ok([1, 2, 3].map(|number| tx.bodies().get(key(number)))) });
+    let [first, second, third] = read().await.unwrap();
+    assert_eq!((first.unwrap(), third.unwrap()), (Some(body(1)), Some(body(3))));
+    assert!(matches!(second, Err(StoreError::Body(_))), "{second:?}");
+    // A write that needs it is refused, and says which kind of failure that is.
+    let copied = test.db.write(|tx| tx.bodies().get(key(2)).map(drop)).await;
+    assert!(matches!(copied, Err(StoreError::Body(_))), "{copied:?}");
+
+    for _ in 0..2 {
+        test.db.write(move |tx| tx.bodies().put_anew(key(2), &body(2), tx.now())).await.unwrap();
+        let [_, second, _] = read().await.unwrap();
+        assert_eq!(second.unwrap(), Some(body(2)));
+    }
+    let commits = test.db.counters().body_commits;
+    assert_eq!(commits, 1, "the second time it was there");
+}
+
+/// A sector that can not be read is damage; a disk that can not be written now is not.
+#[test]
+fn a_bad_sector_is_damage() {
+    use rusqlite::ffi::{self, SQLITE_IOERR_READ, SQLITE_IOERR_WRITE};
+    let failed = |code| store_error(&rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+    assert!(matches!(failed(SQLITE_IOERR_READ), StoreError::Damaged(_)));
+    assert!(matches!(failed(SQLITE_IOERR_WRITE), StoreError::Lost(_)));
 }
 
 /// Touching costs a write at most once an hour, however often a body comes again.
