@@ -13,7 +13,9 @@ use crate::seed::{self, ADMIN, DOMAIN, Key, NIGHTLY, SUPPORT};
 use crate::serve::{Signals, claim, end, run_until_ended};
 use anyhow::{Context, bail};
 use postern_server::config::{Config, Settings, environment, loopback};
-use postern_server::{Disk, Logging, NewHouse, RealDisk, Running, Server, ServerError, StartOptions, open_house};
+use postern_server::{
+    Disk, Logging, NewHouse, RealDisk, Running, Server, ServerError, StartOptions, close_to_others, open_house,
+};
 use postern_types::{Address, Domain, Secret};
 use sheet::Sheet;
 use std::path::{Path, PathBuf};
@@ -54,7 +56,7 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let folder = absolute(&args.data)?;
     let ready = args.ready_file.as_deref().map(claim).transpose()?;
-    if is_new(&folder, args.ready_file.as_deref())? {
+    if is_new(&folder)? {
         make(&folder, args.loopback).await?;
     }
     let config = open(&folder, args.loopback)?;
@@ -86,7 +88,7 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Is there to be a new demo? A house that is none is not touched, nor is a folder of something else.
-fn is_new(folder: &Path, ready_file: Option<&Path>) -> anyhow::Result<bool> {
+fn is_new(folder: &Path) -> anyhow::Result<bool> {
     let marked = RealDisk.read(&folder.join(MARK)).with_context(|| folder.display().to_string())?;
     let shown = folder.display();
     match marked.as_deref() {
@@ -98,18 +100,12 @@ fn is_new(folder: &Path, ready_file: Option<&Path>) -> anyhow::Result<bool> {
         None if folder.join("postern.toml").exists() => bail!(
             "{shown} holds a house that is no demo\nNext step: choose another folder with --data, or start that house with postern serve"
         ),
-        None if holds_others(folder, ready_file)? => bail!(
+        None if !RealDisk.list(folder).with_context(|| shown.to_string())?.is_empty() => bail!(
             "{shown} holds other files\nNext step: give the demo a folder of its own, such as --data {}",
             quoted(&folder.join("postern-demo"))
         ),
         None => Ok(true),
     }
-}
-
-fn holds_others(folder: &Path, ready_file: Option<&Path>) -> anyhow::Result<bool> {
-    let found = RealDisk.list(folder).with_context(|| folder.display().to_string())?;
-    let ready_file = ready_file.map(absolute).transpose()?;
-    Ok(found.iter().any(|entry| Some(folder.join(&entry.name)) != ready_file))
 }
 
 fn mark(folder: &Path, state: &[u8]) -> anyhow::Result<()> {
@@ -120,6 +116,8 @@ fn mark(folder: &Path, state: &[u8]) -> anyhow::Result<()> {
 /// Made and filled before anything is listened to, so that a taken port costs nothing.
 async fn make(folder: &Path, base: u16) -> anyhow::Result<()> {
     RealDisk.create_dir_all(folder).with_context(|| format!("{} can not be made", folder.display()))?;
+    // While it is empty: the mark would count as somebody's.
+    close_to_others(folder, &RealDisk)?;
     mark(folder, FILLING)?;
     let new = NewHouse {
         data_dir: folder.to_owned(),

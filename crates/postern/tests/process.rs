@@ -413,6 +413,18 @@ fn a_demo_has_a_folder_of_its_own() {
     assert_eq!(std::fs::read_dir(shown).unwrap().count(), 1);
 }
 
+/// As an empty volume in memory is, which everybody may write in: it becomes the demo's.
+#[test]
+fn a_demo_closes_an_empty_folder_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("postern-data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let (server, _) = Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
+    assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o7777, 0o750);
+    assert_eq!(server.end(), 0);
+}
+
 #[test]
 fn the_command_describes_itself() {
     let folder = tempfile::tempdir().unwrap();

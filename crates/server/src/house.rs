@@ -135,11 +135,14 @@ fn find_databases(config: &Config, disk: &dyn Disk) -> Result<(), HouseError> {
         return Ok(());
     }
     let failed = |error: std::io::Error| HouseError::Node { path: config.data_dir.clone(), reason: error.to_string() };
-    let found = disk.list(&config.data_dir).map_err(failed)?;
-    let has = |name: &str| found.iter().any(|entry| entry.name == name && entry.len_bytes > 0);
+    // A link counts as what it leads to: to a disk that is not mounted, to nothing.
+    let has = |name: &str| {
+        let state = disk.state(&config.data_dir.join(name)).map_err(failed);
+        state.map(|state| state.is_some_and(|state| state.len_bytes > 0))
+    };
     let lost = |name: &str| Err(HouseError::Lost { path: config.data_dir.join(name), or: "" });
-    match (has("postern.db"), has("bodies.db")) {
-        (false, has_bodies) if has("node") || has_bodies => lost("postern.db"),
+    match (has("postern.db")?, has("bodies.db")?) {
+        (false, has_bodies) if has("node")? || has_bodies => lost("postern.db"),
         (true, false) => lost("bodies.db"),
         _ => Ok(()),
     }

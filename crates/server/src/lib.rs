@@ -32,7 +32,7 @@ pub use keys::{ExportError, Exported, export_keys};
 pub use logging::Logging;
 pub use ready::{ReadyFile, ready_text};
 pub use server::{Reloaded, Running, Server, ServerError, StartOptions};
-pub use setup::{NewHouse, SetupError};
+pub use setup::{NewHouse, SetupError, close_to_others};
 pub use socket::{BindError, Bound};
 pub use tls::{Tls, TlsError};
 

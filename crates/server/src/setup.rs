@@ -70,7 +70,7 @@ pub enum SetupError {
     },
     /// Whoever may write in a folder can put another file in place of any.
     #[error(
-        "every user of this machine may write in {}, and there are other files in it\nNext step: give the house a folder of its \
+        "every user of this machine may write in {}, and it holds other files or is another user's\nNext step: give the house a folder of its \
          own, such as --data {}",
         folder.display(), folder.join("postern").display()
     )]
@@ -143,9 +143,7 @@ impl NewHouse {
         let _held = hold(&folder)?;
         // Whoever held the folder before may have made a house there.
         check_free(&folder, &*disk)?;
-        if is_its_own(&folder, &*disk)? {
-            set_mode(&folder, FOLDER_MODE)?;
-        }
+        close_to_others(&folder, &*disk)?;
         let made = self.fill(disk, clock).await;
         if made.is_err() {
             take_away(&folder, was_there);
@@ -202,14 +200,18 @@ fn check_free(folder: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// Is there nothing else in the folder? Its mode is left alone where there is.
-fn is_its_own(folder: &Path, disk: &dyn Disk) -> Result<bool, SetupError> {
+/// Others can not write in the folder: an empty one is closed to them, and one with other files, or of another user, has
+/// to be so already. Its mode is left alone.
+pub fn close_to_others(folder: &Path, disk: &dyn Disk) -> Result<(), SetupError> {
     if disk.list(folder).map_err(|error| at(folder, error))?.is_empty() {
-        return Ok(true);
+        match set_mode(folder, FOLDER_MODE) {
+            Err(SetupError::File { error, .. }) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            other => return other,
+        }
     }
     let about = std::fs::metadata(folder).map_err(|error| at(folder, error))?;
     match about.permissions().mode() & OTHERS_WRITE {
-        0 => Ok(false),
+        0 => Ok(()),
         _ => Err(SetupError::Open { folder: folder.to_owned() }),
     }
 }

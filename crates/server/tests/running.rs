@@ -111,6 +111,13 @@ async fn what_lies_in_the_folder_already_is_never_touched() {
     // As /tmp is, and as a folder of one's own is: neither becomes private.
     std::fs::remove_dir(&keys).unwrap();
     let house = folder.path().join("house");
+    // An empty one is the house's own from now on.
+    let empty = tempfile::tempdir().unwrap();
+    std::fs::create_dir(empty.path().join("house")).unwrap();
+    let open = std::fs::Permissions::from_mode(0o1777);
+    std::fs::set_permissions(empty.path().join("house"), open).unwrap();
+    let config = new_house(empty.path()).make().await.unwrap();
+    assert_eq!(std::fs::metadata(&config.data_dir).unwrap().permissions().mode() & 0o7777, 0o750);
     std::fs::write(house.join("letter.txt"), "mine").unwrap();
     let mode = || std::fs::metadata(&house).unwrap().permissions().mode() & 0o7777;
     std::fs::set_permissions(&house, std::fs::Permissions::from_mode(0o1777)).unwrap();
@@ -380,7 +387,15 @@ async fn a_house_that_has_lost_its_mail_is_not_started() {
         assert!(!path.exists());
         std::fs::write(&path, "").unwrap();
         refused(name).await;
-        std::fs::rename(&away, &path).unwrap();
+        // A link to a disk that is not mounted; on that disk nothing is made either.
+        std::fs::remove_file(&path).unwrap();
+        let unmounted = folder.path().join("unmounted");
+        std::os::unix::fs::symlink(&unmounted, &path).unwrap();
+        refused(name).await;
+        assert!(!unmounted.exists());
+        std::fs::rename(&away, &unmounted).unwrap();
+        assert!(start(config.clone()).await.drain(PATIENCE).await);
+        std::fs::rename(&unmounted, &path).unwrap();
     }
     // Without large messages nobody misses their folder.
     assert!(!config.blobs.exists());
