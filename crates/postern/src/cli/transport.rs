@@ -309,7 +309,7 @@ pub(super) fn segment(text: &str) -> String {
 async fn at_home(globals: &GlobalArgs) -> Result<Way, Failure> {
     let config = locate::config(globals)?;
     if globals.offline {
-        refuse_for_others(&config.data_dir)?;
+        refuse_for_others(&config.data_dir, rustix::process::geteuid().as_raw())?;
         let open = open_house(&config).map_err(|error| Failure::new(error.to_string()))?;
         return Ok(Way::Here { open, uid: rustix::process::getuid().as_raw() });
     }
@@ -318,12 +318,13 @@ async fn at_home(globals: &GlobalArgs) -> Result<Way, Failure> {
 }
 
 /// What another user, root too, writes into the folder of a house is what its server can not open any more.
-fn refuse_for_others(folder: &Path) -> Result<(), Failure> {
-    let owner = std::fs::metadata(folder).map(|about| about.uid());
-    let me = rustix::process::geteuid().as_raw();
+fn refuse_for_others(folder: &Path, me: u32) -> Result<(), Failure> {
+    // Whose keys they are: the folder itself may be a disk's that root has mounted.
+    let keys = std::fs::metadata(folder.join("keys"));
+    let owner = keys.or_else(|_| std::fs::metadata(folder)).map(|about| about.uid());
     match owner {
         Ok(owner) if owner != me => Err(Failure::new(format!(
-            "{} belongs to user {owner}, and its server could not open what user {me} writes there",
+            "the house in {} belongs to user {owner}, and its server could not open what user {me} writes there",
             folder.display()
         ))
         .next(format!(
@@ -413,6 +414,28 @@ mod tests {
     fn segments_hold_any_address() {
         assert_eq!(segment("alice+x@example.org"), "alice%2Bx@example.org");
         assert_eq!(segment("jörg?#@example.org"), "j%C3%B6rg%3F%23@example.org");
+    }
+
+    /// A house is its keys' owner's, whoever has the folder that it lies in.
+    #[test]
+    fn offline_is_for_the_user_of_the_house() {
+        let folder = tempfile::tempdir().unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        let refused = |user| refuse_for_others(folder.path(), user).err().map(|failure| failure.to_string());
+        let text = refused(me + 1).unwrap();
+        assert!(
+            text.contains(&format!("belongs to user {me}, and")) && text.contains(&format!("sudo -u '#{me}'")),
+            "{text}"
+        );
+        assert_eq!(refused(me), None);
+        // Keys that are somebody else's than the folder: where all is root's, the folder is given away.
+        std::os::unix::fs::symlink("/", folder.path().join("keys")).unwrap();
+        let root = std::fs::metadata("/").unwrap().uid();
+        if root == me {
+            std::os::unix::fs::chown(folder.path(), Some(me + 1), None).unwrap();
+        }
+        assert_eq!(refused(root), None);
+        assert!(refused(me + 1).unwrap().contains(&format!("sudo -u '#{root}'")));
     }
 
     #[test]
