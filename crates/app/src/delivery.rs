@@ -4,6 +4,7 @@ mod trip;
 
 use crate::House;
 use crate::ingest::{MessageError, PARSED_IN_PLACE};
+use crate::meters::how_delivered;
 use crate::queue::QueueEnd;
 use crate::sign_in::Peer;
 use postern_access::Job;
@@ -193,10 +194,10 @@ impl House {
     /// Delivers to every recipient and answers for each (RFC 2033 section 4.2). What is answered
     /// as delivered is on disk and visible.
     pub async fn deliver(&self, delivery: Delivery) -> Vec<Result<(), DeliveryError>> {
-        let count = delivery.recipients.len();
+        let (count, protocol) = (delivery.recipients.len(), delivery.protocol);
         // Only mail to an address with a tag can be the answer to a campaign.
         let tagged = delivery.recipients.iter().any(|to| to.address.contains("+b-")).then(|| delivery.clone());
-        match self.try_deliver(delivery).await {
+        let results = match self.try_deliver(delivery).await {
             Ok(results) => {
                 if let Some(delivery) = tagged {
                     self.note_bounces(&delivery).await;
@@ -204,7 +205,9 @@ impl House {
                 results
             }
             Err(error) => vec![Err(error); count],
-        }
+        };
+        results.iter().for_each(|result| self.meters.deliveries.add([protocol, how_delivered(result)], 1));
+        results
     }
 
     async fn try_deliver(&self, delivery: Delivery) -> Result<Vec<Result<(), DeliveryError>>, DeliveryError> {

@@ -137,7 +137,9 @@ impl House {
         match accepted {
             Ok(true) => {
                 let view = View { account, rooted: true };
-                Ok(Session::new(caller, view, address, Basis::Direct { checked: Box::new(facts), _seat: seat }, watch))
+                let present = self.count_accepted(attempt.protocol, "credential");
+                let basis = Basis::Direct { checked: Box::new(facts), _seat: seat };
+                Ok(Session::new(caller, view, address, basis, watch, present))
             }
             Ok(false) | Err(GateError::Ended) => {
                 let reasons = self.reasons_by_now(&attempt, &facts).await;

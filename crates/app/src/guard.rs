@@ -75,6 +75,7 @@ impl House {
             throttle.missed(address, guess, self.db.now())
         };
         if !shut.is_empty() {
+            self.meters.shut.add([], shut.len() as u64);
             self.note_shut(attempt, shut).await;
         }
     }

@@ -7,6 +7,7 @@ use crate::hub::{Hub, Watch};
 use crate::keyring::KeyRing;
 use crate::lists::Lists;
 use crate::live::Live;
+use crate::meters::Meters;
 use crate::passwords::Passwords;
 use crate::queue::Queue;
 use crate::room::Rooms;
@@ -54,6 +55,7 @@ pub struct House {
     pub(crate) hub: Arc<Hub>,
     pub(crate) lists: Lists,
     pub(crate) live: Arc<Live>,
+    pub(crate) meters: Meters,
     pub(crate) queue: Queue,
     services: RwLock<Vec<Service>>,
     routes: RwLock<Arc<Routes>>,
@@ -118,6 +120,7 @@ impl House {
             hub,
             lists: Lists::default(),
             live: Arc::default(),
+            meters: Meters::new(),
             queue: Queue::new(options.node, options.limits.parsing_bytes),
             limits: options.limits,
             services: RwLock::default(),

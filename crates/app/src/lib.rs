@@ -35,6 +35,7 @@ mod lists;
 mod live;
 mod mailboxes;
 mod messages;
+mod meters;
 mod network;
 mod notices;
 mod passwords;
@@ -83,6 +84,7 @@ pub use keys::{KeyState, Rotated};
 pub use live::LiveSession;
 pub use mailboxes::{Changes, KEYWORDS_TOLD, Numbers, Opened, Synced};
 pub use messages::{AppendRequest, Written};
+pub use meters::{Counts, Figures, Present};
 pub use passwords::{PasswordError, check_password_rules};
 pub use plain::Plain;
 pub use policy::PolicySet;
@@ -103,9 +105,10 @@ pub use postern_access::{
     Protocol, Protocols, Purpose, Purposes, Question, Role, SentCopy, ShowSender, TokenRole, Voice,
 };
 pub use postern_store::{
-    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Caller, Collected, Copied, Counters, CredentialRow,
-    Difference, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, ListedAccount, ListedMailbox,
-    MemberRow, ObjectId, ObjectNames, OwnSending, PersonAccess, PersonGrant, PolicyChange, PolicyRow,
-    QueueRecipientRow, QueueRow, QueueState, QuotaChange, QuotaRoot, RightsChange, Rule, SendUse, SharedChange, Shown,
-    SignInRow, Snapshot, Stored, Suppressed, TokenRow, UnchangedSince, Usage, WhichToken, how_and_reason,
+    AccessReport, AccountRow, AclEntry, Answer, Appended, AuditRow, Backlog, Caller, Collected, Copied, Counters,
+    CredentialRow, DbCounters, Difference, FlagChange, FlagsChanged, Given, GrantReach, GrantRow, GroupRow, Lane,
+    Latencies, ListedAccount, ListedMailbox, MemberRow, ObjectId, ObjectNames, OwnSending, PersonAccess, PersonGrant,
+    PolicyChange, PolicyRow, QueueRecipientRow, QueueRow, QueueState, QuotaChange, QuotaRoot, RightsChange, Rule,
+    SendUse, SharedChange, Shown, SignInRow, Snapshot, Stored, Suppressed, TokenRow, UnchangedSince, Usage, WhichToken,
+    how_and_reason,
 };

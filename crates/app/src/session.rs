@@ -3,6 +3,7 @@
 use crate::directory::View;
 use crate::hub::Watch;
 use crate::live::Seat;
+use crate::meters::Present;
 use postern_access::Actor;
 use postern_store::{Access, Caller, DirectFacts, Read, SignInFacts};
 use postern_types::{AccountId, Address, MailboxId, Timestamp};
@@ -82,6 +83,8 @@ pub struct Session {
     pub(crate) address: Address,
     pub(crate) basis: Basis,
     watch: Mutex<Watch>,
+    /// Counted among the sessions of this moment.
+    _present: Present<1>,
     opened: Mutex<HashSet<MailboxId>>,
     proven: Mutex<Option<Proven>>,
     /// Something was heard, and the sign-in has not been found to hold since.
@@ -91,7 +94,14 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(caller: Caller, view: View, address: Address, basis: Basis, watch: Watch) -> Self {
+    pub(crate) fn new(
+        caller: Caller,
+        view: View,
+        address: Address,
+        basis: Basis,
+        watch: Watch,
+        present: Present<1>,
+    ) -> Self {
         let holds_until = AtomicI64::new(basis.end().0);
         Self {
             caller,
@@ -99,6 +109,7 @@ impl Session {
             address,
             basis,
             watch: Mutex::new(watch),
+            _present: present,
             opened: Mutex::default(),
             proven: Mutex::default(),
             doubtful: AtomicBool::new(false),

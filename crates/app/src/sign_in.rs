@@ -3,6 +3,7 @@
 
 use crate::bearer::{Bearer, Kind, without_secrets};
 use crate::directory::View;
+use crate::meters::{Present, why_refused};
 use crate::session::{Basis, end_of_person};
 use crate::{House, Refused, Session};
 use postern_access::{Actor, PlaintextSignIn, SecretCheck, SignInDenied, SignInMeans, SignInReason, Transport};
@@ -189,7 +190,10 @@ impl House {
         };
         let accepted = self.db.write(write).await;
         match accepted {
-            Ok(true) => Ok(Session::new(caller, view, address, Basis::Person(Box::new(facts)), watch)),
+            Ok(true) => {
+                let present = self.count_accepted(attempt.protocol, "person");
+                Ok(Session::new(caller, view, address, Basis::Person(Box::new(facts)), watch, present))
+            }
             Ok(false) => {
                 self.note_failure(&attempt, named(&facts), &[SignInReason::FactsDisagree]).await;
                 Err(SignInDenied::Refused.into())
@@ -201,9 +205,16 @@ impl House {
         }
     }
 
+    /// A sign-in was accepted; its session is counted while it lasts.
+    pub(crate) fn count_accepted(&self, protocol: &'static str, who: &'static str) -> Present<1> {
+        self.meters.accepted.add([protocol, who], 1);
+        self.meters.sessions.enter([protocol])
+    }
+
     /// The true reason goes to the trail; a trail that can not be written does not make a
     /// refusal into anything else. Of a storm most are counted there and have no row of their own.
     pub(crate) async fn note_failure(&self, attempt: &Attempt, (account, named): About, reasons: &[SignInReason]) {
+        self.meters.refused.add([attempt.protocol, why_refused(reasons)], 1);
         if !self.has_row(attempt) {
             return;
         }

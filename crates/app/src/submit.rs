@@ -202,6 +202,7 @@ impl House {
             let lanes = ready.lanes();
             if let Some(submitted) = self.write_submission(session, &said, &load, ready).await? {
                 lanes.into_iter().for_each(|lane| self.queue.wake_lane(lane));
+                self.meters.submitted.add([], 1);
                 return Ok(submitted);
             }
         }

@@ -12,6 +12,7 @@
 //! are told.
 
 mod job;
+mod latency;
 pub(crate) mod queue;
 mod shared;
 #[cfg(test)]
@@ -22,10 +23,12 @@ mod tests;
 use crate::sql::{postgres, sqlite};
 use crate::{Clock, Disk, HouseClock, StoreError, Tx};
 pub(crate) use job::{Job, Ran};
+pub use latency::Latencies;
+use latency::Latency;
 use postern_types::{AccountId, MailboxId, Timestamp};
 use queue::{Lane, Queue};
-pub(crate) use shared::Shared;
 pub use shared::{CommitListener, Counters};
+pub(crate) use shared::{Shared, Times};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -185,7 +188,8 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        submit(&self.inner.shared.reads, (Lane::Interactive, None), work).await
+        let shared = &self.inner.shared;
+        submit((&shared.reads, &shared.times.read), (Lane::Interactive, None), work).await
     }
 
     /// The same, begun before anybody waits for it: what answers it may be awaited later.
@@ -195,7 +199,8 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        submit(&self.inner.shared.reads, (Lane::Interactive, None), work)
+        let shared = &self.inner.shared;
+        submit((&shared.reads, &shared.times.read), (Lane::Interactive, None), work)
     }
 
     /// Writes; when this answers `Ok` the changes are on disk. The closure may be run more
@@ -206,7 +211,8 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        submit(&self.inner.shared.writes, (Lane::Interactive, None), work).await
+        let shared = &self.inner.shared;
+        submit((&shared.writes, &shared.times.write), (Lane::Interactive, None), work).await
     }
 
     /// Writes in turn with other such writes that hold the row of the same account. They would wait for each
@@ -217,7 +223,8 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        submit(&self.inner.shared.writes, (Lane::Interactive, Some(account)), work).await
+        let shared = &self.inner.shared;
+        submit((&shared.writes, &shared.times.write), (Lane::Interactive, Some(account)), work).await
     }
 
     /// Writes when nobody who waits is in the way: the pieces of long work, each at most
@@ -228,7 +235,8 @@ impl Db {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        submit(&self.inner.shared.writes, (Lane::Bulk, None), work).await
+        let shared = &self.inner.shared;
+        submit((&shared.writes, &shared.times.bulk), (Lane::Bulk, None), work).await
     }
 
     /// Has this told of every commit: one notice per mailbox, list or epoch, after the
@@ -264,6 +272,12 @@ impl Db {
         shared.counters.snapshot(waiting, self.inner.cache_limit_bytes, shared.shelf.bytes())
     }
 
+    /// How long jobs took so far, from when they were queued until their callers were answered.
+    pub fn latencies(&self) -> [(&'static str, Latencies); 3] {
+        let Times { read, write, bulk } = &self.inner.shared.times;
+        [("read", read.read()), ("write", write.read()), ("bulk", bulk.read())]
+    }
+
     /// Closes: later work is refused, work that waits is done, threads end, and SQLite's
     /// log is folded into its database.
     pub async fn close(&self) {
@@ -280,7 +294,7 @@ impl Db {
 
 /// Queues work at once; what answers it is awaited when that is wanted.
 fn submit<T, E, F>(
-    queue: &Queue,
+    (queue, latency): (&Queue, &Arc<Latency>),
     (lane, turn): (Lane, Option<AccountId>),
     work: F,
 ) -> impl Future<Output = Result<T, E>> + Send + use<T, E, F>
@@ -289,7 +303,7 @@ where
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
-    let (job, answer) = job::job(work);
+    let (job, answer) = job::job(work, latency);
     if let Err(job) = queue.push(lane, turn, job) {
         job.settle(Err(StoreError::Closing));
     }

@@ -20,7 +20,7 @@ mod tx;
 
 pub use blob::{BlobOptions, BlobStore, Blobs, Collected, FileBlobs, FoundBlob, Place, Prepared, Stored as StoredForm};
 pub use clock::{Clock, HouseClock, ManualClock, SystemClock};
-pub use db::{CommitListener, Counters as DbCounters, DatabaseUrl, Db, DbOptions};
+pub use db::{CommitListener, Counters as DbCounters, DatabaseUrl, Db, DbOptions, Latencies};
 pub use disk::{Disk, DiskEntry, DiskFile, FileState, RealDisk, file_error, is_unfinished};
 pub use error::StoreError;
 pub use gate::*;
@@ -30,6 +30,11 @@ pub use reserve::RESERVE_FILE;
 pub use snapshot::{Difference, Shown, Snapshot};
 pub use sql::{BodyKey, Row};
 pub use tx::{Notice, Tx};
+
+/// The number of the schema that this program knows: an open database has it.
+pub fn schema_version() -> u64 {
+    migrate::ROADS.migrations.len() as u64
+}
 
 /// Names the schema of PostgreSQL: equal texts have equal names. For tests, which keep one
 /// template database per schema.

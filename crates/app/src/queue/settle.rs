@@ -61,6 +61,8 @@ struct Written {
     next: Vec<i64>,
     /// Who is suppressed from now on, and why.
     suppressed: Vec<(String, String)>,
+    /// What became of each, for the count.
+    fates: Vec<&'static str>,
 }
 
 /// The time until the next try: a minute, and twice as long after each, up to four hours; a fifth more or
@@ -81,6 +83,7 @@ impl House {
             let told_of = self.settle_one(parcel, &ending, (recipient, outcome), now, &mut written)?;
             told.extend(told_of);
         }
+        let fates = std::mem::take(&mut written.fates);
         let notices = self.reports(parcel, &told, now).await?;
         let (job, me, has_next) = (self.submission_job()?, self.queue.me, !written.next.is_empty());
         let message = parcel.message.clone();
@@ -103,6 +106,7 @@ impl House {
         };
         let is_idle = ending.is_local && told.is_empty() && ending.outcomes.iter().all(is_done);
         if is_idle {
+            self.count_tries(&ending, fates);
             return Ok(None);
         }
         let done = match parcel.message.lane {
@@ -111,7 +115,7 @@ impl House {
             Lane::Bulk | Lane::BulkHere => self.db.write_bulk(write).await,
         };
         match done {
-            Ok(()) => {}
+            Ok(()) => self.count_tries(&ending, fates),
             Err(GateError::Store(StoreError::Conflict(what))) if what == NOT_OURS => {
                 return self.ours(me).await.map(Some);
             }
@@ -121,6 +125,11 @@ impl House {
             self.queue.wake();
         }
         Ok(None)
+    }
+
+    fn count_tries(&self, ending: &Ending, fates: Vec<&'static str>) {
+        let place = if ending.is_local { "here" } else { "elsewhere" };
+        fates.into_iter().for_each(|fate| self.meters.tries.add([place, fate], 1));
     }
 
     /// Recipients that this process has taken.
@@ -153,6 +162,7 @@ impl House {
                 // One that is here was done with its delivery.
                 let done = if ending.is_local { &mut written.here } else { &mut written.done };
                 done.push(recipient.id);
+                written.fates.push("sent");
                 tracing::info!(event = "message.sent", id = message.public_id, local = ending.is_local);
                 let kind = if ending.is_local { ReportKind::Delivered } else { ReportKind::Relayed };
                 let said = Said { status: "2.0.0".into(), text: String::new(), is_reply: false };
@@ -160,6 +170,7 @@ impl House {
             }
             Outcome::Never(said) => {
                 written.done.push(recipient.id);
+                written.fates.push("failed");
                 tracing::warn!(event = "message.failed", id = message.public_id, status = said.status);
                 if message.verp && is_hard(&said.status) {
                     written.suppressed.push((recipient.address.to_lowercase(), said.text.clone()));
@@ -173,6 +184,7 @@ impl House {
             }
             Outcome::Later(said) if now >= expires => {
                 written.done.push(recipient.id);
+                written.fates.push("failed");
                 tracing::warn!(event = "message.expired", id = message.public_id, status = said.status);
                 let text = format!(
                     "it was tried for {}; the last time: {}",
@@ -187,6 +199,7 @@ impl House {
                 let at = now.plus_ms(wait_ms(recipient.tries, random)).min(expires);
                 let is_late = now >= message.leaves.plus_ms(self.limits.queue_delay_hours as i64 * HOUR_MS);
                 let told = tell(ReportKind::Delayed, said, DELAY).filter(|_| is_late && !recipient.delay_told);
+                written.fates.push("later");
                 written.again.push(Again {
                     id: recipient.id,
                     at,

@@ -3,9 +3,12 @@
 //! The engine knows jobs without their types: it runs them, maybe more than once, and
 //! settles them when it knows how the transaction ended. Nobody hears before that.
 
+use super::latency::Latency;
 use crate::{StoreError, Tx};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// What a run of a job asks the engine to do with its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,17 +35,20 @@ struct TypedJob<F, T, E> {
     work: F,
     kept: Option<Result<T, E>>,
     caller: oneshot::Sender<Result<T, E>>,
+    queued: Instant,
+    latency: Arc<Latency>,
 }
 
-/// A job and the promise of its answer.
-pub(crate) fn job<F, T, E>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>)
+/// A job and the promise of its answer. How long that takes is counted.
+pub(crate) fn job<F, T, E>(work: F, latency: &Arc<Latency>) -> (Box<dyn Job>, oneshot::Receiver<Result<T, E>>)
 where
     F: Fn(&Tx<'_>) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
     let (caller, answer) = oneshot::channel();
-    (Box::new(TypedJob { work, kept: None, caller }), answer)
+    let (queued, latency) = (Instant::now(), Arc::clone(latency));
+    (Box::new(TypedJob { work, kept: None, caller, queued, latency }), answer)
 }
 
 impl<F, T, E> Job for TypedJob<F, T, E>
@@ -69,7 +75,8 @@ where
     }
 
     fn settle(self: Box<Self>, ending: Result<(), StoreError>) {
-        let Self { work, kept, caller } = *self;
+        let Self { work, kept, caller, queued, latency } = *self;
+        latency.add(queued.elapsed());
         let answer = match ending {
             Ok(()) => {
                 kept.unwrap_or_else(|| Err(E::from(StoreError::Engine("a job was settled but never run".into()))))

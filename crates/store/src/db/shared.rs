@@ -2,6 +2,7 @@
 //! and the counters.
 
 use super::DbOptions;
+use super::latency::Latency;
 use super::queue::Queue;
 use crate::gate::Told;
 use crate::reserve::Reserve;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub clock: HouseClock,
     pub disk: Arc<dyn Disk>,
     pub counters: Tally,
+    pub times: Times,
     pub shelf: Shelf,
     pub reserve: Reserve,
     pub told: Told,
@@ -39,6 +41,7 @@ impl Shared {
             clock,
             disk,
             counters: Tally::default(),
+            times: Times::default(),
             shelf: Shelf::new(options.snapshot_bytes),
             told: Told::default(),
             listeners: RwLock::default(),
@@ -92,6 +95,15 @@ fn coalesce(notices: Vec<Notice>) -> Vec<Notice> {
 fn raise<K: Ord, V: Ord + Copy>(highest: &mut BTreeMap<K, V>, key: K, value: V) {
     let entry = highest.entry(key).or_insert(value);
     *entry = value.max(*entry);
+}
+
+/// How long jobs of each kind take.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    pub read: Arc<Latency>,
+    pub write: Arc<Latency>,
+    /// Of the bulk lane, which waits for the others.
+    pub bulk: Arc<Latency>,
 }
 
 /// One count that only grows.

@@ -134,7 +134,7 @@ pub use networks::FromNetwork;
 pub use own::OwnSending;
 pub use people::{AccountRow, Principal};
 pub use policy::{PolicyChange, PolicyChanged, PolicyRow};
-pub use queue::{Again, Lane, NewQueued, NewRecipient, QueuedMessage, Stopped, TakenRecipient};
+pub use queue::{Again, Backlog, Lane, NewQueued, NewRecipient, QueuedMessage, Stopped, TakenRecipient};
 pub use queue_admin::{QueueOf, QueueRecipientRow, Queued, RemovedQueued};
 pub use queue_row::{QueueRow, QueueState};
 pub use quota::{QuotaChange, QuotaRoot, Usage};

@@ -44,6 +44,16 @@ impl Lane {
         }
     }
 
+    /// As metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::People => "people",
+            Lane::Bulk => "campaigns",
+            Lane::Here => "people-here",
+            Lane::BulkHere => "campaigns-here",
+        }
+    }
+
     fn number(self) -> i64 {
         self.place() as i64
     }
@@ -71,6 +81,15 @@ impl Lane {
     fn of(number: i64) -> Self {
         Lane::ALL.into_iter().find(|lane| lane.number() == number).unwrap_or(Lane::Bulk)
     }
+}
+
+/// What waits to be brought away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// Of each lane that has some: recipients who wait, and those that somebody holds.
+    pub lanes: Vec<(Lane, u64, u64)>,
+    /// Since when the oldest message waits that nobody holds.
+    pub oldest: Option<Timestamp>,
 }
 
 /// A message that is to be sent.
@@ -315,6 +334,16 @@ impl Authority<'_, RunQueue> {
             false => tx.all(&sql::MESSAGES, &[Rows::of(&numbers).value()], read_message)?,
         };
         Ok((taken, messages))
+    }
+
+    /// What waits, for whoever watches over the house: numbers, and never whose.
+    pub fn backlog(&self) -> Result<Backlog, StoreError> {
+        let lanes = self.tx().all(&sql::BACKLOG, &[], |row| {
+            let (recipients, held) = (row.int(1)?, row.int(2)?);
+            Ok((Lane::of(row.int(0)?), (recipients - held).max(0) as u64, held.max(0) as u64))
+        })?;
+        let oldest = self.tx().one(&sql::OLDEST, &[], |row| Ok(Timestamp(row.int(0)?)))?;
+        Ok(Backlog { lanes, oldest })
     }
 
     /// When the next recipient of a lane is due.
