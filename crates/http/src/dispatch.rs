@@ -1,5 +1,6 @@
 //! From a request to a handler and back: who asks, how much may come, what an error says.
 
+use crate::metrics;
 use crate::problem::{Kind, Problem};
 use crate::route::{Ask, Reply, Route};
 use crate::table::ROUTES;
@@ -13,7 +14,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::on;
+use axum::routing::{any, on};
 use postern_app::House;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +25,14 @@ const BODY_BYTES: usize = 64 << 10;
 /// A client on the slowest line sends that much in less.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// The routes of the table, over a house.
+/// The routes of the table, over a house, and metrics beside them.
 pub fn router(house: Arc<House>) -> axum::Router {
     let router = ROUTES.iter().fold(axum::Router::new(), |router, route| {
         let house = Arc::clone(&house);
         let handler = move |request: Request| dispatch(route, Arc::clone(&house), request);
         router.route(route.path, on(route.verb.filter(), handler))
     });
+    let router = router.route(metrics::PATH, any(move |request: Request| metrics::serve(Arc::clone(&house), request)));
     router.fallback(no_such_route).method_not_allowed_fallback(no_such_method)
 }
 
@@ -165,7 +167,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+pub(crate) fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -175,7 +177,7 @@ fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
 }
 
 /// A problem as a response (RFC 9457 section 3).
-fn refuse(problem: &Problem) -> Response {
+pub(crate) fn refuse(problem: &Problem) -> Response {
     // A document of four plain fields always encodes; should it not, the status says enough.
     let body = serde_json::to_vec(&problem.document()).unwrap_or_default();
     let mut response = respond(problem.kind.status_code(), "application/problem+json", body);

@@ -18,6 +18,7 @@ mod domains;
 mod groups;
 mod health;
 mod keys;
+mod metrics;
 pub mod model;
 mod openapi;
 mod persons;
@@ -36,6 +37,7 @@ mod visit;
 mod who;
 
 pub use dispatch::{Answered, call, call_as, router};
+pub use metrics::{METRICS, MayMeasure, Metric, MetricKind, ProcessFigures};
 pub use openapi::description;
 pub use problem::Kind;
 pub use route::{Route, Verb, Who};

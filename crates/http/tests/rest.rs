@@ -432,6 +432,8 @@ async fn a_refusal_says_what_was_wrong() {
         ("GET", "/api/v1/shared/x@example.org/access?at=soon", None, "unusable", "at is \"soon\""),
         ("GET", "/api/v1/nothing", None, "no-such-route", "/api/v1/openapi.json"),
         ("PATCH", persons, None, "no-such-method", "takes POST, GET, HEAD"),
+        ("PUT", "/metrics", None, "no-such-method", "takes GET, HEAD"),
+        ("GET", "/metrics", None, "not-yours", "metrics_networks"),
     ];
     for (method, target, body, slug, text) in cases {
         let refused = scene.refused(method, target, body).await;

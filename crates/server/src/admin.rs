@@ -5,12 +5,12 @@
 
 use crate::listener::Doors;
 use crate::socket::Bound;
-use axum::Router;
 use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::serve::IncomingStream;
+use axum::{Extension, Router};
 use postern_http::PeerUid;
 use std::sync::Arc;
 use tokio::net::UnixListener;
@@ -40,7 +40,9 @@ pub(crate) async fn serve(doors: Arc<Doors>, bound: Bound) {
 }
 
 fn app(doors: &Doors) -> Router {
-    postern_http::router(Arc::clone(&doors.house)).layer(from_fn(name_peer))
+    // Whoever may open the socket administers the house.
+    let measure = Extension(doors.measure.clone());
+    postern_http::router(Arc::clone(&doors.house)).layer(from_fn(name_peer)).layer(measure)
 }
 
 async fn name_peer(ConnectInfo(peer): ConnectInfo<PeerCredentials>, mut request: Request, next: Next) -> Response {

@@ -120,6 +120,8 @@ pub struct Security {
     pub exempt_loopback: bool,
     /// Who may deliver by LMTP over TCP, besides this machine.
     pub lmtp_networks: Vec<Network>,
+    /// Who may read metrics over https, besides this machine.
+    pub metrics_networks: Vec<Network>,
 }
 
 impl Config {

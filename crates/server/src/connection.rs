@@ -192,7 +192,8 @@ mod tests {
                 .with_root_certificates(roots)
                 .with_no_client_auth();
             let (switch, shutdown) = Shutdown::new();
-            let handshakes = Arc::new(Handshakes { tls: Tls::load(&files).unwrap(), shutdown });
+            let handshakes =
+                Arc::new(Handshakes { tls: Tls::load(&files).unwrap(), traffic: Arc::default(), shutdown });
             Self { handshakes, connector: TlsConnector::from(Arc::new(config)), switch, _folder: folder }
         }
 

@@ -3,10 +3,12 @@
 //!
 //! Both have the same time for it and the same certificate, that of the moment they begin.
 
+use crate::measures::Traffic;
 use crate::tls::Tls;
 use postern_app::wire::Shutdown;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
@@ -18,6 +20,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// What a handshake needs.
 pub(crate) struct Handshakes {
     pub tls: Tls,
+    pub traffic: Arc<Traffic>,
     pub shutdown: Shutdown,
 }
 
@@ -59,6 +62,7 @@ impl Handshakes {
             Ok(Err(error)) => error,
             Err(_) => io::Error::new(io::ErrorKind::TimedOut, "no handshake in time"),
         };
+        self.traffic.failed_handshakes.add([], 1);
         tracing::debug!(event = "tls.handshake-failed", ?address, reason = %error);
         Err(error)
     }

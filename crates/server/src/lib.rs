@@ -15,6 +15,7 @@ mod house;
 mod keys;
 mod listener;
 mod logging;
+mod measures;
 mod patience;
 mod ready;
 mod server;

@@ -6,11 +6,13 @@
 use crate::config::Network;
 use crate::connection::Connection;
 use crate::handshake::Handshakes;
+use crate::measures::Traffic;
 use crate::socket::Bound;
 use crate::visitors::{Admission, Allowance, Guest, Visitors};
 use crate::web;
 use postern_app::wire::{Shutdown, Wire};
 use postern_app::{House, Peer};
+use postern_http::MayMeasure;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -77,6 +79,9 @@ pub(crate) struct Doors {
     pub cut: CancellationToken,
     pub tasks: TaskTracker,
     pub visitors: Arc<Visitors>,
+    pub traffic: Arc<Traffic>,
+    /// What those may see who may read metrics.
+    pub measure: MayMeasure,
     pub rules: RwLock<Rules>,
 }
 
@@ -85,6 +90,15 @@ pub(crate) struct Doors {
 pub(crate) struct Rules {
     pub allowance: Allowance,
     pub lmtp_networks: Vec<Network>,
+    pub metrics_networks: Vec<Network>,
+}
+
+impl Rules {
+    /// May somebody at this address read metrics? This machine's programs may: whoever watches it runs
+    /// there.
+    fn may_measure(&self, address: IpAddr) -> bool {
+        address.is_loopback() || self.metrics_networks.iter().any(|network| network.contains(address))
+    }
 }
 
 /// A stream that was accepted, and from where.
@@ -165,8 +179,11 @@ fn concerns_one(error: &io::Error) -> bool {
 impl Doors {
     fn receive(self: &Arc<Self>, visitor: Visitor, speaks: Speaks) {
         let Some(guest) = self.admit(&visitor, speaks) else { return };
+        self.traffic.taken.add([speaks.name()], 1);
+        let present = self.traffic.open.enter([speaks.name()]);
         let doors = Arc::clone(self);
         self.tasks.spawn(async move {
+            let _present = present;
             let cut = doors.cut.clone();
             tokio::select! {
                 () = cut.cancelled() => {}
@@ -185,7 +202,7 @@ impl Doors {
                 from.is_loopback() || rules.lmtp_networks.iter().any(|network| network.contains(from))
             });
             if !is_near {
-                tracing::warn!(event = "connection.refused", listener = speaks.name(), ?address, reason = "network");
+                self.turned_away(speaks, address, "network");
                 return None;
             }
             return Some(None);
@@ -193,10 +210,21 @@ impl Doors {
         match self.visitors.admit(address, rules.allowance) {
             Admission::Welcome(guest) => Some(guest),
             Admission::Full => {
-                tracing::warn!(event = "connection.refused", listener = speaks.name(), ?address, reason = "too-many");
+                self.turned_away(speaks, address, "too-many");
                 None
             }
         }
+    }
+
+    fn turned_away(&self, speaks: Speaks, address: Option<IpAddr>, reason: &'static str) {
+        self.traffic.refused.add([speaks.name(), reason], 1);
+        tracing::warn!(event = "connection.refused", listener = speaks.name(), ?address, reason);
+    }
+
+    /// What somebody at this address sees of the process, where they may.
+    fn measure_for(&self, address: Option<IpAddr>) -> Option<MayMeasure> {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        address.filter(|address| rules.may_measure(*address)).map(|_| self.measure.clone())
     }
 
     async fn serve(&self, visitor: Visitor, guest: Option<Guest>, speaks: Speaks) {
@@ -230,7 +258,8 @@ impl Doors {
         if speaks == Speaks::Https {
             let Ok(stream) = Box::pin(self.handshakes.shake_for_web(stream, address)).await else { return };
             let sign_in = Duration::from_secs(self.house.limits().sign_in_seconds);
-            return Box::pin(web::serve(self.web.clone(), stream, peer, guest, sign_in, self.shutdown.clone())).await;
+            let web = web::Web { router: self.web.clone(), measure: self.measure_for(address) };
+            return Box::pin(web::serve(web, stream, peer, guest, sign_in, self.shutdown.clone())).await;
         }
         let Ok(stream) = Box::pin(self.handshakes.shake(stream, address)).await else { return };
         self.talk(Connection::under_tls(stream, peer, guest), speaks).await;
@@ -253,5 +282,21 @@ async fn speak<W: Wire>(house: Arc<House>, wire: W, shutdown: Shutdown, speaks: 
         }
         // Its bytes are read by `web`.
         Speaks::Https => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postern_types::Limits;
+
+    #[test]
+    fn metrics_are_for_this_machine_and_for_networks_that_are_named() {
+        let metrics_networks = vec!["192.0.2.0/24".parse().unwrap()];
+        let allowance = Allowance::new(&Limits::default(), true);
+        let rules = Rules { allowance, lmtp_networks: vec!["198.51.100.0/24".parse().unwrap()], metrics_networks };
+        let may = |address: &str| rules.may_measure(address.parse().unwrap());
+        assert!(may("127.0.0.1") && may("::1") && may("192.0.2.7"));
+        assert!(!may("198.51.100.1") && !may("192.0.3.1") && !may("2001:db8::1"));
     }
 }

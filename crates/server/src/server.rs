@@ -11,12 +11,14 @@ use crate::dial::carrier;
 use crate::handshake::Handshakes;
 use crate::house::{HouseError, OpenHouse, admin_socket, find_blobs, open_house_on};
 use crate::listener::{Doors, Rules, Speaks, keep_door};
+use crate::measures::{Measures, Traffic};
 use crate::services::services;
 use crate::socket::{BindError, Bound};
 use crate::tls::{Tls, TlsError};
 use crate::visitors::{Allowance, Visitors};
 use postern_app::House;
 use postern_app::wire::Shutdown;
+use postern_http::MayMeasure;
 use postern_store::{Clock, Disk, RealDisk, SystemClock};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -95,19 +97,24 @@ impl Server {
         let opened = open_listeners(config)?;
         let admin = Bound::open("admin.sock", &ListenAddress::Unix(admin_socket(config)), &config.file)?;
         let (switch, shutdown) = Shutdown::new();
+        let traffic = Arc::new(Traffic::default());
+        let measures = Measures::new(config, Arc::clone(&traffic), tls.clone(), open.house().db().now());
         let doors = Arc::new(Doors {
             house: Arc::clone(open.house()),
-            handshakes: Arc::new(Handshakes { tls, shutdown: shutdown.clone() }),
+            handshakes: Arc::new(Handshakes { tls, traffic: Arc::clone(&traffic), shutdown: shutdown.clone() }),
             web: postern_http::router(Arc::clone(open.house())),
             shutdown,
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
             visitors: Arc::new(Visitors::default()),
+            traffic,
+            measure: MayMeasure(Arc::new(move || measures.read())),
             rules: RwLock::new(rules(config)),
         });
         let mut listeners = BTreeMap::from([("admin".to_owned(), admin.to_string())]);
         for (speaks, bound) in opened {
             add_name(&mut listeners, speaks.name(), bound.to_string());
+            doors.traffic.begin(speaks.name());
             doors.tasks.spawn(keep_door(Arc::clone(&doors), bound, speaks));
         }
         open.house().is_found_at(services(config, Some(&listeners)));
@@ -187,6 +194,7 @@ fn rules(config: &Config) -> Rules {
     Rules {
         allowance: Allowance::new(&config.limits, config.security.exempt_loopback),
         lmtp_networks: config.security.lmtp_networks.clone(),
+        metrics_networks: config.security.metrics_networks.clone(),
     }
 }
 

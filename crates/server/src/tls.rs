@@ -92,6 +92,13 @@ impl Tls {
         Ok(())
     }
 
+    /// When the certificate in force ends, in seconds since 1970; nothing where it does not say so.
+    pub fn ends(&self) -> Option<i64> {
+        let key = self.slot.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let (_, leaf) = x509_parser::parse_x509_certificate(key.cert.first()?).ok()?;
+        Some(leaf.validity().not_after.timestamp())
+    }
+
     /// For one handshake.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
@@ -158,6 +165,7 @@ mod tests {
         tls.reload(&files).unwrap();
         let second = leaf(&tls);
         assert_ne!(first, second);
+        assert_eq!(tls.ends(), Some(1_800_000_000 + 820 * 24 * 3600));
 
         put(&files.certificate, b"no certificate");
         let refusal = tls.reload(&files).unwrap_err().to_string();

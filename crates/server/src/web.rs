@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use postern_app::Peer;
 use postern_app::wire::Shutdown;
-use postern_http::Visit;
+use postern_http::{MayMeasure, Visit};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,9 +31,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Bytes of a request's head, at most.
 const HEAD_BYTES: usize = 16 << 10;
 
+/// What a connection is served by.
+pub(crate) struct Web {
+    pub router: Router,
+    /// Whoever is at its other end may read metrics.
+    pub measure: Option<MayMeasure>,
+}
+
 /// Serves REST until the client goes or the server drains.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
-    router: Router,
+    web: Web,
     stream: S,
     peer: Peer,
     guest: Option<Guest>,
@@ -49,7 +56,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
     });
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(visit.clone());
-        router.clone().oneshot(request)
+        if let Some(measure) = &web.measure {
+            request.extensions_mut().insert(measure.clone());
+        }
+        web.router.clone().oneshot(request)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
@@ -95,7 +105,8 @@ mod tests {
         tokio::spawn(async move {
             // Kept, so that the server does not drain.
             let (_drain, shutdown) = Shutdown::new();
-            serve(router, near, peer, None, SIGN_IN, shutdown).await;
+            let web = Web { router, measure: None };
+            serve(web, near, peer, None, SIGN_IN, shutdown).await;
         });
         far
     }
@@ -128,7 +139,8 @@ mod tests {
             let router = Router::new().route("/", get(|| async { "x".repeat(1 << 20) }));
             let (_drain, shutdown) = Shutdown::new();
             let peer = Peer { address: None, encrypted: true };
-            serve(router, near, peer, None, SIGN_IN * 100, shutdown).await;
+            let web = Web { router, measure: None };
+            serve(web, near, peer, None, SIGN_IN * 100, shutdown).await;
         });
         far.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         let began = Instant::now();

@@ -157,6 +157,9 @@ async fn every_listener_answers_and_a_drain_tells_the_sessions() {
     let mut https = BufReader::new(tls(&config, &port(&running, "https")).await);
     https.write_all(b"GET /api/v1/persons HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert_eq!(line(&mut https).await, "HTTP/1.1 401 Unauthorized\r\n", "nobody is named here");
+    let mut watching = BufReader::new(tls(&config, &port(&running, "https")).await);
+    watching.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(line(&mut watching).await, "HTTP/1.1 200 OK\r\n", "programs of this machine may read metrics");
 
     let drained = tokio::spawn(running.drain(PATIENCE));
     assert!(line(&mut imaps).await.starts_with("* BYE "));

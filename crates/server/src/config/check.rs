@@ -153,20 +153,19 @@ fn security(raw: RawSecurity, limits: &mut Limits) -> Checked<Security> {
     if let Some(value) = raw.smtp_messages_per_minute {
         limits.smtp_messages_per_minute = count("security.smtp_messages_per_minute", value)?;
     }
-    let lmtp_networks = networks(&raw.lmtp_networks)?;
+    let lmtp_networks = networks("security.lmtp_networks", &raw.lmtp_networks)?;
+    let metrics_networks = networks("security.metrics_networks", &raw.metrics_networks)?;
     let exempt_loopback = raw.exempt_loopback.unwrap_or(false);
-    Ok(Security { plaintext_sign_in, exempt_loopback, lmtp_networks })
+    Ok(Security { plaintext_sign_in, exempt_loopback, lmtp_networks, metrics_networks })
 }
 
 fn count(key: &str, value: i64) -> Checked<u32> {
     in_range(key, value, 1, 1_000_000).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
 }
 
-fn networks(given: &[String]) -> Checked<Vec<Network>> {
+fn networks(key: &str, given: &[String]) -> Checked<Vec<Network>> {
     let parsed = given.iter().map(|text| {
-        text.parse().map_err(|reason: String| {
-            Problem::new("security.lmtp_networks", reason, "correct the network or remove it")
-        })
+        text.parse().map_err(|reason: String| Problem::new(key, reason, "correct the network or remove it"))
     });
     parsed.collect()
 }

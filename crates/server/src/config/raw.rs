@@ -84,5 +84,6 @@ pub(super) struct RawSecurity {
     pub unauthenticated_per_address: Option<i64>,
     pub exempt_loopback: Option<bool>,
     pub lmtp_networks: Vec<String>,
+    pub metrics_networks: Vec<String>,
     pub smtp_messages_per_minute: Option<i64>,
 }

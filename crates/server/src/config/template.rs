@@ -201,6 +201,7 @@ impl Page {
             "lmtp_networks",
             "[]",
         );
+        self.default("Who may read /metrics over https besides this machine.", "metrics_networks", "[]");
     }
 
     fn section(&mut self, name: &str) {
