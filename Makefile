@@ -30,11 +30,11 @@ bench: ## workloads beside a peer, durable; installs Debian's Dovecot and Postfi
 fuzz: ## each fuzz target for a minute; ARGS="--seconds N NAME"
 	$(XTASK) fuzz $(ARGS)
 
-install: build ## the binary, under PREFIX= (/usr/local) and DESTDIR=
-	install -D -m 755 $(TARGET)/release/postern $(DESTDIR)$(PREFIX)/bin/postern
+install: build ## the binary, its unit, manual pages and completions, under PREFIX= (/usr/local) and DESTDIR=
+	PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) sh deploy/install.sh $(TARGET)/release/postern
 
-deb: ## a Debian package
-	@echo "make deb: not built yet. Next step: make install PREFIX=/usr/local" >&2; exit 1
+deb: build ## a Debian package, at $CARGO_TARGET_DIR/debian (target/debian)
+	sh deploy/deb.sh $(TARGET)/release/postern $(TARGET)/debian
 
 fmt: ## format every Rust file
 	$(CARGO) fmt --all
