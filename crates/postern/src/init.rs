@@ -3,6 +3,7 @@
 use crate::cli::password;
 use crate::globals::GlobalArgs;
 use crate::process::{WrongUsage, absolute, quoted, refuse_flags, say, typed};
+use crate::user::{Keeps, User};
 use anyhow::Context;
 use postern_server::NewHouse;
 use postern_server::config::{Config, Settings, check_smarthost, loopback};
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     /// first byte); without one nothing is sent out
     #[arg(long, value_name = "HOST:PORT", value_parser = check_smarthost)]
     smarthost: Option<String>,
-    /// The user the server runs as (not built yet)
+    /// As root: the user that the house belongs to, and that the server runs as
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }
@@ -55,6 +56,12 @@ pub(crate) fn run(args: Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode> 
     check(&args)?;
     let data_dir = absolute(&args.data)?;
     let (password, generated) = password_of(args.password_stdin)?;
+    if let Some(name) = &args.user {
+        let user = User::named(name)?;
+        user.give_folder(&data_dir)?;
+        // From here on whatever is made is theirs.
+        user.become_them(Keeps::Nothing)?;
+    }
     let new = NewHouse {
         data_dir,
         domain: args.domain.clone(),
@@ -74,9 +81,6 @@ pub(crate) fn run(args: Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode> 
 
 fn check(args: &Args) -> anyhow::Result<()> {
     let refuse = |text: String| Err(WrongUsage(text).into());
-    if args.user.is_some() {
-        return refuse("--user is not built yet\nNext step: run init and serve as that user".to_owned());
-    }
     if args.admin.domain() != args.domain {
         let (admin, domain) = (&args.admin, &args.domain);
         let text = format!(

@@ -12,6 +12,7 @@ mod process;
 mod reload;
 mod seed;
 mod serve;
+mod user;
 mod version;
 
 use clap::builder::Resettable;

@@ -6,6 +6,7 @@
 use crate::globals::GlobalArgs;
 use crate::process::{WrongUsage, absolute, raise_file_limit, refuse_flags};
 use crate::reload::reload;
+use crate::user::{Keeps, User};
 use anyhow::Context;
 use postern_server::config::{Config, environment};
 use postern_server::{Logging, ReadyFile, RealDisk, Running, Server, StartOptions};
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// Written once every listener is open: {"pid":…,"listeners":{"imaps":"127.0.0.1:10993",…}}
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
+    /// As root: the user to run as; without it, the owner of the data folder
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
@@ -34,7 +38,16 @@ pub(crate) fn run(args: &Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode>
         return Err(WrongUsage(text.to_owned()).into());
     };
     let config = Config::load(&absolute(file)?, &environment())?;
+    // The first thread is the only one until the runtime starts.
+    let user = match &args.user {
+        Some(name) => Some(User::named(name)?),
+        None => User::owner(&config.data_dir)?,
+    };
+    user.as_ref().map_or(Ok(()), |user| user.become_them(Keeps::Ports))?;
     let logging = Logging::start(&config.log);
+    if let Some(user) = &user {
+        tracing::info!(event = "server.user", name = user.name());
+    }
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(config, args.ready_file.as_deref(), logging.as_ref()))?;

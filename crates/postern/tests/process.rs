@@ -112,7 +112,7 @@ fn what_is_not_built_and_what_means_nothing_is_refused() {
     let line = "init --data h --domain example.org --hostname mail.example.org --admin admin@example.org";
     for (more, expected) in [
         ("--smarthost relay.example.org:0", "its port is no number from 1 to 65535; write a name or address"),
-        ("--user postern", "--user is not built yet"),
+        ("--user no-such-user", "there is no user no-such-user in /etc/passwd"),
         ("--offline", "--offline means nothing to `postern init`"),
         ("--admin admin@example.net", "cannot be used multiple times"),
         ("--loopback 65000", "write a number from 0 to"),
