@@ -37,6 +37,28 @@ async fn a_message_is_queued_under_a_name() {
     alice.begins("QUIT", "221 ").await;
 }
 
+/// docs/metrics.md: what waits is counted by lane, as old as its oldest, and what was handed in is counted once.
+#[tokio::test]
+async fn what_waits_is_counted() {
+    let scene = Scene::new().await;
+    let none = scene.house.figures().await;
+    let (backlog, waits) = none.backlog.unwrap();
+    assert_eq!((backlog.lanes, waits, none.submitted[0].1), (Vec::new(), Duration::ZERO, 0));
+    let mut alice = scene.client("alice").await;
+    alice.begins("MAIL FROM:<alice@example.org>", "250 ").await;
+    alice.begins("RCPT TO:<bob@example.org>", "250 ").await;
+    alice.begins("RCPT TO:<alice@example.org>", "250 ").await;
+    alice.begins("DATA", "354 ").await;
+    alice.answers(format!("{LETTER}.\r\n"), &["250 2.0.0 Queued as msg_"]).await;
+    scene.clock.advance_ms(90_000);
+    let some = scene.house.figures().await;
+    let (backlog, waits) = some.backlog.unwrap();
+    assert_eq!(backlog.lanes, [(postern_app::Lane::Here, 2, 0)]);
+    assert_eq!((waits, some.submitted[0].1), (Duration::from_secs(90), 1));
+    assert!(some.accepted.contains(&(["submission", "person"], 1)), "{:?}", some.accepted);
+    assert!(some.sessions.contains(&(["submission"], 1)), "{:?}", some.sessions);
+}
+
 /// RFC 2920: recipients that come in one piece are asked together, and each is answered for itself.
 #[tokio::test]
 async fn recipients_in_one_piece_are_each_answered() {
