@@ -61,6 +61,9 @@ pub enum Duty {
     OpenPrivate,
     /// Puts mail that arrived into the account.
     Deliver,
+    /// Brings mail over from elsewhere, as the import job: it adds messages and mailboxes, and shows
+    /// nothing of what is there.
+    Import,
     /// Sees what waits to be sent, and sends it now, holds it or takes it out: of one account, or of
     /// all. Envelopes, never what is in the mail.
     ManageQueue,
@@ -85,7 +88,7 @@ pub enum Scope {
 
 impl Duty {
     /// All of them, in the order of the matrix.
-    pub const ALL: [Duty; 25] = [
+    pub const ALL: [Duty; 26] = [
         Duty::ReadAccount,
         Duty::ReadGrants,
         Duty::ManageSelf,
@@ -107,6 +110,7 @@ impl Duty {
         Duty::ManageShared,
         Duty::OpenPrivate,
         Duty::Deliver,
+        Duty::Import,
         Duty::ManageQueue,
         Duty::RunQueue,
         Duty::Expire,
@@ -125,7 +129,8 @@ impl Duty {
             | Duty::Export
             | Duty::Suspend
             | Duty::Resume
-            | Duty::Deliver => Scope::Account,
+            | Duty::Deliver
+            | Duty::Import => Scope::Account,
             Duty::Revoke | Duty::ManagePolicy | Duty::ReadAudit | Duty::ManageQueue => Scope::Either,
             Duty::ReadOrganisation
             | Duty::ManagePeople
@@ -165,6 +170,7 @@ impl Duty {
             Duty::ManageShared => "manage-shared",
             Duty::OpenPrivate => "open-private",
             Duty::Deliver => "deliver",
+            Duty::Import => "import",
             Duty::ManageQueue => "manage-queue",
             Duty::RunQueue => "run-queue",
             Duty::Expire => "expire",
@@ -201,6 +207,7 @@ impl Duty {
             Duty::ManageShared => "manage shared mailboxes",
             Duty::OpenPrivate => "open to others what is private",
             Duty::Deliver => "deliver mail into this mailbox",
+            Duty::Import => "import mail into this mailbox",
             Duty::ManageQueue => "manage what waits to be sent here",
             Duty::RunQueue => "bring away what waits to be sent",
             Duty::Expire => "end what has reached its end",
@@ -230,6 +237,8 @@ impl Duty {
             | Duty::ManageShared
             | Duty::OpenPrivate => &[Ground::Administers],
             Duty::Deliver => &[Ground::Delivers],
+            // An owner may be shut out of a mailbox by a narrower grant, which the job does not see.
+            Duty::Import => &[Ground::IsTheirs, Ground::Administers],
             Duty::RunQueue => &[Ground::Is(Job::Submission)],
             Duty::Expire => &[Ground::Is(Job::Expiry)],
             Duty::Collect => &[Ground::Is(Job::Collection)],

@@ -69,6 +69,25 @@ fn nobody_exports_what_they_may_not_read() {
     assert_eq!(duty_verdict(&as_person(alice()), Duty::Export, &facts), refused);
 }
 
+/// Administrators and operators bring mail into any account and everybody into their own; an owner, who may be shut out
+/// of a mailbox by a narrower grant, does not.
+#[test]
+fn mail_is_imported_by_administrators_and_by_whose_it_is() {
+    let mut admin = person(bob());
+    admin.admin = true;
+    for account in [support(), own_account(alice())] {
+        let facts = duty_facts(account, Some(admin), &[]);
+        assert_eq!(duty_verdict(&as_person(bob()), Duty::Import, &facts), Ok(()));
+        assert_eq!(duty_verdict(&operator(), Duty::Import, &facts), Ok(()));
+    }
+    let own = duty_facts(own_account(alice()), Some(person(alice())), &[]);
+    assert_eq!(duty_verdict(&as_person(alice()), Duty::Import, &own), Ok(()));
+    let owner = [grant(1, Rights::ALL)];
+    let facts = duty_facts(support(), Some(person(alice())), &owner);
+    let refused = Err(Denied::NotYours { duty: Duty::Import });
+    assert_eq!(duty_verdict(&as_person(alice()), Duty::Import, &facts), refused);
+}
+
 /// On a person's own account administrators take rights away and give none.
 #[test]
 fn administrators_give_no_one_a_way_into_a_persons_mail() {

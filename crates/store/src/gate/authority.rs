@@ -72,6 +72,8 @@ duties! {
     Resume;
     /// Policy on direct sign-in, and the keys that it rests on.
     ManagePolicy;
+    /// Bringing mail over from elsewhere.
+    Import;
     /// What waits to be sent, as people see it.
     ManageQueue;
     /// Bringing away what waits to be sent.

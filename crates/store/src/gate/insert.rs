@@ -231,7 +231,7 @@ impl Access<'_, Insert> {
     }
 }
 
-fn insert_message(tx: &Tx<'_>, id: MessageId, message: &NewMessage) -> Result<(), StoreError> {
+pub(super) fn insert_message(tx: &Tx<'_>, id: MessageId, message: &NewMessage) -> Result<(), StoreError> {
     let account = id.account();
     let (facts, body) = (&message.facts, &message.body);
     let thread = thread_of(tx, account, facts)?.unwrap_or_else(|| id.number());

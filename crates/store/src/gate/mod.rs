@@ -73,6 +73,7 @@ mod facts;
 mod flags;
 mod grants;
 mod groups;
+mod import;
 mod insert;
 mod invitations;
 mod keys;
@@ -108,9 +109,9 @@ pub use after::After;
 pub use answered::AnswerFacts;
 pub use audit::{AuditFilter, AuditRow, Detail, Doer, Event};
 pub use authority::{
-    Authority, CheckOut, Collect, DutyClass, Expire, Founding, ManageAdministrators, ManageCredentials, ManageDomains,
-    ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageQueue, ManageSelf, ManageShared, OpenPrivate,
-    ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, RunQueue, SetPasswords, Suspend,
+    Authority, CheckOut, Collect, DutyClass, Expire, Founding, Import, ManageAdministrators, ManageCredentials,
+    ManageDomains, ManageGrants, ManageGroups, ManagePeople, ManagePolicy, ManageQueue, ManageSelf, ManageShared,
+    OpenPrivate, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Resume, Revoke, RunQueue, SetPasswords, Suspend,
 };
 pub use caller::{Caller, Epochs, HeldCredential, HeldToken, Origin};
 pub use class::{
@@ -125,6 +126,7 @@ pub use error::{GateError, Rule};
 pub use flags::{FlagChange, FlagsChanged, Stored, UnchangedSince};
 pub use grants::{Beside, Given, GrantReach, GrantRow, Held, NewGrant, TakenBack};
 pub use groups::{GroupRow, MemberRow};
+pub use import::{Imported, Importing};
 pub use insert::{Appended, MessageFacts, NewMessage};
 pub use invitations::{InvitationFacts, NewInvitation};
 pub use keys::KeyUse;

@@ -15,6 +15,14 @@ use crate::{Notice, StoreError, Tx};
 use postern_access::{ByReach, Denied, GrantFact, Holding, Operation, Reach};
 use postern_types::{AccountId, Limits, MailboxId, MailboxName, PrincipalId, SpecialUse};
 
+/// Mailboxes that a new one needs.
+pub(super) struct Levels {
+    /// The one itself, then those above it that are not there either.
+    missing: Vec<MailboxName>,
+    /// The nearest above that is there.
+    above: Option<MailboxId>,
+}
+
 impl Tx<'_> {
     /// CREATE (RFC 9051 section 6.3.4): needs `k` on the nearest mailbox above that is
     /// there, or on the account where there is none. Missing levels are made too. Each new
@@ -28,31 +36,48 @@ impl Tx<'_> {
         limits: &Limits,
     ) -> Result<MailboxId, GateError> {
         facts::epochs(self, caller, account)?;
-        let mut missing = vec![name.clone()];
-        let mut above = None;
-        let mut next = name.parent();
-        while let Some(parent) = next {
-            if let Some(found) = facts::mailbox_named(self, account, &parent)? {
-                above = Some(found);
-                break;
-            }
-            next = parent.parent();
-            missing.push(parent);
-        }
-        self.may_create(caller, account, name, above)?;
+        let levels = self.missing_levels(account, name)?;
+        self.may_create(caller, account, name, levels.above)?;
         if facts::mailbox_named(self, account, name)?.is_some() {
             return Err(Rule::NameTaken.into());
         }
+        self.make_levels(caller, account, &levels, special_use, limits)
+    }
+
+    /// What is to be made for a mailbox of this name, and below which one.
+    pub(super) fn missing_levels(&self, account: AccountId, name: &MailboxName) -> Result<Levels, StoreError> {
+        let mut levels = Levels { missing: vec![name.clone()], above: None };
+        let mut next = name.parent();
+        while let Some(parent) = next {
+            levels.above = facts::mailbox_named(self, account, &parent)?;
+            if levels.above.is_some() {
+                break;
+            }
+            next = parent.parent();
+            levels.missing.push(parent);
+        }
+        Ok(levels)
+    }
+
+    /// Makes them from the top, for somebody who may; answers the last one, which alone has the use.
+    pub(super) fn make_levels(
+        &self,
+        caller: &Caller,
+        account: AccountId,
+        levels: &Levels,
+        special_use: Option<SpecialUse>,
+        limits: &Limits,
+    ) -> Result<MailboxId, GateError> {
         let there = self.one(&sql::COUNT_OF_ACCOUNT, &[account.get().into()], |row| row.int(0))?.unwrap_or(0);
-        if there as u64 + missing.len() as u64 > limits.mailboxes_per_account {
+        if there as u64 + levels.missing.len() as u64 > limits.mailboxes_per_account {
             return Err(Rule::OverLimit("The account has as many mailboxes as it may have").into());
         }
         let mut made = None;
-        for one in missing.iter().rev() {
-            let use_of_this = if one == name { special_use } else { None };
+        for (below, one) in levels.missing.iter().enumerate().rev() {
+            let use_of_this = if below == 0 { special_use } else { None };
             let id = make_mailbox(self, account, one, use_of_this)?;
             self.record_tree(caller, "mailbox.created", id, one.as_str())?;
-            if let Some(parent) = made.or(above) {
+            if let Some(parent) = made.or(levels.above) {
                 copy_grants(self, caller, parent, id)?;
             }
             made = Some(id);

@@ -13,6 +13,13 @@ statements! {
     /// A body that is in a file. Index: message_in_file.
     ANY_IN_FILE = "SELECT 1 FROM message WHERE blob_place = 1 LIMIT 1";
 
+    /// Is a message with body `$2` of account `$1` in mailbox `$3`? Index: message_by_body.
+    IS_IN_MAILBOX = "
+        SELECT 1
+          FROM message m JOIN placement p ON p.message_id = m.id
+         WHERE m.account_id = $1 AND m.blob_hash = $2 AND p.mailbox_id = $3
+         LIMIT 1";
+
     /// The thread of the message with this Message-ID hash. Index: message_by_message_id.
     THREAD_OF = "SELECT MIN(thread_id) FROM message WHERE account_id = $1 AND message_id_hash = $2";
 

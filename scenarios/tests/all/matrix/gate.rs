@@ -7,7 +7,7 @@ use crate::people::address;
 use postern_app::{AuditQuery, Caller, CredentialWish, Networks, PolicyChange, Purpose, QueueChoice, Refused};
 use postern_store::{
     Access, Administer, Authority, ChangeFlags, CheckOut, Class, Collect, CreateChild, DeleteMailbox, DutyClass,
-    Expire, GateError, Insert, Lookup, ManageAdministrators, ManageCredentials, ManageDomains, ManageGrants,
+    Expire, GateError, Import, Insert, Lookup, ManageAdministrators, ManageCredentials, ManageDomains, ManageGrants,
     ManageGroups, ManagePeople, ManagePolicy, ManageQueue, ManageSelf, ManageShared, MoveOut, OpenPrivate, OwnRights,
     Read, ReadAccount, ReadAudit, ReadGrants, ReadOrganisation, Remove, Resume, Revoke, Rule, RunQueue, SetPasswords,
     Suspend, Tx,
@@ -194,6 +194,7 @@ fn prove(tx: &Tx<'_>, caller: &Caller, cell: &Cell) -> Result<(), GateError> {
         "manage-domains" => with::<ManageDomains>(tx, caller, cell),
         "manage-shared" => with::<ManageShared>(tx, caller, cell),
         "collect" => with::<Collect>(tx, caller, cell),
+        "import" => with::<Import>(tx, caller, cell),
         "manage-queue" => with::<ManageQueue>(tx, caller, cell),
         "run-queue" => with::<RunQueue>(tx, caller, cell),
         other => panic!("the gate has no class for {other}"),
