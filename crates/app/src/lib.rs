@@ -23,6 +23,7 @@ mod guard;
 mod held;
 mod house;
 mod hub;
+mod import;
 mod inbound;
 mod incoming;
 mod ingest;
@@ -76,6 +77,7 @@ pub use fetch::{Cut, Encode, EncodeMark, FetchChunk, FetchNeeds, FetchWanted, Fe
 pub use held::Stopped;
 pub use house::{CompressionPlace, House, HouseOptions};
 pub use hub::{Heard, Notices, Watch};
+pub use import::{IMPORT_MESSAGES, ImportDone, ImportMessage};
 pub use incoming::{Incoming, Whole};
 pub use ingest::MessageError;
 pub use invitations::{INVITATION_DAYS, Invitation, InvitationRefused};
