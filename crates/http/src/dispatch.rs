@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{any, on};
 use postern_app::House;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tower::ServiceExt;
 
@@ -120,9 +120,13 @@ async fn answer(
     let caller = identify(route, &house, Shown::by(&request), visit).await?;
     let path = path_of(&mut request).await?;
     let uri = request.uri().clone();
-    let body = if route.takes.is_some() { body_of(request).await? } else { Vec::new() };
+    let (body, stream) = match (route.takes, route.takes_bytes) {
+        (Some(_), _) => (body_of(request).await?, Body::empty()),
+        (None, Some(_)) => (Vec::new(), request.into_body()),
+        (None, None) => (Vec::new(), Body::empty()),
+    };
     let (asked, who) = (Arc::clone(&house), caller.clone());
-    let ask = Ask { house, caller, visit: visit.clone(), path: path.clone(), uri, body };
+    let ask = Ask { house, caller, visit: visit.clone(), path: path.clone(), uri, body, stream: Mutex::new(stream) };
     match (route.handler)(ask).await {
         Err(problem) if problem.names_what_is_absent && route.absent.is_some() => {
             let may_know = match &who {

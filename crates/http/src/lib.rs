@@ -17,6 +17,7 @@ mod dns;
 mod domains;
 mod groups;
 mod health;
+mod import;
 mod keys;
 mod metrics;
 pub mod model;

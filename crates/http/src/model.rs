@@ -3,6 +3,7 @@
 
 mod access;
 mod credential;
+mod import;
 mod keys;
 mod queue;
 mod shared;
@@ -17,6 +18,8 @@ pub use credential::{
     CredentialSession, CredentialUsed, CredentialWithSessions, Credentials, NewCredential, PolicyChange, PolicySet,
     PolicyShown, PolicyTerms, Revocation, Setting, Unwrap, WhileYoung,
 };
+pub(crate) use import::ImportParameters;
+pub use import::{ImportDone, ImportHead, ImportLeft, ImportTerms};
 pub use keys::{Key, KeyRotated, Keys};
 pub use queue::{
     Queue, QueuedLeft, QueuedMany, QueuedMessage, QueuedRecipient, QueuedRemoved, QueuedWhich, QueuedWithRecipients,

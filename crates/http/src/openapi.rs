@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Type};
+use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Paths, Ref, Required, Response, ResponseBuilder,
@@ -95,7 +95,7 @@ fn operation(route: &Route) -> Operation {
         .tag(tag)
         .summary(Some(route.summary))
         .description(Some(who))
-        .request_body(route.takes.map(|form| request(form, route)));
+        .request_body(route.takes.map(|form| request(form, route)).or(route.takes_bytes.map(bytes)));
     if route.who != Who::Anyone {
         operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []));
     }
@@ -113,6 +113,17 @@ fn request(form: Form, route: &Route) -> RequestBody {
     let example = route.example_body.and_then(|text| serde_json::from_str(text).ok());
     let content = ContentBuilder::new().schema(Some(reference(form))).example(example).build();
     RequestBodyBuilder::new().required(Some(Required::True)).content("application/json", content).build()
+}
+
+fn bytes(what: &'static str) -> RequestBody {
+    let schema =
+        ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+    let content = ContentBuilder::new().schema(Some(schema.build())).build();
+    RequestBodyBuilder::new()
+        .description(Some(what))
+        .required(Some(Required::True))
+        .content("application/octet-stream", content)
+        .build()
 }
 
 fn success(route: &Route) -> Response {
@@ -185,6 +196,9 @@ fn refusals(route: &Route) -> BTreeMap<u16, Vec<Kind>> {
     kinds.push(Kind::Unavailable);
     if route.who != Who::Anyone {
         kinds.extend([Kind::SignInNeeded, Kind::SignInEnded, Kind::NotYours, Kind::TokenTooNarrow]);
+    }
+    if route.takes_bytes.is_some() {
+        kinds.extend([Kind::BadDocument, Kind::TooLarge, Kind::TooSlow, Kind::Unusable]);
     }
     if route.takes.is_some() {
         kinds.extend([Kind::BadDocument, Kind::TooLarge, Kind::TooSlow, Kind::NotJson, Kind::Unusable]);

@@ -2,6 +2,7 @@
 
 use crate::problem::{Kind, Problem};
 use crate::visit::Visit;
+use axum::body::Body;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::MethodFilter;
 use postern_access::Duty;
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use utoipa::openapi::{RefOr, Schema};
 
 /// The method of a route.
@@ -102,6 +103,8 @@ pub struct Route {
     /// The status of success.
     pub status: u16,
     pub(crate) takes: Option<Form>,
+    /// What its body is, where that is no document: the handler reads it as it comes.
+    pub(crate) takes_bytes: Option<&'static str>,
     pub(crate) gives: Option<Form>,
     pub(crate) refuses: &'static [Kind],
     pub(crate) absent: Option<&'static str>,
@@ -127,6 +130,7 @@ pub(crate) const fn route(
         example_body: None,
         status: 200,
         takes: None,
+        takes_bytes: None,
         gives: None,
         refuses: &[],
         absent: None,
@@ -146,6 +150,11 @@ impl Route {
     }
     pub(crate) const fn takes<T: utoipa::ToSchema>(mut self, example: &'static str) -> Self {
         self.takes = Some(Form::of::<T>());
+        self.example_body = Some(example);
+        self
+    }
+    pub(crate) const fn takes_bytes(mut self, what: &'static str, example: &'static str) -> Self {
+        self.takes_bytes = Some(what);
         self.example_body = Some(example);
         self
     }
@@ -169,6 +178,11 @@ impl Route {
         self
     }
 
+    /// Is its body a JSON document?
+    pub fn takes_document(&self) -> bool {
+        self.takes.is_some()
+    }
+
     /// The names of its path parameters, in order.
     pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
@@ -189,6 +203,8 @@ pub(crate) struct Ask {
     pub path: Vec<(String, String)>,
     pub uri: Uri,
     pub body: Vec<u8>,
+    /// The body of a route that reads it as it comes.
+    pub stream: Mutex<Body>,
 }
 
 impl Ask {
@@ -208,6 +224,11 @@ impl Ask {
     pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Problem::new(Kind::BadDocument, format!("The body is not what was expected: {error}")))
+    }
+
+    /// The body as it comes; once.
+    pub fn stream(&self) -> Body {
+        std::mem::take(&mut *self.stream.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The query as a document.

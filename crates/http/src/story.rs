@@ -7,7 +7,7 @@
 use crate::model::AuditEvent;
 use crate::time::show_date;
 use postern_app::{Role, how_and_reason};
-use postern_types::{Rights, Timestamp};
+use postern_types::{Rights, Timestamp, counted};
 
 /// One event as a line: when, who, what, and by which way.
 pub fn line(event: &AuditEvent) -> String {
@@ -126,6 +126,7 @@ fn deed(event: &AuditEvent) -> String {
         "mailbox.created" => format!("created {} in {account}", named(event)),
         "mailbox.deleted" => format!("deleted {} of {account} with its messages", named(event)),
         "mailbox.renamed" => format!("renamed {} in {account}", named(event)),
+        "message.imported" => format!("imported {}", imported(detail, &place)),
         "message.added" => format!("added {} to {place}", messages(detail)),
         "delivery.refused" => {
             let recipient = event.subject.as_deref().unwrap_or("a group");
@@ -244,6 +245,16 @@ fn messages(detail: &str) -> String {
         Some(_) => format!("message {detail}"),
         None if detail.is_empty() => "messages".to_owned(),
         None => format!("messages {detail}"),
+    }
+}
+
+/// `uid 3:102`: so many messages, which, and where.
+fn imported(detail: &str, place: &str) -> String {
+    let bounds = detail.strip_prefix("uid ").unwrap_or_default().split_once(':');
+    let count = bounds.and_then(|(first, last)| Some(last.parse::<u64>().ok()?.checked_sub(first.parse().ok()?)? + 1));
+    match count {
+        Some(count) => format!("{} into {place}, {detail}", counted(count, "message")),
+        None => format!("{} into {place}", messages(detail)),
     }
 }
 

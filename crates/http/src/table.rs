@@ -7,19 +7,20 @@
 use crate::model::{
     AccessReport, AuditPage, CheckOut, ConvertedFromPerson, ConvertedToPerson, Credential, CredentialIssued,
     CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
-    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, Invitation, KeyRotated, Keys, LoggedIn, LoggedOut,
-    Login, Made, Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson, NewShared, NewToken,
-    OwnPassword, OwnSettings, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings, Persons, PolicyChange,
-    PolicySet, PolicyShown, ProblemKind, Queue, QueuedMany, QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed,
-    Revocation, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage,
-    SuppressedRecipients, Suspension, TakenBack, TakenInvitation, Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
+    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, ImportDone, ImportTerms, Invitation, KeyRotated, Keys,
+    LoggedIn, LoggedOut, Login, Made, Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson,
+    NewShared, NewToken, OwnPassword, OwnSettings, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings,
+    Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Queue, QueuedMany, QueuedRemoved, QueuedWhich,
+    QueuedWithRecipients, Removed, Revocation, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates,
+    SignInPage, SuppressedRecipients, Suspension, TakenBack, TakenInvitation, Terms, TokenMade, Tokens, Unsuppressed,
+    Unwrap,
 };
-use crate::problem::Kind::{AddressTaken, Forbidden, RightNotHeld, SignInRefused, Unusable};
+use crate::problem::Kind::{AddressTaken, Forbidden, OverLimit, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
 use crate::{
-    access, audit, credentials, delegates, domains, groups, health, keys, openapi, persons, policy, problem, queue,
-    shared, sign_in, sign_ins, tokens,
+    access, audit, credentials, delegates, domains, groups, health, import, keys, openapi, persons, policy, problem,
+    queue, shared, sign_in, sign_ins, tokens,
 };
 use postern_access::Duty;
 
@@ -37,6 +38,7 @@ const CREDENTIALS: Who = Who::Has(Duty::ManageCredentials);
 const CHECKS_OUT: Who = Who::Has(Duty::CheckOut);
 const SEES_GRANTS: Who = Who::Has(Duty::ReadGrants);
 const REVOKES: Who = Who::Has(Duty::Revoke);
+const IMPORTS: Who = Who::Has(Duty::Import);
 const QUEUE: Who = Who::Has(Duty::ManageQueue);
 
 /// A handler as the table keeps it.
@@ -563,6 +565,23 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/queue/msg_abcdefghijkl")
         .gives::<QueuedRemoved>(200)
         .absent("There is no message {id} waiting to be sent"),
+    // Mail from elsewhere.
+    route(Get, "/api/v1/import/{address}", "import.show", IMPORTS, to!(import::show))
+        .says("How messages are brought into an account, a person's own or a shared one.")
+        .at("/api/v1/import/alice@example.org")
+        .gives::<ImportTerms>(200)
+        .absent("There is no account {address}"),
+    route(Post, "/api/v1/import/{address}", "import.add", IMPORTS, to!(import::add))
+        .says(
+            "Adds messages to a mailbox of an account, which is made where there is none of that name. A message that \
+             is there already, byte for byte, is passed over, so an import that broke off is begun again.",
+        )
+        .at("/api/v1/import/alice@example.org?mailbox=Archive/2024")
+        .takes_bytes(import::BODY, import::EXAMPLE)
+        .gives::<ImportDone>(200)
+        .query(&[("mailbox", "The mailbox; INBOX without it.")])
+        .refuses(&[OverLimit])
+        .absent("There is no account {address}"),
     // The keys of machine secrets.
     route(Get, "/api/v1/keys", "keys.list", POLICY, to!(keys::list))
         .says("The keys that machine secrets are checked with, by name. The keys themselves are never given out.")
