@@ -34,8 +34,8 @@ Passwords are asked for at the terminal, read from standard input or a file, or 
 never given as arguments, which other users of the machine can read. Who is added is invited to choose their own.
 
 What is promised and not built yet (removing people; deputies and rotation of credentials; stewards, profiles and `policy
-diff`; exporting and verifying the trail; `backup`, `doctor`, `request`, `review`, `alert`, `session`, `import` and
-`export`) is refused with a clear text.
+diff`; exporting and verifying the trail; `backup`, `doctor`, `request`, `review`, `alert`, `session`, `import imap`
+and `export`) is refused with a clear text.
 ";
 
 fn page() -> String {

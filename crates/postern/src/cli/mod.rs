@@ -18,6 +18,7 @@ mod domain;
 mod explain;
 mod failure;
 mod group;
+mod import;
 mod key;
 mod locate;
 mod login;
@@ -76,6 +77,8 @@ pub enum Noun {
     /// What waits to be sent
     #[command(subcommand)]
     Queue(queue::Verb),
+    /// Bring mail over from files: mbox, Maildir or .eml
+    Import(import::Args),
     /// What is allowed of direct sign-in
     #[command(subcommand)]
     Policy(policy::Verb),
@@ -125,7 +128,7 @@ pub fn run(noun: Noun, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
             let _ = std::io::stdout().lock().write_all(text.as_bytes());
             let aside = globals.in_same_house(&said.aside);
             let _ = std::io::stderr().lock().write_all(aside.as_bytes());
-            Ok(ExitCode::SUCCESS)
+            Ok(if said.is_partial { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Err(failure) => {
             let text = globals.in_same_house(&failure.to_string());
@@ -144,6 +147,7 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Delegate(verb) => delegate::run(verb, client).await,
         Noun::Credential(verb) => credential::run(verb, client).await,
         Noun::Queue(verb) => queue::run(verb, client).await,
+        Noun::Import(args) => import::run(args, client).await,
         Noun::Policy(verb) => policy::run(verb, client).await,
         Noun::Explain(args) => explain::run(args, client).await,
         Noun::Report(verb) => report::run(verb, client).await,

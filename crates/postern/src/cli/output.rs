@@ -15,6 +15,8 @@ pub(super) struct Said {
     pub is_told: bool,
     /// For people, beside a text that is for a program: on standard error.
     pub aside: String,
+    /// Not all of it was done: exit code 1.
+    pub is_partial: bool,
 }
 
 impl Said {
@@ -22,12 +24,17 @@ impl Said {
     /// would read `null`.
     pub fn new(text: impl Into<String>, document: &impl Serialize) -> Self {
         let document = serde_json::to_value(document).unwrap_or_default();
-        Self { text: text.into(), document, is_told: false, aside: String::new() }
+        Self { text: text.into(), document, is_told: false, aside: String::new(), is_partial: false }
     }
 
     /// With what people are told beside it, on standard error.
     pub fn beside(self, aside: impl Into<String>) -> Self {
         Self { aside: aside.into(), ..self }
+    }
+
+    /// Of a command that has not done all that it was told to.
+    pub fn partial(self, is_partial: bool) -> Self {
+        Self { is_partial, ..self }
     }
 
     /// Of a command that has printed what it had to say while it came.

@@ -1,6 +1,7 @@
 //! The command line over a real house: by the socket, offline, and where nobody answers.
 
 mod direct;
+mod importing;
 mod sending;
 
 use super::output::Said;
@@ -374,7 +375,6 @@ async fn what_is_not_built_is_refused_and_never_ignored() {
         ("review certify rev_1", "`postern review`"),
         ("alert list", "`postern alert`"),
         ("session list support@example.org", "`postern session`"),
-        ("import support@example.org old.mbox", "`postern import`"),
         ("export support@example.org --format mbox old.mbox", "`postern export`"),
     ] {
         let failure = run(line).await.expect_err(line);

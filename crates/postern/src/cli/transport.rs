@@ -35,6 +35,24 @@ use tokio::net::UnixStream;
 /// No command of ours takes longer; a server that is stuck shall not hang a script.
 const ANSWER_SECONDS: u64 = 60;
 
+/// A request with messages takes as long as a slow line does.
+const BYTES_SECONDS: u64 = 600;
+
+/// The body of a request.
+struct Sent {
+    media: &'static str,
+    bytes: Vec<u8>,
+}
+
+impl Sent {
+    fn seconds(&self) -> u64 {
+        if self.media == JSON { ANSWER_SECONDS } else { BYTES_SECONDS }
+    }
+}
+
+const JSON: &str = "application/json";
+const BYTES: &str = "application/octet-stream";
+
 /// A client of REST that finds its house when first asked.
 pub(super) struct Client {
     globals: GlobalArgs,
@@ -155,15 +173,19 @@ impl Client {
         document: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(document).map_err(|error| Failure::new(error.to_string()))?;
-        self.ask(method, target, Some(body)).await
+        self.ask(method, target, Some(Sent { media: JSON, bytes: body })).await
     }
-
-    async fn ask<T: DeserializeOwned>(
+    /// Sends bytes and reads a document.
+    pub async fn send_bytes<T: DeserializeOwned>(
         &mut self,
         method: &str,
         target: &str,
-        body: Option<Vec<u8>>,
+        bytes: Vec<u8>,
     ) -> Result<T, Failure> {
+        self.ask(method, target, Some(Sent { media: BYTES, bytes })).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&mut self, method: &str, target: &str, body: Option<Sent>) -> Result<T, Failure> {
         if self.way.is_none() {
             self.find().await?;
         }
@@ -175,14 +197,14 @@ impl Client {
         })
     }
 
-    async fn exchange(&mut self, method: &str, target: &str, body: Option<Vec<u8>>) -> Result<Answered, Failure> {
+    async fn exchange(&mut self, method: &str, target: &str, body: Option<Sent>) -> Result<Answered, Failure> {
         match &mut self.way {
             Some(Way::Line { sender, host }) => {
                 over_line(sender, host, self.token.as_ref(), method, target, body).await
             }
             Some(Way::Here { open, uid }) => {
                 let asker = self.token.clone().map_or(Asker::Operator(*uid), Asker::Bearer);
-                postern_http::call_as(Arc::clone(open.house()), &asker, method, target, body)
+                postern_http::call_as(Arc::clone(open.house()), &asker, method, target, body.map(|body| body.bytes))
                     .await
                     .map_err(|error| Failure::new(format!("the request can not be made: {error}")))
             }
@@ -356,8 +378,9 @@ async fn over_line(
     token: Option<&Secret>,
     method: &str,
     target: &str,
-    body: Option<Vec<u8>>,
+    body: Option<Sent>,
 ) -> Result<Answered, Failure> {
+    let seconds = body.as_ref().map_or(ANSWER_SECONDS, Sent::seconds);
     let mut request = Request::builder().method(method).uri(target).header(HOST, host);
     if let Some(token) = token {
         let value = HeaderValue::from_bytes(&[b"Bearer ", token.expose()].concat());
@@ -365,9 +388,12 @@ async fn over_line(
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }
-    let request = if body.is_some() { request.header(CONTENT_TYPE, "application/json") } else { request };
+    let request = match &body {
+        Some(body) => request.header(CONTENT_TYPE, body.media),
+        None => request,
+    };
     let request = request
-        .body(Full::new(Bytes::from(body.unwrap_or_default())))
+        .body(Full::new(Bytes::from(body.map_or_else(Vec::new, |body| body.bytes))))
         .map_err(|error| Failure::new(format!("the request can not be made: {error}")))?;
     let exchange = async {
         sender.ready().await?;
@@ -376,13 +402,13 @@ async fn over_line(
         let body = response.into_body().collect().await?.to_bytes().to_vec();
         Ok(Answered { status, body })
     };
-    match tokio::time::timeout(Duration::from_secs(ANSWER_SECONDS), exchange).await {
+    match tokio::time::timeout(Duration::from_secs(seconds), exchange).await {
         Ok(answered) => answered.map_err(|error| match target {
             "/api/v1/login" => Failure::new(format!("{host} gives no answer that can be understood"))
                 .next("is that the port of https? [listen] https in postern.toml has it"),
             _ => broken(error),
         }),
-        Err(_) => Err(Failure::new(format!("the server has not answered for {ANSWER_SECONDS} s"))
+        Err(_) => Err(Failure::new(format!("the server has not answered for {seconds} s"))
             .next("look at the trail whether it was done: postern audit list; the server's log has the cause")),
     }
 }

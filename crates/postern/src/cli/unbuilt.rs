@@ -30,9 +30,6 @@ pub enum Noun {
     /// Who is signed in now (not built yet)
     #[command(hide = true)]
     Session(Unbuilt),
-    /// Mail from elsewhere (not built yet)
-    #[command(hide = true)]
-    Import(Unbuilt),
     /// Mail for elsewhere (not built yet)
     #[command(hide = true)]
     Export(Unbuilt),
@@ -54,7 +51,6 @@ impl Noun {
             Noun::Session(_) => {
                 ("session", "who signed in: postern signins list; to end a credential's: postern credential revoke ID")
             }
-            Noun::Import(_) => ("import", "a mail program or mbsync brings messages in over IMAP"),
             Noun::Export(_) => {
                 ("export", "a copy by mbsync: postern credential issue SHARED --purpose backup --recipe mbsync …")
             }
