@@ -16,6 +16,7 @@ mod group_delivery;
 mod hidden;
 mod hostile;
 mod invitations;
+mod import;
 mod keys;
 mod kill;
 mod letter;
