@@ -49,6 +49,14 @@ pub struct Attempt {
     pub mechanism: &'static str,
 }
 
+/// Who is let in where somebody asks.
+enum Door {
+    /// People, and shared mailboxes by a credential of theirs.
+    Everybody,
+    /// People alone; the write that accepts one keeps the token that they are given.
+    People(Option<NewToken>),
+}
+
 /// What a failed attempt was about, as far as it is known: the account, and the credential that was
 /// named there with what people call it.
 pub(crate) type About = (Option<AccountId>, Option<(CredentialId, String)>);
@@ -82,13 +90,18 @@ impl House {
     /// Signs a person in. A refusal is answered at one fixed time after the attempt began,
     /// whatever its cause, and no thread waits for that.
     pub async fn sign_in(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
-        self.in_time(self.try_sign_in(attempt, None)).await
+        self.in_time(self.try_sign_in(attempt, Door::Everybody)).await
+    }
+
+    /// The same where people alone are let in: the secret of a shared mailbox is a wrong password there.
+    pub async fn sign_in_in_person(&self, attempt: Attempt) -> Result<Session, SignInRefused> {
+        self.in_time(self.try_sign_in(attempt, Door::People(None))).await
     }
 
     /// The same for a person who is given a token in place of a connection: the write that
     /// accepts the sign-in keeps it.
     pub(crate) async fn sign_in_for(&self, attempt: Attempt, token: NewToken) -> Result<Session, SignInRefused> {
-        self.in_time(self.try_sign_in(attempt, Some(token))).await
+        self.in_time(self.try_sign_in(attempt, Door::People(Some(token)))).await
     }
 
     /// Answers a refusal at its time, whatever was done until then.
@@ -96,15 +109,18 @@ impl House {
         refused_after(Duration::from_millis(self.limits.failure_deadline_ms), work).await
     }
 
-    async fn try_sign_in(&self, attempt: Attempt, token: Option<NewToken>) -> Result<Session, SignInRefused> {
+    async fn try_sign_in(&self, attempt: Attempt, door: Door) -> Result<Session, SignInRefused> {
         let (name, root) = split(&attempt.username);
         let address = address_or_nobody(name)?;
-        // A token is a person's: whoever asks for one is looked at as one.
-        if token.is_none()
-            && let Some(secret) = Bearer::parse(Kind::Credential, &attempt.secret)
-        {
-            return self.try_direct(attempt.clone(), address, root.is_some(), secret).await;
-        }
+        let token = match door {
+            Door::People(token) => token,
+            Door::Everybody => {
+                if let Some(secret) = Bearer::parse(Kind::Credential, &attempt.secret) {
+                    return self.try_direct(attempt.clone(), address, root.is_some(), secret).await;
+                }
+                None
+            }
+        };
         let root = root.map(address_or_nobody).transpose()?;
         let wanted = address.clone();
         let read = self.read_attempt(&attempt.peer, move |tx, network| {

@@ -3,6 +3,7 @@
 use crate::metrics;
 use crate::problem::{Kind, Problem};
 use crate::route::{Ask, Reply, Route};
+use crate::set_up;
 use crate::table::ROUTES;
 use crate::visit::Visit;
 use crate::who::{Asker, PeerUid, Shown, identify};
@@ -32,8 +33,13 @@ pub fn router(house: Arc<House>) -> axum::Router {
         let handler = move |request: Request| dispatch(route, Arc::clone(&house), request);
         router.route(route.path, on(route.verb.filter(), handler))
     });
-    let router = router.route(metrics::PATH, any(move |request: Request| metrics::serve(Arc::clone(&house), request)));
-    router.fallback(no_such_route).method_not_allowed_fallback(no_such_method)
+    let measured = Arc::clone(&house);
+    let metrics = move |request: Request| metrics::serve(Arc::clone(&measured), request);
+    let other = move |request: Request| {
+        let visit = visit_of(&request);
+        set_up::page(Arc::clone(&house), request, visit)
+    };
+    router.route(metrics::PATH, any(metrics)).fallback(other).method_not_allowed_fallback(no_such_method)
 }
 
 /// Status and document of an answer.
@@ -96,16 +102,20 @@ fn visit_of(request: &Request) -> Visit {
 }
 
 async fn dispatch(route: &'static Route, house: Arc<House>, request: Request) -> Response {
-    let (visit, most) = (visit_of(&request), house.limits().sign_in_attempts);
-    let reply = answer(route, house, request, &visit).await;
+    let visit = visit_of(&request);
+    let reply = answer(route, Arc::clone(&house), request, &visit).await;
     let status = reply.as_ref().map_or_else(|problem| problem.kind.status(), |reply| reply.status.as_u16());
     tracing::debug!(event = "rest.answered", operation = route.operation, status);
-    let mut response = match reply {
+    let response = match reply {
         Ok(reply) => respond(reply.status, "application/json", reply.body),
-        Err(problem) => refuse(&problem),
+        Err(problem) => problem_response(&problem),
     };
-    if visit.failures() >= most {
-        // Whoever guesses comes again, and is counted with all who have not signed in.
+    with_farewell(response, &house, &visit)
+}
+
+/// Whoever guesses comes again, and is counted with all who have not signed in.
+pub(crate) fn with_farewell(mut response: Response, house: &House, visit: &Visit) -> Response {
+    if visit.failures() >= house.limits().sign_in_attempts {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -159,10 +169,15 @@ async fn body_of(request: Request) -> Result<Vec<u8>, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::NotJson, "Send the body with Content-Type: application/json"));
     }
-    let reading = axum::body::to_bytes(request.into_body(), BODY_BYTES);
+    read_body(request, BODY_BYTES).await
+}
+
+/// The body, where it is small and comes in time.
+pub(crate) async fn read_body(request: Request, most: usize) -> Result<Vec<u8>, Problem> {
+    let reading = axum::body::to_bytes(request.into_body(), most);
     let too_slow = |_| Problem::new(Kind::TooSlow, format!("The body comes within {} s", BODY_TIME.as_secs()));
     let body = tokio::time::timeout(BODY_TIME, reading).await.map_err(too_slow)?;
-    let too_large = |_| Problem::new(Kind::TooLarge, format!("A body has at most {BODY_BYTES} bytes"));
+    let too_large = |_| Problem::new(Kind::TooLarge, format!("A body has at most {most} bytes"));
     Ok(body.map_err(too_large)?.to_vec())
 }
 
@@ -181,7 +196,7 @@ pub(crate) fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> 
 }
 
 /// A problem as a response (RFC 9457 section 3).
-pub(crate) fn refuse(problem: &Problem) -> Response {
+pub(crate) fn problem_response(problem: &Problem) -> Response {
     // A document of four plain fields always encodes; should it not, the status says enough.
     let body = serde_json::to_vec(&problem.document()).unwrap_or_default();
     let mut response = respond(problem.kind.status_code(), "application/problem+json", body);
@@ -204,9 +219,9 @@ pub(crate) fn refuse(problem: &Problem) -> Response {
     response
 }
 
-async fn no_such_route(request: Request) -> Response {
+pub(crate) async fn no_such_route(request: Request) -> Response {
     let text = format!("{} is no path of this server; /api/v1/openapi.json lists them", request.uri().path());
-    refuse(&Problem::new(Kind::NoSuchRoute, text))
+    problem_response(&Problem::new(Kind::NoSuchRoute, text))
 }
 
 /// RFC 9110 section 15.5.6 asks for Allow with every 405.
@@ -225,7 +240,7 @@ async fn no_such_method(request: Request) -> Response {
         .collect();
     let allowed = methods.join(", ");
     let text = format!("{} takes {allowed}, not {}", path, request.method());
-    let mut response = refuse(&Problem::new(Kind::NoSuchMethod, text));
+    let mut response = problem_response(&Problem::new(Kind::NoSuchMethod, text));
     if let Ok(allowed) = HeaderValue::from_str(&allowed) {
         response.headers_mut().insert(ALLOW, allowed);
     }

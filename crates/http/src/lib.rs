@@ -4,6 +4,8 @@
 //! that probe every route. This crate translates: JSON into use cases of `postern-app`,
 //! refusals into problem details (RFC 9457). It decides nothing about who may do what.
 //!
+//! Beside it stands the set-up help of mail programs (`set_up`), whose forms are others'.
+//!
 //! A person is known by the bearer token of the request (`who`), an operator by [`PeerUid`],
 //! which the server takes from the kernel for a connection of the administration socket.
 //! Without either one may ask for health and for the description, and sign in.
@@ -27,6 +29,7 @@ mod policy;
 mod problem;
 mod queue;
 mod route;
+mod set_up;
 mod shared;
 mod sign_in;
 mod sign_ins;

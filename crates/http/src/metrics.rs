@@ -10,7 +10,7 @@ mod table;
 
 pub use table::METRICS;
 
-use crate::dispatch::{refuse, respond};
+use crate::dispatch::{problem_response, respond};
 use crate::problem::{Kind, Problem};
 use axum::extract::Request;
 use axum::http::header::ALLOW;
@@ -140,14 +140,14 @@ impl Samples {
 pub(crate) async fn serve(house: Arc<House>, request: Request) -> Response {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let text = format!("{PATH} takes GET, HEAD, not {}", request.method());
-        let mut response = refuse(&Problem::new(Kind::NoSuchMethod, text));
+        let mut response = problem_response(&Problem::new(Kind::NoSuchMethod, text));
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     let Some(MayMeasure(measure)) = request.extensions().get::<MayMeasure>().cloned() else {
         let text = "Metrics are read at admin.sock, from this machine, and from the networks that [security] \
                     metrics_networks names";
-        return refuse(&Problem::new(Kind::NotYours, text));
+        return problem_response(&Problem::new(Kind::NotYours, text));
     };
     // It asks the system about disks and files.
     let process = tokio::task::spawn_blocking(move || measure());
@@ -155,7 +155,7 @@ pub(crate) async fn serve(house: Arc<House>, request: Request) -> Response {
         (house, Ok(process)) => respond(StatusCode::OK, TEXT, text(&All { house, process }).into_bytes()),
         (_, Err(error)) => {
             tracing::error!(event = "metrics.failed", %error);
-            refuse(&Problem::unavailable())
+            problem_response(&Problem::unavailable())
         }
     }
 }
