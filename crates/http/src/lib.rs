@@ -45,6 +45,7 @@ pub use metrics::{METRICS, MayMeasure, Metric, MetricKind, ProcessFigures};
 pub use openapi::description;
 pub use problem::Kind;
 pub use route::{Route, Verb, Who};
+pub use set_up::plain_router;
 pub use story::line;
 pub use table::ROUTES;
 pub use time::{parse_date, show_date};

@@ -25,9 +25,9 @@ use crate::visit::Visit;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE,
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HOST, LOCATION, WWW_AUTHENTICATE,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use postern_app::House;
 use postern_types::{Address, Domain};
@@ -118,6 +118,30 @@ pub(crate) async fn page(house: Arc<House>, request: Request, visit: Visit) -> R
     let response = answer.map_or_else(|problem| refuse(&problem), Document::respond);
     tracing::debug!(event = "rest.answered", operation = page.operation(), status = response.status().as_u16());
     with_farewell(response, &house, &visit)
+}
+
+/// What is said without TLS: set-up help that everybody is told. Where the rest is, at `https`, programs are sent on to;
+/// Outlook looks for Autodiscover in this way. No header that proves who asks is looked at here.
+pub fn plain_router(house: Arc<House>, https: Option<String>) -> axum::Router {
+    axum::Router::new().fallback(move |request: Request| {
+        let (house, https) = (Arc::clone(&house), https.clone());
+        async move {
+            let found = Page::at(request.uri().path());
+            match (found, https) {
+                (Some(Page::Autoconfig), _) => page(house, request, Visit::unknown()).await,
+                (Some(_), Some(https)) => moved(&https, request.uri().path()),
+                _ => problem_response(&Problem::new(Kind::NoSuchRoute, "This is told under TLS alone; ask over https")),
+            }
+        }
+    })
+}
+
+/// 302: programs follow it, and ask here again the next time.
+fn moved(https: &str, path: &str) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().extend(HeaderValue::try_from(format!("{https}{path}")).ok().map(|to| (LOCATION, to)));
+    response
 }
 
 async fn answer(page: Page, house: &House, request: Request, visit: &Visit) -> Result<Document, Problem> {

@@ -74,13 +74,15 @@ pub struct Listen {
     pub submissions: Vec<ListenAddress>,
     /// REST under TLS.
     pub https: Vec<ListenAddress>,
+    /// Set-up help for mail programs, without TLS.
+    pub http: Vec<ListenAddress>,
 }
 
 impl Listen {
     /// Nothing is listened to.
     pub fn is_deaf(&self) -> bool {
-        let Self { imaps, imap, lmtp, smtp, submission, submissions, https } = self;
-        [imaps, imap, lmtp, smtp, submission, submissions, https].iter().all(|addresses| addresses.is_empty())
+        let Self { imaps, imap, lmtp, smtp, submission, submissions, https, http } = self;
+        [imaps, imap, lmtp, smtp, submission, submissions, https, http].iter().all(|addresses| addresses.is_empty())
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) enum Speaks {
     Submissions,
     /// REST under TLS.
     Https,
+    /// Set-up help without.
+    Http,
 }
 
 impl Speaks {
@@ -54,6 +56,7 @@ impl Speaks {
             Speaks::Submission => "submission",
             Speaks::Submissions => "submissions",
             Speaks::Https => "https",
+            Speaks::Http => "http",
         }
     }
 
@@ -74,6 +77,8 @@ pub(crate) struct Doors {
     pub handshakes: Arc<Handshakes>,
     /// REST, for the connections of `https`.
     pub web: axum::Router,
+    /// Set-up help, for those of `http`.
+    pub plain_web: axum::Router,
     pub shutdown: Shutdown,
     /// Cut: sessions that did not end by themselves.
     pub cut: CancellationToken,
@@ -249,6 +254,12 @@ impl Doors {
         guest: Option<Guest>,
         speaks: Speaks,
     ) {
+        let sign_in = Duration::from_secs(self.house.limits().sign_in_seconds);
+        if speaks == Speaks::Http {
+            let web = web::Web { router: self.plain_web.clone(), measure: None };
+            let peer = Peer { address, encrypted: false };
+            return Box::pin(web::serve(web, stream, peer, guest, sign_in, self.shutdown.clone())).await;
+        }
         if !speaks.opens_with_tls() {
             let peer = Peer { address, encrypted: false };
             let handshakes = speaks.offers_starttls().then(|| Arc::clone(&self.handshakes));
@@ -257,7 +268,6 @@ impl Doors {
         let peer = Peer { address, encrypted: true };
         if speaks == Speaks::Https {
             let Ok(stream) = Box::pin(self.handshakes.shake_for_web(stream, address)).await else { return };
-            let sign_in = Duration::from_secs(self.house.limits().sign_in_seconds);
             let web = web::Web { router: self.web.clone(), measure: self.measure_for(address) };
             return Box::pin(web::serve(web, stream, peer, guest, sign_in, self.shutdown.clone())).await;
         }
@@ -281,7 +291,7 @@ async fn speak<W: Wire>(house: Arc<House>, wire: W, shutdown: Shutdown, speaks: 
             Box::pin(postern_smtp::serve_submission(house, wire, shutdown)).await
         }
         // Its bytes are read by `web`.
-        Speaks::Https => {}
+        Speaks::Https | Speaks::Http => {}
     }
 }
 

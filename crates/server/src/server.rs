@@ -12,7 +12,7 @@ use crate::handshake::Handshakes;
 use crate::house::{HouseError, OpenHouse, admin_socket, find_blobs, open_house_on};
 use crate::listener::{Doors, Rules, Speaks, keep_door};
 use crate::measures::{Measures, Traffic};
-use crate::services::services;
+use crate::services::{services, web};
 use crate::socket::{BindError, Bound};
 use crate::tls::{Tls, TlsError};
 use crate::visitors::{Allowance, Visitors};
@@ -96,6 +96,8 @@ impl Server {
         // All of them before the first is served: a start that fails has greeted nobody.
         let opened = open_listeners(config)?;
         let admin = Bound::open("admin.sock", &ListenAddress::Unix(admin_socket(config)), &config.file)?;
+        let mut listeners = BTreeMap::from([("admin".to_owned(), admin.to_string())]);
+        opened.iter().for_each(|(speaks, bound)| add_name(&mut listeners, speaks.name(), bound.to_string()));
         let (switch, shutdown) = Shutdown::new();
         let traffic = Arc::new(Traffic::default());
         let measures = Measures::new(config, Arc::clone(&traffic), tls.clone(), open.house().db().now());
@@ -103,6 +105,7 @@ impl Server {
             house: Arc::clone(open.house()),
             handshakes: Arc::new(Handshakes { tls, traffic: Arc::clone(&traffic), shutdown: shutdown.clone() }),
             web: postern_http::router(Arc::clone(open.house())),
+            plain_web: postern_http::plain_router(Arc::clone(open.house()), web(config, &listeners)),
             shutdown,
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -111,9 +114,7 @@ impl Server {
             measure: MayMeasure(Arc::new(move || measures.read())),
             rules: RwLock::new(rules(config)),
         });
-        let mut listeners = BTreeMap::from([("admin".to_owned(), admin.to_string())]);
         for (speaks, bound) in opened {
-            add_name(&mut listeners, speaks.name(), bound.to_string());
             doors.traffic.begin(speaks.name());
             doors.tasks.spawn(keep_door(Arc::clone(&doors), bound, speaks));
         }
@@ -177,6 +178,7 @@ fn open_listeners(config: &Config) -> Result<Vec<(Speaks, Bound)>, BindError> {
         (Speaks::Submission, &config.listen.submission),
         (Speaks::Submissions, &config.listen.submissions),
         (Speaks::Https, &config.listen.https),
+        (Speaks::Http, &config.listen.http),
     ];
     let all = wanted.into_iter().flat_map(|(speaks, addresses)| addresses.iter().map(move |address| (speaks, address)));
     all.map(|(speaks, address)| Ok((speaks, Bound::open(speaks.name(), address, &config.file)?))).collect()

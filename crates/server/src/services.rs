@@ -32,6 +32,13 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
     found.collect()
 }
 
+/// Where the web of a running server is asked under TLS: `https://mail.example.org`.
+pub(crate) fn web(config: &Config, bound: &BTreeMap<String, String>) -> Option<String> {
+    let address: SocketAddr = bound.get("https")?.parse().ok()?;
+    let host = host(config, address);
+    Some(if address.port() == 443 { format!("https://{host}") } else { format!("https://{host}:{}", address.port()) })
+}
+
 /// What listens on this machine alone is found by that address; its certificate has it.
 fn host(config: &Config, address: SocketAddr) -> String {
     match address.ip().is_loopback() {
@@ -61,6 +68,16 @@ mod tests {
         let near = [("submission", "127.0.0.1:10587"), ("submissions", "127.0.0.1:10465"), ("smtp", "127.0.0.1:10025")];
         let near = found("", &near);
         assert_eq!(near, ["submission 127.0.0.1:10465 implicit", "submission 127.0.0.1:10587 starttls"]);
+    }
+
+    #[test]
+    fn the_web_is_found_by_its_name_and_where_it_is_elsewhere_by_its_port() {
+        let config = Config::parse(Path::new("postern.toml"), "hostname = \"mail.example.org\"\n", &[]).unwrap();
+        let web = |at: &str| web(&config, &BTreeMap::from([("https".to_owned(), at.to_owned())]));
+        assert_eq!(web("0.0.0.0:443").as_deref(), Some("https://mail.example.org"));
+        assert_eq!(web("[::]:8443").as_deref(), Some("https://mail.example.org:8443"));
+        assert_eq!(web("127.0.0.1:10443").as_deref(), Some("https://127.0.0.1:10443"));
+        assert_eq!(web("unix:web.sock"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! HTTP over one TLS connection: the router of REST, behind limits.
+//! HTTP over one connection, under TLS or not: a router, behind limits.
 //!
 //! A client has so long for the head of each request, idle time between two included, and
 //! `http` bounds the body in bytes and time; one that takes no byte of its answers is gone
@@ -38,7 +38,7 @@ pub(crate) struct Web {
     pub measure: Option<MayMeasure>,
 }
 
-/// Serves REST until the client goes or the server drains.
+/// Serves a router until the client goes or the server drains.
 pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
     web: Web,
     stream: S,
@@ -47,7 +47,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
     sign_in: Duration,
     mut shutdown: Shutdown,
 ) {
-    let address = peer.address;
+    let (address, listener) = (peer.address, if peer.encrypted { "https" } else { "http" });
     let (told, proved) = oneshot::channel::<()>();
     let visit = Visit::new(peer, move || {
         drop(guest);
@@ -73,13 +73,13 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
             connection.await
         }
         () = stays_strange(proved, sign_in) => {
-            tracing::debug!(event = "connection.refused", listener = "https", ?address, reason = "not-signed-in");
+            tracing::debug!(event = "connection.refused", listener, ?address, reason = "not-signed-in");
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(event = "connection.ended", listener = "https", ?address, %error);
+        tracing::debug!(event = "connection.ended", listener, ?address, %error);
     }
 }
 

@@ -441,6 +441,7 @@ async fn a_folder_without_a_house_says_how_to_make_one() {
         submission: Vec::new(),
         submissions: Vec::new(),
         https: Vec::new(),
+        http: Vec::new(),
     };
     let deaf = Server::start(StartOptions::new(Config { listen: deaf, ..config.clone() })).await;
     let deaf = deaf.err().expect("nobody could come").to_string();

@@ -97,6 +97,7 @@ impl HouseBuilder {
             submission: Some(vec!["127.0.0.1:0".into()]),
             submissions: Some(vec!["127.0.0.1:0".into()]),
             https: Some(vec!["127.0.0.1:0".into()]),
+            http: Some(vec!["127.0.0.1:0".into()]),
             smarthost: None,
             trust_loopback: true,
         };

@@ -68,6 +68,7 @@ impl Sheet<'_> {
             ("smtp", "mail coming in from other servers"),
             ("lmtp", "mail coming in"),
             ("https", "REST, for people who sign in"),
+            ("http", "set-up help for mail programs"),
         ];
         let line = |(name, what): &(&str, &str)| format!("{name:11} {:22} {}", self.at(name), ink.faint(what));
         listeners.iter().map(line).chain([format!("{:11} {}", "admin", self.at("admin"))]).collect()

@@ -56,12 +56,12 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 fn refuse_unbuilt(raw: &RawConfig) -> Checked<()> {
-    let RawListen { pop3, pop3s, sieve, http, .. } = &raw.listen;
-    let unbuilt = [("pop3", pop3), ("pop3s", pop3s), ("sieve", sieve), ("http", http)];
+    let RawListen { pop3, pop3s, sieve, .. } = &raw.listen;
+    let unbuilt = [("pop3", pop3), ("pop3s", pop3s), ("sieve", sieve)];
     if let Some((name, _)) = unbuilt.iter().find(|(_, addresses)| !addresses.is_empty()) {
         let reason = format!(
             "[listen] {name} is not built yet; this version listens for imaps, imap, submissions, submission, smtp, \
-             lmtp and https"
+             lmtp, https and http"
         );
         return Err(Problem::new(format!("listen.{name}"), reason, REMOVE_LINE));
     }
@@ -191,6 +191,7 @@ fn listen(raw: &RawListen, data_dir: &Path, security: &Security) -> Checked<List
         submission: addresses("submission", raw.submission.as_deref(), &SUBMISSION, data_dir)?,
         submissions: addresses("submissions", raw.submissions.as_deref(), &SUBMISSIONS, data_dir)?,
         https: addresses("https", Some(&raw.https), &[], data_dir)?,
+        http: addresses("http", Some(&raw.http), &[], data_dir)?,
     })
 }
 

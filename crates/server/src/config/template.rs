@@ -31,6 +31,8 @@ pub struct Settings {
     pub submissions: Option<Vec<String>>,
     /// `[listen]` https.
     pub https: Option<Vec<String>>,
+    /// `[listen]` http.
+    pub http: Option<Vec<String>>,
     /// `[relay]` smarthost.
     pub smarthost: Option<String>,
     /// `[security]` plaintext_sign_in = "loopback" and exempt_loopback = true.
@@ -52,6 +54,7 @@ pub fn loopback(settings: Settings, base: u16) -> Settings {
         submission: at(587),
         submissions: at(465),
         https: at(443),
+        http: at(80),
         trust_loopback: true,
         ..settings
     }
@@ -124,7 +127,10 @@ impl Page {
         );
         self.key("The same by STARTTLS.", "submission", &list(&SUBMISSION), settings.submission.as_deref().map(list));
         self.key("Mail coming in from other servers.", "smtp", &list(&SMTP), settings.smtp.as_deref().map(list));
-        self.key("REST under TLS, for people who sign in.", "https", "[]", settings.https.as_deref().map(list));
+        let https = "REST under TLS, for people who sign in, and set-up help for mail programs.";
+        self.key(https, "https", "[]", settings.https.as_deref().map(list));
+        let http = "Set-up help for mail programs where TLS has no certificate for autoconfig.DOMAIN; nothing else.";
+        self.key(http, "http", "[]", settings.http.as_deref().map(list));
     }
 
     fn tls(&mut self) {

@@ -103,6 +103,7 @@ fn a_loopback_house_says_so_in_its_file() {
         submission: Some(vec!["127.0.0.1:10587".into()]),
         submissions: Some(vec!["127.0.0.1:10465".into()]),
         https: Some(vec!["127.0.0.1:10443".into()]),
+        http: Some(vec!["127.0.0.1:10080".into()]),
         smarthost: Some("127.0.0.1:2525".into()),
         trust_loopback: true,
         ..Settings::default()
@@ -113,6 +114,7 @@ fn a_loopback_house_says_so_in_its_file() {
     let config = parse(&document(&settings, Shown::AsComments)).unwrap();
     assert_eq!(config.listen.imaps, ["127.0.0.1:10993".parse().unwrap()]);
     assert_eq!(config.listen.https, ["127.0.0.1:10443".parse().unwrap()]);
+    assert_eq!(config.listen.http, ["127.0.0.1:10080".parse().unwrap()]);
     assert_eq!(config.listen.smtp, ["127.0.0.1:10025".parse().unwrap()]);
     assert_eq!(config.listen.submission, ["127.0.0.1:10587".parse().unwrap()]);
     assert_eq!(config.listen.submissions, ["127.0.0.1:10465".parse().unwrap()]);
@@ -134,7 +136,7 @@ fn paths_begin_at_the_data_folder_and_that_at_the_file() {
 
 #[test]
 fn what_is_not_built_is_refused_and_not_ignored() {
-    for name in ["pop3", "pop3s", "sieve", "http"] {
+    for name in ["pop3", "pop3s", "sieve"] {
         let text = format!("{MINIMAL}\n[listen]\n{name} = [\"127.0.0.1:1\"]\n");
         refused(&text, 4, &[name, "is not built yet", "remove the line"]);
     }
@@ -344,8 +346,11 @@ fn the_environment_comes_first() {
 fn a_variable_at_fault_is_named() {
     let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__IMAPZ", "127.0.0.1:1")]).unwrap_err();
     assert!(refusal.starts_with("environment variable POSTERN_LISTEN__IMAPZ: unknown field"), "{refusal}");
-    let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__HTTP", "127.0.0.1:1")]).unwrap_err();
-    assert!(refusal.starts_with("environment variable POSTERN_LISTEN__HTTP: [listen] http is not built"), "{refusal}");
+    let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__SIEVE", "127.0.0.1:1")]).unwrap_err();
+    assert!(
+        refusal.starts_with("environment variable POSTERN_LISTEN__SIEVE: [listen] sieve is not built"),
+        "{refusal}"
+    );
     let refusal = parse_with(MINIMAL, &[("POSTERN_RELAY__SMARTHOST", "a b")]).unwrap_err();
     assert!(
         refusal.starts_with("environment variable POSTERN_RELAY__SMARTHOST: relay.smarthost \"a b\" is no"),
