@@ -77,12 +77,21 @@ impl RestClient {
 
     /// One request on this connection.
     pub async fn ask(&mut self, method: &str, target: &str, body: Option<&str>) -> RestAnswer {
-        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: mail.example.org\r\n");
+        let mut head = String::new();
         if let Some(token) = &self.token {
             head.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
+        if body.is_some() {
+            head.push_str("Content-Type: application/json\r\n");
+        }
+        self.send(method, target, &head, body).await
+    }
+
+    /// The same with header fields of the caller's own, each with its line end.
+    pub async fn send(&mut self, method: &str, target: &str, fields: &str, body: Option<&str>) -> RestAnswer {
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: mail.example.org\r\n{fields}");
         if let Some(body) = body {
-            head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         let request = format!("{head}\r\n{}", body.unwrap_or_default());
         self.stream.write_all(request.as_bytes()).await.expect("the server reads");

@@ -55,6 +55,7 @@ mod sending_races;
 mod sending_refused;
 mod sending_settings;
 mod sending_taken_back;
+mod set_up;
 mod shared;
 mod signins;
 mod story;
