@@ -25,7 +25,7 @@ pub(crate) fn bring_up_to_date(
 }
 
 /// What the database says was applied; `None` for an empty one.
-pub(super) fn applied(connection: &Connection) -> Result<Option<Vec<Applied>>, StoreError> {
+pub(crate) fn applied(connection: &Connection) -> Result<Option<Vec<Applied>>, StoreError> {
     let count =
         |text: &str| connection.query_row(text, [], |row| row.get::<_, i64>(0)).map_err(|error| store_error(&error));
     if count("SELECT count(*) FROM sqlite_schema")? == 0 {
