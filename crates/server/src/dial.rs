@@ -27,6 +27,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use trust::Trust;
 
+pub use trust::roots;
+
 /// How long one address may take to answer.
 const CONNECT: Duration = Duration::from_secs(30);
 /// A name with more addresses than this has trouble of another kind.

@@ -8,6 +8,7 @@
 use crate::admin;
 use crate::config::{Config, ListenAddress, Relay, RelayError};
 use crate::dial::carrier;
+use crate::ends;
 use crate::handshake::Handshakes;
 use crate::house::{HouseError, OpenHouse, admin_socket, find_blobs, open_house_on};
 use crate::listener::{Doors, Rules, Speaks, keep_door};
@@ -121,6 +122,8 @@ impl Server {
         open.house().is_found_at(services(config, Some(&listeners)));
         doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
         doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
+        let (tls, house) = (doors.handshakes.tls.clone(), Arc::clone(&doors.house));
+        doors.tasks.spawn(ends::watch(tls, house, doors.shutdown.clone()));
         doors.tasks.spawn(run_queue(Arc::clone(&doors.house), doors.shutdown.clone(), doors.cut.clone()));
         Ok(Opened { doors, switch, listeners })
     }

@@ -1,5 +1,6 @@
 //! Who holds an address that we wanted: the kernel's tables in /proc, read once when a start
-//! fails, so that the refusal can name the process instead of an error number.
+//! fails, so that the refusal can name the process instead of an error number; and by whoever looks
+//! at a machine without starting anything.
 
 use crate::config::ListenAddress;
 use std::fmt;
@@ -9,9 +10,32 @@ use std::path::Path;
 
 /// A process, as people know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
+pub struct Holder {
+    /// Its number.
     pub pid: u32,
-    name: String,
+    /// Its program.
+    pub name: String,
+}
+
+/// Whether somebody listens at an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seat {
+    /// Nobody does.
+    Free,
+    /// This process.
+    Held(Holder),
+    /// A process whose files we may not see.
+    HeldByUnknown,
+}
+
+/// Looks at an address without touching it.
+pub fn seat(address: &ListenAddress) -> Seat {
+    let inodes = inodes(address);
+    match process_with(&inodes) {
+        _ if inodes.is_empty() => Seat::Free,
+        Some(holder) => Seat::Held(holder),
+        None => Seat::HeldByUnknown,
+    }
 }
 
 impl fmt::Display for Holder {
@@ -23,11 +47,14 @@ impl fmt::Display for Holder {
 /// The process that listens there, where we may see it: processes of other users hide their
 /// files from us.
 pub(crate) fn holder(address: &ListenAddress) -> Option<Holder> {
-    let inodes = match address {
+    process_with(&inodes(address))
+}
+
+fn inodes(address: &ListenAddress) -> Vec<u64> {
+    match address {
         ListenAddress::Tcp(address) => tcp_inodes(*address),
         ListenAddress::Unix(path) => unix_inodes(path),
-    };
-    process_with(&inodes)
+    }
 }
 
 fn tcp_inodes(wanted: SocketAddr) -> Vec<u64> {
@@ -106,6 +133,15 @@ mod tests {
                     00000000:00000000 00:00000000 00000000     0        0 31338 1 0";
         assert_eq!(tcp_line(line), Some(("[::1]:10993".parse().unwrap(), 31338)));
         assert_eq!(tcp_line(&line.replace(" 0A ", " 01 ")), None, "a connection holds no port");
+    }
+
+    #[test]
+    fn a_seat_is_looked_at_without_touching_it() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = ListenAddress::Tcp(listener.local_addr().unwrap());
+        assert!(matches!(seat(&address), Seat::Held(holder) if holder.pid == std::process::id()));
+        drop(listener);
+        assert_eq!(seat(&address), Seat::Free);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! we open (`dial`) too.
 
 use crate::config::TlsFiles;
+use crate::inspect::Inspected;
+use postern_types::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -92,11 +94,10 @@ impl Tls {
         Ok(())
     }
 
-    /// When the certificate in force ends, in seconds since 1970; nothing where it does not say so.
-    pub fn ends(&self) -> Option<i64> {
+    /// Until when the certificate in force holds.
+    pub fn ends(&self) -> Option<Timestamp> {
         let key = self.slot.0.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let (_, leaf) = x509_parser::parse_x509_certificate(key.cert.first()?).ok()?;
-        Some(leaf.validity().not_after.timestamp())
+        key.cert.first().and_then(|leaf| Inspected::of(leaf)).map(|leaf| leaf.not_after)
     }
 
     /// For one handshake.
@@ -108,6 +109,11 @@ impl Tls {
     pub fn web_acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.web.clone())
     }
+}
+
+/// The certificates of the files, the server's first, once they are known to work with the key.
+pub fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    Ok(load(files, &provider())?.cert)
 }
 
 fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
@@ -135,7 +141,6 @@ fn plain(error: &pem::Error) -> String {
 mod tests {
     use super::*;
     use crate::certificates;
-    use postern_types::Timestamp;
 
     fn write(folder: &Path, now: i64) -> TlsFiles {
         let made = certificates::make("mail.example.org", Timestamp(now)).unwrap();

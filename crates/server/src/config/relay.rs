@@ -69,6 +69,16 @@ impl Relay {
         Ok(routes)
     }
 
+    /// Where mail for other domains goes, without the login of the smarthost.
+    pub fn known(&self) -> &Routes {
+        &self.known
+    }
+
+    /// The file with the password of the smarthost, where we sign in there.
+    pub fn password_file(&self) -> Option<&Path> {
+        self.login.as_ref().map(|login| login.password_file.as_path())
+    }
+
     /// The same places, by the carrier of another one.
     pub(crate) fn carried_as(self, other: &Self) -> Self {
         Self { ca_file: other.ca_file.clone(), connections: other.connections, ..self }

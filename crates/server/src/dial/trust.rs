@@ -51,7 +51,8 @@ impl Trust {
     }
 }
 
-fn roots(authorities: Option<&Path>) -> io::Result<RootCertStore> {
+/// The authorities of a PEM file, or those that this machine trusts.
+pub fn roots(authorities: Option<&Path>) -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match authorities {
         Some(file) => {

@@ -1,0 +1,66 @@
+//! What a certificate says of itself: whose it is, by whom, and from when to when.
+
+use postern_types::Timestamp;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+/// From here on its end is near, and somebody should be told. A certificate of ninety days is
+/// renewed by its programs thirty days before the end, so that one with less has been forgotten.
+pub const WARN_DAYS: i64 = 21;
+
+/// A certificate, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// Whose it is, for people.
+    pub subject: String,
+    /// By whom, for people.
+    pub issuer: String,
+    /// Not before this does it hold.
+    pub not_before: Timestamp,
+    /// And not after this.
+    pub not_after: Timestamp,
+    subject_name: Vec<u8>,
+    issuer_name: Vec<u8>,
+}
+
+impl Inspected {
+    /// Of its bytes (DER); nothing where they are none.
+    pub fn of(der: &[u8]) -> Option<Self> {
+        let (_, read) = X509Certificate::from_der(der).ok()?;
+        let at = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
+        Some(Self {
+            subject: read.subject().to_string(),
+            issuer: read.issuer().to_string(),
+            not_before: at(read.validity().not_before.timestamp()),
+            not_after: at(read.validity().not_after.timestamp()),
+            subject_name: read.subject().as_raw().to_vec(),
+            issuer_name: read.issuer().as_raw().to_vec(),
+        })
+    }
+
+    /// Does the other one stand above it, by name (RFC 5280 section 6.1.3)?
+    pub fn is_issued_by(&self, other: &Self) -> bool {
+        self.issuer_name == other.subject_name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificates;
+    use rustls_pki_types::CertificateDer;
+    use rustls_pki_types::pem::PemObject;
+
+    #[test]
+    fn a_certificate_says_whose_it_is_by_whom_and_until_when() {
+        let made = certificates::make("mail.example.org", Timestamp(1_700_000_000_000)).unwrap();
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(made.server.as_bytes()).map(Result::unwrap).collect();
+        let read: Vec<_> = chain.iter().map(|der| Inspected::of(der).unwrap()).collect();
+        assert_eq!(read[0].subject, "CN=mail.example.org");
+        assert_eq!(read[0].issuer, "CN=Postern local authority of mail.example.org, O=Postern");
+        let days = |days: i64| days * 24 * 3600 * 1000;
+        assert_eq!(read[0].not_before, Timestamp(1_700_000_000_000 - days(1)));
+        assert_eq!(read[0].not_after, Timestamp(1_700_000_000_000 + days(820)));
+        assert!(read[0].is_issued_by(&read[1]) && !read[1].is_issued_by(&read[0]));
+        assert_eq!(Inspected::of(b"no certificate"), None);
+    }
+}
