@@ -7,6 +7,7 @@
 
 mod clock;
 mod corpus;
+mod dns;
 mod engine;
 mod house;
 mod imap;
@@ -17,6 +18,7 @@ mod sink;
 mod smtp;
 
 pub use corpus::corpus;
+pub use dns::{FakeDns, ZoneLine};
 pub use engine::{Engine, TestDatabase};
 pub use house::{House, HouseBuilder, PASSWORD};
 pub use imap::{Answer, ImapClient};
