@@ -8,7 +8,7 @@
 use crate::model::DnsRecord;
 
 /// Records for `domain`, whose mail the host `hostname` receives.
-pub(crate) fn records(domain: &str, hostname: &str) -> Vec<DnsRecord> {
+pub fn records(domain: &str, hostname: &str) -> Vec<DnsRecord> {
     let record = |name: String, kind: &str, value: String, purpose: &str| DnsRecord {
         name,
         kind: kind.to_owned(),

@@ -41,6 +41,7 @@ mod visit;
 mod who;
 
 pub use dispatch::{Answered, call, call_as, router};
+pub use dns::records as dns_records;
 pub use metrics::{METRICS, MayMeasure, Metric, MetricKind, ProcessFigures};
 pub use openapi::description;
 pub use problem::Kind;

@@ -49,6 +49,11 @@ enum Command {
     Demo(demo::Args),
     /// The configuration file
     Config(config::Args),
+    /// What is amiss with a house and this machine, why, and what to do about it
+    ///
+    /// It changes nothing, and needs no running server; without one it knows less. Run it as root, or as the user
+    /// that the house belongs to. Exit code 0: nothing failed.
+    Doctor(cli::doctor::Args),
     /// Which version this is
     Version,
     /// Completions for a shell, on standard output
@@ -83,6 +88,7 @@ fn run(command: Command, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args, globals),
         Command::Demo(args) => demo::run(&args, globals),
         Command::Config(args) => config::run(&args, globals),
+        Command::Doctor(args) => cli::doctor::run(&args, globals),
         Command::Version => version::version(globals),
         Command::Completions(args) => version::completions(&args, &mut Cli::command()),
         Command::Man(args) => version::man(&args, Cli::command()),

@@ -55,7 +55,7 @@ impl Measures {
             open_files: std::fs::read_dir("/proc/self/fd").ok().map(|files| (files.count() as u64).saturating_sub(1)),
             open_files_most: getrlimit(Resource::Nofile).current,
             disks: self.places.iter().filter_map(|(name, path)| disk(name, path)).collect(),
-            certificate_ends_seconds: self.tls.ends(),
+            certificate_ends_seconds: self.tls.ends().map(|end| end.seconds()),
             connections: self.traffic.taken.read(),
             open_connections: self.traffic.open.read(),
             refused_connections: self.traffic.refused.read(),

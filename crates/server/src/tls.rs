@@ -170,7 +170,7 @@ mod tests {
         tls.reload(&files).unwrap();
         let second = leaf(&tls);
         assert_ne!(first, second);
-        assert_eq!(tls.ends(), Some(1_800_000_000 + 820 * 24 * 3600));
+        assert_eq!(tls.ends(), Some(Timestamp((1_800_000_000 + 820 * 24 * 3600) * 1000)));
 
         put(&files.certificate, b"no certificate");
         let refusal = tls.reload(&files).unwrap_err().to_string();

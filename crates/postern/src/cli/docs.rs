@@ -10,7 +10,7 @@ const ABOUT: &str = "# The command line
 Written from the commands themselves; a test compares the two.
 
 `postern NOUN VERB` names the thing, then what to do with it. `init`, `serve`, `demo`, `config`, `version`, `completions`,
-`man` and `key export` act on this machine; all others are clients of REST. Who acts:
+`man`, `doctor` and `key export` act on this machine; all others are clients of REST. Who acts:
 
 - the operator, over `admin.sock` in the data folder of `--config`: `operator(uid)`, the user who runs the command, where
   the file system lets them open it. They administer and never read mail. With `--offline` the same happens in the
@@ -34,8 +34,8 @@ Passwords are asked for at the terminal, read from standard input or a file, or 
 never given as arguments, which other users of the machine can read. Who is added is invited to choose their own.
 
 What is promised and not built yet (removing people; deputies and rotation of credentials; stewards, profiles and `policy
-diff`; exporting and verifying the trail; `backup`, `doctor`, `request`, `review`, `alert`, `session`, `import imap`
-and `export`) is refused with a clear text.
+diff`; exporting and verifying the trail; `backup`, `request`, `review`, `alert`, `session`, `import imap` and
+`export`) is refused with a clear text.
 ";
 
 fn page() -> String {

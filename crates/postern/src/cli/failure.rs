@@ -87,7 +87,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         self.code
     }
-    #[cfg(test)]
+    /// The reason alone.
     pub fn reason(&self) -> &str {
         &self.reason
     }

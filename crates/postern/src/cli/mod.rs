@@ -14,6 +14,7 @@ mod dates;
 mod delegate;
 #[cfg(test)]
 mod docs;
+pub(crate) mod doctor;
 mod domain;
 mod explain;
 mod failure;
@@ -130,12 +131,15 @@ pub fn run(noun: Noun, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {
             let _ = std::io::stderr().lock().write_all(aside.as_bytes());
             Ok(if said.is_partial { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
-        Err(failure) => {
-            let text = globals.in_same_house(&failure.to_string());
-            let _ = std::io::stderr().lock().write_all(text.as_bytes());
-            Ok(ExitCode::from(failure.code()))
-        }
+        Err(failure) => Ok(complain(&failure, globals)),
     }
+}
+
+/// Why nothing was done, on standard error; answers the exit code.
+fn complain(failure: &Failure, globals: &GlobalArgs) -> ExitCode {
+    let text = globals.in_same_house(&failure.to_string());
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    ExitCode::from(failure.code())
 }
 
 async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {

@@ -370,7 +370,6 @@ async fn what_is_not_built_is_refused_and_never_ignored() {
         ("audit verify", "`postern audit verify`"),
         ("report exposure --check strict", "`postern report exposure`"),
         ("backup create /somewhere", "`postern backup`"),
-        ("doctor", "`postern doctor`"),
         ("request list", "`postern request`"),
         ("review certify rev_1", "`postern review`"),
         ("alert list", "`postern alert`"),

@@ -20,6 +20,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
 use postern_http::model::{LoggedIn, Problem, SecretText};
 use postern_http::{Answered, Asker};
+use postern_server::config::Config;
 use postern_server::{OpenHouse, admin_socket, open_house};
 use postern_types::Secret;
 use serde::Serialize;
@@ -337,6 +338,12 @@ async fn at_home(globals: &GlobalArgs) -> Result<Way, Failure> {
     }
     let sender = connect(&admin_socket(&config), &config.file).await?;
     Ok(Way::Line { sender, host: "localhost".to_owned() })
+}
+
+/// Reads a document as the operator of the house, whoever else has signed in here.
+pub(super) async fn ask_operator<T: DeserializeOwned>(config: &Config, target: &str) -> Result<T, Failure> {
+    let mut sender = connect(&admin_socket(config), &config.file).await?;
+    read(&over_line(&mut sender, "localhost", None, "GET", target, None).await?)
 }
 
 /// What another user, root too, writes into the folder of a house is what its server can not open any more.

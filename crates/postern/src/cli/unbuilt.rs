@@ -15,9 +15,6 @@ pub enum Noun {
     /// Copies of a house (not built yet)
     #[command(hide = true)]
     Backup(Unbuilt),
-    /// What is amiss on this machine (not built yet)
-    #[command(hide = true)]
-    Doctor(Unbuilt),
     /// Credentials that wait for somebody's approval (not built yet)
     #[command(hide = true)]
     Request(Unbuilt),
@@ -40,9 +37,6 @@ impl Noun {
     pub(super) fn refusal(&self) -> Failure {
         let (name, next) = match self {
             Noun::Backup(_) => ("backup", "docs/backup.md says how a house is copied"),
-            Noun::Doctor(_) => {
-                ("doctor", "postern serve says what keeps it from starting; postern domain show what DNS needs")
-            }
             Noun::Request(_) => ("request", "an owner issues a credential: postern credential issue --help"),
             Noun::Review(_) => ("review", "who can do what now: postern report access SHARED"),
             Noun::Alert(_) => {
