@@ -8,6 +8,7 @@ mod delegates;
 mod dialogues;
 mod direct;
 mod direct_life;
+mod doctor;
 mod foreign;
 mod foreign_postfix;
 mod foreign_sending;
