@@ -2,7 +2,7 @@
 //!
 //! Whoever may ask is told by the gate (`import`); the import job adds them. A message whose bytes are in the mailbox
 //! already is passed over, so an import that broke off is simply begun again. What is refused of a message alone is
-//! told of it, and the others go in; where the account is full it ends there (docs/decisions/0043-import.md).
+//! told of it, and the others go in; where the account is full it ends there (docs/decisions/0041-import.md).
 
 use crate::admin::duty_at;
 use crate::ingest::PARSED_IN_PLACE;

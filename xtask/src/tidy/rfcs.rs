@@ -11,6 +11,7 @@ pub const PAGE: &str = "docs/rfc.md";
 /// What is said of each; one that the code names and is not here is an error.
 const TITLES: &[(u16, &str)] = &[
     (822, "Text messages, the first form"),
+    (1035, "DNS"),
     (1047, "Duplicate messages and SMTP"),
     (1864, "Content-MD5"),
     (1870, "SMTP SIZE"),
@@ -30,7 +31,9 @@ const TITLES: &[(u16, &str)] = &[
     (2231, "MIME parameters: continuations and character sets"),
     (2369, "List-* header fields"),
     (2557, "Content-Location"),
+    (2606, "Reserved names of domains"),
     (2683, "IMAP implementation"),
+    (2782, "SRV records"),
     (2920, "SMTP PIPELINING"),
     (2971, "IMAP ID"),
     (3030, "SMTP CHUNKING and BINARYMIME"),
@@ -43,6 +46,7 @@ const TITLES: &[(u16, &str)] = &[
     (3464, "Delivery status notifications"),
     (3501, "IMAP4rev1"),
     (3516, "IMAP BINARY"),
+    (3596, "AAAA records"),
     (3834, "Automatic answers"),
     (3848, "SMTP: with which protocol"),
     (3986, "URIs"),
@@ -80,6 +84,7 @@ const TITLES: &[(u16, &str)] = &[
     (6531, "SMTPUTF8"),
     (6532, "Internationalised headers"),
     (6533, "Internationalised notifications"),
+    (6598, "Addresses of carriers"),
     (6724, "Choosing addresses"),
     (6750, "Bearer tokens"),
     (6761, "Special-use domain names"),
@@ -91,6 +96,7 @@ const TITLES: &[(u16, &str)] = &[
     (7396, "JSON Merge Patch"),
     (7435, "Opportunistic security"),
     (7489, "DMARC"),
+    (7617, "Basic authentication of HTTP"),
     (7672, "DANE for SMTP"),
     (7888, "IMAP LITERAL+"),
     (7889, "IMAP APPENDLIMIT"),
@@ -112,6 +118,7 @@ const TITLES: &[(u16, &str)] = &[
     (9422, "SMTP LIMITS"),
     (9457, "Problem details for HTTP"),
     (9525, "Names in certificates"),
+    (9562, "UUIDs"),
 ];
 
 const HEAD: &str = "\

@@ -2,7 +2,7 @@
 //!
 //! The job holds `i` in every mailbox of an account that is in use. Whoever started it is who the trail names: they
 //! brought it, and answer for it. Nothing of what is there is shown to them but that a message which they have
-//! themselves, byte for byte, is there already (docs/decisions/0043-import.md).
+//! themselves, byte for byte, is there already (docs/decisions/0041-import.md).
 
 use super::access::Access;
 use super::audit::{Detail, Event};

@@ -31,8 +31,8 @@ pub(super) struct FileSystem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
     pub file_systems: Vec<FileSystem>,
-    /// The largest message that the house takes.
-    pub message_bytes: u64,
+    /// What the house needs to take mail: the room that it keeps, or that of the largest message.
+    pub needed_bytes: u64,
 }
 
 /// Looks at the data folder, and at the folder of bodies where that is elsewhere.
@@ -43,7 +43,8 @@ pub(super) fn look(config: &Config) -> Facts {
         folders.push(&config.blobs);
     }
     let file_systems = folders.into_iter().filter_map(|folder| file_system(folder, folder == config.data_dir));
-    Facts { file_systems: file_systems.collect(), message_bytes: config.limits.message_bytes }
+    let needed_bytes = config.limits.message_bytes.max(config.limits.disk_reserve_bytes);
+    Facts { file_systems: file_systems.collect(), needed_bytes }
 }
 
 fn file_system(folder: &Path, has_database: bool) -> Option<FileSystem> {
@@ -75,8 +76,8 @@ fn room(one: &FileSystem, facts: &Facts) -> Check {
         return Check::fail(DISK, id, what, text)
             .next("its disk may be broken: look at the kernel's log (journalctl -k)");
     }
-    if one.free_bytes < facts.message_bytes {
-        let text = format!("{text}, less than one message may have: mail is being refused, or soon will be");
+    if one.free_bytes < facts.needed_bytes {
+        let text = format!("{text}, too little for new mail: it is being refused, or soon will be");
         return Check::fail(DISK, id, what, text).next(next);
     }
     match one.free_bytes < LOW_BYTES || one.free_bytes < one.all_bytes / 10 {
@@ -139,7 +140,7 @@ mod tests {
     }
 
     fn worst(one: FileSystem) -> (Status, &'static str) {
-        let checks = judge(&Facts { file_systems: vec![one], message_bytes: 50 << 20 });
+        let checks = judge(&Facts { file_systems: vec![one], needed_bytes: 64 << 20 });
         let worst = checks.iter().max_by_key(|check| check.status).unwrap();
         (worst.status, worst.id)
     }
