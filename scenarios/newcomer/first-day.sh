@@ -31,6 +31,17 @@ step() { printf '\n== %s\n' "$1" >&2; }
 fail() { printf 'first-day: %s\n' "$1" >&2; exit 1; }
 # has FILE TEXT: the file has it somewhere.
 has() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "no '$2' in $1"; }; }
+# until_read FILE ARGUMENT...: asks with curl until it is answered, for a minute at most; the answer goes to FILE.
+until_read() {
+    file=$1
+    shift
+    for _ in $(seq 600); do
+        if curl_at "$@" >"$file" 2>error.txt; then return; fi
+        sleep 0.1
+    done
+    cat error.txt >&2
+    fail "no answer: curl $*"
+}
 # port NAME: where a listener is, from the ready-file.
 port() { sed -n "s/.*\"$1\":\"[^\"]*:\([0-9]*\)\".*/\1/p" ready.json; }
 # code FILE: the invitation that a command printed.
@@ -70,13 +81,13 @@ step 'Bob writes to support@; Alice, signed in as herself, reads it there'
 printf 'From: Bob <bob@example.org>\r\nTo: support@example.org\r\nSubject: The side door\r\nMessage-ID: <door@example.org>\r\n\r\nIt does not open.\r\n' >letter
 curl_at --user "$bob" --mail-from bob@example.org --mail-rcpt support@example.org --upload-file letter "smtps://localhost:$submissions"
 shared="imaps://localhost:$imaps/Shared%2Fsupport@example.org%2FINBOX"
-until curl_at --user "$alice" "$shared/;MAILINDEX=1" >read.txt 2>/dev/null; do sleep 0.1; done
+until_read read.txt --user "$alice" "$shared/;MAILINDEX=1"
 has read.txt 'Subject: The side door'
 
 step 'She answers as support@; Bob has it, and the copy is in the Sent of support@'
 printf 'From: Support <support@example.org>\r\nTo: bob@example.org\r\nSubject: Re: The side door\r\nIn-Reply-To: <door@example.org>\r\n\r\nIt was locked. Try again.\r\n' >answer
 curl_at --user "$alice" --mail-from support@example.org --mail-rcpt bob@example.org --upload-file answer "smtps://localhost:$submissions"
-until curl_at --user "$bob" "imaps://localhost:$imaps/INBOX/;MAILINDEX=1" >got.txt 2>/dev/null; do sleep 0.1; done
+until_read got.txt --user "$bob" "imaps://localhost:$imaps/INBOX/;MAILINDEX=1"
 has got.txt 'From: Support <support@example.org>'
 curl_at --user "$alice" "imaps://localhost:$imaps/Shared%2Fsupport@example.org%2FSent/;MAILINDEX=1" >sent.txt
 has sent.txt 'It was locked. Try again.'

@@ -65,7 +65,8 @@ impl User {
         if !geteuid().is_root() || about.uid() == 0 {
             return Ok(None);
         }
-        let (users, groups) = read()?;
+        // An image may have neither file: the owner has no name then.
+        let (users, groups) = read().unwrap_or_default();
         let (uid, gid) = (about.uid(), about.gid());
         let nameless = || User { name: format!("#{uid}"), uid, gid, groups: vec![gid] };
         Ok(Some(find(&users, &groups, |_, number| number == uid).unwrap_or_else(nameless)))

@@ -35,6 +35,12 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
 /// Where the web of a running server is asked under TLS: `https://mail.example.org`.
 pub(crate) fn web(config: &Config, bound: &BTreeMap<String, String>) -> Option<String> {
     let address: SocketAddr = bound.get("https")?.parse().ok()?;
+    let plain = bound.iter().filter(|(name, _)| name.starts_with("http") && !name.starts_with("https"));
+    let is_open = plain.filter_map(|(_, at)| at.parse::<SocketAddr>().ok()).any(|at| !at.ip().is_loopback());
+    if address.ip().is_loopback() && is_open {
+        // Whoever asks from elsewhere would be sent to a program of their own machine.
+        return None;
+    }
     let host = host(config, address);
     Some(if address.port() == 443 { format!("https://{host}") } else { format!("https://{host}:{}", address.port()) })
 }
@@ -78,6 +84,12 @@ mod tests {
         assert_eq!(web("[::]:8443").as_deref(), Some("https://mail.example.org:8443"));
         assert_eq!(web("127.0.0.1:10443").as_deref(), Some("https://127.0.0.1:10443"));
         assert_eq!(web("unix:web.sock"), None);
+        let beside = |http: &str| {
+            let bound = [("https", "127.0.0.1:8443"), ("http", http)];
+            super::web(&config, &bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into())
+        };
+        assert_eq!(beside("0.0.0.0:80"), None);
+        assert_eq!(beside("127.0.0.1:80").as_deref(), Some("https://127.0.0.1:8443"));
     }
 
     #[test]

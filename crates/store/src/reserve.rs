@@ -26,12 +26,21 @@ pub(crate) struct Reserve {
     floor: u64,
     looked: Mutex<Option<(Instant, bool)>>,
     is_low: AtomicBool,
+    /// It was said that the file is not there.
+    is_bare: AtomicBool,
 }
 
 impl Reserve {
     /// Keeps `floor` bytes free in a folder; 0 keeps none.
     pub fn new(disk: Arc<dyn Disk>, folder: &Path, floor: u64) -> Self {
-        Self { disk, folder: folder.to_owned(), floor, looked: Mutex::new(None), is_low: AtomicBool::new(false) }
+        Self {
+            disk,
+            folder: folder.to_owned(),
+            floor,
+            looked: Mutex::new(None),
+            is_low: AtomicBool::new(false),
+            is_bare: AtomicBool::new(false),
+        }
     }
 
     fn file(&self) -> PathBuf {
@@ -92,10 +101,21 @@ impl Reserve {
         if self.floor == 0 || self.disk.exists(&file).unwrap_or(true) {
             return;
         }
-        if self.disk.free_bytes(&self.folder).is_ok_and(|free| free >= self.floor + 2 * bytes)
-            && let Err(error) = self.disk.allocate(&file, bytes)
+        let made = match self.disk.free_bytes(&self.folder) {
+            Ok(free) if free < self.floor + 2 * bytes => Err("there is too little room for it".to_owned()),
+            Ok(_) => self.disk.allocate(&file, bytes).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        let is_bare = made.is_err();
+        if let Err(error) = made
+            && !self.is_bare.load(Ordering::Relaxed)
         {
-            tracing::warn!(event = "disk.no-reserve", %error);
+            tracing::warn!(
+                event = "disk.no-reserve",
+                error,
+                "should others fill the disk, rights can not be taken back"
+            );
         }
+        self.is_bare.store(is_bare, Ordering::Relaxed);
     }
 }

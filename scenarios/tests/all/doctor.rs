@@ -217,12 +217,14 @@ async fn records_are_asked_for() {
     .await
     .expect("a server of DNS");
     let (lines, code) = told(&dns, &house, "garden-house.net");
-    let expected = "dns.address ok, dns.pointer ok, dns.pointer warn, dns.mx ok, dns.spf ok, dns.dmarc ok, dns.record ok, \
-                    dns.record note";
-    assert_eq!((lines.as_str(), code), (expected, Some(0)));
+    let expected =
+        "dns.address ok, dns.pointer ok, dns.pointer warn, dns.mx ok, dns.spf ok, dns.dmarc ok, dns.record ok";
+    // What else helps mail programs to set themselves up is worth knowing, and no more.
+    let others = lines.strip_prefix(expected);
+    assert_eq!((others, code), (Some(", dns.record note".repeat(7).as_str()), Some(0)), "{lines}");
     let (lines, code) = told(&dns, &house, "elsewhere.net");
-    assert!(lines.contains("dns.mx warn, dns.spf fail, dns.dmarc note, dns.record note"), "{lines}");
-    assert_eq!(code, Some(1));
+    assert!(lines.contains("dns.mx warn, dns.spf note, dns.dmarc note, dns.record note"), "{lines}");
+    assert_eq!(code, Some(0));
     let (lines, code) = told(&dns, &house, "nowhere.net");
     assert!(lines.contains("dns.mx fail, dns.spf warn, dns.dmarc note"), "{lines}");
     assert_eq!(code, Some(1));

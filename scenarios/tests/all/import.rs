@@ -69,7 +69,7 @@ scenario! {
         alice.ok(&format!("SELECT {INBOX}"), "* 3 EXISTS").await;
         let shown = alice.ok("FETCH 1:3 (FLAGS INTERNALDATE)", "").await.lines();
         assert!(shown[0].contains("\\Seen") && shown[0].contains("\\Answered"), "{shown:?}");
-        assert!(shown[0].contains("\" 1-May-2024 08:00:00 +0000\"") || shown[0].contains("\"01-May-2024 08:00:00 +0000\""), "{shown:?}");
+        assert!(shown[0].contains("\" 1-May-2024 08:00:00 +0000\""), "{shown:?}");
         assert!(shown[1].contains("work") && !shown[1].contains("\\Seen") && shown[1].contains("-May-2024 06:00:00"), "{shown:?}");
         for (number, message) in (1..).zip(["one", "two", "three"]) {
             let body = alice.ok(&format!("FETCH {number} BODY.PEEK[]"), "").await.literal().expect("a body");
@@ -189,7 +189,7 @@ scenario! {
                 client.ok(&format!("EXAMINE {mailbox}"), "").await;
                 let mut lines = client.ok("FETCH 1:* (FLAGS INTERNALDATE)", "").await.lines();
                 lines.retain(|line| line.contains("FETCH"));
-                lines.iter_mut().for_each(|line| *line = line.replace("\\Recent", ""));
+                lines.iter_mut().for_each(|line| *line = line.replace(" \\Recent", "").replace("\\Recent", ""));
                 for number in 1..=lines.len() {
                     let body = client.ok(&format!("FETCH {number} BODY.PEEK[]"), "").await.literal().expect("a body");
                     lines.push(String::from_utf8(without_sync_header(&body)).expect("text"));
@@ -197,7 +197,7 @@ scenario! {
                 shown.push(lines);
             }
             assert_eq!(shown[0], shown[1], "{mailbox}");
-            assert!(shown[0].concat().contains("01-May-2024 08:00:00") == mailbox.starts_with("Archive"), "{shown:?}");
+            assert!(shown[0].concat().contains("\" 1-May-2024 08:00:00 +0000\"") == mailbox.starts_with("Archive"), "{shown:?}");
         }
         let (code, output, _) = import(&house, &["bob@example.org", &text(&folder)]).await;
         assert!(code == 0 && output.starts_with("Imported 0 messages into bob@example.org.\n3 messages"), "{output}");

@@ -105,6 +105,8 @@ scenario! {
         assert_eq!(admin.ask("POST", &format!("{SAM}/suspend"), None).await.status, 200);
         is_refused(&take(&house, &invitation, CHOSEN).await);
         assert_eq!(admin.ask("POST", &format!("{SAM}/resume"), None).await.status, 200);
+        is_refused(&take(&house, &invitation, CHOSEN).await);
+        let invitation = code(&admin.ask("POST", &invite("sam@example.org"), None).await);
         // A password that somebody sets in between ends it.
         let set = admin.ask("PUT", &format!("{SAM}/password"), Some(r#"{"password":"a garden of my own"}"#)).await;
         assert_eq!(set.status, 200, "{}", set.text);

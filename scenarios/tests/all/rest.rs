@@ -81,6 +81,11 @@ scenario! {
                 let login = r#"{"email":"alice@example.org","password":"still garden by the river"}"#;
                 person = bearer(&document(&house, "/api/v1/login", login).await);
             }
+            if route.operation == "invitation.take" {
+                let invited = document(&house, "/api/v1/persons/alice@example.org/invitation", "").await;
+                let taken = serde_json::json!({ "code": invited["code"], "password": "loud garden by the river" });
+                body = Some(taken.to_string().into_bytes());
+            }
             let is_theirs = route.who == Who::Person || route.operation == "tokens.revoke";
             let asker = if is_theirs { person.clone() } else { Asker::Operator(1000) };
             let answered = call_as(house.app().clone(), &asker, route.verb.method().as_str(), route.example, body).await;

@@ -388,6 +388,10 @@ impl<D: DutyClass> Authority<'_, D> {
         let epoch = tx.one(&sql::SUSPEND_PERSON, &[person.get().into(), since.into()], |row| row.int(0))?;
         let epoch = epoch.ok_or_else(|| Rule::Absent("such person".into()))?;
         tx.notify(Notice::Epoch(person, epoch));
+        if suspended {
+            // A code that somebody else may have is not good again when they come back.
+            self.end_invitations(person)?;
+        }
         self.note(if suspended { "person.suspended" } else { "person.resumed" }, Some(person), "", "")?;
         // Who was suspended before, or was not, neither goes nor comes.
         if row.suspended != suspended {

@@ -203,10 +203,13 @@ fn sender_policy(record: &Record, facts: &Facts, what: String) -> Check {
         }
         Spf::Names => Check::ok(DNS, id, what, text),
         Spf::Elsewhere => Check::ok(DNS, id, what, format!("{text} (what it includes was not asked for)")),
-        Spf::Excludes => {
-            Check::fail(DNS, id, what, format!("{text}: it does not name this host, whose mail is refused then"))
-                .next(format!("add mx; {before_all}"))
+        Spf::Excludes if text.split_whitespace().count() > 2 => {
+            let text = format!("{text}: it names others alone; whether the smarthost is one of them was not asked");
+            Check::note(DNS, id, what, text)
+                .next(format!("compare with what the smarthost's provider asks for; {before_all}"))
         }
+        Spf::Excludes => Check::fail(DNS, id, what, format!("{text}: nobody sends for the domain, this house neither"))
+            .next(format!("add mx; {before_all}")),
         Spf::Open => {
             Check::note(DNS, id, what, format!("{text}: it neither names nor excludes this host")).next(publish(record))
         }
@@ -324,7 +327,8 @@ mod tests {
         assert_eq!(told(&["other=1", "v=spf1 mx -all"]), Status::Ok);
         assert_eq!(told(&["other=1"]), Status::Warn, "there is none");
         assert_eq!(told(&["v=spf1 mx -all", "v=spf1 a -all"]), Status::Fail, "two count as none");
-        assert_eq!(told(&["v=spf1 a:www.garden.org -all"]), Status::Fail, "it excludes us");
+        assert_eq!(told(&["v=spf1 a:www.garden.org -all"]), Status::Note, "it may be the smarthost");
+        assert_eq!(told(&["v=spf1 -all"]), Status::Fail, "nobody sends");
         assert_eq!(told(&["v=spf1 +all"]), Status::Warn);
         let sends_elsewhere = |text| {
             let records = vec![mx(&["10 mail.garden.org."]), txt(&[text])];

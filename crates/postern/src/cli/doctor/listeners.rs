@@ -65,6 +65,7 @@ pub(super) fn named(config: &Config) -> Vec<(&'static str, &ListenAddress)> {
         ("submission", &listen.submission),
         ("submissions", &listen.submissions),
         ("https", &listen.https),
+        ("http", &listen.http),
     ];
     kinds.into_iter().flat_map(|(name, addresses)| addresses.iter().map(move |address| (name, address))).collect()
 }

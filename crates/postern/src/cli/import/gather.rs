@@ -243,13 +243,13 @@ impl Packer<'_> {
     }
 }
 
-/// A file, unless it is larger. Whatever is no file would be waited for.
+/// A file, unless it is larger. Whatever is no file is not opened: a pipe would be waited for.
 fn read_file(path: &Path, most: usize) -> io::Result<Option<Vec<u8>>> {
-    let file = File::open(path)?;
-    let about = file.metadata()?;
+    let about = std::fs::metadata(path)?;
     if !about.is_file() {
         return Err(io::Error::other("it is no file"));
     }
+    let file = File::open(path)?;
     if about.len() > most as u64 {
         return Ok(None);
     }

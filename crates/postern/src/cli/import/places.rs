@@ -47,7 +47,12 @@ pub(super) fn look(path: &Path, format: Option<Format>) -> Result<Place, Failure
     let shown = path.display();
     let unread =
         |error: io::Error| Failure::new(format!("{shown}: {error}")).next("name a file or a folder that you may read");
-    let is_folder = std::fs::metadata(path).map_err(unread)?.is_dir();
+    let about = std::fs::metadata(path).map_err(unread)?;
+    let is_folder = about.is_dir();
+    if !is_folder && !about.is_file() {
+        // A pipe gives its bytes once, and what it is is found out from the first of them.
+        return Err(Failure::new(format!("{shown} is neither a file nor a folder")).next("write it into a file first"));
+    }
     let owned = path.to_owned();
     match (format, is_folder) {
         (Some(Format::Mbox), true) => {
@@ -60,6 +65,10 @@ pub(super) fn look(path: &Path, format: Option<Format>) -> Result<Place, Failure
         (Some(Format::Maildir), true) => Ok(Place::Maildir(owned)),
         (Some(Format::Eml), false) => Ok(Place::Message(owned)),
         (Some(Format::Eml), true) => Ok(Place::Messages(owned)),
+        (None, true) if is_both(path).map_err(unread)? => {
+            Err(Failure::new(format!("{shown} holds a Maildir and files that end in .eml"))
+                .next("take one after the other: --format maildir, then --format eml"))
+        }
         (None, true) => folder(path).map_err(unread)?.ok_or_else(|| {
             Failure::new(format!("{shown} holds no messages: no folder cur or new, and no file that ends in .eml"))
                 .next("name a Maildir, a folder of .eml files, or an mbox")
@@ -72,11 +81,22 @@ pub(super) fn look(path: &Path, format: Option<Format>) -> Result<Place, Failure
 }
 
 fn folder(path: &Path) -> io::Result<Option<Place>> {
-    if maildir::is_one(path) || !maildir::folders(path)?.is_empty() {
+    if is_maildir(path)? {
         return Ok(Some(Place::Maildir(path.to_owned())));
     }
-    let has_eml = std::fs::read_dir(path)?.any(|entry| entry.is_ok_and(|entry| is_eml(&entry.file_name())));
-    Ok(has_eml.then(|| Place::Messages(path.to_owned())))
+    Ok(has_eml(path)?.then(|| Place::Messages(path.to_owned())))
+}
+
+fn is_both(path: &Path) -> io::Result<bool> {
+    Ok(has_eml(path)? && is_maildir(path)?)
+}
+
+fn is_maildir(path: &Path) -> io::Result<bool> {
+    Ok(maildir::is_one(path) || !maildir::folders(path)?.is_empty())
+}
+
+fn has_eml(path: &Path) -> io::Result<bool> {
+    Ok(std::fs::read_dir(path)?.any(|entry| entry.is_ok_and(|entry| is_eml(&entry.file_name()))))
 }
 
 /// An empty file is an mbox of nothing: mail programs keep an empty mailbox so.
@@ -195,6 +215,9 @@ mod tests {
         assert_eq!(look(&path, None).unwrap(), Place::Messages(path.clone()));
         assert_eq!(Place::Messages(path.clone()).bytes(), 6);
         std::fs::create_dir_all(path.join("Work/cur")).unwrap();
+        assert!(look(&path, None).unwrap_err().reason().contains("a Maildir and files that end in .eml"));
+        assert_eq!(look(&path, Some(Format::Maildir)).unwrap(), Place::Maildir(path.clone()));
+        std::fs::remove_file(path.join("one.EML")).unwrap();
         assert_eq!(look(&path, None).unwrap(), Place::Maildir(path.clone()));
         assert!(look(&path, Some(Format::Mbox)).unwrap_err().reason().contains("an mbox is a file"));
     }

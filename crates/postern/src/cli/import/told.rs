@@ -114,7 +114,7 @@ impl Tally {
 
     /// What it says at its end.
     pub fn said(&self) -> Said {
-        let is_partial = self.left_out > 0 || self.stopped.is_some();
+        let is_partial = self.left_out > 0 || !self.left.is_empty() || self.stopped.is_some();
         Said::new(self.text(), self).partial(is_partial)
     }
 
@@ -133,7 +133,9 @@ impl Tally {
         for one in self.mailboxes.iter().filter(|_| is_worth_a_list) {
             let count = if self.dry_run { one.messages } else { one.added };
             let made = if one.made { ", which was made" } else { "" };
-            text.push_str(&format!("  {} into {}{made}\n", messages(count), plain(&one.mailbox)));
+            if count > 0 {
+                text.push_str(&format!("  {} into {}{made}\n", messages(count), plain(&one.mailbox)));
+            }
         }
         if self.known > 0 {
             let (were, them) = if self.known == 1 { ("was", "it was") } else { ("were", "they were") };
@@ -154,7 +156,7 @@ impl Tally {
         let account = plain(&self.account);
         match (&self.stopped, self.dry_run) {
             (Some(_), _) => format!(
-                "Next: make room: postern shared set {account} --quota SIZE, or for a person postern person set {account} --quota SIZE; then run the same command again\n"
+                "Next: make room: postern shared set {account} --quota SIZE --message-quota N (for a person: person set), whichever is full; then run the same command again\n"
             ),
             (None, true) => "Next: run it without --dry-run\n".to_owned(),
             (None, false) if self.added > 0 => {
