@@ -45,6 +45,13 @@ async fn what_waits_is_counted() {
     let (backlog, waits) = none.backlog.unwrap();
     assert_eq!((backlog.lanes, waits, none.submitted[0].1), (Vec::new(), Duration::ZERO, 0));
     let mut alice = scene.client("alice").await;
+    // What is to leave tomorrow waits for nobody.
+    alice.begins("MAIL FROM:<alice@example.org> HOLDFOR=86400", "250 ").await;
+    alice.begins("RCPT TO:<bob@example.org>", "250 ").await;
+    alice.begins("DATA", "354 ").await;
+    alice.answers(format!("{LETTER}.\r\n"), &["250 2.0.0 Queued as msg_"]).await;
+    scene.clock.advance_ms(60_000);
+    assert_eq!(scene.house.figures().await.backlog.unwrap().1, Duration::ZERO);
     alice.begins("MAIL FROM:<alice@example.org>", "250 ").await;
     alice.begins("RCPT TO:<bob@example.org>", "250 ").await;
     alice.begins("RCPT TO:<alice@example.org>", "250 ").await;
@@ -53,8 +60,8 @@ async fn what_waits_is_counted() {
     scene.clock.advance_ms(90_000);
     let some = scene.house.figures().await;
     let (backlog, waits) = some.backlog.unwrap();
-    assert_eq!(backlog.lanes, [(postern_app::Lane::Here, 2, 0)]);
-    assert_eq!((waits, some.submitted[0].1), (Duration::from_secs(90), 1));
+    assert_eq!(backlog.lanes, [(postern_app::Lane::Here, 3, 0)]);
+    assert_eq!((waits, some.submitted[0].1), (Duration::from_secs(90), 2));
     assert!(some.accepted.contains(&(["submission", "person"], 1)), "{:?}", some.accepted);
     assert!(some.sessions.contains(&(["submission"], 1)), "{:?}", some.sessions);
 }

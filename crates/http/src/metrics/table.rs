@@ -92,7 +92,7 @@ pub static METRICS: &[Metric] = &[
         .says("Recipients who have not got it: waiting for their turn, or held.")
         .is(backlog),
     metric("postern_queue_oldest_seconds", Gauge, "seconds", "queue")
-        .says("For how long the oldest message waits that nobody holds; 0 where none does.")
+        .says("For how long a message waits at most that may leave; 0 where none does.")
         .is(|all, to| to.some(all.house.backlog.as_ref().map(|(_, waits)| waits.as_secs_f64()))),
     // The database.
     metric("postern_store_job_seconds", Histogram, "seconds", "database")

@@ -88,7 +88,7 @@ impl Lane {
 pub struct Backlog {
     /// Of each lane that has some: recipients who wait, and those that somebody holds.
     pub lanes: Vec<(Lane, u64, u64)>,
-    /// Since when the oldest message waits that nobody holds.
+    /// Since when that message waits which has waited longest: nobody holds it, and it may leave.
     pub oldest: Option<Timestamp>,
 }
 
@@ -342,7 +342,7 @@ impl Authority<'_, RunQueue> {
             let (recipients, held) = (row.int(1)?, row.int(2)?);
             Ok((Lane::of(row.int(0)?), (recipients - held).max(0) as u64, held.max(0) as u64))
         })?;
-        let oldest = self.tx().one(&sql::OLDEST, &[], |row| Ok(Timestamp(row.int(0)?)))?;
+        let oldest = self.tx().one(&sql::OLDEST, &[self.tx().now().0.into()], |row| Ok(Timestamp(row.int(0)?)))?;
         Ok(Backlog { lanes, oldest })
     }
 

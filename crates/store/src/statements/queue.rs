@@ -34,8 +34,10 @@ statements! {
                   (SELECT COUNT(*) FROM domain WHERE domain.name = queue_recipient.domain)";
     /// How many recipients wait, by lane, and how many of each are held. Reads all of them.
     BACKLOG = "SELECT lane, COUNT(*), CAST(SUM(held) AS BIGINT) FROM queue_recipient GROUP BY lane ORDER BY lane";
-    /// When the oldest message came that nobody holds. Primary key.
-    OLDEST = "SELECT created_ms FROM queue_message WHERE hold IS NULL ORDER BY id LIMIT 1";
+    /// From when on that message could leave which waits longest at `$1`; nobody holds it, and its time has come. Reads
+    /// all of them.
+    OLDEST = "
+        SELECT leaves_ms FROM queue_message WHERE hold IS NULL AND leaves_ms <= $1 ORDER BY leaves_ms, id LIMIT 1";
     /// When the next recipient of lane `$1` is due. Index: queue_recipient_due.
     NEXT_DUE = "
         SELECT next_try_ms FROM queue_recipient WHERE lane = $1 AND held = 0 ORDER BY next_try_ms, id LIMIT 1";
