@@ -31,11 +31,12 @@ step() { printf '\n== %s\n' "$1" >&2; }
 fail() { printf 'first-day: %s\n' "$1" >&2; exit 1; }
 # has FILE TEXT: the file has it somewhere.
 has() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "no '$2' in $1"; }; }
-# until_read FILE ARGUMENT...: asks with curl until it is answered, for a minute at most; the answer goes to FILE.
+# until_read FILE ARGUMENT...: asks with curl until it is answered, for two minutes at most; the answer goes to FILE.
 until_read() {
     file=$1
     shift
-    for _ in $(seq 600); do
+    over=$(($(date +%s) + 120))
+    while [ "$(date +%s)" -lt "$over" ]; do
         if curl_at "$@" >"$file" 2>error.txt; then return; fi
         sleep 0.1
     done

@@ -63,8 +63,9 @@ const POSTFIX: &str = "postfix";
 /// anything: no policy and no mask of ours is left behind.
 const POSTFIX_UNCONFIGURED: &str = "postfix postfix/main_mailer_type select No configuration";
 
-/// The second reader of ENVELOPE and BODYSTRUCTURE, beside the imap-codec crate.
-const PYTHON_PACKAGES: [&str; 1] = ["imapclient==4.1.0"];
+/// The second reader of ENVELOPE and BODYSTRUCTURE, beside the imap-codec crate; and two that read
+/// the description of REST, one of which asks all of it.
+const PYTHON_PACKAGES: [&str; 3] = ["imapclient==4.1.0", "schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
 /// A program that cargo installs.
 pub struct CargoTool {

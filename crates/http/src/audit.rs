@@ -10,7 +10,7 @@ use postern_types::{AccountId, Address};
 /// Events of a page, where the query does not say.
 const PAGE: usize = 50;
 /// Most events of a page.
-const PAGE_MOST: usize = 500;
+pub(crate) const PAGE_MOST: usize = 500;
 
 fn shown(row: AuditRow) -> AuditEvent {
     AuditEvent {

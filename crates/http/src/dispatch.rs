@@ -227,9 +227,11 @@ pub(crate) async fn no_such_route(request: Request) -> Response {
 /// RFC 9110 section 15.5.6 asks for Allow with every 405.
 async fn no_such_method(request: Request) -> Response {
     let path = request.uri().path();
-    let methods: Vec<&str> = ROUTES
-        .iter()
-        .filter(|route| has_shape(route.path, path))
+    // A path that is spelt out goes before one with a parameter in that place.
+    let met = || ROUTES.iter().filter(|route| has_shape(route.path, path));
+    let nearest = met().map(|route| route.parameters().count()).min();
+    let methods: Vec<&str> = met()
+        .filter(|route| Some(route.parameters().count()) == nearest)
         .map(|route| match route.verb {
             crate::route::Verb::Get => "GET, HEAD",
             crate::route::Verb::Post => "POST",

@@ -1,8 +1,9 @@
 //! The OpenAPI description, made from the table of routes and the documents' own schemas.
 
+use crate::audit;
 use crate::model;
 use crate::problem::{Kind, Problem};
-use crate::route::{Ask, Form, Reply, Route, Verb, Who};
+use crate::route::{Ask, Form, Query, Reply, Route, Verb, Who};
 use crate::table::ROUTES;
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Paths, Ref, Required, Response, ResponseBuilder,
+    Components, InfoBuilder, LicenseBuilder, Object, OpenApi, OpenApiBuilder, Paths, Ref, Required, Response,
+    ResponseBuilder, Server,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -48,7 +50,12 @@ pub fn description() -> OpenApi {
     for route in ROUTES {
         paths.add_path_operation(route.path, vec![http_method(route.verb)], operation(route));
     }
-    OpenApiBuilder::new().info(info).paths(paths).components(Some(components())).build()
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([Server::new("/")]))
+        .paths(paths)
+        .components(Some(components()))
+        .build()
 }
 
 fn http_method(verb: Verb) -> HttpMethod {
@@ -96,9 +103,6 @@ fn operation(route: &Route) -> Operation {
         .summary(Some(route.summary))
         .description(Some(who))
         .request_body(route.takes.map(|form| request(form, route)).or(route.takes_bytes.map(bytes)));
-    if route.who != Who::Anyone {
-        operation = operation.security(SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []));
-    }
     for parameter in parameters(route) {
         operation = operation.parameter(parameter);
     }
@@ -106,7 +110,11 @@ fn operation(route: &Route) -> Operation {
     for (status, kinds) in refusals(route) {
         operation = operation.response(status.to_string(), refusal(&kinds));
     }
-    operation.build()
+    let mut operation = operation.build();
+    // An empty list says that nobody needs to sign in; without one a reader could only guess.
+    let bearer = (route.who != Who::Anyone).then(|| SecurityRequirement::new::<_, [&str; 0], &str>(BEARER, []));
+    operation.security = Some(bearer.into_iter().collect());
+    operation
 }
 
 fn request(form: Form, route: &Route) -> RequestBody {
@@ -160,21 +168,28 @@ fn parameters(route: &Route) -> impl Iterator<Item = Parameter> {
             .schema(Some(text()))
             .build()
     });
-    let query = route.query.iter().map(move |(name, description)| {
-        let kind = match *name {
-            "limit" => Type::Integer,
-            "failed" => Type::Boolean,
-            _ => Type::String,
-        };
+    let query = route.query.iter().map(|(name, kind, description)| {
+        let needed = if *kind == Query::Needed { Required::True } else { Required::False };
         ParameterBuilder::new()
             .name(*name)
             .parameter_in(ParameterIn::Query)
-            .required(Required::False)
+            .required(needed)
             .description(Some(*description))
-            .schema(Some(ObjectBuilder::new().schema_type(kind).build()))
+            .schema(Some(query_schema(*kind)))
             .build()
     });
     path.chain(query)
+}
+
+fn query_schema(kind: Query) -> Object {
+    let schema = ObjectBuilder::new();
+    let schema = match kind {
+        Query::Text | Query::Needed => schema.schema_type(Type::String),
+        Query::Time => schema.schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
+        Query::Flag => schema.schema_type(Type::Boolean),
+        Query::Page => schema.schema_type(Type::Integer).minimum(Some(1)).maximum(Some(audit::PAGE_MOST as f64)),
+    };
+    schema.build()
 }
 
 fn path_description(name: &str) -> &'static str {

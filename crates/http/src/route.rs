@@ -66,6 +66,21 @@ pub enum Who {
     Has(Duty),
 }
 
+/// What a parameter of the query is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Query {
+    /// A text; may be left out, like all but the needed.
+    Text,
+    /// A text without which there is no answer.
+    Needed,
+    /// A moment (RFC 3339).
+    Time,
+    /// `true` or `false`.
+    Flag,
+    /// How much a page holds at most.
+    Page,
+}
+
 /// A JSON document of a request or an answer, with its schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Form {
@@ -108,7 +123,7 @@ pub struct Route {
     pub(crate) gives: Option<Form>,
     pub(crate) refuses: &'static [Kind],
     pub(crate) absent: Option<&'static str>,
-    pub(crate) query: &'static [(&'static str, &'static str)],
+    pub(crate) query: &'static [(&'static str, Query, &'static str)],
     pub(crate) handler: fn(Ask) -> Answer,
 }
 
@@ -173,7 +188,7 @@ impl Route {
         self.absent = Some(text);
         self
     }
-    pub(crate) const fn query(mut self, parameters: &'static [(&'static str, &'static str)]) -> Self {
+    pub(crate) const fn query(mut self, parameters: &'static [(&'static str, Query, &'static str)]) -> Self {
         self.query = parameters;
         self
     }
@@ -222,8 +237,13 @@ impl Ask {
     /// The body as a document. Unknown fields are refused, so that a misspelt one is not
     /// silently without effect.
     pub fn document<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Problem::new(Kind::BadDocument, format!("The body is not what was expected: {error}")))
+        let bad = |why: String| Problem::new(Kind::BadDocument, format!("The body is not what was expected: {why}"));
+        // The reader would take a list for the fields in their order.
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        if first.is_some_and(|byte| *byte != b'{') {
+            return Err(bad("it is no object, { … }".to_owned()));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| bad(error.to_string()))
     }
 
     /// The body as it comes; once.

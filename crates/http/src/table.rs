@@ -16,6 +16,7 @@ use crate::model::{
     Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, OverLimit, RightNotHeld, SignInRefused, Unusable};
+use crate::route::Query::{Flag, Needed, Page, Text, Time};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
 use crate::{
@@ -124,6 +125,7 @@ pub static ROUTES: &[Route] = &[
         )
         .at("/api/v1/persons/alice@example.org/invitation")
         .gives::<Invitation>(201)
+        .refuses(&[Forbidden])
         .absent("There is no person {address}"),
     route(Put, "/api/v1/persons/{address}/password", "persons.set-password", PASSWORDS, to!(persons::set_password))
         .says("Gives somebody else another password. Their sessions end. Nobody's own is set here, and none by a made token.")
@@ -133,13 +135,13 @@ pub static ROUTES: &[Route] = &[
         .refuses(&[Forbidden])
         .absent("There is no person {address}"),
     route(Post, "/api/v1/persons/{address}/suspend", "persons.suspend", Who::Has(Duty::Suspend), to!(persons::suspend))
-        .says("Suspends a person: their sessions end, their mail stays. Only an operator suspends the last administrator.")
+        .says("Suspends a person: their sessions end, and an invitation that waits; their mail stays. Only an operator suspends the last administrator.")
         .at("/api/v1/persons/alice@example.org/suspend")
         .gives::<Suspension>(200)
         .refuses(&[Forbidden])
         .absent("There is no person {address}"),
     route(Post, "/api/v1/persons/{address}/resume", "persons.resume", Who::Has(Duty::Resume), to!(persons::resume))
-        .says("Lets a suspended person back, with all that they hold. Not by a made token.")
+        .says("Lets a suspended person back, with their password and all that they are allowed; an invitation is made anew. Not by a made token.")
         .at("/api/v1/persons/alice@example.org/resume")
         .gives::<Suspension>(200)
         .absent("There is no person {address}"),
@@ -172,7 +174,7 @@ pub static ROUTES: &[Route] = &[
     route(Get, "/api/v1/tokens", "tokens.list", Who::SignedIn, to!(tokens::list))
         .says("The live tokens of whoever asks, or of someone whose grants they may see.")
         .at("/api/v1/tokens?person=alice@example.org")
-        .query(&[("person", "Those of the person with this address.")])
+        .query(&[("person", Text, "Those of the person with this address.")])
         .gives::<Tokens>(200)
         .refuses(&[Unusable])
         .absent("There is no such person"),
@@ -291,7 +293,7 @@ pub static ROUTES: &[Route] = &[
     route(Get, "/api/v1/shared/{address}/suppressed", "shared.suppressed", QUEUE, to!(queue::suppressed))
         .says("Recipients from whom mail of a campaign came back for good: none is sent there any more.")
         .at("/api/v1/shared/support@example.org/suppressed")
-        .query(&[("after", "Only those after this address: `next_after` of the page before.")])
+        .query(&[("after", Text, "Only those after this address: `next_after` of the page before.")])
         .gives::<SuppressedRecipients>(200)
         .refuses(&[Unusable])
         .absent("There is no shared mailbox {address}"),
@@ -375,9 +377,9 @@ pub static ROUTES: &[Route] = &[
         )
         .at("/api/v1/credentials?shared=support@example.org")
         .query(&[
-            ("shared", "Only those of the shared mailbox with this address."),
-            ("expiring_before", "Only those that end before this time (RFC 3339)."),
-            ("ended", "`true`: those that have ended, too."),
+            ("shared", Text, "Only those of the shared mailbox with this address."),
+            ("expiring_before", Time, "Only those that end before this time (RFC 3339)."),
+            ("ended", Flag, "`true`: those that have ended, too."),
         ])
         .gives::<Credentials>(200)
         .refuses(&[Unusable])
@@ -433,7 +435,7 @@ pub static ROUTES: &[Route] = &[
              and those who no longer can. For whoever reads its trail.",
         )
         .at("/api/v1/shared/support@example.org/access")
-        .query(&[("at", "At this later moment, with the grants as they are now (RFC 3339).")])
+        .query(&[("at", Time, "At this later moment, with the grants as they are now (RFC 3339).")])
         .gives::<AccessReport>(200)
         .absent("There is no shared mailbox {address}"),
     route(Get, "/api/v1/explain", "explain", Who::Has(Duty::ReadAudit), to!(access::explain))
@@ -443,10 +445,10 @@ pub static ROUTES: &[Route] = &[
         )
         .at("/api/v1/explain?actor=alice@example.org&verb=expunge&target=support@example.org/Archive")
         .query(&[
-            ("actor", "Who would act: a person's address, `operator`, or a job such as `delivery`."),
-            ("verb", "What they would do, by its name in the matrix or an IMAP command."),
-            ("target", "An account, a mailbox as in `support@example.org/INBOX`, or `organisation`."),
-            ("at", "At this later moment, with the grants as they are now (RFC 3339)."),
+            ("actor", Needed, "Who would act: a person's address, `operator`, or a job such as `delivery`."),
+            ("verb", Needed, "What they would do, by its name in the matrix or an IMAP command."),
+            ("target", Needed, "An account, a mailbox as in `support@example.org/INBOX`, or `organisation`."),
+            ("at", Time, "At this later moment, with the grants as they are now (RFC 3339)."),
         ])
         .gives::<Explained>(200)
         .refuses(&[Unusable])
@@ -464,8 +466,8 @@ pub static ROUTES: &[Route] = &[
     )
     .at("/api/v1/shared/support@example.org/delegates/alice@example.org")
     .query(&[
-        ("mailbox", "Only the grant on this mailbox."),
-        ("subtree", "Only the grant on this mailbox and those below it."),
+        ("mailbox", Text, "Only the grant on this mailbox."),
+        ("subtree", Text, "Only the grant on this mailbox and those below it."),
     ])
     .gives::<TakenBack>(200)
     .refuses(&[RightNotHeld])
@@ -475,11 +477,11 @@ pub static ROUTES: &[Route] = &[
         .says("The trail, newest first.")
         .at("/api/v1/audit?limit=10&actor=alice@example.org")
         .query(&[
-            ("account", "Only what happened in the account with this address or, for those who read the trail of the organisation, of this number, as `acc_42`: it finds a deleted one, too."),
-            ("actor", "Only what the person with this address did, or this credential, by its id or as `ADDRESS/NAME`."),
-            ("since", "Only from this time on (RFC 3339)."),
-            ("before", "Only events older than this one: `next_before` of the page before."),
-            ("limit", "At most this many, 1 to 500; 50 when left out."),
+            ("account", Text, "Only what happened in the account with this address or, for those who read the trail of the organisation, of this number, as `acc_42`: it finds a deleted one, too."),
+            ("actor", Text, "Only what the person with this address did, or this credential, by its id or as `ADDRESS/NAME`."),
+            ("since", Time, "Only from this time on (RFC 3339)."),
+            ("before", Text, "Only events older than this one: `next_before` of the page before."),
+            ("limit", Page, "At most this many, 1 to 500; 50 when left out."),
         ])
         .gives::<AuditPage>(200)
         .refuses(&[Unusable])
@@ -492,13 +494,13 @@ pub static ROUTES: &[Route] = &[
         )
         .at("/api/v1/signins?limit=10&failed=true")
         .query(&[
-            ("account", "Only those in the account with this address, or of this number, as in the trail."),
-            ("credential", "Only those by the credential with this id, and those that named it in vain."),
-            ("failed", "Only those that failed, where this is `true`."),
-            ("since", "Only from this time on (RFC 3339)."),
-            ("before", "Only those older than this one: `next_before` of the page before."),
-            ("after", "Only those newer than this one, for whoever follows: `evt_0` for all."),
-            ("limit", "At most this many, 1 to 500; 50 when left out."),
+            ("account", Text, "Only those in the account with this address, or of this number, as in the trail."),
+            ("credential", Text, "Only those by the credential with this id, and those that named it in vain."),
+            ("failed", Flag, "Only those that failed, where this is `true`."),
+            ("since", Time, "Only from this time on (RFC 3339)."),
+            ("before", Text, "Only those older than this one: `next_before` of the page before."),
+            ("after", Text, "Only those newer than this one, for whoever follows: `evt_0` for all."),
+            ("limit", Page, "At most this many, 1 to 500; 50 when left out."),
         ])
         .gives::<SignInPage>(200)
         .refuses(&[Unusable])
@@ -510,9 +512,9 @@ pub static ROUTES: &[Route] = &[
              sent as that for its owners, and without them what whoever asks has sent. Envelopes, never mail.",
         )
         .query(&[
-            ("account", "Only what is sent as the account with this address."),
-            ("credential", "Only what this credential handed in, by its id or as `ADDRESS/NAME`."),
-            ("before", "Only what was handed in before: `next_before` of the page before."),
+            ("account", Text, "Only what is sent as the account with this address."),
+            ("credential", Text, "Only what this credential handed in, by its id or as `ADDRESS/NAME`."),
+            ("before", Text, "Only what was handed in before: `next_before` of the page before."),
         ])
         .gives::<Queue>(200)
         .refuses(&[Unusable])
@@ -579,7 +581,7 @@ pub static ROUTES: &[Route] = &[
         .at("/api/v1/import/alice@example.org?mailbox=Archive/2024")
         .takes_bytes(import::BODY, import::EXAMPLE)
         .gives::<ImportDone>(200)
-        .query(&[("mailbox", "The mailbox; INBOX without it.")])
+        .query(&[("mailbox", Text, "The mailbox; INBOX without it.")])
         .refuses(&[OverLimit])
         .absent("There is no account {address}"),
     // The keys of machine secrets.

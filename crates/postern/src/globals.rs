@@ -56,12 +56,25 @@ impl GlobalArgs {
         let named = format!("postern --config {file} ");
         let lines = text.split_inclusive('\n').map(|line| {
             match line.starts_with("Next") && !line.contains("--config") && !line.contains("--url http") {
-                true => line.replace("postern ", &named),
+                true => replace_command(line, &named),
                 false => line.to_owned(),
             }
         });
         lines.collect()
     }
+}
+
+/// Each `postern ` that begins a command, and none that ends a path.
+fn replace_command(line: &str, named: &str) -> String {
+    let mut replaced = String::with_capacity(line.len() + named.len());
+    for (index, piece) in line.split("postern ").enumerate() {
+        if index > 0 {
+            let is_command = replaced.ends_with([' ', '`', '(', '\'']);
+            replaced.push_str(if is_command { named } else { "postern " });
+        }
+        replaced.push_str(piece);
+    }
+    replaced
 }
 
 /// The variable that names a configuration.
@@ -95,6 +108,8 @@ mod tests {
                      login EMAIL\n";
         assert_eq!(with(Some("d/p.toml")).in_same_house(text), named);
         assert_eq!(with(None).in_same_house(text), text);
+        let volume = "Next: podman run --volume postern:/var/lib/postern (administration)\n";
+        assert_eq!(with(Some("d/p.toml")).in_same_house(volume), volume);
         assert_eq!(
             with(Some("my d/p")).in_same_house("Next: postern logout\n"),
             "Next: postern --config 'my d/p' logout\n"

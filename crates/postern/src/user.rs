@@ -65,8 +65,7 @@ impl User {
         if !geteuid().is_root() || about.uid() == 0 {
             return Ok(None);
         }
-        // An image may have neither file: the owner has no name then.
-        let (users, groups) = read().unwrap_or_default();
+        let (users, groups) = read()?;
         let (uid, gid) = (about.uid(), about.gid());
         let nameless = || User { name: format!("#{uid}"), uid, gid, groups: vec![gid] };
         Ok(Some(find(&users, &groups, |_, number| number == uid).unwrap_or_else(nameless)))
@@ -94,7 +93,7 @@ impl User {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = File::from(rustix::fs::open(path, flags, Mode::empty()).with_context(failed)?);
         let is_root_s = folder.metadata().with_context(failed)?.uid() == 0;
-        if is_root_s && std::fs::read_dir(path).with_context(failed)?.next().is_none() {
+        if is_root_s && is_empty(&folder).with_context(failed)? {
             folder.set_permissions(Permissions::from_mode(FOLDER_MODE)).with_context(failed)?;
             fchown(&folder, Some(self.uid), Some(self.gid)).with_context(failed)?;
         }
@@ -137,8 +136,23 @@ impl User {
     }
 }
 
+/// Whether nothing lies in this folder, and not in what its path leads to by now.
+fn is_empty(folder: &File) -> rustix::io::Result<bool> {
+    for entry in rustix::fs::Dir::read_from(folder)? {
+        if ![c".", c".."].contains(&entry?.file_name()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Both files. An image may lack either: nobody has a name then.
 fn read() -> anyhow::Result<(String, String)> {
-    let text = |path: &str| std::fs::read_to_string(path).with_context(|| format!("{path} can not be read"));
+    let text = |path: &str| match std::fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("{path} can not be read")),
+    };
     Ok((text(USERS)?, text(GROUPS)?))
 }
 

@@ -26,6 +26,7 @@ mod setup;
 mod socket;
 mod taken;
 mod tls;
+mod unread;
 mod visitors;
 mod web;
 

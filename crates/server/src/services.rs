@@ -21,10 +21,9 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
     let open = kinds.into_iter().filter(|(_, _, _, tls)| *tls != ServiceTls::None || is_plain_open);
     let found = open.filter_map(|(name, protocol, configured, tls)| {
         let address = match bound {
-            Some(bound) => bound.get(name).cloned(),
-            None => configured.first().map(ToString::to_string),
-        };
-        let address: SocketAddr = address?.parse().ok()?;
+            Some(bound) => widest(listeners(bound, name)),
+            None => widest(configured.iter().map(ToString::to_string)),
+        }?;
         // Without TLS this machine alone signs in, so elsewhere it is no place to be sent to.
         let is_place = address.port() != 0 && (tls != ServiceTls::None || address.ip().is_loopback());
         is_place.then(|| Service { protocol, host: host(config, address), port: address.port(), tls })
@@ -34,15 +33,26 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
 
 /// Where the web of a running server is asked under TLS: `https://mail.example.org`.
 pub(crate) fn web(config: &Config, bound: &BTreeMap<String, String>) -> Option<String> {
-    let address: SocketAddr = bound.get("https")?.parse().ok()?;
-    let plain = bound.iter().filter(|(name, _)| name.starts_with("http") && !name.starts_with("https"));
-    let is_open = plain.filter_map(|(_, at)| at.parse::<SocketAddr>().ok()).any(|at| !at.ip().is_loopback());
+    let address = widest(listeners(bound, "https"))?;
+    let is_open = widest(listeners(bound, "http")).is_some_and(|at| !at.ip().is_loopback());
     if address.ip().is_loopback() && is_open {
         // Whoever asks from elsewhere would be sent to a program of their own machine.
         return None;
     }
     let host = host(config, address);
     Some(if address.port() == 443 { format!("https://{host}") } else { format!("https://{host}:{}", address.port()) })
+}
+
+/// The listeners of a name: `imaps`, and `imaps.2` where there are more.
+fn listeners<'b>(bound: &'b BTreeMap<String, String>, name: &str) -> impl Iterator<Item = String> + 'b {
+    let (first, others) = (name.to_owned(), format!("{name}."));
+    bound.iter().filter(move |(name, _)| **name == first || name.starts_with(&others)).map(|(_, at)| at.clone())
+}
+
+/// The first that others reach, or the first of this machine alone.
+fn widest(listeners: impl Iterator<Item = String>) -> Option<SocketAddr> {
+    let found: Vec<SocketAddr> = listeners.filter_map(|at| at.parse().ok()).collect();
+    found.iter().find(|at| !at.ip().is_loopback()).or(found.first()).copied()
 }
 
 /// What listens on this machine alone is found by that address; its certificate has it.
@@ -90,6 +100,21 @@ mod tests {
         };
         assert_eq!(beside("0.0.0.0:80"), None);
         assert_eq!(beside("127.0.0.1:80").as_deref(), Some("https://127.0.0.1:8443"));
+    }
+
+    /// A listener for programs of this machine does not hide the one beside it.
+    #[test]
+    fn of_several_listeners_the_one_that_others_reach_is_named() {
+        let both = [("imaps", "127.0.0.1:993"), ("imaps.2", "192.0.2.7:993"), ("imap", "192.0.2.7:143")];
+        assert_eq!(found("", &both), ["imap mail.example.org:993 implicit"]);
+        assert_eq!(
+            found("[listen]\nimaps = [\"127.0.0.1:993\", \"192.0.2.7:993\"]\nsubmission = []\nsubmissions = []\n", &[]),
+            ["imap mail.example.org:993 implicit"]
+        );
+        let config = Config::parse(Path::new("postern.toml"), "hostname = \"mail.example.org\"\n", &[]).unwrap();
+        let bound = [("https", "127.0.0.1:8443"), ("https.2", "0.0.0.0:443"), ("http", "0.0.0.0:80")];
+        let found = web(&config, &bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into());
+        assert_eq!(found.as_deref(), Some("https://mail.example.org"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! proved who asks, and a stranger has as long for that as in IMAP (`limits.sign_in_seconds`).
 
 use crate::patience::Patient;
+use crate::unread;
 use crate::visitors::Guest;
 use axum::Router;
 use hyper::Request;
@@ -59,7 +60,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(
         if let Some(measure) = &web.measure {
             request.extensions_mut().insert(measure.clone());
         }
-        web.router.clone().oneshot(request)
+        let router = web.router.clone();
+        unread::ask(request, async |request| router.oneshot(request).await)
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
@@ -129,6 +131,33 @@ mod tests {
             sleep(Duration::from_secs(10)).await;
         }
         assert!(began.elapsed() >= SIGN_IN, "ended after {:?}", began.elapsed());
+    }
+
+    /// Who is refused by the head alone sends the body all the same, and asks again.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_wanted_does_not_end_the_connection() {
+        let mut stream = connect(Router::new().route("/", get(|| async { "alive" })));
+        stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        stream.write_all(b"later").await.unwrap();
+        let mut answer = [0; 4096];
+        let length = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..length].starts_with(b"HTTP/1.1 405 "), "{}", String::from_utf8_lossy(&answer[..length]));
+        assert!(ask(&mut stream).await > 0, "the connection has ended");
+    }
+
+    /// Neither is it read for ever: the answer says that the connection ends.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_ends_the_connection() {
+        for sent in [b"Content-Length: 5\r\n\r\n".as_slice(), b"Content-Length: 70000\r\n\r\n"] {
+            let mut stream = connect(Router::new().route("/", get(|| async { "alive" })));
+            stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+            stream.write_all(sent).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer).to_lowercase();
+            assert!(answer.starts_with("http/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+        }
     }
 
     /// An answer that nobody takes does not keep the connection.

@@ -24,6 +24,8 @@ pub(crate) struct Reserve {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     floor: u64,
+    /// How long the file is; 0 where there is none.
+    file_bytes: u64,
     looked: Mutex<Option<(Instant, bool)>>,
     is_low: AtomicBool,
     /// It was said that the file is not there.
@@ -31,12 +33,14 @@ pub(crate) struct Reserve {
 }
 
 impl Reserve {
-    /// Keeps `floor` bytes free in a folder; 0 keeps none.
-    pub fn new(disk: Arc<dyn Disk>, folder: &Path, floor: u64) -> Self {
+    /// Keeps `floor` bytes free in a folder; 0 keeps none. Of them, those of the file are for the
+    /// database, where it lies in that folder.
+    pub fn new(disk: Arc<dyn Disk>, folder: &Path, floor: u64, has_database: bool) -> Self {
         Self {
             disk,
             folder: folder.to_owned(),
             floor,
+            file_bytes: if has_database { floor / PART } else { 0 },
             looked: Mutex::new(None),
             is_low: AtomicBool::new(false),
             is_bare: AtomicBool::new(false),
@@ -86,7 +90,7 @@ impl Reserve {
     /// Gives the file up for a write that found no room; `false` where it was gone already.
     pub fn give_up(&self) -> bool {
         let file = self.file();
-        let was_there = self.floor > 0 && self.disk.exists(&file).unwrap_or(false);
+        let was_there = self.disk.exists(&file).unwrap_or(false);
         if !was_there || self.disk.remove(&file).is_err() {
             return false;
         }
@@ -97,9 +101,14 @@ impl Reserve {
 
     /// Makes the file where it is missing and there is room for it and more.
     pub fn keep(&self) {
-        let (file, bytes) = (self.file(), self.floor / PART);
-        if self.floor == 0 || self.disk.exists(&file).unwrap_or(true) {
-            return;
+        let (file, bytes) = (self.file(), self.file_bytes);
+        match self.disk.state(&file) {
+            Ok(Some(state)) if state.len_bytes == bytes => return,
+            Ok(None) if bytes == 0 => return,
+            // The configuration asks for another size now, or for none.
+            Ok(Some(_)) if self.disk.remove(&file).is_err() || bytes == 0 => return,
+            Ok(_) => {}
+            Err(_) => return,
         }
         let made = match self.disk.free_bytes(&self.folder) {
             Ok(free) if free < self.floor + 2 * bytes => Err("there is too little room for it".to_owned()),
@@ -117,5 +126,27 @@ impl Reserve {
             );
         }
         self.is_bare.store(is_bare, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RealDisk;
+
+    /// The configuration may change, and the house may have its database elsewhere.
+    #[test]
+    fn the_file_is_as_long_as_the_configuration_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = |floor, has_database| {
+            Reserve::new(Arc::new(RealDisk), folder.path(), floor, has_database).keep();
+            folder.path().join(RESERVE_FILE).metadata().ok().map(|about| about.len())
+        };
+        assert_eq!(kept(0, true), None);
+        assert_eq!(kept(40_960, true), Some(10_240));
+        assert_eq!(kept(81_920, true), Some(20_480), "more is asked for");
+        assert_eq!(kept(40_960, true), Some(10_240), "less");
+        assert_eq!(kept(40_960, false), None, "the database is another machine's");
+        assert_eq!((kept(40_960, true), kept(0, true)), (Some(10_240), None));
     }
 }

@@ -151,7 +151,7 @@ scenario! {
 
     /// RFC 9051 section 7.5.2: ENVELOPE and BODYSTRUCTURE as two foreign readers see them.
     async fn foreign_readers_agree_on_every_mail(house: House) {
-        let Some(python) = foreign::python_with_imapclient() else { return };
+        let Some(python) = foreign::python_with_packages() else { return };
         let mails = mails();
         if mails.is_empty() {
             return;

@@ -57,11 +57,11 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// The interpreter that has the package `imapclient`, or a notice.
-pub fn python_with_imapclient() -> Option<PathBuf> {
+/// The interpreter that has the packages of `cargo xtask prepare`, or a notice.
+pub fn python_with_packages() -> Option<PathBuf> {
     let found = std::env::var_os("POSTERN_TEST_PYTHON").map(PathBuf::from).filter(|python| python.is_file());
     if found.is_none() {
-        missing("a Python with imapclient (POSTERN_TEST_PYTHON)");
+        missing("a Python with the packages of the tests (POSTERN_TEST_PYTHON)");
     }
     found
 }
@@ -84,6 +84,11 @@ pub async fn run(house: &House, program: impl AsRef<OsStr>, arguments: &[&str]) 
 
 /// The same with this folder for a home.
 pub async fn run_at(home: &Path, program: impl AsRef<OsStr>, arguments: &[&str]) -> Printed {
+    run_for(PATIENCE, home, program, arguments).await
+}
+
+/// The same for what takes longer.
+pub async fn run_for(patience: Duration, home: &Path, program: impl AsRef<OsStr>, arguments: &[&str]) -> Printed {
     let mut command = Command::new(program.as_ref());
     command.args(arguments).kill_on_drop(true);
     command.env("HOME", home).env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
@@ -91,7 +96,7 @@ pub async fn run_at(home: &Path, program: impl AsRef<OsStr>, arguments: &[&str])
     let name = format!("{} {}", program.as_ref().display(), arguments.join(" "));
     let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
     let input = child.stdin.take();
-    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let ended = tokio::time::timeout(patience, child.wait_with_output()).await;
     drop(input);
     let output = ended.unwrap_or_else(|_| panic!("{name} hangs")).expect("its output can be read");
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -29,6 +29,10 @@ fn file(house: &House, name: &str, content: &str) -> String {
     text(&path)
 }
 
+fn make_folder(path: &Path) {
+    std::fs::create_dir_all(path).expect("a folder in the test's own");
+}
+
 async fn desk(house: &House) {
     for person in ["alice@example.org", "bob@example.org"] {
         house.person(person).await;
@@ -92,6 +96,23 @@ scenario! {
         assert!(told.len() == 1 && told[0].contains(" operator("), "{trail}");
         assert!(!trail.contains("added message"), "{trail}");
         assert!(trail.contains("created Old/2024 in support@example.org"), "{trail}");
+    }
+
+    /// A folder that can not be read is named, and those beside it are brought over.
+    async fn one_folder_that_can_not_be_read_does_not_end_it(house: House) {
+        desk(&house).await;
+        let root = house.scratch().join("Mail");
+        for folder in ["", ".Broken", ".Old"] {
+            make_folder(&root.join(folder).join("cur"));
+            file(&house, &format!("Mail/{folder}/cur/1.host:2,S"), &format!("Subject: {folder}\n\nText.\n"));
+        }
+        // What is to be a file is none, which nobody can read, root neither.
+        make_folder(&root.join(".Broken/dovecot-keywords"));
+        let (code, output, errors) = import(&house, &[SUPPORT, &text(&root)]).await;
+        assert_eq!(code, 1, "{output}{errors}");
+        assert!(errors.contains(".Broken: it can not be read"), "{output}{errors}");
+        assert!(output.starts_with("Imported 2 messages into support@example.org.\n"), "{output}");
+        assert_eq!(house.messages(SUPPORT).await, 2);
     }
 
     /// An import is for whoever administers, and for everybody into their own mailboxes. To others an account that is

@@ -41,6 +41,7 @@ mod rest_people;
 mod rest_tokens;
 mod resync_model;
 mod rights_model;
+mod schemathesis;
 mod scope_model;
 mod seeds;
 mod seen;

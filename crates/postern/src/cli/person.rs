@@ -83,7 +83,7 @@ pub enum Verb {
     /// administrator says who is one, and the operator; no token that was made. The
     /// last administrator who can sign in stays one, unless the operator says otherwise.
     Set(Set),
-    /// Suspend a person: their sessions end, their mail stays
+    /// Suspend a person: their sessions end, and an invitation that waits; their mail stays
     ///
     /// The last administrator who can sign in is suspended by the operator alone.
     Suspend {
@@ -91,7 +91,7 @@ pub enum Verb {
         #[arg(value_name = "EMAIL", value_parser = Address::parse)]
         address: Address,
     },
-    /// Let a suspended person back, with all that they held
+    /// Let a suspended person back, with their password and all that they are allowed
     ///
     /// Sign in for it: no token that was made does, whatever its role.
     Resume {
@@ -371,11 +371,17 @@ async fn set_suspended(client: &mut Client, address: &Address, suspended: bool) 
         true => (
             "suspend",
             format!(
-                "{address} is suspended: their sessions have ended, their mail stays and still arrives. What they sent \
-                 and has not left waits until they are back.\nNext: postern person resume {address} lets them back\n"
+                "{address} is suspended: their sessions have ended, and an invitation that waited has; their mail stays \
+                 and still arrives. What they sent and has not left waits until they are back.\nNext: postern person resume {address} lets them back\n"
             ),
         ),
-        false => ("resume", format!("{address} can sign in again, with the password they had.\n")),
+        false => (
+            "resume",
+            format!(
+                "{address} can sign in again, with the password they had.\nNext: who never chose one is invited anew: \
+                 postern person invite {address}\n"
+            ),
+        ),
     };
     let changed: Result<Suspension, Failure> = client.act("POST", &format!("{}/{verb}", path(address))).await;
     Ok(Said::new(text, &changed.map_err(|failure| failure.if_absent(WHO))?))

@@ -7,7 +7,7 @@ use super::queue::Queue;
 use crate::gate::Told;
 use crate::reserve::Reserve;
 use crate::snapshot::shelf::Shelf;
-use crate::{Disk, HouseClock, Notice};
+use crate::{DatabaseUrl, Disk, HouseClock, Notice};
 use postern_types::{AccountId, MailboxId, ModSeq};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +35,12 @@ pub(crate) struct Shared {
 impl Shared {
     pub fn new(clock: HouseClock, disk: Arc<dyn Disk>, options: &DbOptions) -> Self {
         Self {
-            reserve: Reserve::new(Arc::clone(&disk), &options.data_dir, options.disk_reserve_bytes),
+            reserve: Reserve::new(
+                Arc::clone(&disk),
+                &options.data_dir,
+                options.disk_reserve_bytes,
+                options.url == DatabaseUrl::Sqlite,
+            ),
             reads: Queue::default(),
             writes: Queue::default(),
             clock,

@@ -364,14 +364,14 @@ impl<D: DutyClass> Authority<'_, D> {
 }
 
 impl Authority<'_, Suspend> {
-    /// Suspends a person. Their sessions end, their mail stays.
+    /// Suspends a person. Their sessions end, and an invitation that waits; their mail stays.
     pub fn suspend(&self, person: AccountId) -> Result<(), GateError> {
         self.set_suspended(person, true)
     }
 }
 
 impl Authority<'_, Resume> {
-    /// Lets a suspended person back, with all that they hold.
+    /// Lets a suspended person back, with their password and all that they are allowed.
     pub fn resume(&self, person: AccountId) -> Result<(), GateError> {
         self.set_suspended(person, false)
     }

@@ -10,6 +10,7 @@ use postern_http::model::DnsRecord;
 use std::net::{IpAddr, Ipv4Addr};
 
 const DNS: Group = Group::Dns;
+const NOTHING_LEAVES: &str = "which is right while [relay] names no smarthost, for nothing leaves this house";
 
 /// What DNS said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(super) enum Answer<T> {
 pub(super) struct Record {
     pub wanted: DnsRecord,
     pub found: Answer<String>,
+    /// The addresses of its name, where an MX or CNAME record is wanted and there is none.
+    pub instead: Answer<IpAddr>,
 }
 
 /// What was seen.
@@ -130,7 +133,10 @@ fn pointer(address: IpAddr, names: &Answer<String>, facts: &Facts) -> Check {
         Some(smarthost) => {
             Check::note(DNS, id, what, format!("{text}; mail leaves by {smarthost}, so it matters little"))
         }
-        None => Check::warn(DNS, id, what, format!("{text}: many servers take no mail from such a host")),
+        None => {
+            let why = "many servers take no mail from such a host, but without [relay] smarthost none leaves this one";
+            Check::note(DNS, id, what, format!("{text}: {why}"))
+        }
     }
     .next(next)
 }
@@ -142,7 +148,7 @@ fn judge_record(record: &Record, facts: &Facts) -> Check {
         ("MX", _) => mail(record, facts, what),
         ("TXT", value) if spf::is_one(value) => sender_policy(record, facts, what),
         ("TXT", value) if value.starts_with("v=DMARC1") => dmarc(record, what),
-        _ => verbatim(record, what),
+        _ => verbatim(record, facts, what),
     }
 }
 
@@ -154,8 +160,18 @@ fn mail(record: &Record, facts: &Facts, what: String) -> Check {
     let id = "dns.mx";
     match &record.found {
         Answer::Unknown(why) => unknown(id, what, why),
-        Answer::Nothing => Check::fail(DNS, id, what, "there is none: other servers do not find where its mail goes")
-            .next(publish(record)),
+        Answer::Nothing => match &record.instead {
+            // RFC 5321 section 5.1: without an MX record, the address of the domain counts.
+            Answer::Found(found) if is_ours(found, facts) => {
+                Check::warn(DNS, id, what, "there is none; mail comes here by the address of the domain alone")
+            }
+            Answer::Found(found) => {
+                let text = format!("there is none, so mail goes to the address of the domain, {}", list(found));
+                Check::fail(DNS, id, what, text)
+            }
+            _ => Check::fail(DNS, id, what, "there is none: other servers do not find where its mail goes"),
+        }
+        .next(publish(record)),
         Answer::Found(found) if leads_to(found, &facts.hostname) => Check::ok(DNS, id, what, list(found)),
         Answer::Found(found) => {
             let text = format!("mail for the domain goes to {}, not to {}", list(found), facts.hostname);
@@ -166,6 +182,11 @@ fn mail(record: &Record, facts: &Facts, what: String) -> Check {
             }
         }
     }
+}
+
+/// Whether each of these addresses is this host's.
+fn is_ours(found: &[IpAddr], facts: &Facts) -> bool {
+    matches!(&facts.addresses, Answer::Found(ours) if found.iter().all(|address| ours.contains(address)))
 }
 
 /// Whether one of these MX or SRV records has this host as its target.
@@ -203,10 +224,16 @@ fn sender_policy(record: &Record, facts: &Facts, what: String) -> Check {
         }
         Spf::Names => Check::ok(DNS, id, what, text),
         Spf::Elsewhere => Check::ok(DNS, id, what, format!("{text} (what it includes was not asked for)")),
-        Spf::Excludes if text.split_whitespace().count() > 2 => {
-            let text = format!("{text}: it names others alone; whether the smarthost is one of them was not asked");
-            Check::note(DNS, id, what, text)
-                .next(format!("compare with what the smarthost's provider asks for; {before_all}"))
+        Spf::Others => match &facts.smarthost {
+            Some(smarthost) => {
+                let text = format!("{text}: it names others alone; whether {smarthost} is one of them was not asked");
+                Check::note(DNS, id, what, text)
+                    .next(format!("compare with what the provider of {smarthost} asks for; {before_all}"))
+            }
+            None => Check::ok(DNS, id, what, format!("{text}: it names others alone, {NOTHING_LEAVES}")),
+        },
+        Spf::Excludes if facts.smarthost.is_none() => {
+            Check::ok(DNS, id, what, format!("{text}: nobody sends for the domain, {NOTHING_LEAVES}"))
         }
         Spf::Excludes => Check::fail(DNS, id, what, format!("{text}: nobody sends for the domain, this house neither"))
             .next(format!("add mx; {before_all}")),
@@ -240,7 +267,7 @@ fn dmarc(record: &Record, what: String) -> Check {
 }
 
 /// Records that say where to go, and keys: what is wanted is there, or not.
-fn verbatim(record: &Record, what: String) -> Check {
+fn verbatim(record: &Record, facts: &Facts, what: String) -> Check {
     let (id, wanted) = ("dns.record", &record.wanted);
     let compact = |text: &str| text.replace([' ', '"'], "").to_ascii_lowercase();
     match &record.found {
@@ -252,9 +279,16 @@ fn verbatim(record: &Record, what: String) -> Check {
             Check::note(DNS, id, what, format!("it is {}, and domain show has {}", list(found), wanted.value))
                 .next(publish(record))
         }
-        Answer::Nothing => {
-            Check::note(DNS, id, what, format!("there is none: {}", wanted.purpose)).next(publish(record))
-        }
+        Answer::Nothing => match &record.instead {
+            Answer::Found(found) if is_ours(found, facts) => {
+                Check::ok(DNS, id, what, format!("in its place the address of this host, {}", list(found)))
+            }
+            Answer::Found(found) => {
+                let text = format!("in its place the address {}, and domain show has {}", list(found), wanted.value);
+                Check::note(DNS, id, what, text).next(publish(record))
+            }
+            _ => Check::note(DNS, id, what, format!("there is none: {}", wanted.purpose)).next(publish(record)),
+        },
     }
 }
 
@@ -302,12 +336,20 @@ mod tests {
         (check.status, check.text)
     }
 
+    fn record(wanted: DnsRecord, values: &[&str]) -> Record {
+        Record { wanted, found: found(values), instead: Answer::Nothing }
+    }
+
+    fn at(record: Record, address: &str) -> Facts {
+        facts(vec![Record { instead: Answer::Found(vec![address.parse().unwrap()]), ..record }])
+    }
+
     fn mx(values: &[&str]) -> Record {
-        Record { wanted: one("MX", "garden.org.", "10 mail.garden.org."), found: found(values) }
+        record(one("MX", "garden.org.", "10 mail.garden.org."), values)
     }
 
     fn txt(values: &[&str]) -> Record {
-        Record { wanted: one("TXT", "garden.org.", "\"v=spf1 mx -all\""), found: found(values) }
+        record(one("TXT", "garden.org.", "\"v=spf1 mx -all\""), values)
     }
 
     #[test]
@@ -317,25 +359,31 @@ mod tests {
         let (status, text) = told(&["5 mx.elsewhere.net."]);
         assert!(status == Status::Warn && text.contains("not to mail.garden.org"), "{text}");
         assert_eq!(told(&[]).0, Status::Fail);
+        assert_eq!(check(&at(mx(&[]), "198.51.100.7"), "dns.mx").0, Status::Warn, "RFC 5321 section 5.1");
+        assert_eq!(check(&at(mx(&[]), "203.0.113.9"), "dns.mx").0, Status::Fail);
         let behind = Facts { takes_mail: false, ..facts(vec![mx(&["5 filter.garden.org."])]) };
         assert_eq!(check(&behind, "dns.mx").0, Status::Note, "a server in front");
     }
 
     #[test]
     fn sender_policies_are_read() {
-        let told = |values: &[&str]| check(&facts(vec![mx(&["10 mail.garden.org."]), txt(values)]), "dns.spf").0;
-        assert_eq!(told(&["other=1", "v=spf1 mx -all"]), Status::Ok);
-        assert_eq!(told(&["other=1"]), Status::Warn, "there is none");
-        assert_eq!(told(&["v=spf1 mx -all", "v=spf1 a -all"]), Status::Fail, "two count as none");
-        assert_eq!(told(&["v=spf1 a:www.garden.org -all"]), Status::Note, "it may be the smarthost");
-        assert_eq!(told(&["v=spf1 -all"]), Status::Fail, "nobody sends");
-        assert_eq!(told(&["v=spf1 +all"]), Status::Warn);
-        let sends_elsewhere = |text| {
-            let records = vec![mx(&["10 mail.garden.org."]), txt(&[text])];
-            check(&Facts { smarthost: Some("relay.example.net:587".into()), ..facts(records) }, "dns.spf").0
+        let told = |values: &[&str], smarthost: Option<&str>| {
+            let records = vec![mx(&["10 mail.garden.org."]), txt(values)];
+            check(&Facts { smarthost: smarthost.map(str::to_owned), ..facts(records) }, "dns.spf").0
         };
-        assert_eq!(sends_elsewhere("v=spf1 mx -all"), Status::Warn);
-        assert_eq!(sends_elsewhere("v=spf1 mx include:_spf.example.net -all"), Status::Ok);
+        let alone = |values: &[&str]| told(values, None);
+        assert_eq!(alone(&["other=1", "v=spf1 mx -all"]), Status::Ok);
+        assert_eq!(alone(&["other=1"]), Status::Warn, "there is none");
+        assert_eq!(alone(&["v=spf1 mx -all", "v=spf1 a -all"]), Status::Fail, "two count as none");
+        assert_eq!(alone(&["v=spf1 +all"]), Status::Warn);
+        for text in ["v=spf1 -all", "v=spf1 a:www.garden.org -all"] {
+            assert_eq!(alone(&[text]), Status::Ok, "nothing leaves this house: {text}");
+        }
+        let by_relay = |text: &'static str| told(&[text], Some("relay.example.net:587"));
+        assert_eq!(by_relay("v=spf1 mx -all"), Status::Warn);
+        assert_eq!(by_relay("v=spf1 mx include:_spf.example.net -all"), Status::Ok);
+        assert_eq!(by_relay("v=spf1 a:www.garden.org -all"), Status::Note, "it may be the smarthost");
+        assert_eq!(by_relay("v=spf1 -all"), Status::Fail, "nobody sends");
     }
 
     #[test]
@@ -346,7 +394,11 @@ mod tests {
             check(&Facts { pointers: vec![(address, found(names))], smarthost, ..facts(vec![]) }, "dns.pointer").0
         };
         assert_eq!(to(&["mail.garden.org."], None), Status::Ok);
-        assert_eq!((to(&["host-7.provider.net."], None), to(&[], None)), (Status::Warn, Status::Warn));
+        assert_eq!(
+            (to(&["host-7.provider.net."], None), to(&[], None)),
+            (Status::Note, Status::Note),
+            "nothing leaves"
+        );
         assert_eq!(to(&[], Some("relay.example.net:587")), Status::Note);
     }
 
@@ -363,14 +415,16 @@ mod tests {
     fn other_records_are_compared_as_they_are() {
         let srv = |values: &[&str]| {
             let wanted = one("SRV", "_imaps._tcp.garden.org.", "0 1 993 mail.garden.org.");
-            check(&facts(vec![Record { wanted, found: found(values) }]), "dns.record").0
+            check(&facts(vec![record(wanted, values)]), "dns.record").0
         };
         assert_eq!(srv(&["0 1 993 mail.garden.org."]), Status::Ok);
         assert_eq!((srv(&["0 1 993 old.garden.org."]), srv(&[])), (Status::Note, Status::Note));
+        let alias = || record(one("CNAME", "autoconfig.garden.org.", "mail.garden.org."), &[]);
+        assert_eq!(check(&at(alias(), "198.51.100.7"), "dns.record").0, Status::Ok, "by its address");
+        let (status, text) = check(&at(alias(), "203.0.113.9"), "dns.record");
+        assert!(status == Status::Note && text.contains("203.0.113.9"), "{text}");
         let wanted = one("TXT", "_dmarc.garden.org.", "\"v=DMARC1; p=none\"");
-        let dmarc = |values: &[&str]| {
-            check(&facts(vec![Record { wanted: wanted.clone(), found: found(values) }]), "dns.dmarc").0
-        };
+        let dmarc = |values: &[&str]| check(&facts(vec![record(wanted.clone(), values)]), "dns.dmarc").0;
         assert_eq!((dmarc(&["v=DMARC1; p=reject"]), dmarc(&[])), (Status::Ok, Status::Note));
     }
 

@@ -46,6 +46,23 @@ pub(super) struct File {
     pub uid: u32,
     pub gid: u32,
     pub is_dir: bool,
+    /// Where it is a link to that file.
+    pub link: Option<Link>,
+}
+
+/// A link, whose owner may lead it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub leads_to: PathBuf,
+    pub uid: u32,
+}
+
+impl Link {
+    /// No command: one that root pastes would change whatever it leads to by then.
+    fn next(&self, path: &Path) -> String {
+        let (path, leads_to, uid) = (path.display(), self.leads_to.display(), self.uid);
+        format!("{path} is a link of user {uid} to {leads_to}: see that it belongs there before you change that")
+    }
 }
 
 /// What was seen.
@@ -91,16 +108,19 @@ impl Facts {
             return;
         }
         match symlink_metadata(path) {
-            Ok(about) if about.is_symlink() => self.add_target(path, kind),
+            Ok(about) if about.is_symlink() => self.add_target(path, kind, &about),
             Ok(about) => self.files.push(file(path, kind, &about)),
             Err(error) => self.failed(path, &error),
         }
     }
 
     /// Certificates are often links to where their program keeps them.
-    fn add_target(&mut self, path: &Path, kind: Kind) {
+    fn add_target(&mut self, path: &Path, kind: Kind, link: &Metadata) {
         match std::fs::metadata(path) {
-            Ok(about) => self.files.push(file(path, kind, &about)),
+            Ok(about) => {
+                let leads_to = std::fs::read_link(path).unwrap_or_default();
+                self.files.push(File { link: Some(Link { leads_to, uid: link.uid() }), ..file(path, kind, &about) });
+            }
             Err(error) => self.failed(path, &error),
         }
     }
@@ -147,7 +167,7 @@ impl Facts {
 fn file(path: &Path, kind: Kind, about: &Metadata) -> File {
     let kind = if about.file_type().is_socket() { Kind::Socket } else { kind };
     let (uid, gid) = (about.uid(), about.gid());
-    File { path: path.to_owned(), kind, mode: about.mode() & 0o7777, uid, gid, is_dir: about.is_dir() }
+    File { path: path.to_owned(), kind, mode: about.mode() & 0o7777, uid, gid, is_dir: about.is_dir(), link: None }
 }
 
 /// Judges.
@@ -169,6 +189,15 @@ pub(super) fn judge(facts: &Facts) -> Vec<Check> {
 
 /// What is wrong with the mode of one file.
 fn modes(file: &File) -> Option<Check> {
+    let check = wrong_mode(file)?;
+    // `chmod` changes what a link leads to, and whoever may write in the folder says where that is.
+    Some(match &file.link {
+        Some(link) => check.next(link.next(&file.path)),
+        None => check,
+    })
+}
+
+fn wrong_mode(file: &File) -> Option<Check> {
     let (what, shown) = (file.path.display().to_string(), quoted(&file.path));
     let mode = file.mode & 0o777;
     let fail = |id, why: &str| Some(Check::fail(FILES, id, &what, format!("{why} (mode {mode:04o})")));
@@ -226,8 +255,11 @@ fn owners(facts: &Facts, folder: &File) -> Vec<Check> {
         "the folder belongs to user {owner}, and its server could not work with {name}{others}, of user {uid}: most often a \
          command that root ran left it"
     );
-    let paths: Vec<String> = wrong.iter().map(|file| quoted(&file.path)).collect();
-    vec![Check::fail(FILES, id, what, text).next(format!("chown {owner}:{} {}", folder.gid, paths.join(" ")))]
+    let links = wrong.iter().filter_map(|file| Some(file.link.as_ref()?.next(&file.path)));
+    let paths: Vec<String> = wrong.iter().filter(|file| file.link.is_none()).map(|file| quoted(&file.path)).collect();
+    let chown = (!paths.is_empty()).then(|| format!("chown -h {owner}:{} {}", folder.gid, paths.join(" ")));
+    let next: Vec<String> = chown.into_iter().chain(links).collect();
+    vec![Check::fail(FILES, id, what, text).next(next.join("; "))]
 }
 
 /// Whether the folder's owner can do with a file what its server does: read certificates and configuration, and
@@ -254,7 +286,7 @@ mod tests {
 
     fn one(name: &str, kind: Kind, mode: u32, uid: u32) -> File {
         let path = Path::new("/srv/postern").join(name);
-        File { path, kind, mode, uid, gid: uid, is_dir: kind == Kind::Folder }
+        File { path, kind, mode, uid, gid: uid, is_dir: kind == Kind::Folder, link: None }
     }
 
     fn house(files: Vec<File>) -> Vec<Check> {
@@ -304,10 +336,25 @@ mod tests {
     fn what_root_left_is_told_and_what_the_server_only_reads_is_not() {
         let (status, id, next) = worst(one("postern.db-wal", Kind::Mail, 0o600, 0));
         assert_eq!((status, id), (Status::Fail, "files.owners"));
-        assert_eq!(next.unwrap(), "chown 990:990 /srv/postern/postern.db-wal");
+        assert_eq!(next.unwrap(), "chown -h 990:990 /srv/postern/postern.db-wal");
         assert_eq!(worst(one("tls/cert.pem", Kind::Certificate, 0o644, 0)).0, Status::Ok, "root copied it there");
         assert_eq!(worst(one("tls/key.pem", Kind::TlsKey, 0o600, 0)).0, Status::Fail);
         let group = File { gid: 990, ..one("tls/key.pem", Kind::TlsKey, 0o640, 0) };
         assert_eq!(worst(group).0, Status::Ok);
+    }
+
+    /// Whoever runs the server may make a link in its folder, and root pastes what is told.
+    #[test]
+    fn what_is_a_link_is_told_without_a_command() {
+        let leads = |mode, uid| {
+            let link = Some(Link { leads_to: "/etc/shadow".into(), uid: 990 });
+            worst(File { link, ..one("x", Kind::Mail, mode, uid) })
+        };
+        for (status, _, next) in [leads(0o640, 0), leads(0o644, 990)] {
+            let next = next.unwrap();
+            assert_eq!(status, Status::Fail);
+            assert!(next.contains("/srv/postern/x is a link of user 990 to /etc/shadow"), "{next}");
+            assert!(!next.contains("chmod") && !next.contains("chown"), "{next}");
+        }
     }
 }

@@ -25,6 +25,7 @@ use super::{clock as time, locate, transport};
 use crate::globals::GlobalArgs;
 use crate::process::{absolute, refuse_flags, say};
 use check::{Check, Group, Status};
+use clap::ValueEnum as _;
 use house::Server;
 use postern_http::model::{DnsRecord, DomainWithRecords, Domains};
 use postern_server::config::{Config, environment};
@@ -69,9 +70,11 @@ impl Args {
     fn check(&self) -> Result<(), Failure> {
         let (dns, sending) = (self.wants(Group::Dns), self.wants(Group::Sending));
         let asks = sending && self.outbound.is_some();
+        let is_dns_alone = dns && Group::value_variants().iter().filter(|group| self.wants(**group)).count() == 1;
         let idle = [
             ("--domain", !self.domain.is_empty() && !dns),
             ("--outbound", self.outbound.is_some() && !sending),
+            ("--no-network", self.no_network && (is_dns_alone || !dns && !sending)),
             ("--resolver", self.resolver.is_some() && !dns && !asks),
         ];
         match idle.iter().find(|(_, is_idle)| *is_idle) {
@@ -130,10 +133,11 @@ async fn examine(config: &Config, args: &Args, now: Timestamp) -> Vec<Check> {
             checks.extend(found);
         }
     };
-    add(Group::House, house::judge(&facts));
+    // Without its folder there is nothing else to look at, whatever was asked for.
     if !facts.is_folder {
-        return checks;
+        return house::judge(&facts);
     }
+    add(Group::House, house::judge(&facts));
     add(Group::Files, files::judge(&files::look(config)));
     add(Group::Listeners, listeners::judge(&listeners::look(config, server)));
     if args.wants(Group::Tls) {
@@ -219,6 +223,9 @@ mod tests {
         let with = |only: &[Group]| Args { only: only.to_vec(), domain: vec![domain.clone()], ..Args::default() };
         assert!(with(&[]).check().is_ok() && with(&[Group::Dns]).check().is_ok());
         assert_eq!(with(&[Group::Tls]).check().unwrap_err().code(), 2);
+        let quiet = |only: &[Group]| Args { only: only.to_vec(), no_network: true, ..Args::default() }.check();
+        assert!(quiet(&[]).is_ok() && quiet(&[Group::Dns, Group::Sending]).is_ok());
+        assert!(quiet(&[Group::Dns]).is_err() && quiet(&[Group::Tls]).is_err());
         let outbound = Args { skip: vec![Group::Sending], outbound: Some(domain), ..Args::default() };
         assert!(outbound.check().unwrap_err().to_string().contains("--outbound"));
     }

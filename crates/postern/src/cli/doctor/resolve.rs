@@ -177,7 +177,9 @@ pub(super) async fn look(dns: &Dns, asked: Questions) -> Facts {
     }
     for wanted in domains.into_iter().flat_map(|(_, records)| records) {
         let found = dns.record(&wanted).await;
-        facts.records.push(Record { wanted, found });
+        let has_instead = found == Answer::Nothing && ["MX", "CNAME"].contains(&wanted.kind.as_str());
+        let instead = if has_instead { dns.addresses(&wanted.name).await } else { Answer::Nothing };
+        facts.records.push(Record { wanted, found, instead });
     }
     facts
 }

@@ -135,7 +135,9 @@ async fn first_that_answers(hosts: &[String], port: u16) -> Result<String, Outco
 
 async fn queue(config: &Config) -> Option<Waiting> {
     let page: Queue = transport::ask_operator(config, "/api/v1/queue").await.ok()?;
-    let oldest = page.messages.last().map(|message| (message.created_at.clone(), message.last_said.clone()));
+    let is_due = |state: &str| ["retrying", "being-tried", "due"].contains(&state);
+    let oldest = page.messages.iter().rfind(|message| is_due(&message.state));
+    let oldest = oldest.map(|message| (message.created_at.clone(), message.last_said.clone()));
     Some(Waiting { messages: page.all_messages, oldest })
 }
 
@@ -229,7 +231,7 @@ fn waiting(queue: &Waiting, now: Timestamp) -> Check {
         count => format!("{count} messages wait"),
     };
     let Some((since, said)) = &queue.oldest else { return Check::ok(SENDING, id, what, text) };
-    let text = format!("{text}, the oldest that was listed since {}", seconds(since));
+    let text = format!("{text}, the oldest that was listed and is to leave now since {}", seconds(since));
     let is_long = parse_date(since).is_ok_and(|since| now.0 - since.0 > LONG_MS);
     match (is_long, said) {
         (false, _) => Check::ok(SENDING, id, what, text),

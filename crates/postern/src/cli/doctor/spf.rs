@@ -22,7 +22,9 @@ pub(super) enum Spf {
     Elsewhere,
     /// Everybody may.
     Everyone,
-    /// It may not.
+    /// Others may, and it may not.
+    Others,
+    /// Nobody may.
     Excludes,
     /// Neither.
     Open,
@@ -36,26 +38,31 @@ pub(super) fn is_one(text: &str) -> bool {
 pub(super) fn judge(text: &str, sender: &Sender<'_>) -> Spf {
     let text = text.to_ascii_lowercase();
     let terms: Vec<(char, &str)> = text.split_whitespace().skip(1).map(qualified).collect();
-    let names = |(qualifier, mechanism): &(char, &str)| *qualifier == '+' && names(mechanism, sender);
-    let others = ["include:", "redirect=", "exists:", "ip4:", "ip6:", "a:"];
-    let is_other = |(_, mechanism): &&(char, &str)| {
-        others.iter().any(|start| mechanism.starts_with(start)) && !self::names(mechanism, sender)
-    };
+    // Whoever a term with another qualifier names may not send.
+    let senders = || terms.iter().filter(|(qualifier, _)| *qualifier == '+').map(|(_, mechanism)| *mechanism);
+    let names_us = senders().any(|mechanism| names(mechanism, sender));
+    let names_others = senders().any(|mechanism| is_sender(mechanism) && !names(mechanism, sender));
     // One that is included may be the smarthost's, or name us.
-    let asks_others = |(_, mechanism): &(char, &str)| {
-        ["include:", "redirect=", "exists:", "ptr"].iter().any(|start| mechanism.starts_with(start))
-    };
+    let asks_others = senders()
+        .any(|mechanism| ["include:", "redirect=", "exists:", "ptr"].iter().any(|start| mechanism.starts_with(start)));
+    let is_shut = terms.iter().any(|(qualifier, mechanism)| *mechanism == "all" && "-~".contains(*qualifier));
     if terms.contains(&('+', "all")) {
         Spf::Everyone
-    } else if terms.iter().any(names) {
-        if terms.iter().any(|term| is_other(&term)) { Spf::Elsewhere } else { Spf::Names }
-    } else if terms.iter().any(asks_others) {
+    } else if names_us && !names_others {
+        Spf::Names
+    } else if names_us || asks_others {
         Spf::Elsewhere
-    } else if terms.iter().any(|(qualifier, mechanism)| *mechanism == "all" && "-~".contains(*qualifier)) {
-        Spf::Excludes
+    } else if is_shut {
+        if names_others { Spf::Others } else { Spf::Excludes }
     } else {
         Spf::Open
     }
+}
+
+/// Whether a term lets somebody send (RFC 7208 sections 5 and 6); `exp=` and what is not known do not.
+fn is_sender(mechanism: &str) -> bool {
+    let kind = mechanism.split([':', '=', '/']).next().unwrap_or_default();
+    ["a", "mx", "ptr", "ip4", "ip6", "include", "exists", "redirect"].contains(&kind)
 }
 
 /// A term with its qualifier, which is `+` where none stands.
@@ -107,17 +114,23 @@ mod tests {
             "v=spf1 ip4:198.51.100.7 -all",
             "v=spf1 ip6:2001:db8::/32 ?all",
             "v=spf1 mx:garden.org -all",
+            "v=spf1 mx -ip4:203.0.113.9 -all",
         ] {
             assert_eq!(says(text), Spf::Names, "{text}");
         }
-        for text in ["v=spf1 -all", "v=spf1 a -all", "v=spf1 ip4:203.0.113.0/24 ~all", "v=spf1 -mx -all"] {
+        for text in ["v=spf1 -all", "v=spf1 -mx -all", "v=spf1 -ip4:198.51.100.7 ~all exp=why.garden.org"] {
             assert_eq!(says(text), Spf::Excludes, "{text}");
+        }
+        for text in ["v=spf1 a -all", "v=spf1 ip4:203.0.113.0/24 ~all", "v=spf1 mx:relay.example.net -all"] {
+            assert_eq!(says(text), Spf::Others, "{text}");
         }
         for text in [
             "v=spf1 mx include:_spf.example.net -all",
             "v=spf1 include:_spf.example.net -all",
             "v=spf1 redirect=x.org",
             "v=spf1 mx ip4:203.0.113.9 -all",
+            "v=spf1 mx mx:relay.example.net -all",
+            "v=spf1 mx a/28 -all",
         ] {
             assert_eq!(says(text), Spf::Elsewhere, "{text}");
         }

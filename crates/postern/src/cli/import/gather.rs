@@ -76,13 +76,17 @@ pub(super) fn gather(plan: &Plan, out: Sender<Batch>) {
             // What was read of it is on its way; the other places are read all the same.
             Err(Stop::Failed(error)) => {
                 let what = format!("the rest of {}", place.path().display());
-                if packer.leave(what, format!("it can not be read: {error}"), 1).is_err() {
+                if packer.leave(what, unread(&error), 1).is_err() {
                     return;
                 }
             }
         }
     }
     let _ = packer.flush();
+}
+
+fn unread(error: &io::Error) -> String {
+    format!("it can not be read: {error}")
 }
 
 struct Packer<'p> {
@@ -132,8 +136,18 @@ impl Packer<'_> {
     }
 
     fn maildir(&mut self, root: &Path) -> Result<(), Stop> {
-        for folder in maildir::folders(root)? {
-            let messages = maildir::messages(&folder.path)?;
+        let tree = maildir::tree(root);
+        for (path, error) in tree.shut {
+            self.leave(path.display().to_string(), unread(&error), 0)?;
+        }
+        for folder in tree.folders {
+            let messages = match maildir::messages(&folder.path) {
+                Ok(messages) => messages,
+                Err(error) => {
+                    self.leave(folder.path.display().to_string(), unread(&error), 0)?;
+                    continue;
+                }
+            };
             match self.name(&folder.levels) {
                 Ok(mailbox) => messages.iter().try_for_each(|message| self.file(message, &mailbox, true))?,
                 Err(because) => self.leave(folder.path.display().to_string(), because, messages.len() as u64)?,
@@ -162,7 +176,7 @@ impl Packer<'_> {
         let origin = message.path.display().to_string();
         let bytes = match read_file(&message.path, self.most()) {
             Ok(bytes) => bytes,
-            Err(error) => return self.leave(origin, format!("it can not be read: {error}"), 1),
+            Err(error) => return self.leave(origin, unread(&error), 1),
         };
         self.read += message.bytes;
         match bytes.and_then(|bytes| lines::with_crlf(&bytes, self.most())) {
@@ -180,7 +194,8 @@ impl Packer<'_> {
         let mut others = 0;
         for entry in std::fs::read_dir(folder)? {
             let name = entry?.file_name();
-            others += u64::from(!is_eml(&name) && !name.as_encoded_bytes().starts_with(b"."));
+            let is_of_maildir = ["cur", "new", "tmp"].iter().any(|part| name == *part);
+            others += u64::from(!is_eml(&name) && !is_of_maildir && !name.as_encoded_bytes().starts_with(b"."));
         }
         if others == 0 {
             return Ok(());

@@ -5,7 +5,7 @@ use super::header::{FORWARDED, insert_keyword};
 use super::places::{FileMessage, file_messages};
 use postern_imap_wire::decode_mailbox;
 use postern_types::{Flags, SystemFlag};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -23,17 +23,40 @@ pub(super) fn is_one(path: &Path) -> bool {
     ["cur", "new"].iter().any(|part| path.join(part).is_dir())
 }
 
-/// The folders of a tree that hold messages: itself first, then those below, by name. Links are not followed.
-pub(super) fn folders(root: &Path) -> io::Result<Vec<Folder>> {
-    let mut found = Vec::new();
-    walk(root, &mut Vec::new(), &mut found)?;
-    Ok(found)
+/// What lies in a tree.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// The folders that hold messages: itself first, then those below, by name.
+    pub folders: Vec<Folder>,
+    /// Folders that can not be looked into, and why.
+    pub shut: Vec<(PathBuf, io::Error)>,
 }
 
-fn walk(path: &Path, levels: &mut Vec<String>, found: &mut Vec<Folder>) -> io::Result<()> {
+/// Looks through a tree. Links are not followed.
+pub(super) fn tree(root: &Path) -> Tree {
+    let mut found = Tree::default();
+    walk(root, &mut Vec::new(), &mut found);
+    found
+}
+
+fn walk(path: &Path, levels: &mut Vec<String>, found: &mut Tree) {
+    let below = match below(path) {
+        Ok(below) => below,
+        Err(error) => return found.shut.push((path.to_owned(), error)),
+    };
     if is_one(path) {
-        found.push(Folder { path: path.to_owned(), levels: levels.clone() });
+        found.folders.push(Folder { path: path.to_owned(), levels: levels.clone() });
     }
+    for name in below {
+        let count = levels.len();
+        levels.extend(levels_of(&name));
+        walk(&path.join(&name), levels, found);
+        levels.truncate(count);
+    }
+}
+
+/// The folders in a folder that are mailboxes, by name.
+fn below(path: &Path) -> io::Result<Vec<OsString>> {
     let mut below = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
@@ -43,13 +66,7 @@ fn walk(path: &Path, levels: &mut Vec<String>, found: &mut Vec<Folder>) -> io::R
         }
     }
     below.sort();
-    for name in below {
-        let count = levels.len();
-        levels.extend(levels_of(&name));
-        walk(&path.join(&name), levels, found)?;
-        levels.truncate(count);
-    }
-    Ok(())
+    Ok(below)
 }
 
 /// `.Archive.2024` has two levels, `Archive` has one.
@@ -135,7 +152,7 @@ mod tests {
     }
 
     fn names(root: &Path) -> Vec<String> {
-        folders(root).unwrap().iter().map(|folder| folder.levels.join("/")).collect()
+        tree(root).folders.iter().map(|folder| folder.levels.join("/")).collect()
     }
 
     #[test]

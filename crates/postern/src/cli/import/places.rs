@@ -92,7 +92,15 @@ fn is_both(path: &Path) -> io::Result<bool> {
 }
 
 fn is_maildir(path: &Path) -> io::Result<bool> {
-    Ok(maildir::is_one(path) || !maildir::folders(path)?.is_empty())
+    if maildir::is_one(path) {
+        return Ok(true);
+    }
+    let tree = maildir::tree(path);
+    match tree.shut.into_iter().next() {
+        // What there is may be in what can not be looked into.
+        Some((_, error)) if tree.folders.is_empty() => Err(error),
+        _ => Ok(!tree.folders.is_empty()),
+    }
 }
 
 fn has_eml(path: &Path) -> io::Result<bool> {
@@ -154,7 +162,7 @@ impl Place {
             Place::Mbox(path) | Place::Message(path) => std::fs::metadata(path).map_or(0, |about| about.len()),
             Place::Messages(path) => of_files(file_messages(path, is_eml)),
             Place::Maildir(path) => {
-                let folders = maildir::folders(path).unwrap_or_default();
+                let folders = maildir::tree(path).folders;
                 folders.iter().map(|folder| of_files(maildir::messages(&folder.path))).sum()
             }
         }

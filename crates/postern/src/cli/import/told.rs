@@ -120,8 +120,9 @@ impl Tally {
 
     fn text(&self) -> String {
         let account = plain(&self.account);
+        let nothing_befell = self.left_out == 0 && self.stopped.is_none();
         let mut text = match (self.dry_run, self.messages) {
-            (_, 0) => "There is no message to import.\n".to_owned(),
+            (_, 0) if nothing_befell => "There is no message to import.\n".to_owned(),
             (true, count) => format!(
                 "Would import {} ({}) into {account}, unless they are there:\n",
                 messages(count),
