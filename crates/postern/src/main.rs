@@ -5,6 +5,7 @@
 
 mod cli;
 mod config;
+mod confine;
 mod demo;
 mod globals;
 mod init;

@@ -3,6 +3,7 @@
 //! SIGTERM and SIGINT drain, SIGHUP reads certificates and configuration again. Everything
 //! else is the library's ([`Server`]).
 
+use crate::confine::confine;
 use crate::globals::GlobalArgs;
 use crate::process::{WrongUsage, absolute, raise_file_limit, refuse_flags};
 use crate::reload::reload;
@@ -44,7 +45,9 @@ pub(crate) fn run(args: &Args, globals: &GlobalArgs) -> anyhow::Result<ExitCode>
         None => User::owner(&config.data_dir)?,
     };
     user.as_ref().map_or(Ok(()), |user| user.become_them(Keeps::Ports))?;
+    let confined = confine(&config, args.ready_file.as_deref()).context("the kernel can not bound where it writes")?;
     let logging = Logging::start(&config.log);
+    confined.tell();
     if let Some(user) = &user {
         tracing::info!(event = "server.user", name = user.name());
     }

@@ -81,8 +81,13 @@ pub struct Listen {
 impl Listen {
     /// Nothing is listened to.
     pub fn is_deaf(&self) -> bool {
+        self.all().next().is_none()
+    }
+
+    /// Every place.
+    pub fn all(&self) -> impl Iterator<Item = &ListenAddress> {
         let Self { imaps, imap, lmtp, smtp, submission, submissions, https, http } = self;
-        [imaps, imap, lmtp, smtp, submission, submissions, https, http].iter().all(|addresses| addresses.is_empty())
+        [imaps, imap, lmtp, smtp, submission, submissions, https, http].into_iter().flatten()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admins;
 mod compress;
+mod confined;
 mod copies;
 mod corpus;
 mod delegates;

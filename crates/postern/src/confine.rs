@@ -1,0 +1,115 @@
+//! The server writes in its house and nowhere else: the kernel sees to it (Landlock, Linux 5.13), also where
+//! no unit of systemd does.
+//!
+//! Reading is not bounded: certificates, passwords and zones lie where the administrator keeps them, and the
+//! user that the server runs as bounds it. As with users, what is asked here holds for the thread that asks and
+//! those that it starts, so it is done while there is one.
+
+use landlock::{
+    ABI, AccessFs, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules,
+};
+use postern_server::config::{Config, ListenAddress};
+use rustix::process::geteuid;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Rights of the first three versions of Landlock (Linux 6.2), the last of which bounds truncation. Older kernels
+/// enforce what they know.
+const KNOWN: ABI = ABI::V3;
+/// What of the data folder an administrator may have put on another disk, by a link.
+const MOVED: [&str; 5] = ["postern.db", "bodies.db", "blobs", "keys", "acme"];
+
+/// How far the kernel sees to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confined {
+    /// Nothing is written elsewhere.
+    Fully,
+    /// An older kernel: some acts on files elsewhere are not seen.
+    Partly,
+    /// The kernel has no Landlock, or it is switched off.
+    Not,
+}
+
+impl Confined {
+    /// Says so in the log.
+    pub(crate) fn tell(self) {
+        match self {
+            Confined::Fully => tracing::info!(event = "server.confined", "the kernel lets it write in its house alone"),
+            Confined::Partly => {
+                tracing::info!(
+                    event = "server.confined",
+                    "the kernel lets it write in its house alone, as far as this version sees to that"
+                );
+            }
+            Confined::Not => tracing::info!(
+                event = "server.not-confined",
+                "this kernel does not bound where it writes (Landlock); its user does"
+            ),
+        }
+    }
+}
+
+/// Bounds what this thread writes, and those that it starts: the house, its sockets, and the folder of the
+/// ready-file.
+pub(crate) fn confine(config: &Config, ready_file: Option<&Path>) -> anyhow::Result<Confined> {
+    let mut places = vec![config.data_dir.clone(), config.blobs.clone(), PathBuf::from("/dev/null")];
+    places.extend(MOVED.iter().filter_map(|name| led_to(&config.data_dir.join(name))));
+    places.extend(sockets(config).chain(ready_file).map(folder_of));
+    let writes = AccessFs::from_write(KNOWN);
+    let rules = path_beneath_rules(&places, writes);
+    let status = Ruleset::default()
+        .set_compatibility(landlock::CompatLevel::BestEffort)
+        .handle_access(writes)?
+        .create()?
+        .add_rules(rules)?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => Confined::Fully,
+        RulesetStatus::PartiallyEnforced => Confined::Partly,
+        RulesetStatus::NotEnforced => Confined::Not,
+    })
+}
+
+fn sockets(config: &Config) -> impl Iterator<Item = &Path> {
+    config.listen.all().filter_map(|address| match address {
+        ListenAddress::Unix(path) => Some(path.as_path()),
+        ListenAddress::Tcp(_) => None,
+    })
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Where a link leads: that folder, or the one of that file, for SQLite keeps its log beside it. Only to what
+/// belongs to who runs this: a link that somebody planted opens nothing.
+fn led_to(path: &Path) -> Option<PathBuf> {
+    if !path.symlink_metadata().ok()?.is_symlink() {
+        return None;
+    }
+    let target = std::fs::canonicalize(path).ok()?;
+    let folder = if target.is_dir() { target } else { folder_of(&target) };
+    (folder.metadata().ok()?.uid() == geteuid().as_raw()).then_some(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_moved_to_another_disk_is_found() {
+        let (house, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let there = std::fs::canonicalize(disk.path()).unwrap();
+        let link = |name: &str, to: &Path| std::os::unix::fs::symlink(to, house.path().join(name)).unwrap();
+        link("blobs", &there);
+        link("lost", &there.join("nothing"));
+        link("passwd", Path::new("/proc/self/status"));
+        assert_eq!(led_to(&house.path().join("blobs")), Some(there));
+        assert_eq!(led_to(&house.path().join("lost")), None);
+        assert_eq!(led_to(house.path()), None, "no link");
+        assert_eq!(folder_of(Path::new("ready")), Path::new("."));
+    }
+}
