@@ -1,5 +1,6 @@
 //! From a request to a handler and back: who asks, how much may come, what an error says.
 
+use crate::invitation;
 use crate::metrics;
 use crate::problem::{Kind, Problem};
 use crate::route::{Ask, Reply, Route};
@@ -36,8 +37,13 @@ pub fn router(house: Arc<House>) -> axum::Router {
     let measured = Arc::clone(&house);
     let metrics = move |request: Request| metrics::serve(Arc::clone(&measured), request);
     let other = move |request: Request| {
-        let visit = visit_of(&request);
-        set_up::page(Arc::clone(&house), request, visit)
+        let (house, visit) = (Arc::clone(&house), visit_of(&request));
+        async move {
+            match request.uri().path() {
+                invitation::PATH => invitation::page(&house, request, &visit).await,
+                _ => set_up::page(house, request, visit).await,
+            }
+        }
     };
     router.route(metrics::PATH, any(metrics)).fallback(other).method_not_allowed_fallback(no_such_method)
 }

@@ -20,6 +20,7 @@ mod domains;
 mod groups;
 mod health;
 mod import;
+mod invitation;
 mod keys;
 mod metrics;
 pub mod model;

@@ -14,12 +14,13 @@ mod autoconfig;
 mod autodiscover;
 mod basic;
 mod mobileconfig;
-mod places;
+pub(crate) mod places;
 #[cfg(test)]
 mod tree;
 mod xml;
 
 use crate::dispatch::{no_such_route, problem_response, read_body, with_farewell};
+use crate::invitation;
 use crate::problem::{Kind, Problem};
 use crate::visit::Visit;
 use axum::body::Body;
@@ -128,6 +129,7 @@ pub fn plain_router(house: Arc<House>, https: Option<String>) -> axum::Router {
         async move {
             let found = Page::at(request.uri().path());
             match (found, https) {
+                (None, Some(https)) if request.uri().path() == invitation::PATH => moved(&https, invitation::PATH),
                 (Some(Page::Autoconfig), _) => page(house, request, Visit::unknown()).await,
                 (Some(_), Some(https)) => moved(&https, request.uri().path()),
                 _ => problem_response(&Problem::new(Kind::NoSuchRoute, "This is told under TLS alone; ask over https")),
@@ -174,6 +176,13 @@ async fn answer(page: Page, house: &House, request: Request, visit: &Visit) -> R
             Ok(Document { kind: "application/x-apple-aspen-config", body, file: Some("postern.mobileconfig") })
         }
     }
+}
+
+/// A text within HTML.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    xml::escape(text, &mut escaped);
+    escaped
 }
 
 /// A problem; who is to sign in is asked for a name and a password.

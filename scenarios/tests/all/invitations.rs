@@ -56,6 +56,44 @@ scenario! {
         house.rest().await.login("nina@example.org", CHOSEN).await;
     }
 
+    /// Who has no command line chooses their password on a page; what it refuses leaves the invitation good.
+    async fn an_invitation_is_taken_on_a_page(house: House) {
+        staffed(&house).await;
+        let mut admin = house.rest_as("admin@example.org").await;
+        let added = admin.ask("POST", "/api/v1/persons", Some(r#"{"address":"nina@example.org","invite":true}"#)).await;
+        let code = code(&added);
+        let mut browser = house.rest().await;
+        let form = browser.send("GET", "/invitation", "", None).await;
+        assert!(form.status == 200 && form.text.contains("<form method=\"post\" action=\"/invitation\">"), "{}", form.text);
+        for (name, value) in [("content-type", "text/html"), ("content-security-policy", "default-src 'none'"),
+            ("cache-control", "no-store"), ("referrer-policy", "no-referrer")] {
+            let sent = form.headers.iter().any(|(known, sent)| known == name && sent.starts_with(value));
+            assert!(sent, "{name}: {:?}", form.headers);
+        }
+        let typed = "Content-Type: application/x-www-form-urlencoded\r\n";
+        let chosen = CHOSEN.replace(' ', "+");
+        let long = "a".repeat(20_000);
+        for (fields, status, why) in [
+            (format!("code=ptni_%3Cb%3Enothing&password={chosen}&again={chosen}"), 403, "was used, its time is over"),
+            (format!("code={code}&password={chosen}&again=other"), 422, "are not the same"),
+            (format!("code={code}&password=short&again=short"), 422, "at least 15 characters"),
+            (format!("code={code}"), 422, "Fill in"),
+            (format!("code={long}"), 413, "at most 16384 bytes"),
+        ] {
+            let told = house.rest().await.send("POST", "/invitation", typed, Some(&fields)).await;
+            assert_eq!(told.status, status, "{}", told.text);
+            assert!(told.text.contains(why) && told.text.contains("<form") && !told.text.contains("<b>"), "{}", told.text);
+            assert!(!told.text.contains(&code) && !told.text.contains("nina"), "{}", told.text);
+        }
+        let fields = format!("code=+{code}%0A&password={chosen}&again={chosen}");
+        let done = browser.send("POST", "/invitation", typed, Some(&fields)).await;
+        assert!(done.status == 200 && done.text.contains("<strong>nina@example.org</strong>"), "{}", done.text);
+        assert!(done.text.contains(&format!("port {}, TLS", house.listener("imaps").port())), "{}", done.text);
+        house.imap("nina").await.login("nina@example.org", CHOSEN).await;
+        assert_eq!(browser.send("POST", "/invitation", typed, Some(&fields)).await.status, 403, "it is good once");
+        assert_eq!(browser.send("DELETE", "/invitation", "", None).await.status, 405);
+    }
+
     /// What was got by the password before ends when an invitation is taken, and not before. The trail
     /// says who invited and who took it, and has no code.
     async fn who_takes_an_invitation_is_alone_with_their_password(house: House) {

@@ -7,14 +7,14 @@ use postern_app::{House, Service, ServiceTls};
 /// Listeners under TLS, each kind with TLS from the first byte before STARTTLS (RFC 8314 section 3). There is one
 /// for reading at least.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub(crate) struct Places {
     pub imap: Vec<Place>,
     pub submission: Vec<Place>,
 }
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub host: String,
     pub port: u16,
     /// TLS comes with the first byte, and by STARTTLS otherwise.
@@ -39,7 +39,7 @@ impl Places {
 }
 
 /// Those of the house, as `credential issue` prints them.
-pub(super) fn of(house: &House) -> Result<Places, Problem> {
+pub(crate) fn of(house: &House) -> Result<Places, Problem> {
     let places = Places::among(&house.services());
     match places.imap.is_empty() {
         false => Ok(places),
@@ -49,7 +49,7 @@ pub(super) fn of(house: &House) -> Result<Places, Problem> {
 
 /// Those of the tests: what an installed house listens at.
 #[cfg(test)]
-pub(super) fn installed() -> Places {
+pub(crate) fn installed() -> Places {
     let service = |protocol, port, tls| Service { protocol, host: "mail.example.org".into(), port, tls };
     Places::among(&[
         service(Protocol::Imap, 993, ServiceTls::Implicit),

@@ -62,7 +62,7 @@ impl Xml {
 }
 
 /// As XML 1.0 section 2.4 asks, in attributes too; what section 2.2 has no place for is shown as lost.
-fn escape(text: &str, into: &mut String) {
+pub(super) fn escape(text: &str, into: &mut String) {
     for letter in text.chars() {
         match letter {
             '&' => into.push_str("&amp;"),

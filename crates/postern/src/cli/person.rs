@@ -254,7 +254,8 @@ async fn invite(client: &mut Client, address: &Address) -> Result<Said, Failure>
 fn invited(invitation: &Invitation) -> String {
     format!(
         "Invitation: {}\nIt is shown once, and good once, until {}; hand it over safely.\n\
-         Next: they choose with it: postern person set-password --self --invitation (from another machine with --url)\n",
+         Next: they choose with it, at /invitation of the server in a browser, or: postern person set-password --self \
+         --invitation (from another machine with --url)\n",
         invitation.code.0.expose_text().unwrap_or_default(),
         invitation.expires_at
     )
