@@ -33,8 +33,8 @@ struct Need {
 
 const DATABASE: Need = Need { package: "postgresql", present: db::installed };
 
-/// Mail programs that are not ours, and the instruments of the power-cut and cost tests.
-const TEST: [Need; 13] = [
+/// Mail programs that are not ours, an authority to get certificates from, and the instruments of the power-cut and cost tests.
+const TEST: [Need; 14] = [
     DATABASE,
     Need { package: "neomutt", present: || on_path("neomutt").is_some() },
     Need { package: "isync", present: || on_path("mbsync").is_some() },
@@ -46,6 +46,7 @@ const TEST: [Need; 13] = [
     Need { package: "libnet-ssleay-perl", present: || perl_has("Net::SSLeay") },
     Need { package: POSTFIX, present: postfix_or_another },
     Need { package: "curl", present: || on_path("curl").is_some() },
+    Need { package: "pebble", present: || on_path("pebble").is_some() },
     Need { package: "strace", present: || on_path("strace").is_some() },
     Need { package: "valgrind", present: || on_path("valgrind").is_some() },
     Need { package: "python3-venv", present: || python_with_venv().is_some() },

@@ -12,6 +12,7 @@
 
 mod access;
 mod audit;
+mod challenges;
 mod credentials;
 mod delegates;
 mod dispatch;
@@ -41,6 +42,7 @@ mod tokens;
 mod visit;
 mod who;
 
+pub use challenges::{CHALLENGE_PATH, Challenges, Pending};
 pub use dispatch::{Answered, call, call_as, router};
 pub use dns::records as dns_records;
 pub use metrics::{METRICS, MayMeasure, Metric, MetricKind, ProcessFigures};

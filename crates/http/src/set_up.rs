@@ -19,6 +19,7 @@ pub(crate) mod places;
 mod tree;
 mod xml;
 
+use crate::challenges::Challenges;
 use crate::dispatch::{no_such_route, problem_response, read_body, with_farewell};
 use crate::invitation;
 use crate::problem::{Kind, Problem};
@@ -121,12 +122,15 @@ pub(crate) async fn page(house: Arc<House>, request: Request, visit: Visit) -> R
     with_farewell(response, &house, &visit)
 }
 
-/// What is said without TLS: set-up help that everybody is told. Where the rest is, at `https`, programs are sent on to;
+/// What is said without TLS: set-up help that everybody is told, and what an authority asks for. Where the rest is, at `https`, programs are sent on to;
 /// Outlook looks for Autodiscover in this way. No header that proves who asks is looked at here.
-pub fn plain_router(house: Arc<House>, https: Option<String>) -> axum::Router {
+pub fn plain_router(house: Arc<House>, https: Option<String>, challenges: Challenges) -> axum::Router {
     axum::Router::new().fallback(move |request: Request| {
-        let (house, https) = (Arc::clone(&house), https.clone());
+        let (house, https, challenges) = (Arc::clone(&house), https.clone(), challenges.clone());
         async move {
+            if let Some(answer) = challenges.at(request.method(), request.uri().path()) {
+                return answer;
+            }
             let found = Page::at(request.uri().path());
             match (found, https) {
                 (None, Some(https)) if request.uri().path() == invitation::PATH => moved(&https, invitation::PATH),

@@ -5,6 +5,7 @@
 //! Values of the environment (`POSTERN_DATABASE__URL`) come after the file and are named when
 //! they are at fault.
 
+mod acme;
 mod check;
 mod chosen;
 mod environment;
@@ -17,6 +18,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use acme::{Acme, Challenge};
 pub use environment::environment;
 pub use error::ConfigError;
 pub use listen::ListenAddress;
@@ -47,6 +49,8 @@ pub struct Config {
     pub listen: Listen,
     /// The certificate of all TLS listeners.
     pub tls: TlsFiles,
+    /// Who is asked for it, where it comes by ACME.
+    pub acme: Option<Acme>,
     /// Where mail for other domains is handed over.
     pub relay: Relay,
     /// What is logged, and how.
@@ -74,7 +78,7 @@ pub struct Listen {
     pub submissions: Vec<ListenAddress>,
     /// REST under TLS.
     pub https: Vec<ListenAddress>,
-    /// Set-up help for mail programs, without TLS.
+    /// Set-up help for mail programs and what an authority asks for, without TLS.
     pub http: Vec<ListenAddress>,
 }
 

@@ -4,7 +4,7 @@
 //! Both have the same time for it and the same certificate, that of the moment they begin.
 
 use crate::measures::Traffic;
-use crate::tls::Tls;
+use crate::tls::{Tls, was_a_look};
 use postern_app::wire::Shutdown;
 use std::io;
 use std::net::IpAddr;
@@ -38,7 +38,12 @@ impl Handshakes {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        self.accept(self.tls.web_acceptor(), stream, address).await
+        let stream = self.accept(self.tls.web_acceptor(), stream, address).await?;
+        if was_a_look(stream.get_ref().1) {
+            tracing::info!(event = "certificate.challenge-answered", "an authority asked whether the name is ours");
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        Ok(stream)
     }
 
     /// The stream is gone where this fails or is given up: what it held of a handshake is no

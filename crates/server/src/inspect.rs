@@ -1,17 +1,20 @@
 //! What a certificate says of itself: whose it is, by whom, and from when to when.
 
 use postern_types::Timestamp;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// From here on its end is near, and somebody should be told. A certificate of ninety days is
 /// renewed by its programs thirty days before the end, so that one with less has been forgotten.
 pub const WARN_DAYS: i64 = 21;
+const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// A certificate, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     /// Whose it is, for people.
     pub subject: String,
+    /// The host names that it is for.
+    pub names: Vec<String>,
     /// By whom, for people.
     pub issuer: String,
     /// Not before this does it hold.
@@ -29,6 +32,7 @@ impl Inspected {
         let at = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
         Some(Self {
             subject: read.subject().to_string(),
+            names: names(&read),
             issuer: read.issuer().to_string(),
             not_before: at(read.validity().not_before.timestamp()),
             not_after: at(read.validity().not_after.timestamp()),
@@ -37,10 +41,26 @@ impl Inspected {
         })
     }
 
+    /// With fewer days left than these its end is near. One that lives for days alone is renewed later than
+    /// others, as a part of its life.
+    pub fn warn_days(&self) -> i64 {
+        WARN_DAYS.min((self.not_after.0 - self.not_before.0) / (4 * DAY_MS))
+    }
+
     /// Does the other one stand above it, by name (RFC 5280 section 6.1.3)?
     pub fn is_issued_by(&self, other: &Self) -> bool {
         self.issuer_name == other.subject_name
     }
+}
+
+/// Those of RFC 5280 section 4.2.1.6; the common name counts no more (RFC 9525 section 2).
+fn names(read: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(extension)) = read.subject_alternative_name() else { return Vec::new() };
+    let names = extension.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    names.collect()
 }
 
 #[cfg(test)]
@@ -56,10 +76,14 @@ mod tests {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(made.server.as_bytes()).map(Result::unwrap).collect();
         let read: Vec<_> = chain.iter().map(|der| Inspected::of(der).unwrap()).collect();
         assert_eq!(read[0].subject, "CN=mail.example.org");
+        assert_eq!(read[0].names, ["mail.example.org", "localhost"]);
         assert_eq!(read[0].issuer, "CN=Postern local authority of mail.example.org, O=Postern");
         let days = |days: i64| days * 24 * 3600 * 1000;
         assert_eq!(read[0].not_before, Timestamp(1_700_000_000_000 - days(1)));
         assert_eq!(read[0].not_after, Timestamp(1_700_000_000_000 + days(820)));
+        assert_eq!(read[0].warn_days(), WARN_DAYS);
+        let short = Inspected { not_after: read[0].not_before.plus_ms(days(6)), ..read[0].clone() };
+        assert_eq!(short.warn_days(), 1);
         assert!(read[0].is_issued_by(&read[1]) && !read[1].is_issued_by(&read[0]));
         assert_eq!(Inspected::of(b"no certificate"), None);
     }

@@ -5,6 +5,7 @@
 //! [`postern_app::wire::Wire`], and they decide nothing that `app` has not decided. A whole
 //! server runs in one call, [`Server::start`], so that tests have the same one as people.
 
+mod acme;
 mod admin;
 pub mod certificates;
 pub mod config;
@@ -30,6 +31,7 @@ mod unread;
 mod visitors;
 mod web;
 
+pub use acme::{LastAttempt, last_attempt};
 pub use config::{Config, ConfigError};
 pub use dial::roots;
 pub use house::{HouseError, OpenHouse, admin_socket, open_house};

@@ -5,6 +5,7 @@
 //! begun, those that do not are cut, then the database is closed in good order. What was
 //! acknowledged is on disk before that (docs/design.md law 3), so even a kill loses nothing of it.
 
+use crate::acme::Keeper;
 use crate::admin;
 use crate::config::{Config, ListenAddress, Relay, RelayError};
 use crate::dial::carrier;
@@ -19,7 +20,7 @@ use crate::tls::{Tls, TlsError};
 use crate::visitors::{Allowance, Visitors};
 use postern_app::House;
 use postern_app::wire::Shutdown;
-use postern_http::MayMeasure;
+use postern_http::{Challenges, MayMeasure};
 use postern_store::{Clock, Disk, RealDisk, SystemClock};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -76,15 +77,15 @@ impl Server {
         if config.listen.is_deaf() {
             return Err(ServerError::Deaf(config.file.display().to_string()));
         }
-        let tls = Tls::load(&config.tls)?;
+        let tls = Tls::start(&config, clock.wall())?;
         let routes = config.relay.routes()?;
-        let open = open(&config, disk, clock).await?;
+        let open = open(&config, Arc::clone(&disk), clock).await?;
         open.house().set_routes(routes);
         let Relay { ca_file, connections, .. } = &config.relay;
         open.house().set_carrier(carrier(&config.hostname, ca_file.clone(), *connections), *connections);
-        match Self::start_in(&open, &config, tls) {
-            Ok(Opened { doors, switch, listeners }) => {
-                Ok(Running { open, doors, switch, listeners, config: RwLock::new(config) })
+        match Self::start_in(&open, &config, tls, disk) {
+            Ok(Opened { doors, switch, listeners, keeper }) => {
+                Ok(Running { open, doors, switch, listeners, keeper, config: RwLock::new(config) })
             }
             Err(error) => {
                 open.close().await;
@@ -93,7 +94,7 @@ impl Server {
         }
     }
 
-    fn start_in(open: &OpenHouse, config: &Config, tls: Tls) -> Result<Opened, ServerError> {
+    fn start_in(open: &OpenHouse, config: &Config, tls: Tls, disk: Arc<dyn Disk>) -> Result<Opened, ServerError> {
         // All of them before the first is served: a start that fails has greeted nobody.
         let opened = open_listeners(config)?;
         let admin = Bound::open("admin.sock", &ListenAddress::Unix(admin_socket(config)), &config.file)?;
@@ -102,11 +103,13 @@ impl Server {
         let (switch, shutdown) = Shutdown::new();
         let traffic = Arc::new(Traffic::default());
         let measures = Measures::new(config, Arc::clone(&traffic), tls.clone(), open.house().db().now());
+        let challenges = Challenges::default();
+        let keeper = Keeper::new(config, Arc::clone(open.house()), disk, tls.clone(), challenges.clone());
         let doors = Arc::new(Doors {
             house: Arc::clone(open.house()),
             handshakes: Arc::new(Handshakes { tls, traffic: Arc::clone(&traffic), shutdown: shutdown.clone() }),
             web: postern_http::router(Arc::clone(open.house())),
-            plain_web: postern_http::plain_router(Arc::clone(open.house()), web(config, &listeners)),
+            plain_web: postern_http::plain_router(Arc::clone(open.house()), web(config, &listeners), challenges),
             shutdown,
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -123,9 +126,10 @@ impl Server {
         doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
         doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
         let (tls, house) = (doors.handshakes.tls.clone(), Arc::clone(&doors.house));
-        doors.tasks.spawn(ends::watch(tls, house, doors.shutdown.clone()));
+        doors.tasks.spawn(ends::watch(tls, Arc::clone(&keeper), house, doors.shutdown.clone()));
         doors.tasks.spawn(run_queue(Arc::clone(&doors.house), doors.shutdown.clone(), doors.cut.clone()));
-        Ok(Opened { doors, switch, listeners })
+        doors.tasks.spawn(Arc::clone(&keeper).run(doors.shutdown.clone()));
+        Ok(Opened { doors, switch, listeners, keeper })
     }
 }
 
@@ -152,6 +156,7 @@ struct Opened {
     doors: Arc<Doors>,
     switch: watch::Sender<bool>,
     listeners: BTreeMap<String, String>,
+    keeper: Arc<Keeper>,
 }
 
 async fn open(config: &Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Result<OpenHouse, ServerError> {
@@ -209,6 +214,7 @@ pub struct Running {
     doors: Arc<Doors>,
     switch: watch::Sender<bool>,
     listeners: BTreeMap<String, String>,
+    keeper: Arc<Keeper>,
     config: RwLock<Config>,
 }
 
@@ -239,7 +245,7 @@ impl Running {
     pub fn reload(&self, fresh: Config) -> Reloaded {
         let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
         let needs_restart = differing(&config, &fresh);
-        let certificate = self.doors.handshakes.tls.reload(&fresh.tls);
+        let certificate = self.keeper.reload(&fresh);
         let relay = fresh.relay.routes().map(|routes| self.house().set_routes(routes));
         *self.doors.rules.write().unwrap_or_else(PoisonError::into_inner) = rules(&fresh);
         self.house().set_exempt_loopback(fresh.security.exempt_loopback);
@@ -247,6 +253,7 @@ impl Running {
         // What needs a restart stays as it is in force, so that the next reload says so again.
         *config = Config {
             tls: fresh.tls,
+            acme: fresh.acme,
             relay: fresh.relay.carried_as(&old.relay),
             log: fresh.log,
             security: crate::config::Security { plaintext_sign_in: old.security.plaintext_sign_in, ..fresh.security },
@@ -262,7 +269,7 @@ impl Running {
     /// Ends the server: sessions are told, get this long, and are cut after it. Answers
     /// whether all ended by themselves.
     pub async fn drain(self, patience: Duration) -> bool {
-        let Running { open, doors, switch, listeners: _, config: _ } = self;
+        let Running { open, doors, switch, listeners: _, keeper, config: _ } = self;
         switch.send_replace(true);
         doors.tasks.close();
         let in_time = tokio::time::timeout(patience, doors.tasks.wait()).await.is_ok();
@@ -271,7 +278,7 @@ impl Running {
             doors.cut.cancel();
             doors.tasks.wait().await;
         }
-        drop(doors);
+        drop((doors, keeper));
         open.close().await;
         in_time
     }

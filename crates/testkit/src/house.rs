@@ -5,11 +5,12 @@ use crate::{Engine, ImapClient, LmtpClient, RestClient, Sink, SmtpClient, TestDa
 use postern_access::Actor;
 use postern_app::{Caller, GrantReach, GrantTerms, Hop, HopTls, QuotaChange, Routes, SharedChange};
 use postern_server::config::Settings;
-use postern_server::{Config, NewHouse, Running, Server, StartOptions};
+use postern_server::{Config, NewHouse, Reloaded, Running, Server, StartOptions};
 use postern_store::{Clock, Origin, SystemClock};
 use postern_types::{Address, DisplayName, Domain, PersonId, Rights, Secret, Seen, SendRights, Timestamp};
 use rustls_pki_types::pem::PemObject;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub struct House {
     running: Option<Running>,
     config: Config,
+    environment: Vec<(String, String)>,
     operator: Caller,
     clock: Arc<MovedClock>,
     database: TestDatabase,
@@ -111,15 +113,18 @@ impl HouseBuilder {
         let made = new.make().await.expect("a house");
         // Failed sign-ins are answered as early as the configuration lets them be.
         let mut environment = vec![("POSTERN_SECURITY__FAILURE_DEADLINE_MS".to_owned(), "100".to_owned())];
-        environment.extend(
-            self.lines
-                .iter()
-                .filter_map(|line| line.split_once('='))
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
+        environment.extend(variables(&self.lines));
         let config = Config::load(&made.file, &environment).expect("the configuration reads");
-        Some(House::run(config, self.clock, database, folder).await)
+        let mut house = House::run(config, self.clock, database, folder).await;
+        house.environment = environment;
+        Some(house)
     }
+}
+
+/// `NAME=value`, each.
+fn variables<S: AsRef<str>>(lines: &[S]) -> impl Iterator<Item = (String, String)> {
+    let pairs = lines.iter().filter_map(|line| line.as_ref().split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 fn address(text: &str) -> Address {
@@ -137,7 +142,7 @@ impl House {
         let options = StartOptions { clock: clock.clone(), ..StartOptions::new(config.clone()) };
         let running = Server::start(options).await.expect("the server starts");
         let operator = running.house().operator(0).expect("an operator");
-        Self { running: Some(running), config, operator, clock, database, folder }
+        Self { running: Some(running), config, environment: Vec::new(), operator, clock, database, folder }
     }
 
     /// The moment by its clock.
@@ -225,6 +230,23 @@ impl House {
     /// Where this text is kept: files below its data folder, and tables of its database.
     pub async fn kept_in(&self, text: &str) -> Vec<String> {
         self.database.kept_in(self.data_dir(), text).await
+    }
+
+    /// Takes variables of the environment besides those that there are, as SIGHUP would.
+    pub fn reload<S: AsRef<str>>(&mut self, lines: &[S]) -> Reloaded {
+        self.read(lines);
+        self.running().reload(self.config.clone())
+    }
+
+    /// Drains the server and starts it again on the same data, with further variables of the environment.
+    pub async fn restart_with<S: AsRef<str>>(mut self, lines: &[S]) -> Self {
+        self.read(lines);
+        self.restart().await
+    }
+
+    fn read<S: AsRef<str>>(&mut self, lines: &[S]) {
+        self.environment.extend(variables(lines));
+        self.config = Config::load(&self.config.file, &self.environment).expect("the configuration reads");
     }
 
     /// Drains the server and starts it again on the same data.
@@ -337,18 +359,14 @@ impl House {
 
     /// The same on a stream that is there, after STARTTLS.
     pub async fn under_tls<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> TlsStream<S> {
-        let mut roots = rustls::RootCertStore::empty();
-        let pem = rustls_pki_types::CertificateDer::from_pem_file(self.data_dir().join("tls/ca.pem"));
-        roots.add(pem.expect("the authority's certificate")).expect("a certificate");
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let server = "mail.example.org".try_into().expect("a name");
-        let stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(server, stream).await;
+        let stream = trusting(stream, "mail.example.org", &self.data_dir().join("tls/ca.pem")).await;
         stream.expect("TLS with the house's own authority")
+    }
+
+    /// A TLS connection to a listener, by somebody who trusts the authorities of this file alone.
+    pub async fn tls_trusting(&self, listener: &str, authorities: &Path) -> io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.listener(listener)).await.expect("the listener answers");
+        trusting(stream, "mail.example.org", authorities).await
     }
 
     /// REST at the https listener, as nobody yet.
@@ -415,4 +433,24 @@ impl House {
         let replies = self.lmtp().await.deliver("sender@example.net", &[to], message.as_bytes()).await;
         assert!(replies.iter().all(|reply| reply.starts_with("250")), "{replies:?}");
     }
+}
+
+/// TLS with a server of this name, by somebody who trusts the authorities of this file alone.
+pub async fn trusting<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    name: &str,
+    authorities: &Path,
+) -> io::Result<TlsStream<S>> {
+    let mut roots = rustls::RootCertStore::empty();
+    for pem in rustls_pki_types::CertificateDer::pem_file_iter(authorities).expect("certificates") {
+        roots.add(pem.expect("a certificate")).expect("a certificate");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("protocol versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server = name.to_owned().try_into().expect("a name");
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(server, stream).await
 }

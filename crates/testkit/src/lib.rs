@@ -20,7 +20,7 @@ mod smtp;
 pub use corpus::corpus;
 pub use dns::{FakeDns, ZoneLine};
 pub use engine::{Engine, TestDatabase};
-pub use house::{House, HouseBuilder, PASSWORD};
+pub use house::{House, HouseBuilder, PASSWORD, trusting};
 pub use imap::{Answer, ImapClient};
 pub use lmtp::{LmtpClient, stuffed, with_crlf};
 pub use rest::{RestAnswer, RestClient};

@@ -41,7 +41,8 @@ impl RestAnswer {
 }
 
 impl RestClient {
-    pub(crate) fn start(stream: TlsStream<TcpStream>) -> Self {
+    /// Over a connection that is there.
+    pub fn start(stream: TlsStream<TcpStream>) -> Self {
         Self { stream: BufReader::new(stream), token: None }
     }
 

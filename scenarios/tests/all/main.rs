@@ -1,5 +1,6 @@
 //! Stories told over the real wire, on both engines.
 
+mod acme;
 mod admins;
 mod compress;
 mod confined;

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::limits::{self, in_range};
 use super::listen::ListenAddress;
 use super::raw::{RawConfig, RawListen, RawLog, RawSecurity, RawTls};
-use super::{Config, Listen, Log, LogFormat, Security, TlsFiles, relay};
+use super::{Acme, Config, Listen, Log, LogFormat, Security, TlsFiles, acme, relay};
 use postern_access::PlaintextSignIn;
 use postern_store::DatabaseUrl;
 use postern_types::Network;
@@ -33,12 +33,14 @@ pub(super) fn check(raw: RawConfig, file: &Path) -> Checked<Config> {
     let mut limits = limits::check(&raw.limits)?;
     let security = security(raw.security, &mut limits)?;
     let listen = listen(&raw.listen, &data_dir, &security)?;
+    let (tls, acme) = tls(raw.tls, &listen, &data_dir)?;
     Ok(Config {
         file: file.to_owned(),
         hostname: hostname(raw.hostname)?,
         database: database(raw.database.url.as_deref())?,
         blobs: blobs(raw.blobs.url.as_deref(), &data_dir)?,
-        tls: tls(raw.tls, &data_dir),
+        tls,
+        acme,
         relay: relay::check(raw.relay, &data_dir)?,
         log: log(raw.log)?,
         listen,
@@ -64,10 +66,6 @@ fn refuse_unbuilt(raw: &RawConfig) -> Checked<()> {
              lmtp, https and http"
         );
         return Err(Problem::new(format!("listen.{name}"), reason, REMOVE_LINE));
-    }
-    if raw.tls.acme.is_some() {
-        let cure = "remove [tls.acme] and give [tls] certificate and key";
-        return Err(Problem::new("tls.acme", "[tls.acme] is not built yet", cure));
     }
     Ok(())
 }
@@ -103,11 +101,25 @@ fn blobs(url: Option<&str>, data_dir: &Path) -> Checked<PathBuf> {
     }
 }
 
-fn tls(raw: RawTls, data_dir: &Path) -> TlsFiles {
-    TlsFiles {
+fn tls(raw: RawTls, listen: &Listen, data_dir: &Path) -> Checked<(TlsFiles, Option<Acme>)> {
+    let given = (raw.certificate.is_some(), raw.key.is_some());
+    let files = TlsFiles {
         certificate: data_dir.join(raw.certificate.as_deref().unwrap_or(CERTIFICATE)),
         key: data_dir.join(raw.key.as_deref().unwrap_or(KEY)),
-    }
+    };
+    let Some(acme) = raw.acme else { return Ok((files, None)) };
+    let named = match given {
+        (true, true) => "certificate and key",
+        (true, false) => "certificate",
+        (false, true) => "key",
+        (false, false) => {
+            let acme = acme::check(acme, listen, data_dir, files)?;
+            return Ok((acme.files(), Some(acme)));
+        }
+    };
+    let reason = format!("[tls.acme] stands beside [tls] {named}, and a server has one certificate");
+    let cure = format!("remove [tls] {named} to have it by ACME, or remove [tls.acme]");
+    Err(Problem::new("tls.acme", reason, cure))
 }
 
 fn log(raw: RawLog) -> Checked<Log> {

@@ -2,8 +2,6 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use toml::Value;
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawConfig {
@@ -52,9 +50,19 @@ pub(super) struct RawTls {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAcme {
-    pub contact: Option<Value>,
+    pub contact: Option<RawContact>,
     pub directory: Option<String>,
     pub challenge: Option<String>,
+    pub names: Vec<String>,
+    pub ca_file: Option<String>,
+}
+
+/// One address, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "an address or a list of addresses")]
+pub(super) enum RawContact {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,6 +4,7 @@
 //! command says never differ. In a file of a house only what was chosen is set; every other
 //! key stands there as a comment with its default.
 
+use super::acme::DIRECTORY;
 use super::check::{BLOBS, CERTIFICATE, IMAPS, KEY, LMTP, SMTP, SUBMISSION, SUBMISSIONS};
 use super::limits::LIMITS;
 use super::relay::CONNECTIONS;
@@ -129,7 +130,8 @@ impl Page {
         self.key("Mail coming in from other servers.", "smtp", &list(&SMTP), settings.smtp.as_deref().map(list));
         let https = "REST under TLS, for people who sign in, and set-up help for mail programs.";
         self.key(https, "https", "[]", settings.https.as_deref().map(list));
-        let http = "Set-up help for mail programs where TLS has no certificate for autoconfig.DOMAIN; nothing else.";
+        let http =
+            "Set-up help for mail programs where TLS has no certificate for autoconfig.DOMAIN, and ACME; nothing else.";
         self.key(http, "http", "[]", settings.http.as_deref().map(list));
     }
 
@@ -137,6 +139,22 @@ impl Page {
         self.section("tls");
         self.default("PEM: the certificate and those between it and its root.", "certificate", &quoted(CERTIFICATE));
         self.default("PEM: its private key.", "key", &quoted(KEY));
+        self.line(
+            "# In place of both, a certificate by ACME, which the server asks for and renews: [tls.acme] and below it",
+        );
+        self.line(
+            "# as many of these as differ. Having the table says that you agree to the authority's terms of service.",
+        );
+        self.line("# Where the authority may write to: one address or a list; may be left out.");
+        self.line(&format!("# contact = {}", quoted("postmaster@example.org")));
+        self.line("# Whom to ask.");
+        self.line(&format!("# directory = {}", quoted(DIRECTORY)));
+        self.line("# \"http-01\" (asked at port 80, [listen] http) or \"tls-alpn-01\" (at port 443, [listen] https).");
+        self.line(&format!("# challenge = {}", quoted("http-01")));
+        self.line("# Names besides hostname; each has to lead here.");
+        self.line(&format!("# names = {}", list(&["autoconfig.example.org"])));
+        self.line("# PEM: the root of a directory that is not a public one.");
+        self.line(&format!("# ca_file = {}", quoted("tls/acme-ca.pem")));
     }
 
     fn relay(&mut self, settings: &Settings) {

@@ -41,8 +41,11 @@ fn the_printed_defaults_are_the_defaults() {
             .count()
     };
     assert_eq!(keys(&quiet), keys(&printed), "every key is shown in both:\n{quiet}");
-    let examples = ["smarthost", "username", "password_file", "tls", "ca_file", "\"example.net\""];
-    assert_eq!(keys(&printed), values(&printed) + examples.len(), "what has no default is an example:\n{printed}");
+    let examples =
+        ["smarthost", "username", "password_file", "tls", "\"example.net\"", "contact", "directory", "challenge"];
+    // Two more: the names are a list, and both tables have a ca_file.
+    assert_eq!(keys(&printed), values(&printed) + examples.len() + 3, "what has no default is an example:\n{printed}");
+    assert_eq!(printed.matches("\n# ca_file = \"").count(), 2, "{printed}");
     for name in examples {
         assert!(printed.contains(&format!("\n# {name} = \"")), "{name} is missing:\n{printed}");
     }
@@ -140,7 +143,6 @@ fn what_is_not_built_is_refused_and_not_ignored() {
         let text = format!("{MINIMAL}\n[listen]\n{name} = [\"127.0.0.1:1\"]\n");
         refused(&text, 4, &[name, "is not built yet", "remove the line"]);
     }
-    refused(&format!("{MINIMAL}[tls.acme]\ncontact = \"a@example.org\"\n"), 2, &["[tls.acme] is not built yet"]);
     refused(&format!("{MINIMAL}[blobs]\nurl = \"s3://bucket\"\n"), 3, &["s3 is not built yet"]);
 }
 
@@ -358,4 +360,88 @@ fn a_variable_at_fault_is_named() {
     );
     let refusal = parse_with(MINIMAL, &[("POSTERN_LIMITS__RECIPIENTS", "many")]).unwrap_err();
     assert!(refusal.starts_with("environment variable POSTERN_LIMITS__RECIPIENTS: invalid type"), "{refusal}");
+}
+
+fn acme(lines: &str) -> Result<Config, String> {
+    parse(&format!("{MINIMAL}[listen]\nhttp = [\"127.0.0.1:80\"]\n[tls.acme]\n{lines}"))
+}
+
+#[test]
+fn a_certificate_by_acme_has_its_defaults() {
+    let config = acme("").unwrap();
+    let nothing = config.acme.unwrap();
+    let folder = Path::new("house/acme/acme-v02.api.letsencrypt.org-directory");
+    assert_eq!((nothing.folder.as_path(), nothing.challenge), (folder, Challenge::Http01));
+    assert_eq!(nothing.directory, "https://acme-v02.api.letsencrypt.org/directory");
+    assert_eq!(
+        (config.tls.certificate, config.tls.key),
+        (folder.join("certificate.pem"), folder.join("certificate.pem"))
+    );
+    assert_eq!(nothing.stand_in.certificate, Path::new("house/tls/cert.pem"));
+    assert_eq!(nothing.wanted("mail.example.org"), ["mail.example.org"]);
+
+    let lines = "contact = [\"a@example.org\", \"mailto:b@example.org\"]\ndirectory = \"https://127.0.0.1:14000/dir/\"\n\
+                 ca_file = \"tls/root.pem\"\nnames = [\"Autoconfig.example.org\", \"mail.example.org\", \"autoconfig.example.org\"]\n";
+    let given = acme(lines).unwrap().acme.unwrap();
+    assert_eq!(given.contact, ["mailto:a@example.org", "mailto:b@example.org"]);
+    assert_eq!(given.wanted("mail.example.org"), ["mail.example.org", "autoconfig.example.org"]);
+    assert_eq!(given.folder, Path::new("house/acme/127.0.0.1-14000-dir"));
+    assert_eq!(given.ca_file.as_deref(), Some(Path::new("house/tls/root.pem")));
+    assert_eq!(acme("contact = \"a@example.org\"\n").unwrap().acme.unwrap().contact, ["mailto:a@example.org"]);
+    let text = format!("{MINIMAL}[listen]\nhttps = [\"[::]:443\"]\n[tls.acme]\nchallenge = \"tls-alpn-01\"\n");
+    assert_eq!(parse(&text).unwrap().acme.unwrap().challenge, Challenge::TlsAlpn01);
+    let wished =
+        [("POSTERN_TLS__ACME__DIRECTORY", "https://ca.example.net/acme"), ("POSTERN_LISTEN__HTTP", "127.0.0.1:80")];
+    assert_eq!(parse_with(MINIMAL, &wished).unwrap().acme.unwrap().directory, "https://ca.example.net/acme");
+}
+
+#[test]
+fn what_acme_can_not_do_is_refused_with_its_cure() {
+    let here = |line: usize, lines: &str, words: &[&str]| {
+        refused(&format!("{MINIMAL}[listen]\nhttp = [\"127.0.0.1:80\"]\n[tls.acme]\n{lines}"), line, words);
+    };
+    refused(
+        &format!("{MINIMAL}[tls.acme]\n"),
+        2,
+        &["\"http-01\" is answered at [listen] http", "add http = [\"0.0.0.0:80\", \"[::]:80\"] to [listen]"],
+    );
+    here(5, "challenge = \"tls-alpn-01\"\n", &["is answered at [listen] https", "add https = [\"0.0.0.0:443\""]);
+    here(5, "challenge = \"dns-01\"\n", &["would need to write to your DNS", "write \"http-01\" or \"tls-alpn-01\""]);
+    here(5, "challenge = \"smoke\"\n", &["challenge \"smoke\" is not known"]);
+    for url in ["http://ca.example.net/dir", "ca.example.net", "https://", "https://me:secret@ca.example.net/"] {
+        here(5, &format!("directory = \"{url}\"\n"), &["is no https URL", "write directory = \"https://acme-v02"]);
+    }
+    for contact in
+        ["\"nobody\"", "[\"a@example.org\", \"\"]", "\"a@example.org?subject=x\"", "\"mailto:a@b.org,c@d.org\""]
+    {
+        here(5, &format!("contact = {contact}\n"), &["is no address", "or leave it out"]);
+    }
+    here(5, "contact = 7\n", &["an address or a list of addresses"]);
+    here(
+        5,
+        "names = [\"*.example.org\"]\n",
+        &["gets a certificate for a wildcard", "names = [\"autoconfig.example.org\"]"],
+    );
+    for name in ["localhost", "192.0.2.1", "a b.example.org", "m\u{fc}hle.example"] {
+        here(5, &format!("names = [\"{name}\"]\n"), &["is no host name"]);
+    }
+    here(5, "email = \"a@example.org\"\n", &["unknown field `email`"]);
+}
+
+/// Whichever of both is meant, the other would be ignored.
+#[test]
+fn a_certificate_comes_from_files_or_by_acme_and_not_from_both() {
+    for (lines, named) in [
+        ("certificate = \"a.pem\"\nkey = \"b.pem\"\n", "certificate and key"),
+        ("certificate = \"a.pem\"\n", "certificate"),
+        ("key = \"b.pem\"\n", "key"),
+    ] {
+        let text = format!("{MINIMAL}[tls]\n{lines}[tls.acme]\ncontact = \"a@example.org\"\n");
+        let line = 3 + lines.lines().count();
+        refused(
+            &text,
+            line,
+            &[&format!("[tls.acme] stands beside [tls] {named},"), &format!("remove [tls] {named} to have it by ACME")],
+        );
+    }
 }

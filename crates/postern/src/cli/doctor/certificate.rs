@@ -3,6 +3,7 @@
 //! A listener is asked to prove itself and the handshake is broken off once its certificate is seen, so
 //! nothing is ever said to a server that was not verified.
 
+use super::acme;
 use super::house::Server;
 use super::listeners::named;
 use super::tls::{Facts, Served};
@@ -52,11 +53,17 @@ pub(super) struct Loaded {
 /// Looks at the files, and at each listener of a server that runs.
 pub(super) async fn look(config: &Config, server: &Server, now: Timestamp) -> Facts {
     let authority = config.data_dir.join("tls/ca.pem");
-    let chain = chain(&config.tls).map_err(|error| error.to_string());
+    let files = match &config.acme {
+        // Until there is one, another stands in, and is what clients see.
+        Some(acme) if !config.tls.certificate.exists() => &acme.stand_in,
+        _ => &config.tls,
+    };
+    let chain = chain(files).map_err(|error| error.to_string());
     let leaf = chain.as_ref().ok().and_then(|chain| chain.first()).map(|leaf| leaf.to_vec());
     let served = if server.runs() { served(config, leaf.as_deref()).await } else { Vec::new() };
     Facts {
-        certificate: config.tls.certificate.clone(),
+        certificate: files.certificate.clone(),
+        acme: config.acme.as_ref().map(|acme| acme::look(acme, config)),
         hostname: config.hostname.clone(),
         loaded: chain.and_then(|chain| loaded(&chain, &config.hostname, &authority, now)),
         authority,

@@ -82,6 +82,7 @@ pub(super) fn look(config: &Config) -> Facts {
     for path in names {
         match path.file_name().and_then(|name| name.to_str()) {
             _ if path == config.file || path == config.tls.certificate || path == config.tls.key => {}
+            Some("acme") => facts.add(&path, Kind::Key),
             Some("keys") => facts.add_with_all_in(&path, Kind::Key),
             Some("tls") => facts.add_all_in(&path, config),
             Some("blobs") => facts.add_with_all_in(&path, Kind::Mail),
@@ -94,8 +95,9 @@ pub(super) fn look(config: &Config) -> Facts {
     }
     let has_password = config.database != DatabaseUrl::Sqlite;
     facts.add(&config.file, Kind::Configuration { has_password });
-    facts.add(&config.tls.certificate, Kind::Certificate);
+    // By ACME both are one file, and then it is a key.
     facts.add(&config.tls.key, Kind::TlsKey);
+    facts.add(&config.tls.certificate, Kind::Certificate);
     if let Some(file) = config.relay.password_file() {
         facts.add(file, Kind::Key);
     }

@@ -4,6 +4,7 @@
 //! house, so it may run as root, beside a server or without one. In each group, looking (`look`) and
 //! judging what was seen (`judge`) are apart, so that what is rarely seen can be judged in tests.
 
+mod acme;
 mod backup;
 mod certificate;
 mod check;

@@ -1,6 +1,7 @@
 //! The certificate: does it work with its key, cover the host name, reach an authority, and last; and is it
 //! what the server really shows.
 
+use super::acme;
 use super::certificate::{Loaded, Trust};
 use super::check::{Check, Group};
 use crate::cli::domain::day;
@@ -24,7 +25,10 @@ pub(super) struct Served {
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
+    /// The file of what clients see.
     pub certificate: PathBuf,
+    /// Who is asked for it, where it comes by ACME.
+    pub acme: Option<acme::Facts>,
     pub hostname: String,
     pub loaded: Result<Loaded, String>,
     /// The house's own authority.
@@ -42,15 +46,22 @@ pub(super) fn judge(facts: &Facts) -> Vec<Check> {
         Err(error) => {
             let next = "check [tls] certificate and key in the configuration";
             let pair = Check::fail(TLS, "tls.pair", what, "").next(next).told(error);
-            return [vec![pair], served(facts)].concat();
+            return [vec![pair], authority(facts), served(facts)].concat();
         }
     };
     let pair = Check::ok(TLS, "tls.pair", what, "it can be read and works with its key");
     let own = [pair, lasting(loaded, facts), names(loaded, facts), chain(loaded, facts)];
-    [own.to_vec(), served(facts)].concat()
+    [own.to_vec(), authority(facts), served(facts)].concat()
 }
 
-fn renew(loaded: &Loaded) -> &'static str {
+fn authority(facts: &Facts) -> Vec<Check> {
+    facts.acme.as_ref().map(|acme| acme::judge(acme, facts.now)).unwrap_or_default()
+}
+
+fn renew(loaded: &Loaded, facts: &Facts) -> &'static str {
+    if facts.acme.is_some() {
+        return "let the authority give another: see what stands at \"authority\" below";
+    }
     match loaded.trust {
         Trust::OwnAuthority => {
             "make another with the house's own authority (docs/administration.md, Certificates), then systemctl reload postern"
@@ -67,7 +78,7 @@ fn lasting(loaded: &Loaded, facts: &Facts) -> Check {
     let date = |at: Timestamp| day(&show_date(at));
     if ends <= now {
         let text = format!("it ended on {}: mail programs refuse to connect", date(ends));
-        return Check::fail(TLS, id, what, text).next(renew(loaded));
+        return Check::fail(TLS, id, what, text).next(renew(loaded, facts));
     }
     if now < begins {
         let text = format!("it holds from {} on, and this machine's clock is before that", show_date(begins));
@@ -76,8 +87,9 @@ fn lasting(loaded: &Loaded, facts: &Facts) -> Check {
     }
     let days = (ends.0 - now.0) / DAY_MS;
     let text = format!("it ends on {}, in {days} days", date(ends));
-    match days < WARN_DAYS {
-        true => Check::warn(TLS, id, what, format!("{text}; mail programs refuse it then")).next(renew(loaded)),
+    let few = loaded.chain.first().map_or(WARN_DAYS, Inspected::warn_days);
+    match days < few {
+        true => Check::warn(TLS, id, what, format!("{text}; mail programs refuse it then")).next(renew(loaded, facts)),
         false => Check::ok(TLS, id, what, text),
     }
 }
@@ -179,7 +191,16 @@ mod tests {
 
     fn facts(loaded: Result<Loaded, String>, served: Vec<Served>) -> Facts {
         let (certificate, hostname) = ("tls/cert.pem".into(), "mail.example.org".into());
-        Facts { certificate, hostname, loaded, authority: "tls/ca.pem".into(), served, pid: Some(7), now: NOW }
+        Facts {
+            certificate,
+            acme: None,
+            hostname,
+            loaded,
+            authority: "tls/ca.pem".into(),
+            served,
+            pid: Some(7),
+            now: NOW,
+        }
     }
 
     fn found_in(facts: &Facts, id: &str) -> (Status, String) {

@@ -1,0 +1,180 @@
+//! Why there is no certificate, for the one who can do something about it.
+
+use crate::config::Challenge;
+use instant_acme::{Error, Problem};
+use serde::{Deserialize, Serialize};
+use std::error::Error as _;
+
+/// Octets of an authority's words that are passed on.
+const MOST_WORDS: usize = 600;
+
+/// An attempt that failed: why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Refusal {
+    pub reason: String,
+    pub next: String,
+    /// The authority does not know the account.
+    #[serde(default)]
+    pub account_is_gone: bool,
+    /// Nothing that is done here would help before the time that it names.
+    #[serde(default)]
+    pub is_rate_limit: bool,
+}
+
+impl Refusal {
+    pub fn new(reason: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { reason: plain(&reason.into()), next: next.into(), account_is_gone: false, is_rate_limit: false }
+    }
+
+    /// Something on this machine is in the way.
+    pub fn of_disk(error: &std::io::Error) -> Self {
+        Self::new(error.to_string(), "let the user that Postern runs as write there, and see that the disk has room")
+    }
+
+    /// What went wrong between us and the authority, about this name where one is known.
+    pub fn of(error: &Error, directory: &str, challenge: Challenge, name: Option<&str>) -> Self {
+        match error {
+            Error::Api(problem) => Self::of_problem(problem, challenge, name),
+            Error::Timeout(_) => Self::new(
+                "the authority did not come to an end in time",
+                "nothing: it is asked again; if this stays so, look at the authority's own status page",
+            ),
+            other => Self::new(
+                format!("{directory} could not be asked: {}", with_causes(other)),
+                "check [tls.acme] directory (and ca_file, where it is not a public one), and that this machine reaches it",
+            ),
+        }
+    }
+
+    /// A refusal in the authority's own words (RFC 8555 section 6.7).
+    pub fn of_problem(problem: &Problem, challenge: Challenge, name: Option<&str>) -> Self {
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        let kind = kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or(kind);
+        let named = problem.subproblems.first().and_then(|sub| match &sub.identifier {
+            Some(instant_acme::Identifier::Dns(name)) => Some(name.as_str()),
+            _ => None,
+        });
+        let name = name.or(named);
+        let about = name.map(|name| format!("{name}: ")).unwrap_or_default();
+        let subproblems = problem.subproblems.iter().filter_map(|sub| sub.detail.as_deref());
+        let words: Vec<&str> = problem.detail.as_deref().into_iter().chain(subproblems).collect();
+        let words = if words.is_empty() { "the authority gave no reason".to_owned() } else { words.join("; ") };
+        let reason = if kind.is_empty() { format!("{about}{words}") } else { format!("{about}{words} ({kind})") };
+        Self {
+            account_is_gone: kind == "accountDoesNotExist",
+            is_rate_limit: kind == "rateLimited",
+            ..Self::new(reason, next(kind, challenge, name.unwrap_or("the name")))
+        }
+    }
+}
+
+/// What to do about each kind of refusal.
+fn next(kind: &str, challenge: Challenge, name: &str) -> String {
+    let (listener, port) = challenge.place();
+    match kind {
+        "connection" | "tls" => format!(
+            "let port {port} of {name} reach [listen] {listener} of this server from everywhere: open it in the firewall, or \
+             forward it"
+        ),
+        "dns" => format!("publish an A or AAAA record of {name} that leads to this machine, or take it from the names"),
+        "unauthorized" | "incorrectResponse" => format!(
+            "another server answers at port {port} of {name}: let its A and AAAA records lead to this machine alone, and that \
+             port to [listen] {listener}"
+        ),
+        "caa" => format!("let the CAA record of {name} name this authority, or remove it"),
+        "rejectedIdentifier" | "unsupportedIdentifier" => {
+            format!("{name} is a name that this authority gives no certificate for: check hostname and [tls.acme] names")
+        }
+        "rateLimited" => "wait: the authority is asked again when it lets us; asking sooner does not help".to_owned(),
+        "externalAccountRequired" => {
+            "this authority wants an account that was made with it beforehand, which Postern does not know how to show: choose \
+             another [tls.acme] directory"
+                .to_owned()
+        }
+        "invalidContact" | "unsupportedContact" => "correct [tls.acme] contact, or leave it out".to_owned(),
+        "accountDoesNotExist" => "nothing: a new account is made with the next attempt".to_owned(),
+        "userActionRequired" => "do what the authority says there; then: systemctl reload postern".to_owned(),
+        _ => "read what the authority says; it is asked again by itself".to_owned(),
+    }
+}
+
+/// An error with what caused it: "error sending request" alone tells nobody anything.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.ends_with(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// In one line, and not too long: the words are somebody else's.
+fn plain(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut words = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.len() > MOST_WORDS {
+        let end = (0..=MOST_WORDS).rev().find(|at| words.is_char_boundary(*at)).unwrap_or(0);
+        words.truncate(end);
+        words.push('…');
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(kind: &str, detail: &str) -> Problem {
+        let text = serde_json::json!({ "type": format!("urn:ietf:params:acme:error:{kind}"), "detail": detail });
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        let of = |kind: &str| Refusal::of_problem(&problem(kind, "no"), Challenge::Http01, Some("mail.example.org"));
+        for (kind, words) in [
+            ("connection", "port 80 of mail.example.org reach [listen] http"),
+            ("dns", "an A or AAAA record of mail.example.org"),
+            ("unauthorized", "another server answers at port 80 of mail.example.org"),
+            ("caa", "the CAA record of mail.example.org"),
+            ("rejectedIdentifier", "check hostname and [tls.acme] names"),
+            ("rateLimited", "asking sooner does not help"),
+            ("externalAccountRequired", "choose another [tls.acme] directory"),
+            ("invalidContact", "correct [tls.acme] contact"),
+            ("serverInternal", "asked again by itself"),
+        ] {
+            let refusal = of(kind);
+            assert_eq!(refusal.reason, format!("mail.example.org: no ({kind})"));
+            assert!(refusal.next.contains(words), "{kind}: {}", refusal.next);
+        }
+        assert!(of("rateLimited").is_rate_limit && of("accountDoesNotExist").account_is_gone);
+        let alpn = Refusal::of_problem(&problem("tls", "no"), Challenge::TlsAlpn01, Some("mail.example.org"));
+        assert!(alpn.next.contains("port 443 of mail.example.org reach [listen] https"), "{}", alpn.next);
+    }
+
+    #[test]
+    fn words_of_others_are_one_short_line() {
+        let refusal = Refusal::of_problem(
+            &problem("dns", &format!("a\n\u{1b}[31mb {}", "é".repeat(2000))),
+            Challenge::Http01,
+            None,
+        );
+        assert!(refusal.reason.starts_with("a [31mb é") && refusal.reason.ends_with('…'), "{}", refusal.reason);
+        assert!(refusal.reason.len() < MOST_WORDS + 8 && !refusal.reason.contains(char::is_control));
+    }
+
+    #[test]
+    fn what_an_authority_says_of_single_names_is_told() {
+        let text = serde_json::json!({
+            "type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "some names are refused",
+            "subproblems": [{ "identifier": { "type": "dns", "value": "a.example" }, "detail": "on the list" }],
+        });
+        let problem: Problem = serde_json::from_value(text).unwrap();
+        let refusal = Refusal::of_problem(&problem, Challenge::Http01, None);
+        assert_eq!(refusal.reason, "a.example: some names are refused; on the list (rejectedIdentifier)");
+    }
+}
