@@ -1,6 +1,7 @@
 //! Stories told over the real wire, on both engines.
 
 mod admins;
+mod bad_input;
 mod compress;
 mod copies;
 mod corpus;
