@@ -113,6 +113,7 @@ const TITLES: &[(u16, &str)] = &[
     (9051, "IMAP4rev2"),
     (9106, "Argon2"),
     (9110, "HTTP"),
+    (9112, "HTTP/1.1"),
     (9208, "IMAP QUOTA"),
     (9325, "Use of TLS"),
     (9422, "SMTP LIMITS"),
