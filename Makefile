@@ -27,7 +27,7 @@ bench: ## workloads beside a peer, durable; installs Debian's Dovecot and Postfi
 	$(XTASK) prepare --bench
 	$(XTASK) db --durable -- $(CARGO) run --release --locked --package postern-bench -- $(ARGS)
 
-fuzz: ## each fuzz target for a minute; ARGS="--seconds N NAME"
+fuzz: ## each fuzz target for a minute; ARGS="--seconds N NAME" or "NAME FILE"
 	$(XTASK) fuzz $(ARGS)
 
 install: build ## the binary, its unit, manual pages and completions, under PREFIX= (/usr/local) and DESTDIR=

@@ -69,14 +69,12 @@ const POSTFIX_UNCONFIGURED: &str = "postfix postfix/main_mailer_type select No c
 const PYTHON_PACKAGES: [&str; 3] = ["imapclient==4.1.0", "schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
 /// A program that cargo installs.
-pub struct CargoTool {
+struct CargoTool {
     name: &'static str,
     version: &'static str,
 }
 
 const CARGO_NEXTEST: CargoTool = CargoTool { name: "cargo-nextest", version: "0.9.143" };
-/// Runs the fuzz targets.
-pub const CARGO_FUZZ: CargoTool = CargoTool { name: "cargo-fuzz", version: "0.13.2" };
 
 /// Installs, then says that all is there.
 pub fn chore(purpose: Purpose) -> Result<u8> {
@@ -104,7 +102,7 @@ pub fn python() -> Result<PathBuf> {
 }
 
 /// Installs a cargo tool where it is absent; one that is there, of whatever version, is used.
-pub fn cargo_tool(tool: &CargoTool) -> Result<()> {
+fn cargo_tool(tool: &CargoTool) -> Result<()> {
     let installed_by_cargo = home_of_cargo().map(|home| home.join("bin").join(tool.name)).is_some_and(|p| p.exists());
     if installed_by_cargo || on_path(tool.name).is_some() {
         return Ok(());

@@ -11,6 +11,9 @@ use crate::db::{Durability, PrivatePostgres};
 use crate::supervise::Supervisor;
 use crate::{cargo, prepare, steps::Steps, tidy};
 
+/// For all fuzz targets together: long runs are `make fuzz`.
+const FUZZ_SECONDS: &str = "300";
+
 /// How much is tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breadth {
@@ -42,6 +45,9 @@ fn everything(steps: &mut Steps) -> Result<u8> {
     };
     let documented = with_environment(cargo::command(&["test", "--workspace", "--doc", "--quiet"]));
     steps.run("doc tests", || run(&supervisor, documented))?;
+    let fuzz = |arguments: &[&str]| run(&supervisor, itself(arguments)?);
+    steps.run("fuzz build", || fuzz(&["fuzz", "--build"]))?;
+    steps.run("fuzz", || fuzz(&["fuzz", "--shared", FUZZ_SECONDS]))?;
     let tests = with_environment(cargo::command(&["nextest", "run", "--workspace", "--profile", profile()]));
     steps.run("tests", || run(&supervisor, tests))?;
     database.stop()?;
@@ -72,6 +78,13 @@ fn run(supervisor: &Supervisor, mut command: Command) -> Result<()> {
         bail!("{} ended with exit status {}", cargo::line(&command), outcome.code());
     }
     Ok(())
+}
+
+/// Another chore, in a process that ends when we are told to.
+fn itself(arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(arguments);
+    Ok(command)
 }
 
 fn tidy_or_fail() -> Result<()> {

@@ -171,6 +171,21 @@ fn received_at(text: &str) -> Result<Timestamp, String> {
     if (Timestamp(0)..=LAST_DATE).contains(&at) { Ok(at) } else { Err("a message is of 1970 to 9999".to_owned()) }
 }
 
+/// For the fuzz targets alone.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::{Frames, ImportMessage};
+
+    /// Messages of a body that comes in these pieces.
+    pub fn read_import<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ImportMessage>, String> {
+        let mut frames = Frames::default();
+        for piece in pieces {
+            frames.take(piece).map_err(|problem| problem.detail)?;
+        }
+        frames.end().map_err(|problem| problem.detail)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,13 @@ mod delegates;
 mod dispatch;
 mod dns;
 mod domains;
+/// For the fuzz targets alone (`cargo xtask fuzz`): what reads the requests of strangers, which nobody outside may
+/// otherwise call.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    pub use crate::import::fuzzing::*;
+    pub use crate::set_up::fuzzing::*;
+}
 mod groups;
 mod health;
 mod import;

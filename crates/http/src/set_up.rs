@@ -13,6 +13,8 @@
 mod autoconfig;
 mod autodiscover;
 mod basic;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod mobileconfig;
 pub(crate) mod places;
 #[cfg(test)]

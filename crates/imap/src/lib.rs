@@ -23,6 +23,8 @@ mod capabilities;
 mod commands;
 mod compressed;
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hearing;
 mod items;
 mod keys;

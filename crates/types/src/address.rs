@@ -74,6 +74,8 @@ impl Address {
         if local.is_empty() || domain.is_empty() {
             return Err(AddressError::Incomplete);
         }
+        // Small letters may take more bytes, and what is kept is read again.
+        let local = local.to_lowercase();
         if local.len() > 64 || domain.len() > 255 {
             return Err(AddressError::TooLong);
         }
@@ -83,8 +85,11 @@ impl Address {
         {
             return Err(AddressError::BadCharacter(bad));
         }
+        // Quotes that are quoted: kept without the outer ones, it would be read as somebody else's.
+        if unquote(&local) != local {
+            return Err(AddressError::BadCharacter('"'));
+        }
         let domain = Domain::parse(domain)?;
-        let local = local.to_lowercase();
         Ok(Self { at: local.len(), text: format!("{local}@{domain}") })
     }
     /// The whole address, lower case.
@@ -134,6 +139,20 @@ mod tests {
         assert_eq!(Address::parse("Support@EXAMPLE.org").unwrap(), plain);
         assert_eq!(Address::parse("\"sup\\port\"@example.org").unwrap(), plain);
         assert_eq!((plain.local(), plain.domain().as_str()), ("support", "example.org"));
+    }
+
+    /// What is kept of an address is that address when it is read again: never another, never none.
+    #[test]
+    fn what_is_taken_reads_back_as_itself() {
+        for text in ["\"\\\"alice\\\"\"@example.org", "\"\\\"\\\"\"@example.org"] {
+            assert_eq!(Address::parse(text), Err(AddressError::BadCharacter('"')), "{text}");
+        }
+        let grows = format!("{}@example.org", "\u{130}".repeat(32));
+        assert_eq!(Address::parse(&grows), Err(AddressError::TooLong));
+        for text in ["\"a\\\"b\"@example.org", "\"@example.org", "\u{130}@\u{130}.example"] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(Address::parse(address.as_str()), Ok(address), "{text}");
+        }
     }
 
     #[test]

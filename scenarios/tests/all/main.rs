@@ -2,6 +2,7 @@
 
 mod acme;
 mod admins;
+mod bad_input;
 mod compress;
 mod confined;
 mod copies;

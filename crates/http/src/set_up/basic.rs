@@ -30,7 +30,7 @@ pub(super) async fn sign_in(house: &House, shown: Option<&HeaderValue>, visit: &
 }
 
 /// Name and password. The name is a plain address: nobody is rooted at a mailbox here.
-fn read(shown: &HeaderValue) -> Option<(String, Secret)> {
+pub(super) fn read(shown: &HeaderValue) -> Option<(String, Secret)> {
     let (scheme, rest) = shown.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {
         return None;

@@ -62,7 +62,7 @@ fn check_rewrite(raw: &[u8], out: &[u8], header: &OutgoingHeader, edits: &Edits<
     let all: Vec<Field<'_>> = fields(out).collect();
     assert!(all.ends_with(&kept), "the other fields are changed");
     assert!(is_copy || !all.iter().any(|field| named(field, &["Bcc", "Resent-Bcc"]) || is_of_the_house(field)));
-    let mut ours = ["Postern-Sent-By", "Date", "From", "Sender", "Message-ID"].iter();
+    let mut ours = ["Postern-Sent-By", "Bcc", "Date", "From", "Sender", "Message-ID"].iter();
     for field in &all[..all.len() - kept.len()] {
         assert!(ours.any(|name| field.is(name)), "{field:?} is none of ours, or not in its place");
         let lines: Vec<&[u8]> = field.raw.split_inclusive(|&byte| byte == b'\n').collect();
@@ -87,6 +87,7 @@ fn check_lines(out: &[u8]) {
 /// What is put in is bounded by what it is made of: encoded words are nine bytes for one, and up to 25 around 10.
 fn check_size(raw: &[u8], out: &[u8], edits: &Edits<'_>) {
     let from = edits.from.map_or(0, |(name, address)| name.len() + address.len());
+    let from = from + edits.recipients.iter().map(|one| one.len() + 4).sum::<usize>();
     let others = [edits.sender, edits.message_id, edits.sent_by].into_iter().flatten().map(str::len).sum::<usize>();
     assert!(out.len() <= raw.len() + 12 * (from + others) + 1024, "{} of {}", out.len(), raw.len());
 }

@@ -11,6 +11,8 @@ mod codec;
 pub(crate) mod collect;
 mod damaged;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod reserve;
 #[cfg(test)]
 mod tests;

@@ -71,6 +71,8 @@ mod error;
 mod expire;
 mod facts;
 mod flags;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod grants;
 mod groups;
 mod import;

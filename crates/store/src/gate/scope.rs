@@ -120,7 +120,7 @@ fn decode_sending(sending: &mut SendingScope, key: i64, value: &Value) -> Option
 }
 
 /// A scope that can not be read opens nothing: it is damage, and not a wider scope.
-fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope, StoreError> {
+pub(super) fn decode(bytes: &[u8], reaches: Vec<(Reach, Rights)>) -> Result<CredentialScope, StoreError> {
     let damaged = || StoreError::Damaged("the scope of a credential".into());
     let map: Value = ciborium::from_reader(bytes).map_err(|_| damaged())?;
     let mut scope = CredentialScope { reaches, networks: Networks::Any, ..nothing() };

@@ -1,11 +1,9 @@
 //! A Maildir: a file for each message, its flags in its name. Folders below it are mailboxes: `.Archive.2024` (Maildir++,
 //! as Dovecot and Courier keep them) and `Archive/2024` (as mbsync can) are both `Archive/2024`.
 
-use super::header::{FORWARDED, insert_keyword};
+use super::file_name;
 use super::places::{FileMessage, file_messages};
-use postern_imap_wire::decode_mailbox;
-use postern_types::{Flags, SystemFlag};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +47,7 @@ fn walk(path: &Path, levels: &mut Vec<String>, found: &mut Tree) {
     }
     for name in below {
         let count = levels.len();
-        levels.extend(levels_of(&name));
+        levels.extend(file_name::levels(&name));
         walk(&path.join(&name), levels, found);
         levels.truncate(count);
     }
@@ -69,20 +67,6 @@ fn below(path: &Path) -> io::Result<Vec<OsString>> {
     Ok(below)
 }
 
-/// `.Archive.2024` has two levels, `Archive` has one.
-fn levels_of(name: &OsStr) -> Vec<String> {
-    let bytes = name.as_encoded_bytes();
-    match bytes.strip_prefix(b".") {
-        Some(dotted) => dotted.split(|byte| *byte == b'.').filter(|level| !level.is_empty()).map(decoded).collect(),
-        None => vec![decoded(bytes)],
-    }
-}
-
-/// A name in modified UTF-7, as most write it, or in UTF-8.
-fn decoded(name: &[u8]) -> String {
-    decode_mailbox(name, false).unwrap_or_else(|_| String::from_utf8_lossy(name).into_owned())
-}
-
 /// The messages of a folder, oldest first. The time of the file is when it came, which Dovecot and mbsync keep there.
 pub(super) fn messages(folder: &Path) -> io::Result<Vec<FileMessage>> {
     let keywords = keywords(folder)?;
@@ -94,54 +78,26 @@ pub(super) fn messages(folder: &Path) -> io::Result<Vec<FileMessage>> {
         }
     }
     for message in &mut messages {
-        message.flags = flags(message.path.file_name().unwrap_or_default(), &keywords);
+        message.flags = file_name::flags(message.path.file_name().unwrap_or_default(), &keywords);
     }
     messages.sort_by(|one, other| (one.modified, one.path.file_name()).cmp(&(other.modified, other.path.file_name())));
     Ok(messages)
 }
 
-/// Names of the letters `a` to `z` in file names, which Dovecot keeps beside the messages.
+/// What Dovecot keeps beside the messages.
 fn keywords(folder: &Path) -> io::Result<Vec<(u8, String)>> {
-    let text = match std::fs::read(folder.join("dovecot-keywords")) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let of_line = |line: &str| {
-        let (number, word) = line.split_once(' ')?;
-        let number: u8 = number.parse().ok().filter(|number| *number < 26)?;
-        Some((b'a' + number, word.trim().to_owned()))
-    };
-    Ok(text.lines().filter_map(of_line).collect())
-}
-
-/// The flags after `:2,`; some systems can not have a colon there.
-fn flags(name: &OsStr, keywords: &[(u8, String)]) -> Flags {
-    let mut flags = Flags::new();
-    let name = name.as_encoded_bytes();
-    let after = name.windows(3).rposition(|three| matches!(three, [b':' | b';' | b'!', b'2', b',']));
-    for letter in after.map_or(&[][..], |at| &name[at + 3..]) {
-        match letter {
-            b'F' => flags.insert(SystemFlag::Flagged),
-            b'R' => flags.insert(SystemFlag::Answered),
-            b'S' => flags.insert(SystemFlag::Seen),
-            b'T' => flags.insert(SystemFlag::Deleted),
-            b'D' => flags.insert(SystemFlag::Draft),
-            b'P' => insert_keyword(&mut flags, FORWARDED),
-            letter => {
-                let word = keywords.iter().find(|(known, _)| known == letter).map(|(_, word)| word.as_str());
-                word.into_iter().for_each(|word| insert_keyword(&mut flags, word));
-            }
-        }
+    match std::fs::read(folder.join("dovecot-keywords")) {
+        Ok(text) => Ok(file_name::keywords(&text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
-    flags
 }
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "files of tests, no mail depends on them")]
 mod tests {
     use super::*;
+    use postern_types::Flags;
 
     fn make(root: &Path, folders: &[&str]) {
         for folder in folders {
@@ -165,19 +121,6 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         make(tree.path(), &["INBOX", "Archive/2024"]);
         assert_eq!(names(tree.path()), ["Archive/2024", "INBOX"]);
-    }
-
-    #[test]
-    fn flags_are_in_the_name() {
-        let named = |text: &str| Flags::parse(text).unwrap();
-        let keywords = vec![(b'a', "work".to_owned()), (b'b', "(bad".to_owned())];
-        let of = |name: &str| flags(OsStr::new(name), &keywords);
-        assert_eq!(of("1714550400.M1.host:2,FRS"), named("\\Flagged \\Answered \\Seen"));
-        assert_eq!(of("1714550400.M1.host,S=70:2,DPTab"), named("\\Draft \\Deleted $Forwarded work"));
-        assert_eq!(of("1714550400.M1.host;2,Sz"), named("\\Seen"));
-        for name in ["1714550400.M1.host", "1714550400.M1.host:1,S", ""] {
-            assert_eq!(of(name), Flags::new(), "{name}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! command goes on where it was.
 
 mod date;
+mod file_name;
 mod gather;
 mod header;
 mod lines;
