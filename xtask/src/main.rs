@@ -30,7 +30,7 @@ cargo xtask rfc                        write docs/rfc.md, the index of specifica
 cargo xtask db [--durable] -- COMMAND  run COMMAND beside a private PostgreSQL (POSTERN_TEST_POSTGRES)
 cargo xtask prepare [--bench|--fast]   install what the tests (or the bench) need and the machine lacks
 cargo xtask test [--fast]              prepare, tidy, build, doc tests, tests; --fast: SQLite, no foreign clients
-cargo xtask fuzz [--seconds N] [NAME]  each fuzz target, or one, for N seconds (60); --shared N: for N in all
+cargo xtask fuzz [--seconds N] [NAME]  each fuzz target, or one, for N seconds (60); --shared N: for N in all, by the seed of the tests; --build: builds them
 cargo xtask fuzz NAME FILE             an input once more, such as one that made a target fail
 ";
 

@@ -45,12 +45,13 @@ fn everything(steps: &mut Steps) -> Result<u8> {
     };
     let documented = with_environment(cargo::command(&["test", "--workspace", "--doc", "--quiet"]));
     steps.run("doc tests", || run(&supervisor, documented))?;
-    let fuzz = |arguments: &[&str]| run(&supervisor, itself(arguments)?);
-    steps.run("fuzz build", || fuzz(&["fuzz", "--build"]))?;
-    steps.run("fuzz", || fuzz(&["fuzz", "--shared", FUZZ_SECONDS]))?;
     let tests = with_environment(cargo::command(&["nextest", "run", "--workspace", "--profile", profile()]));
     steps.run("tests", || run(&supervisor, tests))?;
     database.stop()?;
+    // By cargo: the build may have put another program in the place of this one.
+    let fuzz = |arguments: &[&str]| run(&supervisor, cargo::command(&[&["xtask", "fuzz"], arguments].concat()));
+    steps.run("fuzz build", || fuzz(&["--build"]))?;
+    steps.run("fuzz", || fuzz(&["--shared", FUZZ_SECONDS]))?;
     Ok(0)
 }
 
@@ -78,13 +79,6 @@ fn run(supervisor: &Supervisor, mut command: Command) -> Result<()> {
         bail!("{} ended with exit status {}", cargo::line(&command), outcome.code());
     }
     Ok(())
-}
-
-/// Another chore, in a process that ends when we are told to.
-fn itself(arguments: &[&str]) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(arguments);
-    Ok(command)
 }
 
 fn tidy_or_fail() -> Result<()> {

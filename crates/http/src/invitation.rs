@@ -4,6 +4,7 @@
 //! what `POST /api/v1/invitation` takes, and tells the same.
 
 use crate::dispatch::{read_body, with_farewell};
+use crate::problem::{Kind, Problem};
 use crate::set_up::places::Places;
 use crate::set_up::{escape, places};
 use crate::visit::Visit;
@@ -12,7 +13,7 @@ use axum::extract::Request;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use postern_app::{House, InvitationRefused};
 use postern_types::Secret;
@@ -71,43 +72,72 @@ fn respond(status: StatusCode, body: &str) -> Response {
 }
 
 /// What was typed.
-#[derive(Default)]
 struct Typed {
-    code: String,
-    password: String,
-    again: String,
+    code: Secret,
+    password: Secret,
+    again: Secret,
 }
 
 impl Typed {
     /// Fields of a form (`application/x-www-form-urlencoded`); what else is in it is passed over.
     fn read(body: &[u8]) -> Self {
-        let mut typed = Self::default();
-        for (name, value) in form_urlencoded::parse(body) {
-            match &*name {
-                "code" => value.trim().clone_into(&mut typed.code),
-                "password" => typed.password = value.into_owned(),
-                "again" => typed.again = value.into_owned(),
-                _ => {}
-            }
+        let field = |wanted: &str| {
+            let found = form_urlencoded::parse(body).find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+        };
+        Self {
+            code: Secret::new(field("code").trim()),
+            password: Secret::new(field("password")),
+            again: Secret::new(field("again")),
         }
-        typed
     }
+
+    /// What can be said against it without asking anybody.
+    fn fault(&self) -> Option<&'static str> {
+        let is_empty = |secret: &Secret| secret.expose().is_empty();
+        // The reader puts this letter where bytes were none.
+        let is_lossy = |secret: &Secret| secret.expose_text().is_some_and(|text| text.contains('\u{fffd}'));
+        if is_empty(&self.code) || is_empty(&self.password) {
+            Some("Fill in the invitation, and the password that you want twice")
+        } else if self.password.expose() != self.again.expose() {
+            Some("The two passwords are not the same; nothing was changed")
+        } else if is_lossy(&self.password) {
+            Some("The password did not come as text in UTF-8; nothing was changed")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether the form is ours. A page elsewhere, with an invitation that it has from somewhere, would have somebody's
+/// browser take it; browsers say where a form was (Fetch Metadata), and older ones whence (RFC 6454 section 7).
+fn is_ours(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let kind = text("content-type").unwrap_or_default();
+    let is_form = kind.split(';').next().is_some_and(|kind| kind.trim() == "application/x-www-form-urlencoded");
+    let is_from_here = match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => site == "same-origin" || site == "none",
+        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        (None, None, _) => true,
+        (None, Some(_), None) => false,
+    };
+    is_form && is_from_here
 }
 
 async fn take(house: &House, request: Request, visit: &Visit) -> Response {
     let again = |status, why: &str| respond(status, &form(house, Some(why)));
+    if !is_ours(request.headers()) {
+        return again(StatusCode::FORBIDDEN, "That form was not this page's; fill it in here");
+    }
     let body = match read_body(request, FORM_BYTES).await {
         Ok(body) => body,
         Err(problem) => return again(problem.kind.status_code(), &problem.detail),
     };
-    let Typed { code, password, again: repeated } = Typed::read(&body);
-    if code.is_empty() || password.is_empty() {
-        return again(StatusCode::UNPROCESSABLE_ENTITY, "Fill in the invitation, and the password that you want twice");
+    let typed = Typed::read(&body);
+    if let Some(fault) = typed.fault() {
+        return again(StatusCode::UNPROCESSABLE_ENTITY, fault);
     }
-    if password != repeated {
-        return again(StatusCode::UNPROCESSABLE_ENTITY, "The two passwords are not the same; nothing was changed");
-    }
-    match house.take_invitation(&Secret::new(code), Secret::new(password), visit.peer()).await {
+    match house.take_invitation(&typed.code, typed.password, visit.peer()).await {
         Ok(address) => {
             visit.signed_in();
             respond(StatusCode::OK, &done(house, &address))
@@ -117,11 +147,13 @@ async fn take(house: &House, request: Request, visit: &Visit) -> Response {
             again(StatusCode::FORBIDDEN, &refused.to_string())
         }
         Err(InvitationRefused::Refused(refused)) => {
-            let problem = crate::problem::Problem::from(refused);
-            again(
-                problem.kind.status_code(),
-                &format!("{}. Your invitation is good still", problem.detail.trim_end_matches('.')),
-            )
+            let problem = Problem::from(refused);
+            let why = match problem.kind {
+                // Whether it was taken nobody knows.
+                Kind::Unavailable => problem.detail,
+                _ => format!("{}. Your invitation is good still", problem.detail.trim_end_matches('.')),
+            };
+            again(problem.kind.status_code(), &why)
         }
     }
 }
@@ -184,8 +216,43 @@ mod tests {
 
     #[test]
     fn a_form_is_read_with_its_signs() {
-        let typed = Typed::read(b"code=+ptni_abc%0D%0A&other=1&password=a+b%26%C3%BC+&again=a");
-        assert_eq!((typed.code.as_str(), typed.password.as_str(), typed.again.as_str()), ("ptni_abc", "a b&ü ", "a"));
+        let typed = Typed::read(b"code=+ptni_abc%0D%0A&other=1&password=a+b%26%C3%BC+&again=a+b%26%C3%BC+");
+        assert_eq!(typed.code.expose(), b"ptni_abc");
+        assert_eq!(typed.password.expose_text(), Some("a b&ü "));
+        assert_eq!(typed.fault(), None);
+        let fault = |body: &[u8]| Typed::read(body).fault().unwrap_or_default();
+        assert!(fault(b"code=a&password=b&again=c").contains("not the same"));
+        assert!(fault(b"code=a&password=%FF&again=%FF").contains("UTF-8"));
+        assert!(fault(b"password=b&again=b").contains("Fill in"));
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_not_taken() {
+        let asked = |fields: &[(&'static str, &'static str)]| {
+            let form =
+                [("content-type", "application/x-www-form-urlencoded; charset=utf-8"), ("host", "mail.example.org")];
+            let all = form
+                .iter()
+                .chain(fields)
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            is_ours(&all.collect())
+        };
+        assert!(asked(&[]) && asked(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
+        assert!(asked(&[("origin", "https://mail.example.org")]));
+        for elsewhere in [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://a.example.net"),
+            ("origin", "null"),
+        ] {
+            assert!(!asked(&[elsewhere]), "{elsewhere:?}");
+        }
+        assert!(!asked(&[("content-type", "text/plain")]));
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_text() {
+        assert_eq!(escape("\"R&D\" <b>"), "&quot;R&amp;D&quot; &lt;b&gt;");
     }
 
     #[test]

@@ -5,12 +5,15 @@
 //! user that the server runs as bounds it. As with users, what is asked here holds for the thread that asks and
 //! those that it starts, so it is done while there is one.
 
+use anyhow::Context as _;
 use landlock::{
-    ABI, AccessFs, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules,
+    ABI, AccessFs, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+    path_beneath_rules,
 };
 use postern_server::config::{Config, ListenAddress};
 use rustix::process::geteuid;
-use std::os::unix::fs::MetadataExt;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 /// Rights of the first three versions of Landlock (Linux 6.2), the last of which bounds truncation. Older kernels
@@ -52,22 +55,35 @@ impl Confined {
 /// Bounds what this thread writes, and those that it starts: the house, its sockets, and the folder of the
 /// ready-file.
 pub(crate) fn confine(config: &Config, ready_file: Option<&Path>) -> anyhow::Result<Confined> {
-    let mut places = vec![config.data_dir.clone(), config.blobs.clone(), PathBuf::from("/dev/null")];
+    let mut places = vec![opened(&config.data_dir)?];
+    if !config.blobs.starts_with(&config.data_dir) {
+        // What is not there could be named by no rule, nor be made later.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.blobs);
+        made.with_context(|| format!("[blobs] url: {} can not be made", config.blobs.display()))?;
+        places.push(opened(&config.blobs)?);
+    }
+    for folder in sockets(config).chain(ready_file).map(folder_of) {
+        places.push(opened(&folder)?);
+    }
     places.extend(MOVED.iter().filter_map(|name| led_to(&config.data_dir.join(name))));
-    places.extend(sockets(config).chain(ready_file).map(folder_of));
     let writes = AccessFs::from_write(KNOWN);
-    let rules = path_beneath_rules(&places, writes);
+    let rules = places.into_iter().map(|place| Ok(PathBeneath::new(place, writes)));
+    let nowhere = path_beneath_rules(["/dev/null"], writes);
     let status = Ruleset::default()
         .set_compatibility(landlock::CompatLevel::BestEffort)
         .handle_access(writes)?
         .create()?
-        .add_rules(rules)?
+        .add_rules(rules.chain(nowhere))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => Confined::Fully,
         RulesetStatus::PartiallyEnforced => Confined::Partly,
         RulesetStatus::NotEnforced => Confined::Not,
     })
+}
+
+fn opened(folder: &Path) -> anyhow::Result<PathFd> {
+    PathFd::new(folder).with_context(|| format!("{} can not be opened", folder.display()))
 }
 
 fn sockets(config: &Config) -> impl Iterator<Item = &Path> {
@@ -85,31 +101,50 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Where a link leads: that folder, or the one of that file, for SQLite keeps its log beside it. Only to what
-/// belongs to who runs this: a link that somebody planted opens nothing.
-fn led_to(path: &Path) -> Option<PathBuf> {
+/// belongs to who runs this: a link that somebody planted opens nothing. What is opened is what was looked at.
+fn led_to(path: &Path) -> Option<PathFd> {
     if !path.symlink_metadata().ok()?.is_symlink() {
         return None;
     }
     let target = std::fs::canonicalize(path).ok()?;
-    let folder = if target.is_dir() { target } else { folder_of(&target) };
-    (folder.metadata().ok()?.uid() == geteuid().as_raw()).then_some(folder)
+    let folder = PathFd::new(if target.is_dir() { target } else { folder_of(&target) }).ok()?;
+    (rustix::fs::fstat(&folder).ok()?.st_uid == geteuid().as_raw()).then_some(folder)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::{fstat, stat};
 
     #[test]
     fn what_was_moved_to_another_disk_is_found() {
         let (house, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let there = std::fs::canonicalize(disk.path()).unwrap();
-        let link = |name: &str, to: &Path| std::os::unix::fs::symlink(to, house.path().join(name)).unwrap();
-        link("blobs", &there);
-        link("lost", &there.join("nothing"));
-        link("passwd", Path::new("/proc/self/status"));
-        assert_eq!(led_to(&house.path().join("blobs")), Some(there));
-        assert_eq!(led_to(&house.path().join("lost")), None);
-        assert_eq!(led_to(house.path()), None, "no link");
+        let led = |name: &str, to: &Path| {
+            std::os::unix::fs::symlink(to, house.path().join(name)).unwrap();
+            led_to(&house.path().join(name)).map(|folder| fstat(&folder).unwrap().st_ino)
+        };
+        let there = stat(disk.path()).unwrap().st_ino;
+        assert_eq!(led("blobs", disk.path()), Some(there));
+        assert_eq!(led("lost", &disk.path().join("nothing")), None);
+        assert!(led_to(house.path()).is_none(), "no link");
         assert_eq!(folder_of(Path::new("ready")), Path::new("."));
+    }
+
+    /// It would not be made later: the kernel lets nothing be made beside it.
+    #[test]
+    fn a_folder_for_bodies_elsewhere_is_made_or_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let with = |blobs: &Path| {
+            let text = format!("hostname = \"mail.example.org\"\n[blobs]\nurl = \"file:{}\"\n", blobs.display());
+            Config::parse(&folder.path().join("postern.toml"), &text, &[]).unwrap()
+        };
+        let elsewhere = folder.path().join("disk/blobs");
+        let mut config = with(&elsewhere);
+        config.data_dir = folder.path().join("house");
+        assert!(confine(&config, None).unwrap_err().to_string().contains("house can not be opened"));
+        config.data_dir = folder.path().to_owned();
+        config.blobs = PathBuf::from("/proc/nothing/blobs");
+        let refused = confine(&config, None).unwrap_err().to_string();
+        assert!(refused.contains("[blobs] url: /proc/nothing/blobs can not be made"), "{refused}");
     }
 }

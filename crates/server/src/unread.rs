@@ -5,7 +5,8 @@
 //! RFC 9112 section 9.3 wants it read, or the connection said to end.
 
 use axum::http::HeaderValue;
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, EXPECT};
+use axum::http::request::Parts;
 use axum::response::Response;
 use hyper::Request;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -22,6 +23,11 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// A body that comes back to its lender.
 struct Lent<B>(Arc<Mutex<B>>);
+
+/// Whether a client waits to be told to send (RFC 9110 section 10.1.1): reading its body would tell it so.
+fn waits(head: &Parts, body: &impl Body) -> bool {
+    head.headers.contains_key(EXPECT) && !body.is_end_stream()
+}
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Lent<B> {
     type Data = Bytes;
@@ -51,10 +57,14 @@ where
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     let (head, body) = request.into_parts();
+    let is_wanted = !waits(&head, &body);
     let body = Arc::new(Mutex::new(body));
     let lent = axum::body::Body::new(Lent(Arc::clone(&body)));
     let mut response = router(Request::from_parts(head, lent)).await?;
-    if !tokio::time::timeout(LONGEST, is_read(&body)).await.unwrap_or(false) {
+    // With `Expect` a body may have been read to its end all the same; where not, none is asked for here.
+    let is_over = body.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream();
+    let goes_on = is_over || is_wanted && tokio::time::timeout(LONGEST, is_read(&body)).await.unwrap_or(false);
+    if !goes_on {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
@@ -63,6 +73,9 @@ where
 /// Reads to the end; false where there is more than a document may hold, or the client is gone.
 async fn is_read<B: Body<Data = Bytes> + Unpin>(body: &Mutex<B>) -> bool {
     let mut left = MOST;
+    if body.lock().unwrap_or_else(PoisonError::into_inner).size_hint().lower() > MOST as u64 {
+        return false;
+    }
     std::future::poll_fn(|context| {
         let mut body = body.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

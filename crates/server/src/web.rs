@@ -147,6 +147,18 @@ mod tests {
         assert!(ask(&mut stream).await > 0, "the connection has ended");
     }
 
+    /// Who asks whether to send is refused without being told to.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_to_be_told_is_not_told_to_send() {
+        let mut stream = connect(Router::new().route("/", get(|| async { "alive" })));
+        let head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer).to_lowercase();
+        assert!(answer.starts_with("http/1.1 405 ") && answer.contains("connection: close"), "{answer}");
+    }
+
     /// Neither is it read for ever: the answer says that the connection ends.
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_ends_the_connection() {

@@ -102,17 +102,21 @@ impl Reserve {
     /// Makes the file where it is missing and there is room for it and more.
     pub fn keep(&self) {
         let (file, bytes) = (self.file(), self.file_bytes);
-        match self.disk.state(&file) {
-            Ok(Some(state)) if state.len_bytes == bytes => return,
-            Ok(None) if bytes == 0 => return,
-            // The configuration asks for another size now, or for none.
-            Ok(Some(_)) if self.disk.remove(&file).is_err() || bytes == 0 => return,
-            Ok(_) => {}
-            Err(_) => return,
+        let Ok(state) = self.disk.state(&file) else { return };
+        let kept = state.as_ref().map_or(0, |state| state.len_bytes);
+        if kept == bytes && state.is_some() == (bytes > 0) {
+            return;
         }
-        let made = match self.disk.free_bytes(&self.folder) {
-            Ok(free) if free < self.floor + 2 * bytes => Err("there is too little room for it".to_owned()),
-            Ok(_) => self.disk.allocate(&file, bytes).map_err(|error| error.to_string()),
+        let is_tight = |free: u64| free + kept < self.floor + 2 * bytes;
+        let room = self.disk.free_bytes(&self.folder).map(|free| !is_tight(free));
+        // The configuration asks for another size now, or for none. Too little is better than nothing.
+        let stays = bytes > kept && !matches!(room, Ok(true));
+        if state.is_some() && (stays || self.disk.remove(&file).is_err()) || bytes == 0 {
+            return;
+        }
+        let made = match room {
+            Ok(false) => Err("there is too little room for it".to_owned()),
+            Ok(true) => self.disk.allocate(&file, bytes).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         let is_bare = made.is_err();

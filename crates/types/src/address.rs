@@ -103,6 +103,10 @@ impl Address {
     /// The same without what stands after a `+` (RFC 5233 section 4), where something does.
     pub fn without_tag(&self) -> Option<Address> {
         let plus = self.local().find('+').filter(|plus| *plus > 0)?;
+        // Its quotes were within others, and would be read as around it now.
+        if unquote(&self.text[..plus]) != self.text[..plus] {
+            return None;
+        }
         Some(Address { text: format!("{}@{}", &self.text[..plus], &self.text[self.at + 1..]), at: plus })
     }
     /// What stands after the `@`.
@@ -162,6 +166,9 @@ mod tests {
         assert_eq!(tagged.without_tag().unwrap().local(), "support");
         for plain in ["support@example.org", "+x@example.org"] {
             assert_eq!(Address::parse(plain).unwrap().without_tag(), None);
+        }
+        for quoted in ["\"x\"+y@example.org", "\"\\\"bob\\\"+x\"@example.org"] {
+            assert_eq!(Address::parse(quoted).unwrap().without_tag(), None, "bob is somebody else");
         }
     }
 

@@ -51,23 +51,34 @@ impl Target {
         }
     }
 
-    /// Runs it for so long, from its seeds and what earlier runs kept; answers with what it found.
-    pub fn run(&self, seconds: u32) -> Result<Option<Found>> {
-        make(&self.corpus)?;
+    /// Runs it for so long, from its seeds and what earlier runs kept, or by that seed from its seeds alone;
+    /// answers with what it found.
+    pub fn run(&self, seconds: u32, by_seed: Option<u32>) -> Result<Option<Found>> {
+        let corpus = match by_seed {
+            // What earlier runs kept would lead it elsewhere, and stays.
+            Some(_) => self.corpus.with_extension("seeded"),
+            None => self.corpus.clone(),
+        };
+        if by_seed.is_some() {
+            forget(&corpus)?;
+        }
+        make(&corpus)?;
         make(&self.artifacts)?;
-        self.keep_small()?;
-        let before = files(&self.artifacts)?;
+        if by_seed.is_none() {
+            self.keep_small()?;
+        }
         let mut command = Command::new(&self.program);
+        command.args(by_seed.map(|seed| format!("-seed={seed}")));
         command.arg(format!("-max_total_time={seconds}")).arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/", self.artifacts.display()));
-        let output = self.limited(&mut command).args([&self.corpus, &self.seeds]).output();
+        let output = self.limited(&mut command).args([&corpus, &self.seeds]).output();
         let output = output.with_context(|| format!("cannot start {}", self.program.display()))?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() {
             println!("{:<14} {}", self.name, summary(&said));
             return Ok(None);
         }
-        let Some(file) = files(&self.artifacts)?.into_iter().find(|file| !before.contains(file)) else {
+        let Some(file) = written(&said) else {
             bail!("{} ended with {} and left no input:\n{}", self.name, output.status, tail(&said));
         };
         let input = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -110,6 +121,13 @@ impl fmt::Display for Found {
     }
 }
 
+/// Where libFuzzer says that it kept the input it failed on.
+fn written(said: &str) -> Option<PathBuf> {
+    let is_slow = |file: &&str| file.rsplit('/').next().is_some_and(|name| name.starts_with("slow-unit-"));
+    let files = said.lines().filter_map(|line| Some(line.split_once("Test unit written to ")?.1.trim()));
+    files.rev().find(|file| !is_slow(file)).map(PathBuf::from)
+}
+
 /// How much was tried.
 fn summary(said: &str) -> String {
     let number = |name: &str| {
@@ -124,6 +142,15 @@ fn tail(said: &str) -> String {
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
+fn forget(folder: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn make(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
@@ -136,6 +163,14 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_input_is_where_libfuzzer_says() {
+        let said = "artifact_prefix='a/'; Test unit written to a/slow-unit-1\npanicked\n\
+                    artifact_prefix='a/'; Test unit written to a/crash-2\nBase64: eA==\n";
+        assert_eq!(written(said), Some(PathBuf::from("a/crash-2")));
+        assert_eq!(written("Test unit written to a/slow-unit-1\n"), None);
+    }
 
     #[test]
     fn what_is_found_is_shown_with_its_bytes_and_how_to_try_it_again() {
@@ -154,20 +189,24 @@ mod tests {
         assert_eq!(tail(&"x\n".repeat(100)).lines().count(), SHOWN_LINES);
     }
 
-    /// A program in the place of a target: what it leaves is found, and nothing that lay there before.
+    /// A program in the place of a target: what it leaves is found, also where it lay there before.
     #[test]
-    fn a_failure_is_told_by_the_file_that_is_new() {
+    fn a_failure_is_told_each_time_it_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
-        let script = "#!/bin/sh\nfor word; do case $word in -artifact_prefix=*) printf bad >${word#*=}crash-2;; esac; done\n\
-                      echo 'panicked' >&2; exit 77\n";
+        let script = "#!/bin/sh\nfor word; do case $word in -artifact_prefix=*) at=${word#*=}crash-2;; -seed=7) seeded=1;; esac; done\n\
+                      printf bad >$at; echo panicked >&2; echo \"artifact_prefix='x'; Test unit written to $at\" >&2\n\
+                      exit 7$seeded\n";
         let program = folder.path().join("words");
         #[expect(clippy::disallowed_methods, reason = "a file of a test, no mail depends on it")]
         std::fs::write(&program, script).expect("a script");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&program, mode).expect("it may be run");
         let target = Target::new("words", folder.path(), folder.path(), folder.path());
-        make(&target.artifacts.join("crash-1")).expect("an older one");
-        let found = target.run(1).expect("it ran").expect("it failed");
-        assert_eq!((found.input.as_slice(), found.said.as_str()), (b"bad".as_slice(), "panicked"));
+        make(&target.artifacts).expect("a folder");
+        for by_seed in [None, Some(7)] {
+            let found = target.run(1, by_seed).expect("it ran").expect("it failed");
+            assert_eq!(found.input, b"bad");
+            assert!(found.said.starts_with("panicked\n") && found.file.ends_with("crash-2"), "{found}");
+        }
     }
 }

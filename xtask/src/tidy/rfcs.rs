@@ -82,6 +82,7 @@ const TITLES: &[(u16, &str)] = &[
     (6409, "Submission"),
     (6522, "multipart/report"),
     (6531, "SMTPUTF8"),
+    (6454, "Origins of the web"),
     (6532, "Internationalised headers"),
     (6533, "Internationalised notifications"),
     (6598, "Addresses of carriers"),

@@ -38,13 +38,13 @@ pub(super) fn tree(root: &Path) -> Tree {
 }
 
 fn walk(path: &Path, levels: &mut Vec<String>, found: &mut Tree) {
+    if is_one(path) {
+        found.folders.push(Folder { path: path.to_owned(), levels: levels.clone() });
+    }
     let below = match below(path) {
         Ok(below) => below,
         Err(error) => return found.shut.push((path.to_owned(), error)),
     };
-    if is_one(path) {
-        found.folders.push(Folder { path: path.to_owned(), levels: levels.clone() });
-    }
     for name in below {
         let count = levels.len();
         levels.extend(file_name::levels(&name));
