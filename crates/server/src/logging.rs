@@ -51,14 +51,19 @@ fn filter(level: &str) -> EnvFilter {
 
 /// Events that alerts watch for: there from the beginning, as 0, so that the first one is seen to
 /// come.
-const WATCHED: [(&str, &str); 9] = [
+const WATCHED: [(&str, &str); 14] = [
     ("error", "body.lost"),
+    ("error", "certificate.refused"),
+    ("error", "disk.full"),
+    ("error", "disk.low"),
     ("error", "job.failed"),
     ("error", "key.missing"),
     ("error", "listener.accept-failed"),
     ("error", "queue.broke-off"),
+    ("error", "server.certificate-ended"),
     ("error", "server.certificate-not-reloaded"),
     ("error", "store.failed"),
+    ("warn", "certificate.refused"),
     ("warn", "relay.unreachable"),
     ("warn", "store.checkpoint.failed"),
 ];

@@ -16,6 +16,8 @@ use rustls::crypto::ring::default_provider;
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,9 +62,12 @@ pub(super) async fn look(config: &Config, server: &Server, now: Timestamp) -> Fa
     };
     let chain = chain(files).map_err(|error| error.to_string());
     let leaf = chain.as_ref().ok().and_then(|chain| chain.first()).map(|leaf| leaf.to_vec());
-    let served = if server.runs() { served(config, leaf.as_deref()).await } else { Vec::new() };
+    let shut = [&files.certificate, &files.key].into_iter().find(|file| is_shut(file)).cloned();
+    // What is shown is compared with the file.
+    let served = if server.runs() && shut.is_none() { served(config, leaf.as_deref()).await } else { Vec::new() };
     Facts {
         certificate: files.certificate.clone(),
+        shut,
         acme: config.acme.as_ref().map(|acme| acme::look(acme, config)),
         hostname: config.hostname.clone(),
         loaded: chain.and_then(|chain| loaded(&chain, &config.hostname, &authority, now)),
@@ -71,6 +76,11 @@ pub(super) async fn look(config: &Config, server: &Server, now: Timestamp) -> Fa
         pid: server.pid(),
         now,
     }
+}
+
+/// Whether this user may not read a file.
+pub(super) fn is_shut(file: &Path) -> bool {
+    File::open(file).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 fn loaded(

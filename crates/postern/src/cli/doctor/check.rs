@@ -96,6 +96,11 @@ impl Check {
     pub fn next(self, next: impl Into<String>) -> Self {
         Self { next: Some(next.into()), ..self }
     }
+    /// What this user may not read is no fault of the house.
+    pub fn shut(group: Group, id: &'static str, what: impl Into<String>, file: &std::path::Path) -> Self {
+        Self::note(group, id, what, format!("this user may not read {}", file.display()))
+            .next("do this as root, or as the user that the house belongs to")
+    }
     /// An error of ours, whose text has its next step on a line of its own.
     pub fn told(self, error: &str) -> Self {
         let (text, next) = match error.split_once("\nNext step: ") {

@@ -1,6 +1,7 @@
 //! How mail leaves: by the smarthost, which is knocked at; the way out of port 25, where a domain is named to
 //! try it; and what waits.
 
+use super::certificate::is_shut;
 use super::check::{Check, Group};
 use super::dns::Answer;
 use super::resolve::Dns;
@@ -12,6 +13,7 @@ use postern_http::model::Queue;
 use postern_http::parse_date;
 use postern_server::config::Config;
 use postern_types::{Domain, Timestamp};
+use std::path::{Path, PathBuf};
 
 const SENDING: Group = Group::Sending;
 /// What waits for longer is worth a look.
@@ -64,6 +66,8 @@ pub(super) struct Facts {
     pub routes: usize,
     /// Why the password can not be used.
     pub password: Option<String>,
+    /// The file of the password, where this user may not read it.
+    pub shut: Option<PathBuf>,
     pub outbound: Option<Outbound>,
     /// Nothing where no server could be asked.
     pub queue: Option<Waiting>,
@@ -98,6 +102,7 @@ pub(super) async fn look(config: &Config, reach: Reach<'_>, now: Timestamp) -> F
         smarthost,
         routes: relay.known().domains.len(),
         password: relay.routes().err().map(|error| error.to_string()),
+        shut: relay.password_file().filter(|file| is_shut(file)).map(Path::to_owned),
         outbound,
         queue: if reach.asks_server { queue(config).await } else { None },
         now,
@@ -144,7 +149,9 @@ async fn queue(config: &Config) -> Option<Waiting> {
 /// Judges.
 pub(super) fn judge(facts: &Facts) -> Vec<Check> {
     let mut checks = vec![way(facts)];
-    if let Some(error) = &facts.password {
+    if let Some(file) = &facts.shut {
+        checks.push(Check::shut(SENDING, "sending.password", "password of the smarthost", file));
+    } else if let Some(error) = &facts.password {
         checks.push(Check::fail(SENDING, "sending.password", "password of the smarthost", "").told(error));
     }
     if let Some(smarthost) = &facts.smarthost {
@@ -250,7 +257,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_795_381_200_000);
 
     fn facts() -> Facts {
-        Facts { smarthost: None, routes: 0, password: None, outbound: None, queue: None, now: NOW }
+        Facts { smarthost: None, routes: 0, password: None, shut: None, outbound: None, queue: None, now: NOW }
     }
 
     fn found(facts: &Facts, id: &str) -> Status {
@@ -281,6 +288,8 @@ mod tests {
     fn without_a_smarthost_mail_stays_which_is_said() {
         assert_eq!(found(&facts(), "sending.way"), Status::Note);
         assert_eq!(found(&Facts { password: Some("no".into()), ..facts() }, "sending.password"), Status::Fail);
+        let shut = Facts { password: Some("no".into()), shut: Some("/etc/relay.password".into()), ..facts() };
+        assert_eq!(found(&shut, "sending.password"), Status::Note, "who asks is no member of the house");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(super) struct Served {
 pub(super) struct Facts {
     /// The file of what clients see.
     pub certificate: PathBuf,
+    /// One of its two files, where this user may not read it.
+    pub shut: Option<PathBuf>,
     /// Who is asked for it, where it comes by ACME.
     pub acme: Option<acme::Facts>,
     pub hostname: String,
@@ -43,6 +45,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<Check> {
     let what = format!("certificate {}", facts.certificate.display());
     let loaded = match &facts.loaded {
         Ok(loaded) => loaded,
+        Err(_) if facts.shut.is_some() => {
+            let shut = facts.shut.iter().map(|file| Check::shut(TLS, "tls.pair", &*what, file));
+            return [shut.collect(), authority(facts), served(facts)].concat();
+        }
         Err(error) => {
             let next = "check [tls] certificate and key in the configuration";
             let pair = Check::fail(TLS, "tls.pair", what, "").next(next).told(error);
@@ -193,6 +199,7 @@ mod tests {
         let (certificate, hostname) = ("tls/cert.pem".into(), "mail.example.org".into());
         Facts {
             certificate,
+            shut: None,
             acme: None,
             hostname,
             loaded,
@@ -250,5 +257,14 @@ mod tests {
     fn a_pair_that_does_not_load_says_why() {
         let (status, text) = found_in(&facts(Err("keys differ\nNext step: look".into()), vec![]), "tls.pair");
         assert_eq!((status, text.as_str()), (Status::Fail, "keys differ"));
+    }
+
+    /// Whoever asks may be no member of the house.
+    #[test]
+    fn a_key_that_this_user_may_not_read_is_no_fault() {
+        let shut = Facts { shut: Some("/srv/postern/tls/key.pem".into()), ..facts(Err("denied".into()), vec![]) };
+        let checks = judge(&shut);
+        assert_eq!(checks.iter().map(|check| check.status).collect::<Vec<_>>(), [Status::Note]);
+        assert!(checks[0].text.contains("may not read /srv/postern/tls/key.pem"), "{checks:?}");
     }
 }
