@@ -144,18 +144,24 @@ async fn take(house: &House, request: Request, visit: &Visit) -> Response {
         }
         Err(refused @ InvitationRefused::NotValid) => {
             visit.failed();
-            again(StatusCode::FORBIDDEN, &refused.to_string())
+            again(StatusCode::FORBIDDEN, &format!("{refused}. Ask whoever invited you for another"))
         }
         Err(InvitationRefused::Refused(refused)) => {
             let problem = Problem::from(refused);
             let why = match problem.kind {
                 // Whether it was taken nobody knows.
                 Kind::Unavailable => problem.detail,
-                _ => format!("{}. Your invitation is good still", problem.detail.trim_end_matches('.')),
+                _ => format!("{}. Your invitation is good still", sentence(&problem.detail)),
             };
             again(problem.kind.status_code(), &why)
         }
     }
+}
+
+/// With a capital, and the full stop left to whoever goes on.
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn document(title: &str, content: &str) -> String {
@@ -203,8 +209,8 @@ fn settings(places: &Places) -> String {
     let mail = places.imap.first().map(|place| line("Mail (IMAP)", place));
     let sending = places.submission.first().map(|place| line("Sending (SMTP)", place));
     format!(
-        "<p>Thunderbird and Outlook set themselves up by your address and the password. On an iPhone, iPad or Mac open \
-         <a href=\"/set-up/postern.mobileconfig\">this profile</a>. By hand:</p>\n<table>\n{}{}</table>\n",
+        "<p>Most mail programs find the rest by your address and the password. On an iPhone, iPad or Mac open \
+         <a href=\"/set-up/postern.mobileconfig\">this profile</a>. By hand, with your address as the user name:</p>\n<table>\n{}{}</table>\n",
         mail.unwrap_or_default(),
         sending.unwrap_or_default()
     )

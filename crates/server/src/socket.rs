@@ -109,7 +109,9 @@ fn explain(listener: &str, address: &ListenAddress, config: &Path, error: &io::E
         (_, io::ErrorKind::AddrInUse) => match taken::holder(address) {
             Some(holder) => (format!("is taken by {holder}"), format!("stop it (kill {}), or {elsewhere}", holder.pid)),
             None => {
-                ("is taken by a process of another user".to_owned(), format!("find it with `ss -lp`, or {elsewhere}"))
+                // Of another user; or the kernel keeps this process from looking at those that it did not start.
+                let cure = format!("see which, as root: `postern doctor --only listeners` or `ss -ltnp`; or {elsewhere}");
+                ("is taken by another process".to_owned(), cure)
             }
         },
         (ListenAddress::Tcp(at), io::ErrorKind::PermissionDenied) if at.port() < 1024 => {

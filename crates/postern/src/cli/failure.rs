@@ -104,7 +104,7 @@ impl Failure {
             ),
             "sign-in-ended" => Self { is_sign_in_ended: true, ..failure.next("sign in again: postern login EMAIL") },
             "sign-in-refused" => {
-                failure.next("a lost one is made anew by an administrator: postern person set-password EMAIL")
+                failure.next("a lost one is made anew by an administrator's invitation: postern person invite EMAIL")
             }
             "not-yours" => Self { is_not_theirs: true, ..failure },
             "sign-in-needed" => failure.next("sign in: postern login EMAIL"),
