@@ -79,11 +79,11 @@ impl Server {
         }
         let tls = Tls::start(&config, clock.wall())?;
         let routes = config.relay.routes()?;
-        let open = open(&config, Arc::clone(&disk), clock).await?;
+        let open = open(&config, Arc::clone(&disk), Arc::clone(&clock)).await?;
         open.house().set_routes(routes);
         let Relay { ca_file, connections, .. } = &config.relay;
         open.house().set_carrier(carrier(&config.hostname, ca_file.clone(), *connections), *connections);
-        match Self::start_in(&open, &config, tls, disk) {
+        match Self::start_in(&open, &config, tls, disk, clock) {
             Ok(Opened { doors, switch, listeners, keeper }) => {
                 Ok(Running { open, doors, switch, listeners, keeper, config: RwLock::new(config) })
             }
@@ -94,7 +94,13 @@ impl Server {
         }
     }
 
-    fn start_in(open: &OpenHouse, config: &Config, tls: Tls, disk: Arc<dyn Disk>) -> Result<Opened, ServerError> {
+    fn start_in(
+        open: &OpenHouse,
+        config: &Config,
+        tls: Tls,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Opened, ServerError> {
         // All of them before the first is served: a start that fails has greeted nobody.
         let opened = open_listeners(config)?;
         let admin = Bound::open("admin.sock", &ListenAddress::Unix(admin_socket(config)), &config.file)?;
@@ -104,7 +110,7 @@ impl Server {
         let traffic = Arc::new(Traffic::default());
         let measures = Measures::new(config, Arc::clone(&traffic), tls.clone(), open.house().db().now());
         let challenges = Challenges::default();
-        let keeper = Keeper::new(config, Arc::clone(open.house()), disk, tls.clone(), challenges.clone());
+        let keeper = Keeper::new(config, clock, disk, tls.clone(), challenges.clone());
         let doors = Arc::new(Doors {
             house: Arc::clone(open.house()),
             handshakes: Arc::new(Handshakes { tls, traffic: Arc::clone(&traffic), shutdown: shutdown.clone() }),

@@ -90,11 +90,16 @@ impl ResolvesServerCert for Slot {
 pub(crate) struct Proof {
     slot: Arc<Slot>,
     name: String,
+    key: Arc<CertifiedKey>,
 }
 
 impl Drop for Proof {
     fn drop(&mut self) {
-        self.slot.proofs.write().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        let mut proofs = self.slot.proofs.write().unwrap_or_else(PoisonError::into_inner);
+        // A later one for the same name stays.
+        if proofs.get(&self.name).is_some_and(|shown| Arc::ptr_eq(shown, &self.key)) {
+            proofs.remove(&self.name);
+        }
     }
 }
 
@@ -175,8 +180,8 @@ impl Tls {
         let (key, name) = (PrivateKeyDer::Pkcs8(proof.1.into()), name.to_ascii_lowercase());
         // Not looked at as others are: what makes it a proof, a critical extension, no client knows.
         let key = Arc::new(CertifiedKey::new(vec![proof.0], self.provider.key_provider.load_private_key(key)?));
-        self.slot.proofs.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), key);
-        Ok(Proof { slot: Arc::clone(&self.slot), name })
+        self.slot.proofs.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&key));
+        Ok(Proof { slot: Arc::clone(&self.slot), name, key })
     }
 
     /// For one handshake.

@@ -3,12 +3,13 @@
 //! The trust, the time limits and the bounds of answers are ours. An authority is asked a dozen times in
 //! two months, so nothing is kept open and nothing is pooled.
 
+use super::due::LONGEST_WISH_MS;
 use crate::dial::roots;
 use crate::tls::provider;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
@@ -16,6 +17,7 @@ use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::error::Error as StdError;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// For one address to answer.
+/// For one address to answer, and to be one that is trusted.
 const CONNECT: Duration = Duration::from_secs(15);
 /// For one question and its answer.
 const WHOLE: Duration = Duration::from_secs(60);
@@ -74,7 +76,8 @@ impl Client {
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         *request.uri_mut() = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?;
         let asking = async move {
-            let (parts, body) = sender.send_request(request).await?.into_parts();
+            let (mut parts, body) = sender.send_request(request).await?.into_parts();
+            bound_wish(&mut parts.headers);
             let body = Limited::new(body, ANSWER_BYTES).collect().await?.to_bytes();
             Ok(BytesResponse { parts, body: Box::new(body) })
         };
@@ -106,15 +109,32 @@ impl Client {
         let port = uri.port_u16().unwrap_or(443);
         let name = ServerName::try_from(host.to_owned())?;
         let addresses = lookup_host((host, port)).await.map_err(|error| format!("{host} has no address: {error}"))?;
-        let mut failure: Failure = format!("{host} has no address").into();
+        let mut failures = Vec::new();
         for address in addresses {
-            let connected = timeout(CONNECT, TcpStream::connect(address)).await;
-            match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(stream) => return Ok(TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?),
-                Err(error) => failure = format!("{address} does not answer: {error}").into(),
+            let connected = timeout(CONNECT, self.connect_to(address, name.clone())).await;
+            match connected.unwrap_or_else(|_| Err(format!("{address} does not answer in time"))) {
+                Ok(stream) => return Ok(stream),
+                Err(failure) => failures.push(failure),
             }
         }
-        Err(failure)
+        Err(if failures.is_empty() { format!("{host} has no address") } else { failures.join("; ") }.into())
+    }
+
+    async fn connect_to(&self, address: SocketAddr, name: ServerName<'static>) -> Result<TlsStream<TcpStream>, String> {
+        let stream =
+            TcpStream::connect(address).await.map_err(|error| format!("{address} does not answer: {error}"))?;
+        let shaken = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
+        shaken.map_err(|error| format!("{address} answers, but not with TLS that is trusted: {error}"))
+    }
+}
+
+/// No more than we would wait. The library adds it to the time of day, and breaks off where that leads too far.
+fn bound_wish(headers: &mut HeaderMap) {
+    let longest = LONGEST_WISH_MS.unsigned_abs() / 1000;
+    let value = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let seconds = value.and_then(|value| value.trim().parse::<u64>().ok());
+    if seconds.is_some_and(|seconds| seconds > longest) {
+        headers.insert(RETRY_AFTER, longest.into());
     }
 }
 
@@ -128,5 +148,21 @@ impl HttpClient for Client {
             let answer = timeout(WHOLE, asking).await;
             answer.unwrap_or_else(|_| Err("no answer in time".into())).map_err(Error::Other)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_authority_is_waited_for_beyond_reason() {
+        let bounded = |given: &'static str| {
+            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(given))]);
+            bound_wish(&mut headers);
+            headers[RETRY_AFTER].to_str().unwrap().to_owned()
+        };
+        assert_eq!((bounded("18446744073709551615"), bounded("3600")), ("604800".to_owned(), "3600".to_owned()));
+        assert_eq!(bounded("Fri, 31 Dec 1999 23:59:59 GMT"), "Fri, 31 Dec 1999 23:59:59 GMT");
     }
 }

@@ -1,15 +1,17 @@
 //! When a certificate is asked for: in time before it ends, and never in a hurry after a refusal.
 
+use super::Urge;
+use super::kept::Attempts;
 use postern_types::Timestamp;
 
 const MINUTE_MS: i64 = 60 * 1000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
+pub(super) const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// After the first refusal. Doubled with each one, this stays below five in an hour, of which Let's
 /// Encrypt takes no more for one name.
-const FIRST_PAUSE_MS: i64 = 5 * MINUTE_MS;
+pub(super) const FIRST_PAUSE_MS: i64 = 5 * MINUTE_MS;
 const LONGEST_PAUSE_MS: i64 = 6 * HOUR_MS;
 /// An authority that asks for more patience than this is asked again nevertheless.
-const LONGEST_WISH_MS: i64 = 7 * 24 * HOUR_MS;
+pub(super) const LONGEST_WISH_MS: i64 = 7 * 24 * HOUR_MS;
 
 /// What is known of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,18 @@ pub(super) fn due(life: Option<&Life>) -> Timestamp {
     life.filter(|life| life.is_fit).map_or(Timestamp(0), Life::renewal)
 }
 
+/// When the authority is asked next.
+pub(super) fn next_at(life: Option<&Life>, attempts: &Attempts, urge: Urge, now: Timestamp) -> Timestamp {
+    let is_barred = match &attempts.refusal {
+        Some(refusal) => urge == Urge::None || refusal.is_rate_limit,
+        // One that was not brought to its end rests like one that was refused.
+        None if attempts.refusals > 0 => urge == Urge::None,
+        // The one that just came rests, but not where a name was added since.
+        None => life.is_some_and(|life| life.is_fit),
+    };
+    if is_barred { due(life).max(attempts.rests_until(now)) } else { due(life) }
+}
+
 /// How long to leave the authority alone after so many refusals in a row, and what it asked for itself.
 pub(super) fn pause_ms(refusals: u32, wish_ms: Option<i64>) -> i64 {
     let doubled = FIRST_PAUSE_MS.saturating_mul(1 << refusals.saturating_sub(1).min(20));
@@ -50,6 +64,7 @@ pub(super) fn pause_ms(refusals: u32, wish_ms: Option<i64>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::refusal::Refusal;
     use super::*;
 
     const DAY_MS: i64 = 24 * HOUR_MS;
@@ -66,6 +81,39 @@ mod tests {
         assert_eq!(due(None), Timestamp(0));
         assert_eq!(due(Some(&life(90, false))), Timestamp(0), "a name was added");
         assert_eq!((life(90, true).rest_ms(), life(0, true).rest_ms()), (HOUR_MS, 0));
+    }
+
+    #[test]
+    fn only_a_reload_hurries_and_not_against_a_rate_limit() {
+        let now = Timestamp(1_795_381_200_000);
+        let later = now.plus_ms(FIRST_PAUSE_MS);
+        let next = |attempts: &Attempts, urge| next_at(None, attempts, urge, now);
+        let begun = Attempts { refusals: 1, not_before_ms: later.0, ..Attempts::default() };
+        assert_eq!((next(&begun, Urge::None), next(&begun, Urge::IfDue)), (later, Timestamp(0)), "cut short");
+        let refused = Attempts { refusal: Some(Refusal::new("no", "open it")), last_ms: Some(now.0), ..begun.clone() };
+        assert_eq!((next(&refused, Urge::None), next(&refused, Urge::IfDue)), (later, Timestamp(0)));
+        let limit = Refusal { is_rate_limit: true, ..Refusal::new("no", "wait") };
+        let limited = Attempts { refusal: Some(limit), ..refused };
+        assert_eq!((next(&limited, Urge::None), next(&limited, Urge::IfDue)), (later, later));
+        assert_eq!(next(&Attempts::default(), Urge::None), Timestamp(0));
+    }
+
+    #[test]
+    fn what_was_noted_by_a_clock_that_was_ahead_does_not_bind() {
+        let now = Timestamp(1_795_381_200_000);
+        let until = |last_ms: i64, not_before_ms: i64| {
+            let noted = Attempts {
+                last_ms: Some(now.0 + last_ms),
+                not_before_ms: now.0 + not_before_ms,
+                ..Attempts::default()
+            };
+            noted.rests_until(now)
+        };
+        assert_eq!(until(-HOUR_MS, FIRST_PAUSE_MS), now.plus_ms(FIRST_PAUSE_MS));
+        assert_eq!(until(0, LONGEST_WISH_MS), now.plus_ms(LONGEST_WISH_MS));
+        assert_eq!(until(5000, FIRST_PAUSE_MS), now.plus_ms(FIRST_PAUSE_MS), "clocks are set by seconds");
+        assert_eq!(until(2 * DAY_MS, 2 * DAY_MS + FIRST_PAUSE_MS), Timestamp(0));
+        assert_eq!(until(-HOUR_MS, 400 * DAY_MS), Timestamp(0));
     }
 
     #[test]

@@ -4,10 +4,12 @@
 //! The folder is its owner's alone, and each file is replaced as a whole. A certificate and its key are
 //! one file, so there is no moment at which they do not fit.
 
+use super::due::{HOUR_MS, LONGEST_WISH_MS};
 use super::refusal::Refusal;
 use crate::config::Acme;
 use instant_acme::AccountCredentials;
 use postern_store::Disk;
+use postern_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::Permissions;
@@ -32,6 +34,16 @@ pub(super) struct Attempts {
     pub refusals: u32,
     /// Before this it is not asked by itself.
     pub not_before_ms: i64,
+}
+
+impl Attempts {
+    /// Until when it is not asked by itself. What only a clock that was ahead can have noted does not bind: it
+    /// would for as long as that clock was.
+    pub fn rests_until(&self, now: Timestamp) -> Timestamp {
+        let was_ahead = self.last_ms.is_some_and(|last| last > now.0 + HOUR_MS)
+            || self.not_before_ms > now.0 + LONGEST_WISH_MS + HOUR_MS;
+        Timestamp(if was_ahead { 0 } else { self.not_before_ms })
+    }
 }
 
 /// The account, as its file has it.
@@ -88,6 +100,11 @@ impl Kept {
         let file: AccountFile = serde_json::from_slice(&bytes).map_err(unreadable)?;
         let credentials = serde_json::from_value(file.credentials).map_err(unreadable)?;
         Ok(Some(KeptAccount { contact: file.contact, credentials }))
+    }
+
+    /// Whether there is one.
+    pub fn has_account(&self) -> bool {
+        self.account().is_ok_and(|account| account.is_some())
     }
 
     pub fn put_account(&self, contact: &[String], credentials: &AccountCredentials) -> io::Result<()> {

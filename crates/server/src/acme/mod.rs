@@ -14,21 +14,28 @@ use crate::config::{Acme, Config};
 use crate::inspect::Inspected;
 use crate::tls::{Tls, TlsError, inspect, pair, provider};
 use client::Wish as Patience;
-use due::{Life, due, pause_ms};
+use due::{FIRST_PAUSE_MS, Life, next_at, pause_ms};
 use kept::{Attempts, Kept};
 use order::{Answers, Asking};
-use postern_app::House;
 use postern_app::wire::Shutdown;
 use postern_http::Challenges;
-use postern_store::{Disk, RealDisk};
+use postern_store::{Clock, Disk, RealDisk};
 use postern_types::{Secret, Timestamp};
 use refusal::Refusal;
-use std::sync::Arc;
+use rustls::sign::CertifiedKey;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// The clock may be set, so that no sleep is longer.
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
+/// Between two attempts that nobody asked for, even where nothing can be noted and clocks leap.
+const REST: Duration = Duration::from_millis(FIRST_PAUSE_MS.unsigned_abs());
 /// For one attempt, whatever an authority does.
 const WHOLE: Duration = Duration::from_secs(600);
 /// With less than this left, somebody has to do something.
@@ -43,13 +50,16 @@ pub struct LastAttempt {
     pub refusal: Option<(String, String)>,
     /// Before this it is not asked by itself.
     pub not_before: Timestamp,
+    /// There is something to mend, and a reload asks at once after it.
+    pub reload_helps: bool,
 }
 
 /// How the last attempt went, as it is kept beside the certificate; nothing where there was none.
 pub fn last_attempt(acme: &Acme) -> Option<LastAttempt> {
     let Attempts { last_ms, refusal, not_before_ms, .. } = Kept::new(acme, Arc::new(RealDisk)).attempts();
+    let reload_helps = refusal.as_ref().is_some_and(|refusal| !refusal.is_rate_limit && !refusal.needs_nobody);
     let refusal = refusal.map(|refusal| (refusal.reason, refusal.next));
-    Some(LastAttempt { at: Timestamp(last_ms?), refusal, not_before: Timestamp(not_before_ms) })
+    Some(LastAttempt { at: Timestamp(last_ms?), refusal, not_before: Timestamp(not_before_ms), reload_helps })
 }
 
 /// How soon somebody wants it.
@@ -71,26 +81,39 @@ struct Wanted {
 /// Keeps the certificate of a server.
 pub(crate) struct Keeper {
     hostname: String,
-    house: Arc<House>,
+    /// The wall's: house time stands still after it was once ahead, and certificates end by the world's.
+    clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
     answers: Answers,
     wanted: watch::Sender<Wanted>,
+    /// What was noted of each folder, where the disk does not take it too.
+    noted: Mutex<BTreeMap<PathBuf, Attempts>>,
+    /// Held from reading a certificate until it is put: of two at once the later is to stay.
+    putting: Mutex<()>,
 }
 
 impl Keeper {
-    pub fn new(config: &Config, house: Arc<House>, disk: Arc<dyn Disk>, tls: Tls, texts: Challenges) -> Arc<Self> {
+    pub fn new(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>, tls: Tls, texts: Challenges) -> Arc<Self> {
         let wanted = Wanted { acme: config.acme.clone().map(Arc::new), urge: Urge::None };
-        let hostname = config.hostname.clone();
-        Arc::new(Self { hostname, house, disk, answers: Answers { texts, tls }, wanted: watch::Sender::new(wanted) })
+        Arc::new(Self {
+            hostname: config.hostname.clone(),
+            clock,
+            disk,
+            answers: Answers { texts, tls },
+            wanted: watch::Sender::new(wanted),
+            noted: Mutex::default(),
+            putting: Mutex::default(),
+        })
     }
 
     /// Takes a fresh configuration: the certificate of its files, where they hold one, and whom to ask. What is
     /// due is asked for at once.
     pub fn reload(&self, fresh: &Config) -> Result<(), TlsError> {
-        let is_to_come = fresh.acme.is_some() && !fresh.tls.certificate.exists();
-        let read = if is_to_come { Ok(()) } else { self.answers.tls.reload(&fresh.tls) };
+        let _alone = locked(&self.putting);
+        // Before the files are read: what comes of another wish from now on is not put over them.
         self.wanted.send_replace(Wanted { acme: fresh.acme.clone().map(Arc::new), urge: Urge::IfDue });
-        read
+        let is_to_come = fresh.acme.is_some() && !fresh.tls.certificate.exists();
+        if is_to_come { Ok(()) } else { self.answers.tls.reload(&fresh.tls) }
     }
 
     /// Whether an authority is asked at all.
@@ -102,9 +125,12 @@ impl Keeper {
     pub async fn run(self: Arc<Self>, mut shutdown: Shutdown) {
         let mut wanted = self.wanted.subscribe();
         let mut urge = Urge::None;
+        let mut rested = Instant::now();
         loop {
             let acme = wanted.borrow_and_update().acme.clone();
-            let wait = acme.as_deref().map(|acme| self.wait(acme, urge));
+            let rest =
+                if urge == Urge::None { rested.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let wait = acme.as_deref().map(|acme| self.wait(acme, urge).max(rest));
             if wait.is_none_or(|wait| wait > Duration::ZERO) {
                 let wait = wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
                 urge = tokio::select! {
@@ -121,6 +147,7 @@ impl Keeper {
                     // Somebody wants something else, and not to wait for this.
                     () = gives_way(wanted.clone(), acme) => {}
                 }
+                rested = Instant::now() + REST;
             }
             // Whoever wanted it meanwhile has what just came.
             urge = if wanted.has_changed().unwrap_or(false) { Urge::IfDue } else { Urge::None };
@@ -129,15 +156,20 @@ impl Keeper {
 
     /// How long not to ask.
     fn wait(&self, acme: &Acme, urge: Urge) -> Duration {
-        let attempts = Kept::new(acme, Arc::clone(&self.disk)).attempts();
-        let life = self.life(acme);
-        let is_barred = match &attempts.refusal {
-            Some(refusal) => urge == Urge::None || refusal.is_rate_limit,
-            // The one that just came rests, but not where a name was added since.
-            None => life.as_ref().is_some_and(|life| life.is_fit),
-        };
-        let at = if is_barred { due(life.as_ref()).max(Timestamp(attempts.not_before_ms)) } else { due(life.as_ref()) };
-        Duration::from_millis(u64::try_from(at.0 - self.house.now().0).unwrap_or(0))
+        let now = self.clock.wall();
+        let at = next_at(self.life(acme).as_ref(), &self.attempts(acme), urge, now);
+        Duration::from_millis(u64::try_from(at.0 - now.0).unwrap_or(0))
+    }
+
+    fn attempts(&self, acme: &Acme) -> Attempts {
+        let noted = locked(&self.noted).get(&acme.folder).cloned();
+        noted.unwrap_or_else(|| Kept::new(acme, Arc::clone(&self.disk)).attempts())
+    }
+
+    /// It holds for this run even where the disk does not take it.
+    fn note(&self, acme: &Acme, kept: &Kept, attempts: &Attempts) -> io::Result<()> {
+        locked(&self.noted).insert(acme.folder.clone(), attempts.clone());
+        kept.put_attempts(attempts)
     }
 
     /// What is known of the certificate that the authority gave.
@@ -151,30 +183,31 @@ impl Keeper {
     }
 
     /// Asks once, and tells how it went.
-    async fn attempt(&self, acme: &Acme) {
+    async fn attempt(self: &Arc<Self>, acme: &Arc<Acme>) {
         let kept = Kept::new(acme, Arc::clone(&self.disk));
-        let before = kept.attempts();
-        let now = self.house.now();
+        let before = self.attempts(acme);
         let patience = Patience::default();
-        let outcome = match tokio::time::timeout(WHOLE, self.obtain(acme, &kept, &before, patience.clone())).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Refusal::new("the authority did not come to an end in time", "nothing: it is asked again")),
+        let outcome = {
+            let (keeper, acme, kept) = (Arc::clone(self), Arc::clone(acme), kept.clone());
+            let (before, patience) = (before.clone(), patience.clone());
+            apart(async move { keeper.obtain(&acme, &kept, before, patience).await }).await
         };
-        let attempts = match outcome {
-            Ok(life) => Attempts { last_ms: Some(now.0), not_before_ms: now.0 + life.rest_ms(), ..Attempts::default() },
-            Err(refusal) => {
-                let refusals = before.refusals.saturating_add(1);
-                let not_before_ms = now.0 + pause_ms(refusals, patience.milliseconds());
-                self.tell(acme, &refusal, Timestamp(not_before_ms));
-                Attempts { last_ms: Some(now.0), refusal: Some(refusal), refusals, not_before_ms }
-            }
-        };
-        if let Err(error) = kept.put_attempts(&attempts) {
+        // What came is noted already, before anybody was shown it.
+        let Err(refusal) = outcome else { return };
+        let now = self.clock.wall();
+        let refusals = before.refusals.saturating_add(1);
+        let not_before_ms = now.0 + pause_ms(refusals, patience.milliseconds());
+        self.tell(acme, &refusal, Timestamp(not_before_ms));
+        self.note_end(acme, &kept, &Attempts { last_ms: Some(now.0), refusal: Some(refusal), refusals, not_before_ms });
+    }
+
+    fn note_end(&self, acme: &Acme, kept: &Kept, attempts: &Attempts) {
+        if let Err(error) = self.note(acme, kept, attempts) {
             tracing::error!(event = "certificate.not-noted", %error);
         }
     }
 
-    async fn obtain(&self, acme: &Acme, kept: &Kept, before: &Attempts, patience: Patience) -> Result<Life, Refusal> {
+    async fn obtain(&self, acme: &Acme, kept: &Kept, before: Attempts, patience: Patience) -> Result<(), Refusal> {
         let names = acme.wanted(&self.hostname);
         let is_first = !acme.files().certificate.exists();
         tracing::info!(
@@ -189,13 +222,16 @@ impl Keeper {
                 "the one in force stays meanwhile"
             }
         );
-        // What can not be kept is not asked for: authorities give a name so many in a week.
-        let noted = kept.make().and_then(|()| kept.put_attempts(before));
+        // As if it were refused already: a server that falls over in the midst of it, again and again, asks no oftener.
+        // And what can not be kept is not asked for: authorities give a name so many in a week.
+        let refusals = before.refusals.saturating_add(1);
+        let not_before_ms = self.clock.wall().0 + pause_ms(refusals, None);
+        let noted = kept.make().and_then(|()| self.note(acme, kept, &Attempts { refusals, not_before_ms, ..before }));
         noted.map_err(|error| Refusal::of_disk(&error))?;
         let asking = Asking { acme, names, kept, answers: &self.answers };
         let mut obtained = asking.obtain(patience.clone()).await;
-        if obtained.as_ref().is_err_and(|refusal| refusal.account_is_gone) {
-            // As after the authority was set up anew; there is nothing to lose but the number of the account.
+        if obtained.as_ref().is_err_and(|refusal| refusal.account_is_gone) && kept.has_account() {
+            // As after the authority was set up anew, or the account was shut; there is nothing to lose but its number.
             tracing::warn!(event = "certificate.account-gone", directory = acme.directory, "a new one is made");
             kept.forget_account().map_err(|error| Refusal::of_disk(&error))?;
             obtained = asking.obtain(patience).await;
@@ -204,7 +240,7 @@ impl Keeper {
     }
 
     /// From now on clients see it.
-    fn take(&self, acme: &Acme, kept: &Kept, pem: &Secret) -> Result<Life, Refusal> {
+    fn take(&self, acme: &Acme, kept: &Kept, pem: &Secret) -> Result<(), Refusal> {
         let unfit = |reason: String| {
             Refusal::new(format!("the certificate that came can not be used: {reason}"), "ask the authority why")
         };
@@ -216,19 +252,37 @@ impl Keeper {
             return Err(unfit(format!("it is for {}", leaf.names.join(", "))));
         }
         kept.put_certificate(&acme.files().certificate, pem.expose()).map_err(|error| Refusal::of_disk(&error))?;
-        self.answers.tls.put(key);
+        let now = self.clock.wall();
+        let not_before_ms = now.0 + life.rest_ms();
+        self.note_end(acme, kept, &Attempts { last_ms: Some(now.0), not_before_ms, ..Attempts::default() });
+        let is_shown = self.put(acme, key);
         tracing::info!(
             event = "certificate.issued",
             names = leaf.names.join(" "),
             issuer = leaf.issuer,
-            days = (life.ends.0 - self.house.now().0) / (24 * 3600 * 1000),
-            "it is shown from now on, and renewed by itself"
+            days = (life.ends.0 - now.0) / (24 * 3600 * 1000),
+            "{}",
+            if is_shown {
+                "it is shown from now on, and renewed by itself"
+            } else {
+                "it is kept, but another is wanted by now"
+            }
         );
-        Ok(life)
+        Ok(())
+    }
+
+    /// Shows it, unless a reload wants that of other files meanwhile.
+    fn put(&self, acme: &Acme, key: CertifiedKey) -> bool {
+        let _alone = locked(&self.putting);
+        let is_wanted = self.wanted.borrow().acme.as_ref().is_some_and(|wanted| wanted.folder == acme.folder);
+        if is_wanted {
+            self.answers.tls.put(key);
+        }
+        is_wanted
     }
 
     fn tell(&self, acme: &Acme, refusal: &Refusal, again: Timestamp) {
-        let now = self.house.now();
+        let now = self.clock.wall();
         let again_in_minutes = (again.0 - now.0) / 60_000;
         let Refusal { reason, next, .. } = refusal;
         let is_urgent = self.life(acme).is_none_or(|life| !life.is_fit || life.ends.0 - now.0 < URGENT_MS);
@@ -240,11 +294,122 @@ impl Keeper {
     }
 }
 
+/// In a task of its own that ends with this: what breaks off there is a refusal, and not the end of the keeper.
+async fn apart(asking: impl Future<Output = Result<(), Refusal>> + Send + 'static) -> Result<(), Refusal> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(tokio::time::timeout(WHOLE, asking));
+    match tasks.join_next().await {
+        Some(Ok(Ok(outcome))) => outcome,
+        Some(Ok(Err(_))) => {
+            Err(Refusal::waiting("the authority did not come to an end in time", "nothing: it is asked again"))
+        }
+        // The library does so over some answers.
+        Some(Err(error)) => Err(broke_off(&error.to_string())),
+        None => Err(broke_off("nothing was asked")),
+    }
+}
+
+fn broke_off(why: &str) -> Refusal {
+    let next =
+        "see that [tls.acme] directory is that of an authority; if it is, report this: it is a mistake of Postern's";
+    Refusal::new(format!("asking the authority broke off: {why}"), next)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Ends once something else is wanted than this.
 async fn gives_way(mut wanted: watch::Receiver<Wanted>, acme: &Acme) {
     while wanted.borrow_and_update().acme.as_deref() == Some(acme) {
         if wanted.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use postern_store::ManualClock;
+    use std::path::Path;
+
+    const NOW: Timestamp = Timestamp(1_795_381_200_000);
+    const DAY_MS: i64 = 24 * 3600 * 1000;
+
+    /// Each look at it finds the next day.
+    struct Leaping(ManualClock);
+
+    impl Clock for Leaping {
+        fn wall(&self) -> Timestamp {
+            self.0.advance_ms(DAY_MS);
+            self.0.wall()
+        }
+    }
+
+    fn config(folder: &Path, lines: &str) -> Config {
+        let text = format!(
+            "hostname = \"mail.example.org\"\ndata_dir = {folder:?}\n[listen]\nhttp = [\"127.0.0.1:80\"]\n{lines}"
+        );
+        Config::parse(Path::new("postern.toml"), &text, &[]).unwrap()
+    }
+
+    fn keeper(config: &Config, clock: Arc<dyn Clock>) -> Arc<Keeper> {
+        let tls = Tls::start(config, NOW).unwrap();
+        Keeper::new(config, clock, Arc::new(RealDisk), tls, Challenges::default())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test's file need not last")]
+    fn write(path: &Path, bytes: &[u8]) {
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_disk_and_with_a_clock_that_leaps_it_still_rests() {
+        let folder = tempfile::tempdir().unwrap();
+        // Where the folder would be there is a file: nothing can be noted.
+        write(&folder.path().join("acme"), b"");
+        let config = config(folder.path(), "[tls.acme]\n");
+        let keeper = keeper(&config, Arc::new(Leaping(ManualClock::new(NOW))));
+        let (_switch, shutdown) = Shutdown::new();
+        let mut running = JoinSet::new();
+        running.spawn(Arc::clone(&keeper).run(shutdown));
+        let refusals = async || {
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            keeper.attempts(config.acme.as_ref().unwrap()).refusals
+        };
+        assert_eq!(refusals().await, 1);
+        tokio::time::advance(REST - Duration::from_secs(1)).await;
+        assert_eq!(refusals().await, 1, "whatever the clock says");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(refusals().await, 2);
+        keeper.reload(&config).unwrap();
+        assert_eq!(refusals().await, 3, "somebody may have mended it");
+    }
+
+    #[tokio::test]
+    async fn what_breaks_off_is_a_refusal() {
+        let broken = apart(async { panic!("no such time") }).await.unwrap_err();
+        assert!(broken.reason.starts_with("asking the authority broke off: "), "{}", broken.reason);
+    }
+
+    #[test]
+    fn what_comes_late_is_not_put_over_what_is_wanted_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let config_of = |authority: &str| {
+            config(folder.path(), &format!("[tls.acme]\ndirectory = \"https://{authority}.example.net/dir\"\n"))
+        };
+        let (old, new) = (config_of("old"), config_of("new"));
+        let keeper = keeper(&old, Arc::new(ManualClock::new(NOW)));
+        let certificate = || {
+            let made = crate::certificates::make("mail.example.org", NOW).unwrap();
+            pair(made.server.as_bytes(), made.server_key.expose(), &provider()).unwrap()
+        };
+        assert!(keeper.put(old.acme.as_ref().unwrap(), certificate()));
+        keeper.reload(&new).unwrap();
+        assert!(!keeper.put(old.acme.as_ref().unwrap(), certificate()), "it is another authority's");
+        assert!(keeper.put(new.acme.as_ref().unwrap(), certificate()));
     }
 }

@@ -46,7 +46,7 @@ impl Asking<'_> {
         let account = self.account(wish).await?;
         let identifiers: Vec<Identifier> = self.names.iter().cloned().map(Identifier::Dns).collect();
         let order = account.new_order(&NewOrder::new(&identifiers)).await;
-        let mut order = order.map_err(|error| self.refusal(&error))?;
+        let mut order = order.map_err(|error| self.account_refusal(&error))?;
         // Answered until the authority has looked.
         let answers = self.answer(&mut order).await?;
         self.proven(&mut order).await?;
@@ -68,7 +68,7 @@ impl Asking<'_> {
             Some(kept) => {
                 let account = builder.from_credentials(kept.credentials).await.map_err(|error| self.refusal(&error))?;
                 if kept.contact != self.acme.contact {
-                    account.update_contacts(&contact).await.map_err(|error| self.refusal(&error))?;
+                    account.update_contacts(&contact).await.map_err(|error| self.account_refusal(&error))?;
                     self.kept.put_contact(&self.acme.contact).map_err(|error| Refusal::of_disk(&error))?;
                 }
                 Ok(account)
@@ -76,7 +76,7 @@ impl Asking<'_> {
             None => {
                 let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
                 let made = builder.create(&new, self.acme.directory.clone(), None).await;
-                let (account, credentials) = made.map_err(|error| self.refusal(&error))?;
+                let (account, credentials) = made.map_err(|error| self.account_refusal(&error))?;
                 self.kept.put_account(&self.acme.contact, &credentials).map_err(|error| Refusal::of_disk(&error))?;
                 tracing::info!(event = "certificate.account-made", directory = self.acme.directory);
                 Ok(account)
@@ -103,6 +103,14 @@ impl Asking<'_> {
                 return Err(Refusal::new(reason, "choose another [tls.acme] challenge"));
             };
             let (name, text) = (challenge.identifier().to_string(), challenge.key_authorization());
+            if !self.names.iter().any(|asked| asked.eq_ignore_ascii_case(&name)) {
+                let reason = format!("the authority wants {name} to be shown, which was not asked for");
+                return Err(Refusal::new(reason, "choose another [tls.acme] directory"));
+            }
+            if !is_token(&challenge.token) {
+                let reason = format!("the token that the authority gave for {name} is none");
+                return Err(Refusal::new(reason, "choose another [tls.acme] directory"));
+            }
             answers.push(match self.acme.challenge {
                 Challenge::Http01 => Answer::Text(self.answers.texts.answer(&challenge.token, text.as_str())),
                 Challenge::TlsAlpn01 => {
@@ -147,5 +155,27 @@ impl Asking<'_> {
 
     fn refusal(&self, error: &Error) -> Refusal {
         Refusal::of(error, &self.acme.directory, self.acme.challenge, None)
+    }
+
+    fn account_refusal(&self, error: &Error) -> Refusal {
+        Refusal::of_account(error, &self.acme.directory, self.acme.challenge)
+    }
+}
+
+/// Base64url alone (RFC 8555 section 8.3): it becomes a part of a path.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_token;
+
+    #[test]
+    fn a_token_is_base64url() {
+        assert!(is_token("LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0") && is_token("a-b_c"));
+        for text in ["", "a/b", "..", "a b", "a=", "ä", "a\n"] {
+            assert!(!is_token(text), "{text:?}");
+        }
     }
 }

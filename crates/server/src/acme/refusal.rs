@@ -19,11 +19,21 @@ pub(super) struct Refusal {
     /// Nothing that is done here would help before the time that it names.
     #[serde(default)]
     pub is_rate_limit: bool,
+    /// Nothing is to be mended here: it is asked again by itself.
+    #[serde(default)]
+    pub needs_nobody: bool,
 }
 
 impl Refusal {
     pub fn new(reason: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { reason: plain(&reason.into()), next: next.into(), account_is_gone: false, is_rate_limit: false }
+        // Both may have words and names of the authority's.
+        let (reason, next) = (plain(&reason.into()), plain(&next.into()));
+        Self { reason, next, account_is_gone: false, is_rate_limit: false, needs_nobody: false }
+    }
+
+    /// Time alone helps.
+    pub fn waiting(reason: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { needs_nobody: true, ..Self::new(reason, next) }
     }
 
     /// Something on this machine is in the way.
@@ -35,7 +45,7 @@ impl Refusal {
     pub fn of(error: &Error, directory: &str, challenge: Challenge, name: Option<&str>) -> Self {
         match error {
             Error::Api(problem) => Self::of_problem(problem, challenge, name),
-            Error::Timeout(_) => Self::new(
+            Error::Timeout(_) => Self::waiting(
                 "the authority did not come to an end in time",
                 "nothing: it is asked again; if this stays so, look at the authority's own status page",
             ),
@@ -46,32 +56,67 @@ impl Refusal {
         }
     }
 
+    /// The same of the account, before any name is looked at: one that was shut is "unauthorized" (RFC 8555 section
+    /// 7.3.6), as a name is at which somebody else answers.
+    pub fn of_account(error: &Error, directory: &str, challenge: Challenge) -> Self {
+        let refusal = Self::of(error, directory, challenge, None);
+        match error {
+            Error::Api(problem) if kind(problem) == "unauthorized" && about(problem).is_none() => Self {
+                reason: format!("the authority does not accept the account: {}", refusal.reason),
+                next: waiting("accountDoesNotExist").to_owned(),
+                account_is_gone: true,
+                needs_nobody: true,
+                ..refusal
+            },
+            _ => refusal,
+        }
+    }
+
     /// A refusal in the authority's own words (RFC 8555 section 6.7).
     pub fn of_problem(problem: &Problem, challenge: Challenge, name: Option<&str>) -> Self {
-        let kind = problem.r#type.as_deref().unwrap_or_default();
-        let kind = kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or(kind);
-        let named = problem.subproblems.first().and_then(|sub| match &sub.identifier {
-            Some(instant_acme::Identifier::Dns(name)) => Some(name.as_str()),
-            _ => None,
-        });
-        let name = name.or(named);
+        let kind = kind(problem);
+        let name = name.or_else(|| about(problem));
         let about = name.map(|name| format!("{name}: ")).unwrap_or_default();
         let subproblems = problem.subproblems.iter().filter_map(|sub| sub.detail.as_deref());
         let words: Vec<&str> = problem.detail.as_deref().into_iter().chain(subproblems).collect();
         let words = if words.is_empty() { "the authority gave no reason".to_owned() } else { words.join("; ") };
         let reason = if kind.is_empty() { format!("{about}{words}") } else { format!("{about}{words} ({kind})") };
+        let cure = cure(kind, challenge, name.unwrap_or("the name"));
         Self {
             account_is_gone: kind == "accountDoesNotExist",
             is_rate_limit: kind == "rateLimited",
-            ..Self::new(reason, next(kind, challenge, name.unwrap_or("the name")))
+            needs_nobody: cure.is_none(),
+            ..Self::new(reason, cure.unwrap_or_else(|| waiting(kind).to_owned()))
         }
     }
 }
 
-/// What to do about each kind of refusal.
-fn next(kind: &str, challenge: Challenge, name: &str) -> String {
-    let (listener, port) = challenge.place();
+fn kind(problem: &Problem) -> &str {
+    let kind = problem.r#type.as_deref().unwrap_or_default();
+    kind.strip_prefix("urn:ietf:params:acme:error:").unwrap_or(kind)
+}
+
+/// The first name that it is about.
+fn about(problem: &Problem) -> Option<&str> {
+    match &problem.subproblems.first()?.identifier {
+        Some(instant_acme::Identifier::Dns(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// Where nothing is to be mended here.
+fn waiting(kind: &str) -> &'static str {
     match kind {
+        "rateLimited" => "wait: the authority is asked again when it lets us; asking sooner does not help",
+        "accountDoesNotExist" => "nothing: a new account is made with the next attempt",
+        _ => "read what the authority says; it is asked again by itself",
+    }
+}
+
+/// What to do about each kind of refusal.
+fn cure(kind: &str, challenge: Challenge, name: &str) -> Option<String> {
+    let (listener, port) = challenge.place();
+    Some(match kind {
         "connection" | "tls" => format!(
             "let port {port} of {name} reach [listen] {listener} of this server from everywhere: open it in the firewall, or \
              forward it"
@@ -85,17 +130,15 @@ fn next(kind: &str, challenge: Challenge, name: &str) -> String {
         "rejectedIdentifier" | "unsupportedIdentifier" => {
             format!("{name} is a name that this authority gives no certificate for: check hostname and [tls.acme] names")
         }
-        "rateLimited" => "wait: the authority is asked again when it lets us; asking sooner does not help".to_owned(),
         "externalAccountRequired" => {
             "this authority wants an account that was made with it beforehand, which Postern does not know how to show: choose \
              another [tls.acme] directory"
                 .to_owned()
         }
         "invalidContact" | "unsupportedContact" => "correct [tls.acme] contact, or leave it out".to_owned(),
-        "accountDoesNotExist" => "nothing: a new account is made with the next attempt".to_owned(),
-        "userActionRequired" => "do what the authority says there; then: systemctl reload postern".to_owned(),
-        _ => "read what the authority says; it is asked again by itself".to_owned(),
-    }
+        "userActionRequired" => "do what the authority says there".to_owned(),
+        _ => return None,
+    })
 }
 
 /// An error with what caused it: "error sending request" alone tells nobody anything.
@@ -152,6 +195,7 @@ mod tests {
             assert!(refusal.next.contains(words), "{kind}: {}", refusal.next);
         }
         assert!(of("rateLimited").is_rate_limit && of("accountDoesNotExist").account_is_gone);
+        assert!(of("rateLimited").needs_nobody && of("serverInternal").needs_nobody && !of("dns").needs_nobody);
         let alpn = Refusal::of_problem(&problem("tls", "no"), Challenge::TlsAlpn01, Some("mail.example.org"));
         assert!(alpn.next.contains("port 443 of mail.example.org reach [listen] https"), "{}", alpn.next);
     }
@@ -165,6 +209,17 @@ mod tests {
         );
         assert!(refusal.reason.starts_with("a [31mb é") && refusal.reason.ends_with('…'), "{}", refusal.reason);
         assert!(refusal.reason.len() < MOST_WORDS + 8 && !refusal.reason.contains(char::is_control));
+        let named = Refusal::of_problem(&problem("dns", "no"), Challenge::Http01, Some("a\u{1b}[31m\nb.example"));
+        assert!(!named.next.contains(char::is_control) && named.next.contains("a [31m b.example"), "{}", named.next);
+    }
+
+    #[test]
+    fn an_account_that_was_shut_is_no_other_server() {
+        let of = |kind: &str| Refusal::of_account(&Error::Api(problem(kind, "no")), "https://ca", Challenge::Http01);
+        let shut = of("unauthorized");
+        assert_eq!(shut.reason, "the authority does not accept the account: no (unauthorized)");
+        assert!(shut.account_is_gone && shut.next.starts_with("nothing: a new account"), "{}", shut.next);
+        assert!(!of("rejectedIdentifier").account_is_gone && of("accountDoesNotExist").account_is_gone);
     }
 
     #[test]
