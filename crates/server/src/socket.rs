@@ -110,7 +110,8 @@ fn explain(listener: &str, address: &ListenAddress, config: &Path, error: &io::E
             Some(holder) => (format!("is taken by {holder}"), format!("stop it (kill {}), or {elsewhere}", holder.pid)),
             None => {
                 // Of another user; or the kernel keeps this process from looking at those that it did not start.
-                let cure = format!("see which, as root: `postern doctor --only listeners` or `ss -ltnp`; or {elsewhere}");
+                let cure =
+                    format!("see which, as root: `postern doctor --only listeners` or `ss -ltnp`; or {elsewhere}");
                 ("is taken by another process".to_owned(), cure)
             }
         },
