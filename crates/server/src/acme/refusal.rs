@@ -57,7 +57,7 @@ impl Refusal {
     }
 
     /// The same of the account, before any name is looked at: one that was shut is "unauthorized" (RFC 8555 section
-    /// 7.3.6), as a name is at which somebody else answers.
+    /// 7.3), as a name is at which somebody else answers.
     pub fn of_account(error: &Error, directory: &str, challenge: Challenge) -> Self {
         let refusal = Self::of(error, directory, challenge, None);
         match error {
