@@ -237,9 +237,9 @@ mod tests {
         let asked = |fields: &[(&'static str, &'static str)]| {
             let form =
                 [("content-type", "application/x-www-form-urlencoded; charset=utf-8"), ("host", "mail.example.org")];
-            let all = form
+            let all = fields
                 .iter()
-                .chain(fields)
+                .chain(&form)
                 .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
             is_ours(&all.collect())
         };
