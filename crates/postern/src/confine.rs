@@ -14,13 +14,13 @@ use postern_server::config::{Config, ListenAddress};
 use rustix::process::geteuid;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Rights of the first three versions of Landlock (Linux 6.2), the last of which bounds truncation. Older kernels
 /// enforce what they know.
 const KNOWN: ABI = ABI::V3;
 /// What of the data folder an administrator may have put on another disk, by a link.
-const MOVED: [&str; 5] = ["postern.db", "bodies.db", "blobs", "keys", "acme"];
+const MOVED: [&str; 4] = ["postern.db", "bodies.db", "keys", "acme"];
 
 /// How far the kernel sees to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Confined {
 /// ready-file.
 pub(crate) fn confine(config: &Config, ready_file: Option<&Path>) -> anyhow::Result<Confined> {
     let mut places = vec![opened(&config.data_dir)?];
-    if !config.blobs.starts_with(&config.data_dir) {
+    if !is_within(&config.blobs, &config.data_dir) {
         // What is not there could be named by no rule, nor be made later.
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&config.blobs);
         made.with_context(|| format!("[blobs] url: {} can not be made", config.blobs.display()))?;
@@ -66,6 +66,7 @@ pub(crate) fn confine(config: &Config, ready_file: Option<&Path>) -> anyhow::Res
         places.push(opened(&folder)?);
     }
     places.extend(MOVED.iter().filter_map(|name| led_to(&config.data_dir.join(name))));
+    places.extend(led_to(&config.blobs));
     let writes = AccessFs::from_write(KNOWN);
     let rules = places.into_iter().map(|place| Ok(PathBeneath::new(place, writes)));
     let nowhere = path_beneath_rules(["/dev/null"], writes);
@@ -80,6 +81,12 @@ pub(crate) fn confine(config: &Config, ready_file: Option<&Path>) -> anyhow::Res
         RulesetStatus::PartiallyEnforced => Confined::Partly,
         RulesetStatus::NotEnforced => Confined::Not,
     })
+}
+
+/// Below that folder, and not out of it again by `..`.
+fn is_within(path: &Path, folder: &Path) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_ok_and(|rest| rest.components().all(|part| matches!(part, Component::Normal(_))))
 }
 
 fn opened(folder: &Path) -> anyhow::Result<PathFd> {
@@ -127,6 +134,8 @@ mod tests {
         assert_eq!(led("blobs", disk.path()), Some(there));
         assert_eq!(led("lost", &disk.path().join("nothing")), None);
         assert!(led_to(house.path()).is_none(), "no link");
+        let within = |path: &str| is_within(Path::new(path), Path::new("/srv/postern"));
+        assert!(within("/srv/postern/blobs") && !within("/srv/postern/../blobs") && !within("/srv/blobs"));
         assert_eq!(folder_of(Path::new("ready")), Path::new("."));
     }
 
