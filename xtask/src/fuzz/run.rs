@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 
 /// Longest input. Faults of parsers are short; a target that needs much repeats what it is given.
 const INPUT_BYTES: u32 = 4096;
+/// A run by a seed ends after as many for each second that it was given, so that a faster machine does not go further
+/// than the one before it; a slower one has twice the time.
+const SEEDED_INPUTS_A_SECOND: u32 = 10_000;
 /// An input that takes longer, in seconds, is one that hangs.
 const HANG_SECONDS: u32 = 20;
 const MEMORY_MIB: u32 = 2048;
@@ -68,8 +71,15 @@ impl Target {
             self.keep_small()?;
         }
         let mut command = Command::new(&self.program);
-        command.args(by_seed.map(|seed| format!("-seed={seed}")));
-        command.arg(format!("-max_total_time={seconds}")).arg("-print_final_stats=1");
+        match by_seed {
+            Some(seed) => command.args([
+                format!("-seed={seed}"),
+                format!("-runs={}", seconds * SEEDED_INPUTS_A_SECOND),
+                format!("-max_total_time={}", 2 * seconds),
+            ]),
+            None => command.arg(format!("-max_total_time={seconds}")),
+        };
+        command.arg("-print_final_stats=1");
         command.arg(format!("-artifact_prefix={}/", self.artifacts.display()));
         let output = self.limited(&mut command).args([&corpus, &self.seeds]).output();
         let output = output.with_context(|| format!("cannot start {}", self.program.display()))?;
