@@ -1,6 +1,6 @@
 //! Short texts that people, programs and the database give: addresses, names of mailboxes, flags, networks, letters,
-//! purposes, hours, dates, sizes, credentials. What is read and shown is read again as the same, and what is kept of a
-//! text by the database must be readable when it comes back.
+//! purposes, hours, dates, sizes, credentials, SPF records. What is read and shown is read again as the same, and what is
+//! kept of a text by the database must be readable when it comes back.
 
 #![no_main]
 
@@ -9,6 +9,8 @@
 mod dates;
 #[path = "../../crates/postern/src/cli/size.rs"]
 mod size;
+#[path = "../../crates/postern/src/cli/doctor/spf.rs"]
+mod spf;
 
 use libfuzzer_sys::fuzz_target;
 use postern_access::{
@@ -129,15 +131,33 @@ fn check_credentials(text: &str) {
     let _ = (Someone::parse(text), Target::parse(text));
 }
 
+/// Letters of either case say the same, and a `+` in front of a term nothing (RFC 7208 section 4.6.2).
+fn check_spf(text: &str) {
+    let addresses = ["198.51.100.7", "2001:db8::7"].map(|one| one.parse().expect("an address"));
+    for is_mx in [false, true] {
+        let sender = spf::Sender { domain: "garden.org", hostname: "mail.garden.org", addresses: &addresses, is_mx };
+        let judged = spf::judge(text, &sender);
+        assert_eq!(spf::judge(&text.to_ascii_uppercase(), &sender), judged, "{text:?} in capitals");
+        let mut terms = text.split_whitespace();
+        let version = terms.next().unwrap_or_default();
+        let signed =
+            |term: &str| if term.starts_with(['+', '-', '~', '?']) { term.to_owned() } else { format!("+{term}") };
+        let plus: String = terms.map(|term| format!(" {}", signed(term))).collect();
+        assert_eq!(spf::judge(&format!("{version}{plus}"), &sender), judged, "{text:?} with each qualifier");
+    }
+    assert_eq!(spf::is_one(text), spf::is_one(&text.to_ascii_lowercase()));
+}
+
 fuzz_target!(|input: &[u8]| {
     let Some((choice, text)) = input.split_first() else { return };
     let text = String::from_utf8_lossy(text);
-    match choice % 6 {
+    match choice % 7 {
         0 => check_mail(&text),
         1 => check_mailbox(&text),
         2 => check_letters(&text),
         3 => check_places(&text),
         4 => check_numbers(&text),
-        _ => check_credentials(&text),
+        5 => check_credentials(&text),
+        _ => check_spf(&text),
     }
 });

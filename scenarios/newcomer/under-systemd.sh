@@ -10,7 +10,7 @@ package=$1 folder=$2 suite=${3:-bookworm}
 with=systemd,systemd-sysv,dbus,adduser,ca-certificates,curl,isync
 [ -x "$folder/usr/bin/mbsync" ] || debootstrap --variant=minbase --include="$with" "$suite" "$folder"
 printf '127.0.0.1 localhost mail.example.org\n::1 localhost\n' >"$folder/etc/hosts"
-cp "$package" "$folder/root/postern.deb"
+cp "$package" "$folder/srv/postern.deb"
 
 # The names of Landlock's calls are not among those that systemd-nspawn of bookworm lets through.
 systemd-nspawn --quiet --boot --register=no --keep-unit --directory="$folder" --private-network --console=pipe \
@@ -23,7 +23,7 @@ step() { printf '\n== %s\n' "$1" >&2; }
 # inside COMMAND...: what root types on that machine.
 inside() {
     nsenter --target "$(cat "/proc/$nspawn/task/$nspawn/children" | tr -d ' ')" --all \
-        /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+        /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LANG=C.UTF-8 \
         POSTERN_CONFIG=/var/lib/postern/postern.toml "$@"
 }
 # until_so COMMAND...: asks until it ends with 0, for a minute at most.
@@ -41,7 +41,7 @@ logged() { [ "$(inside journalctl --boot --unit postern --output cat --no-pager 
 until_so inside systemctl is-active dbus
 step 'Installed: nothing starts before there is a house'
 inside rm -rf /var/lib/postern
-inside dpkg --install /root/postern.deb
+inside dpkg --install /srv/postern.deb
 inside systemctl is-active postern && fail 'it runs without a house'
 inside postern init --user postern --data /var/lib/postern --domain example.org --hostname mail.example.org --admin admin@example.org
 inside systemctl enable --now postern
@@ -49,9 +49,9 @@ until_so logged server.ready 1
 logged server.confined 1 || fail 'the unit keeps it from asking for Landlock'
 
 step 'Used: a letter, and a copy by a credential'
-cat >"$folder/root/day.sh" <<'END'
+cat >"$folder/srv/day.sh" <<'END'
 set -eu
-cd /root
+cd /srv
 rm -rf mail
 postern person add alice@example.org >alice.txt
 printf '%s\na ladder behind the house\n' "$(sed -n 's/^Invitation: //p' alice.txt)" >alice.in
@@ -65,8 +65,8 @@ printf 'From: Alice <alice@example.org>\r\nTo: support@example.org\r\nSubject: T
         --mail-from alice@example.org --mail-rcpt support@example.org --upload-file - smtps://mail.example.org
 mkdir -p mail/support@example.org-nightly
 END
-inside sh /root/day.sh
-copied() { inside mbsync --quiet --config /root/mbsyncrc --all && inside grep -rq 'It does not open' /root/mail; }
+inside sh /srv/day.sh
+copied() { inside mbsync --quiet --config /srv/mbsyncrc --all && inside grep -rq 'It does not open' /srv/mail; }
 until_so copied
 
 step 'Reloaded, killed and started anew by systemd'
@@ -74,10 +74,10 @@ inside systemctl reload postern
 until_so logged server.reloaded 1
 inside systemctl kill --signal KILL postern
 until_so logged server.ready 2
-inside mbsync --quiet --config /root/mbsyncrc --all
+inside mbsync --quiet --config /srv/mbsyncrc --all
 
 step 'Upgraded: the server is started anew, and ends in time'
-inside dpkg --install /root/postern.deb
+inside dpkg --install /srv/postern.deb
 until_so logged server.ready 3
 logged 'server.ended.*in_time=true' 1 || fail 'it was ended by force'
 

@@ -179,5 +179,7 @@ impl<W: Wire> Wire for Compressed<W> {
     }
 }
 
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

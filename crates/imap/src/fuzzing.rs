@@ -1,7 +1,8 @@
-//! For the fuzz targets alone: patterns of LIST, which nobody outside may otherwise try.
+//! For the fuzz targets alone: patterns of LIST and compressed streams, which nobody outside may otherwise try.
 //!
 //! Built under `--cfg fuzzing` only (`cargo xtask fuzz`).
 
+pub use crate::compressed::fuzzing::{deflate, inflate};
 use crate::pattern::Pattern;
 
 /// Does a pattern mean this name?
