@@ -156,7 +156,7 @@ async fn a_shared_mailbox_is_set_removed_and_converted() {
     let text = scene.text("person set bob@example.org --quota 500M --message-quota 9").await;
     assert!(text.starts_with("The quota of bob@example.org is set: 500.0 MiB, 9 messages.\nNext: "), "{text}");
     assert!(scene.text("person set bob@example.org --message-quota none").await.contains("is set: 500.0 MiB.\n"));
-    assert!(scene.text("person show bob@example.org").await.contains("Quota     500.0 MiB\n"));
+    assert!(scene.text("person show bob@example.org").await.contains("Quota       500.0 MiB\n"));
     let set = "shared set support@example.org --seen personal --delete-protection on --quota 10G --message-quota 50000 --add-alias help@example.org";
     let text = scene.text(set).await;
     assert!(text.starts_with("support@example.org is set so.\n"), "{text}");
@@ -242,6 +242,12 @@ async fn people_groups_and_domains_are_administered_offline() {
     assert!(records.contains("example.net.") && records.contains("10 mail.example.org."), "{records}");
     assert!(offline("domain list").await.starts_with("DOMAIN       SINCE\nexample.net  20"));
     offline("person add bob@example.net").await;
+    let listed = offline("person list").await;
+    assert!(
+        listed.lines().any(|line| line.starts_with("bob@example.net") && line.contains(" invited, until 20")),
+        "{listed}"
+    );
+    assert!(offline("person show bob@example.net").await.contains("Invitation  can be taken until 20"));
     assert!(offline("person suspend bob@example.net").await.starts_with("bob@example.net is suspended:"));
     assert!(
         offline("person list")
@@ -250,14 +256,23 @@ async fn people_groups_and_domains_are_administered_offline() {
             .any(|line| line.starts_with("bob@example.net") && line.contains("suspended"))
     );
     offline("person resume bob@example.net").await;
-    assert!(offline("person show bob@example.net").await.contains("State     active\n"));
-    assert!(offline("person set-password bob@example.net").await.contains("Password: "));
+    assert!(offline("person show bob@example.net").await.contains("State       no password\n"));
+    let first = offline("person set-password bob@example.net").await;
+    assert!(first.starts_with("bob@example.net has a new password now.\nPassword: "), "{first}");
+    let second = offline("person set-password bob@example.net").await;
+    assert!(
+        second.starts_with("bob@example.net has a new password now; sessions that came of the one before"),
+        "{second}"
+    );
+    assert!(offline("person show bob@example.net").await.contains("State       active\n"));
+    let trail = offline("audit list --since 1h").await;
+    assert!(trail.contains("suspended bob@example.net (offline)\n") && !trail.contains("(socket)"), "{trail}");
     let made = offline("person set bob@example.net --admin on").await;
     assert!(
         made.starts_with("bob@example.net administers the organisation now, and holds no mail by that.\n"),
         "{made}"
     );
-    assert!(offline("person show bob@example.net").await.contains("State     active, admin\n"));
+    assert!(offline("person show bob@example.net").await.contains("State       active, admin\n"));
     let ended = offline("person set bob@example.net --admin off").await;
     assert!(ended.starts_with("bob@example.net does not administer the organisation any more;"), "{ended}");
     let trail = offline("audit list --account bob@example.net").await;
@@ -361,6 +376,43 @@ async fn a_broken_connection_points_to_the_trail() {
     assert_eq!((text.contains("postern audit list"), code), (true, 1), "{text}");
     let (text, _) = scene.failure("domain add example.net").await;
     assert!(text.starts_with("postern: the server answered with status 500\n"), "{text}");
+}
+
+/// Advice that can be followed: whoever looked for delegates of a person, or mistyped a domain, is not sent astray.
+#[tokio::test]
+async fn advice_can_be_followed() {
+    let scene = Scene::new().await;
+    let _serving = scene.serve();
+    let text = scene.text("delegate list admin@example.org").await;
+    assert!(text.starts_with("admin@example.org is a person's own mailbox, and nobody else works in it."), "{text}");
+    assert!(!text.contains("delegate add"), "{text}");
+    scene.text("shared add support@example.org").await;
+    let text = scene.text("delegate list support@example.org").await;
+    assert_eq!(text, "Nobody works in it yet: postern delegate add support@example.org PERSON\n");
+
+    let mistyped = "exmaple.org is not a domain of this house, which has example.org; if it is to be one: postern domain add \
+                    exmaple.org\n";
+    for line in ["person add bob@exmaple.org", "shared add help@exmaple.org", "group add team@exmaple.org"] {
+        assert_eq!(scene.failure(line).await.0, format!("postern: {mistyped}"), "{line}");
+    }
+
+    scene.text("domain add example.net").await;
+    for (make, advice) in [
+        ("group add team@example.net", "a group: postern group remove team@example.net\n"),
+        (
+            "shared set support@example.org --add-alias help@example.net",
+            "which support@example.org receives too: postern shared set support@example.org --remove-alias help@example.net\n",
+        ),
+    ] {
+        scene.text(make).await;
+        let (refusal, _) = scene.failure("domain remove example.net").await;
+        let (said, command) = refusal.trim_end().rsplit_once(": postern ").unwrap();
+        assert!(said.starts_with("postern: example.net is in use by ") && refusal.ends_with(advice), "{refusal}");
+        scene.text(command).await;
+    }
+    scene.text("domain remove example.net").await;
+    let (refusal, _) = scene.failure("domain remove example.org").await;
+    assert!(refusal.contains("the address of a person, and people can be suspended but not removed"), "{refusal}");
 }
 
 #[tokio::test]
