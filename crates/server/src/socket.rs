@@ -20,17 +20,17 @@ const SOCKET_MODE: u32 = 0o660;
 #[derive(Debug, thiserror::Error)]
 #[error("{address} ({listener}) {reason}\nNext step: {cure}{elsewhere}")]
 pub struct BindError {
-    listener: String,
+    listener: Box<str>,
     address: ListenAddress,
     reason: String,
     /// Ends with ", or " where there is another way.
     cure: String,
-    elsewhere: String,
+    elsewhere: Box<str>,
 }
 
 impl BindError {
     /// With this way to listen elsewhere, in place of an edit of the configuration.
-    pub fn or_elsewhere(self, elsewhere: impl Into<String>) -> Self {
+    pub fn or_elsewhere(self, elsewhere: impl Into<Box<str>>) -> Self {
         Self { elsewhere: elsewhere.into(), ..self }
     }
 }
@@ -69,11 +69,11 @@ impl Bound {
     pub fn open(listener: &str, address: &ListenAddress, config: &Path) -> Result<Self, BindError> {
         if postern_store::TRUSTS_CACHE && !address.is_local() {
             return Err(BindError {
-                listener: listener.to_owned(),
+                listener: listener.into(),
                 address: address.clone(),
                 reason: "is refused, since this build leaves out checks of rights, for a measurement".to_owned(),
                 cure: "build without --cfg postern_trust_cache".to_owned(),
-                elsewhere: String::new(),
+                elsewhere: Box::default(),
             });
         }
         let opened = match address {
@@ -139,7 +139,7 @@ fn explain(listener: &str, address: &ListenAddress, config: &Path, error: &io::E
         }
         _ => (format!("can not be opened: {error}"), String::new()),
     };
-    BindError { listener: listener.to_owned(), address: address.clone(), reason, cure, elsewhere }
+    BindError { listener: listener.into(), address: address.clone(), reason, cure, elsewhere: elsewhere.into() }
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ impl Authority<'_, ReadOrganisation> {
 fn not_ours(domain: &str, ours: &[String]) -> String {
     let known = match ours {
         [] => "which has none yet".to_owned(),
-        [few @ ..] if few.len() <= NAMED_DOMAINS => format!("which has {}", few.join(", ")),
+        few if few.len() <= NAMED_DOMAINS => format!("which has {}", few.join(", ")),
         many => {
             let (named, others) = many.split_at(NAMED_DOMAINS);
             format!("which has {} and {} more (postern domain list)", named.join(", "), others.len())
