@@ -164,7 +164,16 @@ pub(crate) fn grantee_of(tx: &Tx<'_>, address: &Address) -> Result<PrincipalId, 
 impl House {
     /// The operator at the local socket, as the kernel names them.
     pub fn operator(&self, uid: u32) -> Result<Caller, Refused> {
-        Ok(Caller::new(Actor::Operator { uid }, self.origin("socket", String::new(), format!("operator({uid})"))?))
+        self.operator_by("socket", uid)
+    }
+
+    /// The operator whose own process has opened the house: no server runs.
+    pub fn operator_offline(&self, uid: u32) -> Result<Caller, Refused> {
+        self.operator_by("offline", uid)
+    }
+
+    fn operator_by(&self, way: &'static str, uid: u32) -> Result<Caller, Refused> {
+        Ok(Caller::new(Actor::Operator { uid }, self.origin(way, String::new(), format!("operator({uid})"))?))
     }
 
     /// Founds the house: once, by the operator, before there is anybody else.
@@ -249,8 +258,8 @@ impl House {
         Ok(self.passwords.hash(password, self.random()?).await?)
     }
 
-    /// Gives somebody else another password; their sessions end.
-    pub async fn set_password(&self, caller: &Caller, address: &Address, password: Secret) -> Result<(), Refused> {
+    /// Gives somebody else another password; their sessions end. Answers whether they had one before.
+    pub async fn set_password(&self, caller: &Caller, address: &Address, password: Secret) -> Result<bool, Refused> {
         let verifier = self.verifier_of(password).await?;
         let (caller, address) = (caller.clone(), address.clone());
         self.change(move |tx| {

@@ -166,6 +166,8 @@ pub struct CredentialSeen {
     pub row: CredentialRow,
     /// Sessions of this node that end by that.
     pub sessions: Vec<LiveSession>,
+    /// It had ended before what was asked of it now.
+    pub had_ended: bool,
 }
 
 /// A secret that was opened by the person it was made for.
@@ -384,22 +386,23 @@ impl House {
     pub async fn credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
         let row = self.ask(move |tx| tx.credential::<ReadGrants>(&caller, &which)?.row()).await?;
-        Ok(CredentialSeen { sessions: self.live.of(row.facts.id), row: self.with_key(row) })
+        let had_ended = row.ended.is_some();
+        Ok(CredentialSeen { sessions: self.live.of(row.facts.id), row: self.with_key(row), had_ended })
     }
 
     /// Does what ends a credential's sessions. They are listed within the write: none is accepted
     /// beside it, and once it is committed they are on their way out.
     async fn cutting(
         &self,
-        work: impl Fn(&Tx<'_>) -> Result<CredentialRow, GateError> + Send + Sync + 'static,
+        work: impl Fn(&Tx<'_>) -> Result<(CredentialRow, bool), GateError> + Send + Sync + 'static,
     ) -> Result<CredentialSeen, Refused> {
         let live = Arc::clone(&self.live);
         let cut = self.change(move |tx| {
-            let row = work(tx)?;
-            Ok(CredentialSeen { sessions: live.of(row.facts.id), row })
+            let (row, had_ended) = work(tx)?;
+            Ok(CredentialSeen { sessions: live.of(row.facts.id), row, had_ended })
         });
-        let CredentialSeen { row, sessions } = cut.await?;
-        Ok(CredentialSeen { row: self.with_key(row), sessions })
+        let seen = cut.await?;
+        Ok(CredentialSeen { row: self.with_key(seen.row), ..seen })
     }
 
     /// Takes a credential back for good: from now on it signs in nowhere, and its sessions end.
@@ -411,7 +414,11 @@ impl House {
     ) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
         let reason = if compromised { "compromised" } else { "" };
-        let seen = self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.revoke(reason)).await;
+        let revoke = move |tx: &Tx<'_>| {
+            let credential = tx.credential::<Revoke>(&caller, &which)?;
+            Ok((credential.revoke(reason)?, credential.has_ended()))
+        };
+        let seen = self.cutting(revoke).await;
         // What it handed in is taken out.
         self.queue.wake();
         seen
@@ -420,7 +427,7 @@ impl House {
     /// Sets a credential aside: its sessions end, and it can come back.
     pub async fn suspend_credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
-        self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.suspend()).await
+        self.cutting(move |tx| Ok((tx.credential::<Revoke>(&caller, &which)?.suspend()?, false))).await
     }
 
     /// Lets one that was set aside sign in again.
@@ -449,7 +456,7 @@ impl House {
     /// Shuts it again; its sessions end.
     pub async fn close_credential(&self, caller: &Caller, which: &str) -> Result<CredentialSeen, Refused> {
         let (caller, which) = (caller.clone(), which.to_owned());
-        self.cutting(move |tx| tx.credential::<Revoke>(&caller, &which)?.close()).await
+        self.cutting(move |tx| Ok((tx.credential::<Revoke>(&caller, &which)?.close()?, false))).await
     }
 
     /// Opens the secret that waits for the caller.

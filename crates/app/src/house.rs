@@ -58,6 +58,7 @@ pub struct House {
     pub(crate) meters: Meters,
     pub(crate) queue: Queue,
     services: RwLock<Vec<Service>>,
+    web: RwLock<Option<String>>,
     routes: RwLock<Arc<Routes>>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Mutex<Throttle>,
@@ -124,6 +125,7 @@ impl House {
             queue: Queue::new(options.node, options.limits.parsing_bytes),
             limits: options.limits,
             services: RwLock::default(),
+            web: RwLock::default(),
             routes: RwLock::default(),
             passwords,
             throttle: Mutex::new(Throttle::new(&seed)),
@@ -176,9 +178,16 @@ impl House {
         self.object_names.mailbox(mailbox)
     }
 
-    /// Says where programs find the house, once that is known.
-    pub fn is_found_at(&self, services: Vec<Service>) {
+    /// Says where programs find the house, and where its web is under TLS (`https://mail.example.org`), once that is
+    /// known.
+    pub fn is_found_at(&self, services: Vec<Service>, web: Option<String>) {
         *self.services.write().unwrap_or_else(PoisonError::into_inner) = services;
+        *self.web.write().unwrap_or_else(PoisonError::into_inner) = web;
+    }
+
+    /// Where the web of the house is; nothing where it has none that people could be sent to.
+    pub fn web(&self) -> Option<String> {
+        self.web.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Where programs find the house.

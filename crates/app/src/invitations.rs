@@ -78,13 +78,14 @@ impl House {
         Ok(invitation)
     }
 
-    /// Takes an invitation: its person has this password from now on. Answers their address.
+    /// Takes an invitation: its person has this password from now on. Answers their address, and whether they had
+    /// one before.
     pub async fn take_invitation(
         &self,
         code: &Secret,
         password: Secret,
         peer: &Peer,
-    ) -> Result<String, InvitationRefused> {
+    ) -> Result<(String, bool), InvitationRefused> {
         let bearer = Bearer::parse(Kind::Invitation, code).ok_or(InvitationRefused::NotValid)?;
         let public_id = bearer.public_id();
         let read = self.db.read(move |tx: &Tx<'_>| -> Result<_, StoreError> { tx.invitation_facts(&public_id) });
@@ -93,11 +94,11 @@ impl House {
         let verifier = self.verifier_of(password).await?;
         let origin = self.origin("rest", peer.label(), facts.address.clone())?;
         let (caller, account) = (Caller::new(Actor::Person(facts.person), origin), facts.person.account());
-        let taken = self.db.write(move |tx: &Tx<'_>| -> Result<(), GateError> {
+        let taken = self.db.write(move |tx: &Tx<'_>| -> Result<bool, GateError> {
             tx.authority_on::<ManageSelf>(&caller, account)?.take_invitation(facts.id, &verifier)
         });
         match taken.await {
-            Ok(()) => Ok(facts.address),
+            Ok(replaced) => Ok((facts.address, replaced)),
             // Taken meanwhile; or its person is suspended, or nobody's any more.
             Err(GateError::Ended | GateError::Denied(_)) => Err(InvitationRefused::NotValid),
             Err(error) => Err(Refused::from(error).into()),

@@ -135,6 +135,7 @@ async fn with_sessions(ask: &Ask, seen: CredentialSeen) -> Result<Reply, Problem
     Reply::ok(&CredentialWithSessions {
         credential: shown(house, &seen.row),
         sessions: seen.sessions.into_iter().map(session).collect(),
+        had_ended: seen.had_ended,
         waiting_messages,
         used: used.map(|used| CredentialUsed {
             messages_this_minute: used.messages,

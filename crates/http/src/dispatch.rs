@@ -7,7 +7,7 @@ use crate::route::{Ask, Reply, Route};
 use crate::set_up;
 use crate::table::ROUTES;
 use crate::visit::Visit;
-use crate::who::{Asker, PeerUid, Shown, identify};
+use crate::who::{Asker, Offline, PeerUid, Shown, identify};
 use axum::RequestExt;
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
@@ -83,6 +83,7 @@ pub async fn call_as(
     match asker {
         Asker::Operator(uid) => {
             request.extensions_mut().insert(PeerUid(*uid));
+            request.extensions_mut().insert(Offline);
         }
         Asker::Bearer(token) => {
             let mut value = HeaderValue::from_bytes(&[b"Bearer ", token.expose()].concat())?;

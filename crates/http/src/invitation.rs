@@ -20,6 +20,8 @@ use postern_types::Secret;
 
 /// Where it is.
 pub(crate) const PATH: &str = "/invitation";
+/// Most bytes of an invitation that is shown again: many more than one has.
+const CODE_BYTES: usize = 256;
 /// Most bytes of the form.
 const FORM_BYTES: usize = 16 << 10;
 
@@ -42,10 +44,10 @@ th { font-weight: 600; white-space: nowrap; }
 /// What a request for the page is answered.
 pub(crate) async fn page(house: &House, request: Request, visit: &Visit) -> Response {
     let response = match *request.method() {
-        Method::GET | Method::HEAD => respond(StatusCode::OK, &form(house, None)),
+        Method::GET | Method::HEAD => respond(StatusCode::OK, &form(house, None, None)),
         Method::POST => take(house, request, visit).await,
         _ => {
-            let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, &form(house, None));
+            let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, &form(house, None, None));
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
             response
         }
@@ -125,7 +127,7 @@ fn is_ours(headers: &HeaderMap) -> bool {
 }
 
 async fn take(house: &House, request: Request, visit: &Visit) -> Response {
-    let again = |status, why: &str| respond(status, &form(house, Some(why)));
+    let again = |status, why: &str| respond(status, &form(house, Some(why), None));
     if !is_ours(request.headers()) {
         return again(StatusCode::FORBIDDEN, "That form was not this page's; fill it in here");
     }
@@ -134,11 +136,13 @@ async fn take(house: &House, request: Request, visit: &Visit) -> Response {
         Err(problem) => return again(problem.kind.status_code(), &problem.detail),
     };
     let typed = Typed::read(&body);
+    // Who typed it has it again, in the answer to them and nowhere else; a password never.
+    let again = |status, why: &str| respond(status, &form(house, Some(why), Some(&typed.code)));
     if let Some(fault) = typed.fault() {
         return again(StatusCode::UNPROCESSABLE_ENTITY, fault);
     }
-    match house.take_invitation(&typed.code, typed.password, visit.peer()).await {
-        Ok(address) => {
+    match house.take_invitation(&typed.code, typed.password.clone(), visit.peer()).await {
+        Ok((address, _)) => {
             visit.signed_in();
             respond(StatusCode::OK, &done(house, &address))
         }
@@ -172,14 +176,16 @@ fn document(title: &str, content: &str) -> String {
     )
 }
 
-/// The form; what was typed before is typed again.
-fn form(house: &House, why: Option<&str>) -> String {
+/// The form, with the invitation that was typed before. What is no text, or longer than any invitation, is left out.
+fn form(house: &House, why: Option<&str>, code: Option<&Secret>) -> String {
     let host = escape(house.hostname());
+    let code = code.and_then(Secret::expose_text).filter(|code| code.len() <= CODE_BYTES).map(escape);
+    let code = code.filter(|code| !code.is_empty()).map(|code| format!(" value=\"{code}\"")).unwrap_or_default();
     let why = why.map(|why| format!("<p class=\"why\" role=\"alert\">{}.</p>\n", escape(why.trim_end_matches('.'))));
     let content = format!(
         "<h1>Choose your password</h1>\n{}<p>For your mail at {host}. The invitation was handed to you by whoever \
          administers it; it is good once.</p>\n<form method=\"post\" action=\"{PATH}\">\n\
-         <label for=\"code\">Invitation</label>\n<input id=\"code\" name=\"code\" placeholder=\"ptni_…\" required \
+         <label for=\"code\">Invitation</label>\n<input id=\"code\" name=\"code\" placeholder=\"ptni_…\"{code} required \
          autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\" autofocus>\n\
          <label for=\"password\">Password <span class=\"hint\">15 characters or more; a few words are \
          easy to remember</span></label>\n<input id=\"password\" name=\"password\" type=\"password\" required \

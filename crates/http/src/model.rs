@@ -179,6 +179,8 @@ pub struct Invitation {
     /// Until when it can be taken.
     #[schema(format = DateTime)]
     pub expires_at: String,
+    /// The page on which it is taken; nothing where the server has no `https` that people could be sent to.
+    pub page: Option<String>,
 }
 
 /// What to change of a person; what is left out stays as it is.
@@ -239,6 +241,10 @@ pub struct Person {
     pub name: String,
     /// `active` or `suspended`.
     pub state: String,
+    /// Do they have a password? Without one nobody signs in as them.
+    pub has_password: bool,
+    /// Until when they can choose one with their invitation; nothing where none can be taken.
+    pub invited_until: Option<String>,
     /// Do they administer the organisation?
     pub admin: bool,
     /// The most bytes of messages their own mailboxes may hold; nothing for no bound.
@@ -265,8 +271,10 @@ pub struct Persons {
 pub struct PasswordSet {
     /// Whose.
     pub address: String,
-    /// Always true: their sessions have ended, and the former password is no more.
+    /// Always true.
     pub password_set: bool,
+    /// There was one before: it is no more, and what was got by it has ended.
+    pub replaced: bool,
 }
 
 /// Whether a person may sign in.
@@ -276,6 +284,9 @@ pub struct Suspension {
     pub address: String,
     /// True: they can not sign in, and their sessions have ended.
     pub suspended: bool,
+    /// Credentials that they answer for or use, as `support@example.org/nightly`: these stop while they are suspended,
+    /// but for those that something else stops too. Those that the asker may see.
+    pub credentials: Vec<String>,
 }
 
 /// A group to add.

@@ -1,5 +1,6 @@
 //! Persons: who signs in as themselves.
 
+use crate::invitation::PATH;
 use crate::model::{
     Invitation, NewPassword, NewPerson, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings, Persons,
     SecretText, Suspension,
@@ -8,11 +9,13 @@ use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::shared::bound;
 use crate::time::show_date;
-use postern_app::{AccountRow, QuotaChange};
+use postern_app::{AccountRow, House, QuotaChange};
 use postern_types::{Address, DisplayName};
 
-fn shown(row: AccountRow) -> Person {
+fn shown(house: &House, row: AccountRow) -> Person {
     Person {
+        has_password: row.has_password,
+        invited_until: row.invited_until.filter(|until| house.now() < *until && !row.suspended).map(show_date),
         address: row.address,
         name: row.name,
         state: if row.suspended { "suspended".to_owned() } else { row.state },
@@ -27,7 +30,7 @@ fn shown(row: AccountRow) -> Person {
 
 pub(crate) async fn list(ask: Ask) -> Result<Reply, Problem> {
     let persons = ask.house.persons(ask.caller()?).await?;
-    Reply::ok(&Persons { persons: persons.into_iter().map(shown).collect() })
+    Reply::ok(&Persons { persons: persons.into_iter().map(|row| shown(&ask.house, row)).collect() })
 }
 
 pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
@@ -42,32 +45,33 @@ pub(crate) async fn add(ask: Ask) -> Result<Reply, Problem> {
             ask.house.add_person(ask.caller()?, &address, &name, password.map(|text| text.0)).await?;
             None
         }
-        (None, true) => Some(invitation(ask.house.add_invited(ask.caller()?, &address, &name).await?)),
+        (None, true) => Some(invitation(&ask.house, ask.house.add_invited(ask.caller()?, &address, &name).await?)),
     };
     Reply::made(&PersonMade { address: address.to_string(), name: name.to_string(), invitation })
 }
 
-fn invitation(made: postern_app::Invitation) -> Invitation {
-    Invitation { code: SecretText(made.code), expires_at: show_date(made.expires) }
+fn invitation(house: &House, made: postern_app::Invitation) -> Invitation {
+    let page = house.web().map(|web| format!("{web}{PATH}"));
+    Invitation { code: SecretText(made.code), expires_at: show_date(made.expires), page }
 }
 
 pub(crate) async fn invite(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
-    Reply::made(&invitation(ask.house.invite(ask.caller()?, &address).await?))
+    Reply::made(&invitation(&ask.house, ask.house.invite(ask.caller()?, &address).await?))
 }
 
 pub(crate) async fn show(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     let persons = ask.house.persons(ask.caller()?).await?;
     let row = persons.into_iter().find(|row| row.address == address.as_str());
-    Reply::ok(&shown(row.ok_or_else(Problem::absent)?))
+    Reply::ok(&shown(&ask.house, row.ok_or_else(Problem::absent)?))
 }
 
 pub(crate) async fn set(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     let PersonSettings { admin } = ask.document()?;
     let admin = admin.ok_or_else(|| Problem::unusable("Nothing is to be changed; name a setting, such as admin"))?;
-    Reply::ok(&shown(ask.house.set_admin(ask.caller()?, &address, admin).await?))
+    Reply::ok(&shown(&ask.house, ask.house.set_admin(ask.caller()?, &address, admin).await?))
 }
 
 pub(crate) async fn set_quota(ask: Ask) -> Result<Reply, Problem> {
@@ -78,14 +82,14 @@ pub(crate) async fn set_quota(ask: Ask) -> Result<Reply, Problem> {
     }
     let change =
         QuotaChange { bytes: bound("quota_bytes", quota_bytes)?, messages: bound("quota_messages", quota_messages)? };
-    Reply::ok(&shown(ask.house.set_person_quota(ask.caller()?, &address, change).await?))
+    Reply::ok(&shown(&ask.house, ask.house.set_person_quota(ask.caller()?, &address, change).await?))
 }
 
 pub(crate) async fn set_password(ask: Ask) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     let new: NewPassword = ask.document()?;
-    ask.house.set_password(ask.caller()?, &address, new.password.0).await?;
-    Reply::ok(&PasswordSet { address: address.to_string(), password_set: true })
+    let replaced = ask.house.set_password(ask.caller()?, &address, new.password.0).await?;
+    Reply::ok(&PasswordSet { address: address.to_string(), password_set: true, replaced })
 }
 
 pub(crate) async fn suspend(ask: Ask) -> Result<Reply, Problem> {
@@ -99,5 +103,14 @@ pub(crate) async fn resume(ask: Ask) -> Result<Reply, Problem> {
 async fn set_suspended(ask: Ask, suspended: bool) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     ask.house.suspend_person(ask.caller()?, &address, suspended).await?;
-    Reply::ok(&Suspension { address: address.to_string(), suspended })
+    let credentials = credentials_of(&ask, address.as_str()).await?;
+    Reply::ok(&Suspension { address: address.to_string(), suspended, credentials })
+}
+
+/// Live credentials that rest on a person. What was done is done, so a list that fails beside it is left out.
+async fn credentials_of(ask: &Ask, address: &str) -> Result<Vec<String>, Problem> {
+    let rows = ask.house.credentials(ask.caller()?, None, false).await.unwrap_or_default();
+    let rests = |who: &Option<String>| who.as_deref() == Some(address);
+    let theirs = rows.into_iter().filter(|row| rests(&row.owner) || rests(&row.holder));
+    Ok(theirs.map(|row| format!("{}/{}", row.address, row.name)).collect())
 }

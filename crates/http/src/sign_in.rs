@@ -64,8 +64,8 @@ pub(crate) async fn set_me(ask: Ask) -> Result<Reply, Problem> {
 /// Whoever has the code is the person it was made for: it is shown once, to who hands it over.
 pub(crate) async fn take_invitation(ask: Ask) -> Result<Reply, Problem> {
     let taken: TakenInvitation = ask.document()?;
-    let address = ask.house.take_invitation(&taken.code.0, taken.password.0, ask.visit.peer()).await;
-    let address = address.map_err(|refused| match refused {
+    let done = ask.house.take_invitation(&taken.code.0, taken.password.0, ask.visit.peer()).await;
+    let (address, replaced) = done.map_err(|refused| match refused {
         InvitationRefused::NotValid => {
             ask.visit.failed();
             Problem::new(Kind::SignInRefused, refused.to_string())
@@ -73,7 +73,7 @@ pub(crate) async fn take_invitation(ask: Ask) -> Result<Reply, Problem> {
         InvitationRefused::Refused(refused) => refused.into(),
     })?;
     ask.visit.signed_in();
-    Reply::ok(&PasswordSet { address, password_set: true })
+    Reply::ok(&PasswordSet { address, password_set: true, replaced })
 }
 
 pub(crate) async fn set_own_password(ask: Ask) -> Result<Reply, Problem> {
@@ -90,5 +90,5 @@ pub(crate) async fn set_own_password(ask: Ask) -> Result<Reply, Problem> {
         OwnPasswordRefused::Refused(refused) => refused.into(),
     })?;
     let me = ask.house.me(caller).await?;
-    Reply::ok(&PasswordSet { address: me.address, password_set: true })
+    Reply::ok(&PasswordSet { address: me.address, password_set: true, replaced: true })
 }

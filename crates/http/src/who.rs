@@ -17,6 +17,10 @@ use postern_types::Secret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerUid(pub u32);
 
+/// Beside a [`PeerUid`]: it is this process's own, and no server was asked. The trail says so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offline;
+
 /// Who makes a request in this process.
 #[derive(Debug, Clone)]
 pub enum Asker {
@@ -30,11 +34,17 @@ pub enum Asker {
 pub(crate) struct Shown {
     token: Option<Result<Secret, Problem>>,
     uid: Option<PeerUid>,
+    is_offline: bool,
 }
 
 impl Shown {
     pub fn by(request: &Request) -> Self {
-        Self { token: bearer(request.headers()), uid: request.extensions().get::<PeerUid>().copied() }
+        let extensions = request.extensions();
+        Self {
+            token: bearer(request.headers()),
+            uid: extensions.get::<PeerUid>().copied(),
+            is_offline: extensions.get::<Offline>().is_some(),
+        }
     }
 }
 
@@ -62,8 +72,9 @@ pub(crate) async fn identify(
                 }
             })?
         }
-        Shown { token: None, uid: Some(PeerUid(uid)) } => house.operator(uid)?,
-        Shown { token: None, uid: None } => return Err(Problem::sign_in_needed()),
+        Shown { token: None, uid: Some(PeerUid(uid)), is_offline: true } => house.operator_offline(uid)?,
+        Shown { token: None, uid: Some(PeerUid(uid)), .. } => house.operator(uid)?,
+        Shown { token: None, uid: None, .. } => return Err(Problem::sign_in_needed()),
     };
     visit.signed_in();
     match (route.who, caller.actor()) {

@@ -14,7 +14,8 @@ use crate::serve::{Signals, claim, end, run_until_ended};
 use anyhow::{Context, bail};
 use postern_server::config::{Config, Settings, environment, loopback};
 use postern_server::{
-    Disk, Logging, NewHouse, RealDisk, Running, Server, ServerError, StartOptions, close_to_others, open_house,
+    BindError, Disk, Logging, NewHouse, RealDisk, Running, Server, ServerError, StartOptions, check_listeners,
+    close_to_others, open_house,
 };
 use postern_types::{Address, Domain, Secret};
 use sheet::Sheet;
@@ -56,7 +57,17 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let folder = absolute(&args.data)?;
     let ready = args.ready_file.as_deref().map(claim).transpose()?;
+    let elsewhere = |error: BindError| {
+        let other = format!("try: {} demo --data {} --loopback 0", typed(), quoted(&folder));
+        anyhow::anyhow!("{}", error.or_elsewhere(other))
+    };
     if is_new(&folder)? {
+        // Before anything is made, so that a taken port leaves nothing behind.
+        check_listeners(&chosen(&folder, args.loopback)?).map_err(elsewhere)?;
+        say(&format!(
+            "Making a demo organisation in {}: people, shared mailboxes, letters. It takes some seconds.\n",
+            folder.display()
+        ));
         make(&folder, args.loopback).await?;
     }
     let config = open(&folder, args.loopback)?;
@@ -64,9 +75,7 @@ async fn demo(args: &Args) -> anyhow::Result<()> {
     let _logging = Logging::start(&config.log);
     let file = config.file.clone();
     let running = Server::start(StartOptions::new(config)).await.map_err(|error| match error {
-        ServerError::Bind(error) => {
-            anyhow::anyhow!("{error}, or try: {} demo --data {} --loopback 0", typed(), quoted(&folder))
-        }
+        ServerError::Bind(error) => elsewhere(error),
         other => other.into(),
     })?;
     if let Some(ready) = &ready {
@@ -113,7 +122,7 @@ fn mark(folder: &Path, state: &[u8]) -> anyhow::Result<()> {
     RealDisk.replace_file_durably(&path, state, MARK_MODE).with_context(|| path.display().to_string())
 }
 
-/// Made and filled before anything is listened to, so that a taken port costs nothing.
+/// Made and filled before anything is listened to.
 async fn make(folder: &Path, base: u16) -> anyhow::Result<()> {
     RealDisk.create_dir_all(folder).with_context(|| format!("{} can not be made", folder.display()))?;
     // While it is empty: the mark would count as somebody's.
@@ -161,8 +170,13 @@ fn secret_of(folder: &Path, called: &str) -> anyhow::Result<Option<Secret>> {
 fn open(folder: &Path, base: u16) -> anyhow::Result<Config> {
     let file = folder.join("postern.toml");
     let config = Config::load(&file, &environment())?;
-    let chosen = Config::parse(&file, &postern_server::config::document(&settings(base), SHOWN), &[])?;
-    Ok(quiet(Config { listen: chosen.listen, ..config }))
+    Ok(quiet(Config { listen: chosen(folder, base)?.listen, ..config }))
+}
+
+/// What a new demo in this folder would be told.
+fn chosen(folder: &Path, base: u16) -> anyhow::Result<Config> {
+    let text = postern_server::config::document(&settings(base), SHOWN);
+    Ok(Config::parse(&folder.join("postern.toml"), &text, &[])?)
 }
 
 const SHOWN: postern_server::config::Shown = postern_server::config::Shown::AsComments;

@@ -1,20 +1,15 @@
 //! Flags that every command understands, before or after its noun.
 
 use crate::process::quoted;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where the house is found, and how answers are shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
 pub struct GlobalArgs {
-    /// The configuration of the house, DIR/postern.toml
-    #[arg(
-        long,
-        global = true,
-        env = CONFIG,
-        hide_env_values = true,
-        value_name = "FILE",
-        help_heading = "Global options"
-    )]
+    /// The configuration of the house, DIR/postern.toml; without it the one that POSTERN_CONFIG names
+    // Read by `settled`: what the parser takes from a variable it shows in a usage line as if it had to be typed.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub config: Option<PathBuf>,
     /// One JSON document on standard output instead of text
     #[arg(long, global = true, help_heading = "Global options")]
@@ -40,9 +35,11 @@ pub struct GlobalArgs {
 }
 
 impl GlobalArgs {
-    /// As it is meant: a folder names the configuration in it.
-    pub fn settled(self) -> Self {
-        Self { config: self.config.map(within), ..self }
+    /// As it is meant, with the variable that names a configuration: no flag is typed, and a variable that is set to
+    /// nothing is not set. A folder names the configuration in it.
+    pub fn settled(self, variable: Option<OsString>) -> Self {
+        let named = variable.filter(|name| !name.is_empty()).map(PathBuf::from);
+        Self { config: self.config.or(named).map(within), ..self }
     }
 
     /// The text of a command with its next steps for the house it was about: where that was named
@@ -93,8 +90,10 @@ mod tests {
     fn a_folder_is_the_configuration_in_it() {
         let folder = tempfile::tempdir().unwrap();
         let settled = |config: &std::path::Path| {
-            GlobalArgs { config: Some(config.to_owned()), ..GlobalArgs::default() }.settled().config
+            GlobalArgs { config: Some(config.to_owned()), ..GlobalArgs::default() }.settled(Some("no".into())).config
         };
+        let by_variable = |name: &str| GlobalArgs::default().settled(Some(name.into())).config;
+        assert_eq!((by_variable("a.toml"), by_variable("")), (Some("a.toml".into()), None));
         let file = folder.path().join("postern.toml");
         assert_eq!(settled(folder.path()).as_ref(), Some(&file));
         assert_eq!(settled(&file).as_ref(), Some(&file));

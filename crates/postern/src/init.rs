@@ -110,6 +110,9 @@ fn password_of(from_stdin: bool) -> anyhow::Result<(Secret, Option<String>)> {
         let password = password::read(std::io::stdin().lock()).map_err(|error| {
             WrongUsage(format!("{error}\nNext step: printf '%s' 'the password' | postern init --password-stdin …"))
         })?;
+        // Before anything is made.
+        let password = password::chosen(password)
+            .map_err(|error| WrongUsage(format!("{error}\nNext step: {}", password::CHOOSE)))?;
         return Ok((password, None));
     }
     let generated = password::generate().context("the system gives no random bytes")?;

@@ -16,8 +16,7 @@ mod serve;
 mod user;
 mod version;
 
-use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use globals::GlobalArgs;
 use std::process::ExitCode;
 
@@ -67,20 +66,17 @@ enum Command {
 
 fn main() -> ExitCode {
     process::keep_files_private();
-    let Cli { globals, command } = typed();
-    let globals = globals.settled();
+    let Cli { globals, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return process::wrong_usage(&error.to_string()),
+        // Help, or the version, was asked for.
+        Err(error) => error.exit(),
+    };
+    let globals = globals.settled(std::env::var_os(globals::CONFIG));
     match run(command, &globals) {
         Ok(code) => code,
         Err(error) => process::complain(&error),
     }
-}
-
-/// What was typed. A variable that is set to nothing is not set.
-fn typed() -> Cli {
-    let is_empty = std::env::var_os(globals::CONFIG).is_some_and(|name| name.is_empty());
-    let command = <Cli as CommandFactory>::command();
-    let command = if is_empty { command.mut_arg("config", |arg| arg.env(Resettable::Reset)) } else { command };
-    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 fn run(command: Command, globals: &GlobalArgs) -> anyhow::Result<ExitCode> {

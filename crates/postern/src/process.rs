@@ -45,6 +45,13 @@ pub(crate) fn complain(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if error.is::<WrongUsage>() { 2 } else { 1 })
 }
 
+/// What the parser could not understand, told as all other errors are.
+pub(crate) fn wrong_usage(text: &str) -> ExitCode {
+    let text = text.strip_prefix("error: ").map_or_else(|| text.to_owned(), |text| format!("postern: {text}"));
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    ExitCode::from(2)
+}
+
 /// Refuses global flags that mean nothing to a command: none is accepted and ignored.
 pub(crate) fn refuse_flags(globals: &GlobalArgs, command: &str, allowed: &[&str]) -> anyhow::Result<()> {
     // The configuration may come from the environment, which is nobody's mistake.

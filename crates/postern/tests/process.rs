@@ -218,6 +218,8 @@ fn an_owner_signs_in_and_manages_their_delegates() {
     );
     assert_eq!(code, 0, "{error}");
     let invited = does("person add sam@example.org --config house/postern.toml");
+    let page = format!("Next: they choose with it, at https://127.0.0.1:{port}/invitation in a browser, or: postern ");
+    assert!(invited.contains(&page), "{invited}");
     let code = invited.lines().find_map(|line| line.strip_prefix("Invitation: ")).unwrap().to_owned();
     does("shared add support@example.org --config house/postern.toml");
     does("delegate add support@example.org oona@example.org --role owner --config house/postern.toml");
@@ -229,9 +231,13 @@ fn an_owner_signs_in_and_manages_their_delegates() {
     let take =
         format!("person set-password --self --invitation --password-stdin --url {url} --cacert house/tls/ca.pem");
     let chosen = format!("{code}\na ladder behind the house\n");
-    assert!(fails(&take, &format!("{code}\nshort\n")).contains("at least 15 characters"));
+    let (status, _, error) = told(postern(folder.path()).args(take.split(' ')), &format!("{code}\nshort\n"));
+    assert_eq!((status, error.contains("at least 15 characters")), (2, true), "{error}");
     let (status, said, error) = told(postern(folder.path()).args(take.split(' ')), &chosen);
-    assert!(status == 0 && said.starts_with("sam@example.org has this password now."), "{said}{error}");
+    assert!(
+        status == 0 && said.starts_with("sam@example.org has this password now.\nNext:"),
+        "there was none before: {said}{error}"
+    );
     assert!(fails(&take, &chosen).contains("none that can be taken"), "once");
     let sams = format!("login sam@example.org --password-stdin --url {url} --cacert house/tls/ca.pem");
     let (status, _, error) = told(postern(folder.path()).args(sams.split(' ')), "a ladder behind the house");
@@ -413,6 +419,21 @@ fn a_demo_has_a_folder_of_its_own() {
     assert_eq!(std::fs::read_dir(shown).unwrap().count(), 1);
 }
 
+/// A taken port is told before anything is made, and nothing is left of the attempt.
+#[test]
+fn a_demo_that_can_not_listen_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (taken, base) = (10_000..60_000)
+        .find_map(|base: u16| Some((std::net::TcpListener::bind(("127.0.0.1", base + 993)).ok()?, base)))
+        .unwrap();
+    let (code, said, error) = run(postern(folder.path()).args(["demo", "--loopback", &base.to_string()]));
+    assert_eq!((code, said.as_str()), (1, ""), "{error}");
+    assert!(error.contains("(imaps) is taken by process") && error.contains("--loopback 0\n"), "{error}");
+    assert!(!error.contains("[listen]"), "its ports are a flag's: {error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    drop(taken);
+}
+
 /// As an empty volume in memory is, which everybody may write in: it becomes the demo's.
 #[test]
 fn a_demo_closes_an_empty_folder_to_others() {
@@ -420,9 +441,35 @@ fn a_demo_closes_an_empty_folder_to_others() {
     let data = folder.path().join("postern-data");
     std::fs::create_dir(&data).unwrap();
     std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o1777)).unwrap();
-    let (server, _) = Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Ctrl-C stops the demo");
+    let (mut server, said) = Server::start(postern(folder.path()).args(["demo", "--loopback", "0"]), "Making a demo");
+    assert!(said.contains(&format!("organisation in {}: ", data.display())), "before it takes its time: {said}");
+    server.until("Ctrl-C stops the demo");
     assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o7777, 0o750);
     assert_eq!(server.end(), 0);
+}
+
+/// What the parser refuses looks like any other refusal, and a variable is nothing that has to be typed.
+#[test]
+fn wrong_usage_is_told_as_every_error_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said, error) =
+        run(postern(folder.path()).args(["person", "add"]).env("POSTERN_CONFIG", "house/postern.toml"));
+    assert_eq!((code, said.as_str()), (2, ""));
+    assert!(error.starts_with("postern: the following required arguments were not provided:\n  <EMAIL>\n"), "{error}");
+    assert!(error.contains("\nUsage: postern person add <EMAIL>\n"), "{error}");
+    let (code, help, _) = run(postern(folder.path()).args(["person", "add", "--help"]));
+    assert_eq!((code, help.contains("POSTERN_CONFIG")), (0, true), "{help}");
+    let mut init = postern(folder.path());
+    init.args(
+        "init --data house --domain example.org --hostname mail.example.org --admin admin@example.org".split(' '),
+    );
+    let (code, _, error) = told(init.arg("--password-stdin"), "short\n");
+    assert_eq!(
+        (code, error.starts_with("postern: a password has at least 15 characters\nNext step: ")),
+        (2, true),
+        "{error}"
+    );
+    assert!(!folder.path().join("house").exists());
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod relay;
 mod template;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use acme::{Acme, Challenge};
 pub use environment::environment;

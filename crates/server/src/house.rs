@@ -5,7 +5,7 @@
 
 use crate::config::Config;
 use crate::keys::{KeyFolder, keys_folder};
-use crate::services::services;
+use crate::services::{services, web};
 use postern_app::{House, HouseOptions, KeyRing};
 use postern_store::{
     BlobOptions, Blobs, Clock, DataLock, DatabaseUrl, Db, DbOptions, Disk, RealDisk, StoreError, SystemClock,
@@ -124,7 +124,7 @@ pub(crate) fn open_house_on(
         exempt_loopback: config.security.exempt_loopback,
         node,
     })?;
-    house.is_found_at(services(config, None));
+    house.is_found_at(services(config, None), web(config, None));
     Ok(OpenHouse { house, _lock: lock })
 }
 

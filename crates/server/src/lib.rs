@@ -39,7 +39,7 @@ pub use inspect::{Inspected, WARN_DAYS};
 pub use keys::{ExportError, Exported, export_keys};
 pub use logging::Logging;
 pub use ready::{ReadyFile, ready_text};
-pub use server::{Reloaded, Running, Server, ServerError, StartOptions};
+pub use server::{Reloaded, Running, Server, ServerError, StartOptions, check_listeners};
 pub use setup::{NewHouse, SetupError, close_to_others};
 pub use socket::{BindError, Bound};
 pub use taken::{Holder, Seat, seat};

@@ -115,7 +115,7 @@ impl Server {
             house: Arc::clone(open.house()),
             handshakes: Arc::new(Handshakes { tls, traffic: Arc::clone(&traffic), shutdown: shutdown.clone() }),
             web: postern_http::router(Arc::clone(open.house())),
-            plain_web: postern_http::plain_router(Arc::clone(open.house()), web(config, &listeners), challenges),
+            plain_web: postern_http::plain_router(Arc::clone(open.house()), web(config, Some(&listeners)), challenges),
             shutdown,
             cut: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -128,7 +128,7 @@ impl Server {
             doors.traffic.begin(speaks.name());
             doors.tasks.spawn(keep_door(Arc::clone(&doors), bound, speaks));
         }
-        open.house().is_found_at(services(config, Some(&listeners)));
+        open.house().is_found_at(services(config, Some(&listeners)), web(config, Some(&listeners)));
         doors.tasks.spawn(admin::serve(Arc::clone(&doors), admin));
         doors.tasks.spawn(Arc::clone(&doors.house).run_jobs(doors.shutdown.clone()));
         let (tls, house) = (doors.handshakes.tls.clone(), Arc::clone(&doors.house));
@@ -181,6 +181,12 @@ async fn open(config: &Config, disk: Arc<dyn Disk>, clock: Arc<dyn Clock>) -> Re
     open.close().await;
     let reason = "its database was never founded".to_owned();
     Err(HouseError::Absent { folder: config.data_dir.clone(), reason }.into())
+}
+
+/// Opens every listener of a configuration and lets go of them again: whether a server could start there, before
+/// anything is made for it.
+pub fn check_listeners(config: &Config) -> Result<(), BindError> {
+    open_listeners(config).map(drop)
 }
 
 fn open_listeners(config: &Config) -> Result<Vec<(Speaks, Bound)>, BindError> {

@@ -1,6 +1,6 @@
 //! Where programs find the house, as the settings of a credential tell them.
 
-use crate::config::Config;
+use crate::config::{Config, ListenAddress};
 use postern_access::{PlaintextSignIn, Protocol};
 use postern_app::{Service, ServiceTls};
 use std::collections::BTreeMap;
@@ -20,10 +20,7 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
     let is_plain_open = config.security.plaintext_sign_in == PlaintextSignIn::Loopback;
     let open = kinds.into_iter().filter(|(_, _, _, tls)| *tls != ServiceTls::None || is_plain_open);
     let found = open.filter_map(|(name, protocol, configured, tls)| {
-        let address = match bound {
-            Some(bound) => widest(listeners(bound, name)),
-            None => widest(configured.iter().map(ToString::to_string)),
-        }?;
+        let address = place(bound, name, configured)?;
         // Without TLS this machine alone signs in, so elsewhere it is no place to be sent to.
         let is_place = address.port() != 0 && (tls != ServiceTls::None || address.ip().is_loopback());
         is_place.then(|| Service { protocol, host: host(config, address), port: address.port(), tls })
@@ -31,16 +28,24 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
     found.collect()
 }
 
-/// Where the web of a running server is asked under TLS: `https://mail.example.org`.
-pub(crate) fn web(config: &Config, bound: &BTreeMap<String, String>) -> Option<String> {
-    let address = widest(listeners(bound, "https"))?;
-    let is_open = widest(listeners(bound, "http")).is_some_and(|at| !at.ip().is_loopback());
+/// Where its web is asked under TLS: `https://mail.example.org`. `bound` as above.
+pub(crate) fn web(config: &Config, bound: Option<&BTreeMap<String, String>>) -> Option<String> {
+    let address = place(bound, "https", &config.listen.https).filter(|address| address.port() != 0)?;
+    let is_open = place(bound, "http", &config.listen.http).is_some_and(|at| !at.ip().is_loopback());
     if address.ip().is_loopback() && is_open {
         // Whoever asks from elsewhere would be sent to a program of their own machine.
         return None;
     }
     let host = host(config, address);
     Some(if address.port() == 443 { format!("https://{host}") } else { format!("https://{host}:{}", address.port()) })
+}
+
+/// Where others find what is spoken by this name.
+fn place(bound: Option<&BTreeMap<String, String>>, name: &str, configured: &[ListenAddress]) -> Option<SocketAddr> {
+    match bound {
+        Some(bound) => widest(listeners(bound, name)),
+        None => widest(configured.iter().map(ToString::to_string)),
+    }
 }
 
 /// The listeners of a name: `imaps`, and `imaps.2` where there are more.
@@ -89,17 +94,24 @@ mod tests {
     #[test]
     fn the_web_is_found_by_its_name_and_where_it_is_elsewhere_by_its_port() {
         let config = Config::parse(Path::new("postern.toml"), "hostname = \"mail.example.org\"\n", &[]).unwrap();
-        let web = |at: &str| web(&config, &BTreeMap::from([("https".to_owned(), at.to_owned())]));
+        let web = |at: &str| web(&config, Some(&BTreeMap::from([("https".to_owned(), at.to_owned())])));
         assert_eq!(web("0.0.0.0:443").as_deref(), Some("https://mail.example.org"));
         assert_eq!(web("[::]:8443").as_deref(), Some("https://mail.example.org:8443"));
         assert_eq!(web("127.0.0.1:10443").as_deref(), Some("https://127.0.0.1:10443"));
         assert_eq!(web("unix:web.sock"), None);
         let beside = |http: &str| {
             let bound = [("https", "127.0.0.1:8443"), ("http", http)];
-            super::web(&config, &bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into())
+            super::web(&config, Some(&bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into()))
         };
         assert_eq!(beside("0.0.0.0:80"), None);
         assert_eq!(beside("127.0.0.1:80").as_deref(), Some("https://127.0.0.1:8443"));
+        // Before it runs: as configured, and nowhere where the system is to choose the port.
+        let configured = |https: &str| {
+            let text = format!("hostname = \"mail.example.org\"\n[listen]\nhttps = [\"{https}\"]\n");
+            super::web(&Config::parse(Path::new("postern.toml"), &text, &[]).unwrap(), None)
+        };
+        assert_eq!(configured("0.0.0.0:443").as_deref(), Some("https://mail.example.org"));
+        assert_eq!(configured("127.0.0.1:0"), None);
     }
 
     /// A listener for programs of this machine does not hide the one beside it.
@@ -113,7 +125,7 @@ mod tests {
         );
         let config = Config::parse(Path::new("postern.toml"), "hostname = \"mail.example.org\"\n", &[]).unwrap();
         let bound = [("https", "127.0.0.1:8443"), ("https.2", "0.0.0.0:443"), ("http", "0.0.0.0:80")];
-        let found = web(&config, &bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into());
+        let found = web(&config, Some(&bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into()));
         assert_eq!(found.as_deref(), Some("https://mail.example.org"));
     }
 

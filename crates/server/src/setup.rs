@@ -179,7 +179,7 @@ impl NewHouse {
         if house.is_founded().await.map_err(HouseError::from)? {
             return Err(SetupError::DatabaseInUse);
         }
-        let operator = house.operator(rustix::process::getuid().as_raw()).map_err(HouseError::from)?;
+        let operator = house.operator_offline(rustix::process::getuid().as_raw()).map_err(HouseError::from)?;
         let founder =
             Founder { domain: self.domain.clone(), admin: self.admin.clone(), password: self.password.clone() };
         Ok(house.found(&operator, founder).await.map_err(HouseError::from)?)

@@ -18,12 +18,21 @@ const SOCKET_MODE: u32 = 0o660;
 
 /// A socket that did not open. The text gives the next step.
 #[derive(Debug, thiserror::Error)]
-#[error("{address} ({listener}) {reason}\nNext step: {cure}")]
+#[error("{address} ({listener}) {reason}\nNext step: {cure}{elsewhere}")]
 pub struct BindError {
-    listener: String,
+    listener: Box<str>,
     address: ListenAddress,
     reason: String,
+    /// Ends with ", or " where there is another way.
     cure: String,
+    elsewhere: Box<str>,
+}
+
+impl BindError {
+    /// With this way to listen elsewhere, in place of an edit of the configuration.
+    pub fn or_elsewhere(self, elsewhere: impl Into<Box<str>>) -> Self {
+        Self { elsewhere: elsewhere.into(), ..self }
+    }
 }
 
 /// An open socket.
@@ -60,10 +69,11 @@ impl Bound {
     pub fn open(listener: &str, address: &ListenAddress, config: &Path) -> Result<Self, BindError> {
         if postern_store::TRUSTS_CACHE && !address.is_local() {
             return Err(BindError {
-                listener: listener.to_owned(),
+                listener: listener.into(),
                 address: address.clone(),
                 reason: "is refused, since this build leaves out checks of rights, for a measurement".to_owned(),
                 cure: "build without --cfg postern_trust_cache".to_owned(),
+                elsewhere: Box::default(),
             });
         }
         let opened = match address {
@@ -107,29 +117,29 @@ fn explain(listener: &str, address: &ListenAddress, config: &Path, error: &io::E
     let elsewhere = format!("give [listen] {listener} another address in {}", config.display());
     let (reason, cure) = match (address, error.kind()) {
         (_, io::ErrorKind::AddrInUse) => match taken::holder(address) {
-            Some(holder) => (format!("is taken by {holder}"), format!("stop it (kill {}), or {elsewhere}", holder.pid)),
+            Some(holder) => (format!("is taken by {holder}"), format!("stop it (kill {}), or ", holder.pid)),
             None => {
                 // Of another user; or the kernel keeps this process from looking at those that it did not start.
-                let cure =
-                    format!("see which, as root: `postern doctor --only listeners` or `ss -ltnp`; or {elsewhere}");
-                ("is taken by another process".to_owned(), cure)
+                let cure = "see which, as root: `postern doctor --only listeners` or `ss -ltnp`; or ";
+                ("is taken by another process".to_owned(), cure.to_owned())
             }
         },
         (ListenAddress::Tcp(at), io::ErrorKind::PermissionDenied) if at.port() < 1024 => {
-            let cure = format!("start with the capability CAP_NET_BIND_SERVICE, or {elsewhere}");
-            ("needs a right that this user does not have: ports below 1024 are guarded".to_owned(), cure)
+            let cure = "start with the capability CAP_NET_BIND_SERVICE, or ";
+            ("needs a right that this user does not have: ports below 1024 are guarded".to_owned(), cure.to_owned())
         }
-        (_, io::ErrorKind::AddrNotAvailable) => ("is no address of this machine".to_owned(), elsewhere),
+        (_, io::ErrorKind::AddrNotAvailable) => ("is no address of this machine".to_owned(), String::new()),
         (ListenAddress::Unix(_), io::ErrorKind::AlreadyExists) => {
-            ("exists and is no socket".to_owned(), format!("move it away, or {elsewhere}"))
+            ("exists and is no socket".to_owned(), "move it away, or ".to_owned())
         }
         (ListenAddress::Unix(_), io::ErrorKind::InvalidInput) => {
             // sockaddr_un has room for 107 bytes.
-            ("has too long a path for a socket".to_owned(), "use a data folder with a shorter path".to_owned())
+            let cure = "use a data folder with a shorter path, or ";
+            ("has too long a path for a socket".to_owned(), cure.to_owned())
         }
-        _ => (format!("can not be opened: {error}"), elsewhere),
+        _ => (format!("can not be opened: {error}"), String::new()),
     };
-    BindError { listener: listener.to_owned(), address: address.clone(), reason, cure }
+    BindError { listener: listener.into(), address: address.clone(), reason, cure, elsewhere: elsewhere.into() }
 }
 
 #[cfg(test)]

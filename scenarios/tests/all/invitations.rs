@@ -83,8 +83,20 @@ scenario! {
             let told = house.rest().await.send("POST", "/invitation", typed, Some(&fields)).await;
             assert_eq!(told.status, status, "{}", told.text);
             assert!(told.text.contains(why) && told.text.contains("<form") && !told.text.contains("<b>"), "{}", told.text);
-            assert!(!told.text.contains(&code) && !told.text.contains("nina"), "{}", told.text);
+            assert!(!told.text.contains("nina"), "{}", told.text);
+            // What was typed as the invitation stands there again, and no password does.
+            let typed = match fields.split(['=', '&']).nth(1) {
+                Some("ptni_%3Cb%3Enothing") => " value=\"ptni_&lt;b&gt;nothing\"".to_owned(),
+                Some(typed) if typed == code => format!(" value=\"{code}\""),
+                _ => "placeholder=\"ptni_…\" required".to_owned(),
+            };
+            assert_eq!((told.text.contains(&typed), told.text.matches(" value=").count() <= 1), (true, true), "{}", told.text);
+            assert!(!told.text.contains(CHOSEN) && !told.text.contains("short\""), "{}", told.text);
+            let kept = told.headers.iter().find(|(name, _)| name == "cache-control").map(|(_, value)| value.as_str());
+            assert_eq!(kept, Some("no-store"));
         }
+        let fresh = house.rest().await.send("GET", "/invitation", "", None).await;
+        assert!(!fresh.text.contains(&code), "it is shown to whoever typed it alone");
         let fields = format!("code=+{code}%0A&password={chosen}&again={chosen}");
         let done = browser.send("POST", "/invitation", typed, Some(&fields)).await;
         assert!(done.status == 200 && done.text.contains("<strong>nina@example.org</strong>"), "{}", done.text);

@@ -289,6 +289,8 @@ pub struct CredentialWithSessions {
     pub credential: Credential,
     /// The sessions on this node.
     pub sessions: Vec<CredentialSession>,
+    /// It had ended before what was asked of it now.
+    pub had_ended: bool,
     /// How many messages that it handed in wait to be sent still; nothing where it does not send, and for those
     /// who do not manage what waits in its mailbox.
     pub waiting_messages: Option<u64>,

@@ -287,9 +287,15 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
     let seen: Result<CredentialWithSessions, Failure> = client.send("POST", &target, &Revocation { compromised }).await;
     let seen = seen.map_err(|failure| failure.if_absent(WHICH))?;
     let credential = &seen.credential;
-    let mut text =
-        format!("{} ({}) is taken back for good: it signs in nowhere any more.\n", label(credential), credential.id);
-    text.push_str(&told::cut(&seen.sessions));
+    let mut text = match seen.had_ended {
+        true => told::ended_before(credential),
+        false => format!(
+            "{} ({}) is taken back for good: it signs in nowhere any more.\n{}",
+            label(credential),
+            credential.id,
+            told::cut(&seen.sessions)
+        ),
+    };
     let compromised = compromised || credential.ended_because.as_deref() == Some("compromised");
     text.push_str(&told::waits(&seen, compromised));
     text.push_str(&match compromised {
@@ -298,6 +304,9 @@ async fn revoke(client: &mut Client, id: &str, compromised: bool) -> Result<Said
              signins list --credential {}\n",
             credential.id, credential.id
         ),
+        false if seen.had_ended => {
+            format!("Next: who did that: postern audit list --account {}\n", credential.username)
+        }
         false => format!(
             "Next: which are live still: postern credential list {}; people work there as delegates: postern delegate list \
              {}\n",

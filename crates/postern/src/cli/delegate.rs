@@ -9,7 +9,7 @@ use super::shared;
 use super::transport::{Client, segment};
 use clap::{Args, Subcommand};
 use postern_access::Role;
-use postern_http::model::{Delegate, Delegates, GivenDelegate, TakenBack, Terms};
+use postern_http::model::{Delegate, Delegates, GivenDelegate, SharedWithDelegates, TakenBack, Terms};
 use postern_types::{Address, MailboxName, Rights, counted};
 
 /// What to do with delegates.
@@ -97,12 +97,29 @@ pub(super) async fn run(verb: Verb, client: &mut Client) -> Result<Said, Failure
         Verb::List { shared } => {
             let all: Result<Delegates, Failure> = client.get(&format!("{}/delegates", shared::path(&shared))).await;
             let all = all.map_err(|failure| failure.if_absent(shared::WHICH))?;
-            Ok(Said::new(listed(shared.as_str(), &all.delegates), &all))
+            let text = match all.delegates.is_empty() && !is_shared(client, &shared).await? {
+                true => format!(
+                    "{shared} is a person's own mailbox, and nobody else works in it. Delegates are of shared mailboxes.\n\
+                     Next: see which there are: postern shared list; what is allowed here: postern report access {shared}\n"
+                ),
+                false => listed(shared.as_str(), &all.delegates),
+            };
+            Ok(Said::new(text, &all))
         }
         Verb::Remove { shared, grantee, mailbox, subtree } => {
             let one = mailbox.map(|name| ("mailbox", name)).or(subtree.map(|name| ("subtree", name)));
             remove(client, &shared, &grantee, one).await
         }
+    }
+}
+
+/// A person has a mailbox too, which may have had delegates before it was theirs.
+async fn is_shared(client: &mut Client, address: &Address) -> Result<bool, Failure> {
+    let found: Result<SharedWithDelegates, Failure> = client.get(&shared::path(address)).await;
+    match found {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.is_of_rights() => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -252,7 +269,7 @@ pub(super) fn listed(shared: &str, delegates: &[Delegate]) -> String {
         ]
     });
     let headings = ["DELEGATE", "KIND", "WHERE", "RIGHTS", "SEND", "SHOWN", "UNTIL", "GIVEN BY", "SINCE"];
-    let none = format!("Nobody works in it yet; in a shared mailbox: postern delegate add {shared} PERSON");
+    let none = format!("Nobody works in it yet: postern delegate add {shared} PERSON");
     table(&headings, rows.collect(), &none)
 }
 

@@ -2,6 +2,7 @@
 //! show them, or made here and shown once.
 
 use super::failure::Failure;
+use postern_app::{PasswordError, check_password_rules};
 use postern_types::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
@@ -56,6 +57,19 @@ pub(super) fn read_two(input: impl Read) -> Result<(Secret, Secret), &'static st
     let at = bytes.iter().position(|byte| *byte == b'\n').ok_or(both)?;
     let (first, second) = bytes.split_at(at);
     Ok((read(first).map_err(|_| both)?, read(&second[1..]).map_err(|_| both)?))
+}
+
+/// A password that somebody chooses, looked at before anything is done with it. The house looks at it again.
+pub(crate) fn chosen(password: Secret) -> Result<Secret, PasswordError> {
+    check_password_rules(&password).map(|()| password)
+}
+
+/// What helps.
+pub(crate) const CHOOSE: &str = "choose 15 characters or more; a few words are easy to remember";
+
+/// The same for a command of REST.
+pub(super) fn wanted(password: Secret) -> Result<Secret, Failure> {
+    chosen(password).map_err(|error| Failure::usage(error.to_string()).next(CHOOSE))
 }
 
 /// Asks the person at the terminal, which does not show what they type.

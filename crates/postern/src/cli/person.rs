@@ -202,7 +202,7 @@ fn choose(from_stdin: bool) -> Result<Chosen, Failure> {
     if from_stdin {
         let secret = password::read(std::io::stdin().lock())
             .map_err(|reason| Failure::usage(reason).next("give the password as one line of standard input"))?;
-        return Ok(Chosen { secret, is_made_here: false });
+        return Ok(Chosen { secret: password::wanted(secret)?, is_made_here: false });
     }
     let made = password::generate().ok_or_else(|| Failure::new("this system gives no random bytes"))?;
     Ok(Chosen { secret: Secret::new(made), is_made_here: true })
@@ -252,10 +252,15 @@ async fn invite(client: &mut Client, address: &Address) -> Result<Said, Failure>
 
 /// The code, and how it is taken.
 fn invited(invitation: &Invitation) -> String {
+    let page = match &invitation.page {
+        Some(page) => format!("at {page} in a browser, or: "),
+        // Without https there is no page for anybody.
+        None => String::new(),
+    };
     format!(
         "Invitation: {}\nIt is shown once, and good once, until {}; hand it over safely.\n\
-         Next: they choose with it, at /invitation of the server in a browser, or: postern person set-password --self \
-         --invitation (from another machine with --url)\n",
+         Next: they choose with it, {page}postern person set-password --self --invitation (from another machine with \
+         --url)\n",
         invitation.code.0.expose_text().unwrap_or_default(),
         invitation.expires_at
     )
@@ -267,20 +272,21 @@ async fn take_invitation(client: &mut Client, from_stdin: bool) -> Result<Said, 
     let (code, password) = match from_stdin {
         true => password::read_two(std::io::stdin().lock())
             .map_err(|_| Failure::usage("standard input has two lines: the invitation, then the password you want"))?,
-        false => (password::ask("The invitation: ")?, ask_twice("The password you want: ")?),
+        false => (password::ask("The invitation: ")?, ask_twice("The password you want, 15 characters or more: ")?),
     };
-    let document = TakenInvitation { code: SecretText(code), password: SecretText(password) };
+    let document = TakenInvitation { code: SecretText(code), password: SecretText(password::wanted(password)?) };
     let set: PasswordSet = client.send("POST", "/api/v1/invitation", &document).await?;
+    let before = if set.replaced { " What was got by the one before has ended." } else { "" };
     let text = format!(
-        "{} has this password now. What was got by one before has ended.\nNext: enter it in your mail program; \
-         your user name is {}\n",
+        "{} has this password now.{before}\nNext: enter it in your mail program; your user name is {}\n",
         set.address, set.address
     );
     Ok(Said::new(text, &set))
 }
 
 fn ask_twice(prompt: &str) -> Result<Secret, Failure> {
-    let one = password::ask(prompt)?;
+    // Looked at before it is typed again.
+    let one = password::wanted(password::ask(prompt)?)?;
     if one != password::ask("The same again: ")? {
         return Err(Failure::usage("the two differ").next("try again"));
     }
@@ -292,9 +298,9 @@ async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) 
     let new = json!({ "password": chosen.text() });
     let set: Result<PasswordSet, Failure> = client.send("PUT", &format!("{}/password", path(address)), &new).await;
     let set = set.map_err(|failure| failure.if_absent(WHO))?;
+    let before = if set.replaced { "; sessions that came of the one before have ended" } else { "" };
     let text = format!(
-        "{address} has a new password now; sessions that came of one before have ended.\n{}Next: they enter it in their mail \
-         programs\n",
+        "{address} has a new password now{before}.\n{}Next: they enter it in their mail programs\n",
         chosen.note()
     );
     Ok(Said::new(text, &chosen.shown_in(json!(set))))
@@ -304,9 +310,9 @@ async fn set_password(client: &mut Client, address: &Address, from_stdin: bool) 
 async fn set_own_password(client: &mut Client, from_stdin: bool) -> Result<Said, Failure> {
     let (current, new) = match from_stdin {
         true => password::read_two(std::io::stdin().lock()).map_err(Failure::usage)?,
-        false => (password::ask("The password you have: ")?, ask_twice("The new one: ")?),
+        false => (password::ask("The password you have: ")?, ask_twice("The new one, 15 characters or more: ")?),
     };
-    let document = OwnPassword { current_password: SecretText(current), password: SecretText(new) };
+    let document = OwnPassword { current_password: SecretText(current), password: SecretText(password::wanted(new)?) };
     let set: PasswordSet = client.send("PUT", "/api/v1/me/password", &document).await?;
     let text = format!(
         "{} has another password now; sessions and other logins that came of the one before have ended.\n\
@@ -368,24 +374,37 @@ async fn set_own(client: &mut Client, sent_copy: Option<OwnCopy>, undo: Option<u
 }
 
 async fn set_suspended(client: &mut Client, address: &Address, suspended: bool) -> Result<Said, Failure> {
-    let (verb, text) = match suspended {
-        true => (
-            "suspend",
+    let verb = if suspended { "suspend" } else { "resume" };
+    let changed: Result<Suspension, Failure> = client.act("POST", &format!("{}/{verb}", path(address))).await;
+    let changed = changed.map_err(|failure| failure.if_absent(WHO))?;
+    let credentials = changed.credentials.join(", ");
+    let text = match (suspended, changed.credentials.is_empty()) {
+        (true, is_none) => {
+            let stopped = match is_none {
+                true => String::new(),
+                false => format!(
+                    "Credentials that they answer for or use have stopped until then: {credentials}. To take one back for \
+                     good: postern credential revoke ID\n"
+                ),
+            };
             format!(
                 "{address} is suspended: their sessions have ended, and an invitation that waited has; their mail stays \
-                 and still arrives. What they sent and has not left waits until they are back.\nNext: postern person resume {address} lets them back\n"
-            ),
-        ),
-        false => (
-            "resume",
+                 and still arrives. What they sent and has not left waits until they are back.\n{stopped}Next: postern \
+                 person resume {address} lets them back\n"
+            )
+        }
+        (false, is_none) => {
+            let back = match is_none {
+                true => String::new(),
+                false => format!("Credentials that they answer for or use count again: {credentials}.\n"),
+            };
             format!(
-                "{address} can sign in again, with the password they had.\nNext: who never chose one is invited anew: \
-                 postern person invite {address}\n"
-            ),
-        ),
+                "{address} can sign in again, with the password they had.\n{back}Next: who never chose one is invited \
+                 anew: postern person invite {address}\n"
+            )
+        }
     };
-    let changed: Result<Suspension, Failure> = client.act("POST", &format!("{}/{verb}", path(address))).await;
-    Ok(Said::new(text, &changed.map_err(|failure| failure.if_absent(WHO))?))
+    Ok(Said::new(text, &changed))
 }
 
 async fn list(client: &mut Client) -> Result<Said, Failure> {
@@ -406,7 +425,13 @@ async fn list(client: &mut Client) -> Result<Said, Failure> {
 }
 
 fn state(person: &Person) -> String {
-    if person.admin { format!("{}, admin", person.state) } else { person.state.clone() }
+    let state = match (&person.invited_until, person.has_password) {
+        _ if person.state != "active" => person.state.clone(),
+        (Some(until), false) => format!("invited, until {}", day(until)),
+        (None, false) => "no password".to_owned(),
+        (_, true) => person.state.clone(),
+    };
+    if person.admin { format!("{state}, admin") } else { state }
 }
 
 /// A person as they see themselves.
@@ -429,6 +454,10 @@ fn shown(person: &Person) -> String {
         ("Email", person.address.clone()),
         ("Name", plain(&person.name)),
         ("State", state(person)),
+        (
+            "Invitation",
+            person.invited_until.as_ref().map(|until| format!("can be taken until {until}")).unwrap_or_default(),
+        ),
         ("Quota", quota(person.quota_bytes, person.quota_messages)),
         ("Messages", person.messages.to_string()),
         ("Size", bytes(person.bytes)),

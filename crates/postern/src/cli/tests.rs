@@ -1,5 +1,6 @@
 //! The command line over a real house: by the socket, offline, and where nobody answers.
 
+mod advice;
 mod direct;
 mod importing;
 mod sending;
@@ -156,7 +157,7 @@ async fn a_shared_mailbox_is_set_removed_and_converted() {
     let text = scene.text("person set bob@example.org --quota 500M --message-quota 9").await;
     assert!(text.starts_with("The quota of bob@example.org is set: 500.0 MiB, 9 messages.\nNext: "), "{text}");
     assert!(scene.text("person set bob@example.org --message-quota none").await.contains("is set: 500.0 MiB.\n"));
-    assert!(scene.text("person show bob@example.org").await.contains("Quota     500.0 MiB\n"));
+    assert!(scene.text("person show bob@example.org").await.contains("Quota       500.0 MiB\n"));
     let set = "shared set support@example.org --seen personal --delete-protection on --quota 10G --message-quota 50000 --add-alias help@example.org";
     let text = scene.text(set).await;
     assert!(text.starts_with("support@example.org is set so.\n"), "{text}");
@@ -242,6 +243,12 @@ async fn people_groups_and_domains_are_administered_offline() {
     assert!(records.contains("example.net.") && records.contains("10 mail.example.org."), "{records}");
     assert!(offline("domain list").await.starts_with("DOMAIN       SINCE\nexample.net  20"));
     offline("person add bob@example.net").await;
+    let listed = offline("person list").await;
+    assert!(
+        listed.lines().any(|line| line.starts_with("bob@example.net") && line.contains(" invited, until 20")),
+        "{listed}"
+    );
+    assert!(offline("person show bob@example.net").await.contains("Invitation  can be taken until 20"));
     assert!(offline("person suspend bob@example.net").await.starts_with("bob@example.net is suspended:"));
     assert!(
         offline("person list")
@@ -250,14 +257,23 @@ async fn people_groups_and_domains_are_administered_offline() {
             .any(|line| line.starts_with("bob@example.net") && line.contains("suspended"))
     );
     offline("person resume bob@example.net").await;
-    assert!(offline("person show bob@example.net").await.contains("State     active\n"));
-    assert!(offline("person set-password bob@example.net").await.contains("Password: "));
+    assert!(offline("person show bob@example.net").await.contains("State       no password\n"));
+    let first = offline("person set-password bob@example.net").await;
+    assert!(first.starts_with("bob@example.net has a new password now.\nPassword: "), "{first}");
+    let second = offline("person set-password bob@example.net").await;
+    assert!(
+        second.starts_with("bob@example.net has a new password now; sessions that came of the one before"),
+        "{second}"
+    );
+    assert!(offline("person show bob@example.net").await.contains("State       active\n"));
+    let trail = offline("audit list --since 1h").await;
+    assert!(trail.contains("suspended bob@example.net (offline)\n") && !trail.contains("(socket)"), "{trail}");
     let made = offline("person set bob@example.net --admin on").await;
     assert!(
         made.starts_with("bob@example.net administers the organisation now, and holds no mail by that.\n"),
         "{made}"
     );
-    assert!(offline("person show bob@example.net").await.contains("State     active, admin\n"));
+    assert!(offline("person show bob@example.net").await.contains("State       active, admin\n"));
     let ended = offline("person set bob@example.net --admin off").await;
     assert!(ended.starts_with("bob@example.net does not administer the organisation any more;"), "{ended}");
     let trail = offline("audit list --account bob@example.net").await;

@@ -3,7 +3,7 @@
 use super::error::Problem;
 use super::limits::{self, in_range};
 use super::listen::ListenAddress;
-use super::raw::{RawConfig, RawListen, RawLog, RawSecurity, RawTls};
+use super::raw::{RawConfig, RawListen, RawLog, RawSecurity, RawTls, UNBUILT};
 use super::{Acme, Config, Listen, Log, LogFormat, Security, TlsFiles, acme, relay};
 use postern_access::PlaintextSignIn;
 use postern_store::DatabaseUrl;
@@ -59,8 +59,8 @@ fn folder_of(file: &Path) -> PathBuf {
 
 fn refuse_unbuilt(raw: &RawConfig) -> Checked<()> {
     let RawListen { pop3, pop3s, sieve, .. } = &raw.listen;
-    let unbuilt = [("pop3", pop3), ("pop3s", pop3s), ("sieve", sieve)];
-    if let Some((name, _)) = unbuilt.iter().find(|(_, addresses)| !addresses.is_empty()) {
+    let mut given = UNBUILT.into_iter().zip([pop3, pop3s, sieve]);
+    if let Some((name, _)) = given.find(|(_, addresses)| !addresses.is_empty()) {
         let reason = format!(
             "[listen] {name} is not built yet; this version listens for imaps, imap, submissions, submission, smtp, \
              lmtp, https and http"

@@ -32,7 +32,7 @@ pub(super) fn apply(
         let kept = set(&mut alone, &path, value.clone()) && set(&mut table, &path, value);
         let judged: Result<RawConfig, _> = alone.try_into();
         if let Err(error) = judged {
-            return Err(ConfigError::variable(name, error.message().trim_end().to_owned()));
+            return Err(ConfigError::of_variable(name, &path, &error));
         }
         if !kept {
             return Err(ConfigError::variable(name, format!("{} has no keys below it", path[0])));

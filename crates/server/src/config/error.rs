@@ -1,5 +1,6 @@
 //! What is wrong with a configuration: where, why, and what to do.
 
+use super::words;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -53,15 +54,32 @@ impl ConfigError {
     pub(super) fn in_file(file: &Path, text: &str, error: &toml::de::Error) -> Self {
         let span = error.span();
         let line = span.as_ref().map(|span| line_at(text, span));
-        let twice = span.filter(|_| error.message().starts_with("duplicate key")).and_then(|span| twice(text, &span));
-        match twice {
-            Some((reason, cure)) => Self::of_file(file, line, reason, &cure),
-            None => Self::of_file(file, line, error.message().trim_end().to_owned(), SEE_DEFAULTS),
+        let message = error.message().trim_end();
+        let twice = span.clone().filter(|_| message.starts_with("duplicate key")).and_then(|span| twice(text, &span));
+        if let Some((reason, cure)) = twice {
+            return Self::of_file(file, line, reason, &cure);
+        }
+        let path = span.and_then(|span| words::path_at(text, &span)).unwrap_or_default();
+        match words::tell(message, &path) {
+            Some(told) => Self::of_file(file, line, told.reason, &told.cure),
+            None if path.is_empty() => Self::of_file(file, line, message.to_owned(), SEE_DEFAULTS),
+            None => Self::of_file(file, line, format!("{}: {message}", words::shown(&path)), SEE_DEFAULTS),
         }
     }
 
     pub(super) fn merged(file: &Path, error: &toml::de::Error) -> Self {
         Self::of_file(file, None, error.message().trim_end().to_owned(), SEE_DEFAULTS)
+    }
+
+    /// What the parser says of the value of a variable, which is that of this key.
+    pub(super) fn of_variable(name: &str, path: &[String], error: &toml::de::Error) -> Self {
+        let message = error.message().trim_end();
+        // A table too many in between is unknown there, and not the last key.
+        let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        let end =
+            unknown.and_then(|unknown| path.iter().position(|part| part == unknown)).map_or(path.len(), |at| at + 1);
+        let told = words::tell(message, &path[..end]);
+        Self::variable(name, told.map_or_else(|| message.to_owned(), |told| told.reason))
     }
 
     pub(super) fn variable(name: &str, reason: String) -> Self {

@@ -2,6 +2,10 @@
 
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// Keys of `[listen]` that are known only to be refused: no refusal of another key offers them.
+pub(super) const UNBUILT: [&str; 3] = ["pop3", "pop3s", "sieve"];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawConfig {

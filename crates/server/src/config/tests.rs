@@ -225,7 +225,7 @@ fn a_relay_that_can_not_be_is_refused() {
     bad(&with("username = \"us\"\npassword_file = \"\"\n"), 5, &["names no file"]);
     bad(&with("password_file = \"p\"\n"), 4, &["has no username"]);
     bad(&with("connections = 0\n"), 4, &["is 0", "from 1 to 100"]);
-    bad(&with("password = \"p\"\n"), 4, &["unknown field `password`"]);
+    bad(&with("password = \"p\"\n"), 4, &["[relay] has no password; it knows smarthost, username, password_file"]);
     for idle in ["username", "password_file", "tls"] {
         bad(&format!("{idle} = \"never\"\n"), 3, &[idle, "no", "add smarthost"]);
     }
@@ -284,10 +284,13 @@ fn the_password_is_one_line_of_a_file_that_others_can_not_read() {
 
 #[test]
 fn mistakes_are_told_with_line_reason_and_cure() {
-    refused("hostname = \"mail.example.org\"\n\n[listen]\nimapz = []\n", 4, &["unknown field `imapz`"]);
-    refused("hostname = \"mail.example.org\"\ncolour = 1\n", 2, &["unknown field `colour`"]);
+    refused("hostname = \"mail.example.org\"\n\n[listen]\nimapz = []\n", 4, &["[listen] has no imapz; it knows smtp,"]);
+    refused(
+        "hostname = \"mail.example.org\"\ncolour = 1\n",
+        2,
+        &["the file has no colour; it knows hostname, data_dir,"],
+    );
     refused("hostname = \"mail.example.org\n", 1, &["compare it with"]);
-    refused("hostname = 5\n", 1, &["invalid type"]);
     refused("hostname = \"mail server\"\n", 1, &["is no host name", "mail.example.org"]);
     refused(&format!("{MINIMAL}[listen]\nimaps = [\"localhost:993\"]\n"), 3, &["numbers, not names"]);
     refused(&format!("{MINIMAL}[listen]\nimap = [\"0.0.0.0:143\"]\n"), 3, &["for this machine alone", "use imaps"]);
@@ -303,6 +306,73 @@ fn mistakes_are_told_with_line_reason_and_cure() {
     refused(&format!("{MINIMAL}[security]\nlmtp_networks = [\"192.0.2.0/40\"]\n"), 3, &["is no network"]);
     let refusal = parse("[listen]\nimaps = []\n").unwrap_err();
     assert!(refusal.starts_with("house/postern.toml: hostname is missing"), "{refusal}");
+}
+
+/// What is of the wrong kind is named with its key, in words that are none of the parser's.
+#[test]
+fn a_value_of_the_wrong_kind_names_its_key() {
+    let bad = |lines: &str, line: usize, reason: &str, cure: &str| {
+        refused(&format!("{MINIMAL}{lines}"), line, &[reason, &format!("Next step: {cure}")]);
+    };
+    let number = "write digits alone, without quotes and unit";
+    bad(
+        "[limits]\nidle_seconds = \"ten\"\n",
+        3,
+        "[limits] idle_seconds is text, and a whole number is expected",
+        number,
+    );
+    bad(
+        "[relay]\nconnections = 1.5\n",
+        3,
+        "[relay] connections is a number with a fraction, and a whole number",
+        number,
+    );
+    bad(
+        "\n[log]\nlevel = 5\n",
+        4,
+        "[log] level is a whole number, and text is expected",
+        "write it in double quotes: level = \"…\"",
+    );
+    bad(
+        "[listen]\nimaps = \"127.0.0.1:1\"\n",
+        3,
+        "[listen] imaps is text, and a list is expected",
+        "write a list of texts: imaps = [\"…\"]",
+    );
+    bad(
+        "[listen]\nimaps = [\n  \"127.0.0.1:1\",\n  1,\n]\n",
+        5,
+        "[listen] imaps is a whole number, and text",
+        "write it",
+    );
+    bad(
+        "[security]\nexempt_loopback = \"no\"\n",
+        3,
+        "[security] exempt_loopback is text, and true or false",
+        "write exempt_loopback = true or",
+    );
+    bad("log = \"info\"\n", 2, "log is text, and a table is expected", "write its keys below a line [log]");
+    bad(
+        "[relay.route]\n\"example.net\" = 25\n",
+        3,
+        "[relay.route] example.net is a whole number, and text",
+        "write it",
+    );
+    refused("hostname = 5\n", 1, &["hostname is a whole number, and text is expected"]);
+    refused("[hostname]\na = 5\n", 1, &["hostname is a table, and text is expected"]);
+    let refusal = parse(&format!("{MINIMAL}[limits]\nidle_seconds = \"hunter2\"\n")).unwrap_err();
+    assert!(!refusal.contains("hunter2"), "it may be a password in the wrong place: {refusal}");
+}
+
+/// What no version listens for yet is offered to nobody.
+#[test]
+fn only_what_can_be_used_is_offered() {
+    let refusal = parse(&format!("{MINIMAL}[listen]\nimapz = []\n")).unwrap_err();
+    assert!(refusal.contains("it knows smtp, submission, submissions, lmtp, imap, imaps, http, https\n"), "{refusal}");
+    let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__IMAPZ", "127.0.0.1:1")]).unwrap_err();
+    assert!(refusal.contains("imaps, http, https\n") && !refusal.contains("sieve"), "{refusal}");
+    let refusal = parse_with(MINIMAL, &[("POSTERN_COLOUR__OF__DOOR", "green")]).unwrap_err();
+    assert!(refusal.contains("the file has no colour; it knows hostname"), "{refusal}");
 }
 
 /// A database url may hold a password: no refusal shows it.
@@ -347,7 +417,7 @@ fn the_environment_comes_first() {
 #[test]
 fn a_variable_at_fault_is_named() {
     let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__IMAPZ", "127.0.0.1:1")]).unwrap_err();
-    assert!(refusal.starts_with("environment variable POSTERN_LISTEN__IMAPZ: unknown field"), "{refusal}");
+    assert!(refusal.starts_with("environment variable POSTERN_LISTEN__IMAPZ: [listen] has no imapz; it"), "{refusal}");
     let refusal = parse_with(MINIMAL, &[("POSTERN_LISTEN__SIEVE", "127.0.0.1:1")]).unwrap_err();
     assert!(
         refusal.starts_with("environment variable POSTERN_LISTEN__SIEVE: [listen] sieve is not built"),
@@ -359,7 +429,10 @@ fn a_variable_at_fault_is_named() {
         "{refusal}"
     );
     let refusal = parse_with(MINIMAL, &[("POSTERN_LIMITS__RECIPIENTS", "many")]).unwrap_err();
-    assert!(refusal.starts_with("environment variable POSTERN_LIMITS__RECIPIENTS: invalid type"), "{refusal}");
+    assert!(
+        refusal.starts_with("environment variable POSTERN_LIMITS__RECIPIENTS: [limits] recipients is text, and a "),
+        "{refusal}"
+    );
 }
 
 fn acme(lines: &str) -> Result<Config, String> {
@@ -425,7 +498,7 @@ fn what_acme_can_not_do_is_refused_with_its_cure() {
     for name in ["localhost", "192.0.2.1", "a b.example.org", "m\u{fc}hle.example"] {
         here(5, &format!("names = [\"{name}\"]\n"), &["is no host name"]);
     }
-    here(5, "email = \"a@example.org\"\n", &["unknown field `email`"]);
+    here(5, "email = \"a@example.org\"\n", &["[tls.acme] has no email; it knows contact,"]);
 }
 
 /// Whichever of both is meant, the other would be ignored.

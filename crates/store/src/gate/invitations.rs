@@ -102,7 +102,8 @@ impl Authority<'_, SetPasswords> {
 
 impl Authority<'_, ManageSelf> {
     /// Takes an invitation: the password is theirs from now on, and what was got by the one before ends.
-    pub fn take_invitation(&self, id: CredentialId, verifier: &Secret) -> Result<(), GateError> {
+    /// Answers whether there was one.
+    pub fn take_invitation(&self, id: CredentialId, verifier: &Secret) -> Result<bool, GateError> {
         let person = self.account().ok_or_else(|| StoreError::Conflict("a password belongs to a person".into()))?;
         let values = [id.get().into(), person.get().into(), self.tx().now().0.into()];
         // Of two who take it at once the second finds nothing.

@@ -39,6 +39,10 @@ pub struct AccountRow {
     pub admin: bool,
     /// A person who may not sign in.
     pub suspended: bool,
+    /// A person who has a password.
+    pub has_password: bool,
+    /// Until when a person can take their invitation, where they have one; it may be over.
+    pub invited_until: Option<Timestamp>,
     /// `shared`, `personal` or `both`.
     pub seen: String,
     /// `shared`, `sender`, `both` or `none`.
@@ -97,6 +101,8 @@ impl AccountRow {
             undo_seconds: super::read::count(row.int(16)?)?,
             stale_reply_minutes: super::read::count(row.int(17)?)?,
             quota_messages: row.opt_int(18)?.map(super::read::count).transpose()?,
+            has_password: row.int(19)? != 0,
+            invited_until: row.opt_int(20)?.map(Timestamp),
         })
     }
 }
@@ -134,8 +140,9 @@ impl<D: DutyClass> Authority<'_, D> {
         if self.tx().one(&sql::DOMAIN_TO_KEEP, &[domain.as_str().into()], |row| row.int(0))?.is_some() {
             return Ok(());
         }
-        let text = format!("{domain} is not a domain of this house; add it with: postern domain add {domain}");
-        Err(Rule::Unusable(text).into())
+        // Whoever mistyped a domain looks for theirs first, and only then for how one is added.
+        let ours = self.tx().all(&sql::DOMAINS, &[], |row| Ok(row.text(0)?.to_owned()))?;
+        Err(Rule::Unusable(not_ours(domain.as_str(), &ours)).into())
     }
 
     /// Gives an address to a new account or group; taken and reserved get one answer.
@@ -209,6 +216,22 @@ impl Authority<'_, ReadOrganisation> {
     }
 }
 
+/// What is said of a domain that is none of these.
+fn not_ours(domain: &str, ours: &[String]) -> String {
+    let known = match ours {
+        [] => "which has none yet".to_owned(),
+        few if few.len() <= NAMED_DOMAINS => format!("which has {}", few.join(", ")),
+        many => {
+            let (named, others) = many.split_at(NAMED_DOMAINS);
+            format!("which has {} and {} more (postern domain list)", named.join(", "), others.len())
+        }
+    };
+    format!("{domain} is not a domain of this house, {known}; if it is to be one: postern domain add {domain}")
+}
+
+/// How many domains a refusal names.
+const NAMED_DOMAINS: usize = 3;
+
 /// Every address of an account, the primary one first.
 pub(super) fn addresses_of(tx: &Tx<'_>, account: AccountId) -> Result<Vec<String>, StoreError> {
     tx.all(&sql::ADDRESSES_OF_ACCOUNT, &[account.get().into()], |row| Ok(row.text(0)?.to_owned()))
@@ -261,8 +284,9 @@ impl Authority<'_, ManageDomains> {
         let tx = self.tx();
         let account = tx.one(&sql::ADDRESS, &[address.into()], |row| row.opt_int(0))?.flatten();
         let row = tx.one(&sql::ACCOUNT_ROW, &[account.unwrap_or(0).into()], AccountRow::read)?;
-        let Some(gone) = row.and_then(|row| row.gone_at()) else {
-            return Ok(Rule::Unusable(format!("{domain} is in use by {address}; remove that first")));
+        let Some(gone) = row.as_ref().and_then(AccountRow::gone_at) else {
+            let cure = self.to_free(address, row.as_ref());
+            return Ok(Rule::Unusable(format!("{domain} is in use by {address}, {cure}")));
         };
         let day = 24 * 60 * 60 * 1000;
         let wait = match (gone.0 - tx.now().0 + day - 1) / day {
@@ -277,6 +301,25 @@ impl Authority<'_, ManageDomains> {
             }
         };
         Ok(Rule::Unusable(format!("{domain} is in use by {address}, which is removed and {wait}")))
+    }
+
+    /// How an address becomes free: one of this account, or of a group.
+    fn to_free(&self, address: &str, account: Option<&AccountRow>) -> String {
+        match account {
+            None => format!("a group: postern group remove {address}"),
+            Some(row) if !row.is_shared => "the address of a person, and people can be suspended but not removed: the \
+                                            domain stays"
+                .to_owned(),
+            Some(row) if row.address != address => {
+                format!(
+                    "which {main} receives too: postern shared set {main} --remove-alias {address}",
+                    main = row.address
+                )
+            }
+            Some(_) => format!(
+                "a shared mailbox: postern shared remove {address}; it keeps its addresses for 30 days, for it can come back"
+            ),
+        }
     }
 }
 
@@ -312,8 +355,8 @@ impl Authority<'_, ManagePeople> {
 }
 
 impl Authority<'_, SetPasswords> {
-    /// Gives somebody else another password. What was got by the one before ends.
-    pub fn set_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+    /// Gives somebody else another password. What was got by the one before ends; answers whether there was one.
+    pub fn set_password(&self, person: AccountId, verifier: &Secret) -> Result<bool, GateError> {
         if *self.caller().actor() == Actor::Person(PersonId::of(person)) {
             // Whoever finds a desk unlocked, or a login, does not make it theirs for good.
             let text = "Your own password is changed with the one you have: PUT /api/v1/me/password, or postern person \
@@ -333,20 +376,23 @@ impl Authority<'_, ManageSelf> {
         if now != Some((checked.0.get(), checked.1)) {
             return Err(GateError::Ended);
         }
-        self.change_password(person, verifier)
+        self.change_password(person, verifier)?;
+        Ok(())
     }
 }
 
 impl<D: DutyClass> Authority<'_, D> {
-    pub(super) fn change_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
-        self.put_password(person, verifier)?;
+    /// Answers whether there was a password before.
+    pub(super) fn change_password(&self, person: AccountId, verifier: &Secret) -> Result<bool, GateError> {
+        let replaced = self.put_password(person, verifier)?;
         self.end_logins(person)?;
         self.end_invitations(person)?;
         self.raise_person(person)?;
-        Ok(self.note("person.password-set", Some(person), "", "")?)
+        self.note("person.password-set", Some(person), "", "")?;
+        Ok(replaced)
     }
 
-    fn put_password(&self, person: AccountId, verifier: &Secret) -> Result<(), GateError> {
+    fn put_password(&self, person: AccountId, verifier: &Secret) -> Result<bool, GateError> {
         let tx = self.tx();
         // Taking a number locks the account first, so two passwords set at once take turns and
         // one of them stays; and a number is given once, so they never share an id.
@@ -355,11 +401,11 @@ impl<D: DutyClass> Authority<'_, D> {
         if facts::person_facts(tx, PersonId::of(person))?.is_none() {
             return Err(Rule::Absent("such person".into()).into());
         }
-        tx.execute(&sql::END_PASSWORDS, &[person.get().into(), tx.now().0.into()])?;
+        let ended = tx.execute(&sql::END_PASSWORDS, &[person.get().into(), tx.now().0.into()])?;
         let public_id = format!("pwd_{person}_{number}");
         let values = [person.get().into(), (&public_id).into(), verifier.expose().into(), tx.now().0.into()];
         tx.one(&sql::ADD_PASSWORD, &values, |row| row.int(0))?;
-        Ok(())
+        Ok(ended > 0)
     }
 }
 

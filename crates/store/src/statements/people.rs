@@ -48,12 +48,17 @@ statements! {
     /// Makes the person of an account. Their epoch starts at the time: who is made again after a
     /// conversion there and back never has one that the person before had.
     ADD_PERSON = "INSERT INTO person (id, admin, suspended_ms, epoch, created_ms) VALUES ($1, $2, NULL, $3, $3)";
-    /// Accounts of kind `$1`, by address.
+    /// Accounts of kind `$1`, by address; whether a person has a password, and until when an invitation of theirs
+    /// can be taken. Index: credential_by_account.
     ACCOUNTS = "
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
                a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
-               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages,
+               (SELECT COUNT(*) FROM credential c
+                 WHERE c.account_id = a.id AND c.kind = 'password' AND c.state = 'active'),
+               (SELECT MAX(c.expires_ms) FROM credential c
+                 WHERE c.account_id = a.id AND c.kind = 'token' AND c.purpose = 'invitation' AND c.state = 'active')
           FROM account a
          WHERE a.kind = $1
          ORDER BY a.address";
@@ -62,7 +67,11 @@ statements! {
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
                a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
-               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages,
+               (SELECT COUNT(*) FROM credential c
+                 WHERE c.account_id = a.id AND c.kind = 'password' AND c.state = 'active'),
+               (SELECT MAX(c.expires_ms) FROM credential c
+                 WHERE c.account_id = a.id AND c.kind = 'token' AND c.purpose = 'invitation' AND c.state = 'active')
           FROM account a
          WHERE a.kind = $1 AND a.id = $2";
     /// Where copies of what is sent as account `$1` are filed, and how long it can be taken back. Primary key.
@@ -72,7 +81,11 @@ statements! {
         SELECT a.id, a.address, a.name, a.state, a.message_count, a.message_bytes, a.created_ms,
                (SELECT admin FROM person WHERE person.id = a.id), (SELECT suspended_ms FROM person WHERE person.id = a.id),
                a.seen, a.sent_copy, a.delete_protection, a.quota_bytes, a.removed_ms, a.kind,
-               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages
+               a.show_sender, a.undo_seconds, a.stale_reply_minutes, a.quota_messages,
+               (SELECT COUNT(*) FROM credential c
+                 WHERE c.account_id = a.id AND c.kind = 'password' AND c.state = 'active'),
+               (SELECT MAX(c.expires_ms) FROM credential c
+                 WHERE c.account_id = a.id AND c.kind = 'token' AND c.purpose = 'invitation' AND c.state = 'active')
           FROM account a
          WHERE a.id = $1";
     /// Suspends person `$1` (`$2` when) or lets them back (`$2` NULL); their epoch rises.

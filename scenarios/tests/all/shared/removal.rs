@@ -150,7 +150,8 @@ scenario! {
         app.add_domain(operator, &domain).await.expect("a domain");
         app.add_shared(operator, &desk, &DisplayName::default(), &[], &[]).await.expect("a shared mailbox");
         let refusal = async || app.remove_domain(operator, &domain).await.expect_err("in use").to_string();
-        assert_eq!(refusal().await, "example.net is in use by desk@example.net; remove that first");
+        assert_eq!(refusal().await, "example.net is in use by desk@example.net, a shared mailbox: postern shared remove desk@example.net; it keeps its \
+             addresses for 30 days, for it can come back");
         app.remove_shared(operator, &desk).await.expect("removed");
         for (passed, wait) in [
             (0, "keeps its addresses for 30 more days, for it can come back"),

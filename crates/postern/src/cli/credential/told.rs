@@ -4,7 +4,7 @@ use super::sending;
 use crate::cli::clock;
 use crate::cli::dates::{self, seconds};
 use crate::cli::output::{facts, plain};
-use postern_access::Obstacle;
+use postern_access::{Obstacle, Protocol, Protocols, Purpose};
 use postern_http::model::{Credential, CredentialPlace, CredentialSession, CredentialWithSessions, Setting};
 use postern_types::{Letter, Rights, Secret, counted, length};
 use serde::Serialize;
@@ -108,7 +108,7 @@ fn scope(credential: &Credential) -> Vec<(&'static str, String)> {
         ("May not", may_not(credential)),
         ("Lenient", flags.to_owned()),
         ("Only", older.unwrap_or_default()),
-        ("By", credential.protocols.join(", ")),
+        ("By", by(credential)),
         ("From", networks),
         (
             "Hours",
@@ -160,14 +160,37 @@ fn setting(setting: &Setting) -> String {
     format!("{} at {} port {}, {tls}", setting.protocol, setting.host, setting.port)
 }
 
+/// Protocols that its purpose has in its template and no version serves yet. They are in the scope and open nothing:
+/// who named none of them has no use for the word.
+fn is_of_later(credential: &Credential, protocol: &str) -> bool {
+    let template = Purpose::parse(&credential.purpose).map_or(Protocols::NONE, |purpose| purpose.template().protocols);
+    let parsed = Protocol::parse(protocol).ok();
+    parsed.is_some_and(|one| template.has(one) && !matches!(one, Protocol::Imap | Protocol::Submission))
+}
+
+/// By which protocols, as far as they are served here.
+fn by(credential: &Credential) -> String {
+    let served = credential.protocols.iter().filter(|protocol| !credential.not_served.contains(protocol));
+    served.cloned().collect::<Vec<_>>().join(", ")
+}
+
 fn not_served(credential: &Credential) -> String {
-    match credential.not_served.is_empty() {
+    let missing = credential.not_served.iter().filter(|protocol| !is_of_later(credential, protocol));
+    let missing: Vec<&str> = missing.map(String::as_str).collect();
+    match missing.is_empty() {
         true => String::new(),
         false => format!(
             "In its scope and not served here yet: {}. It works once that is, and does nothing until then.\n",
-            credential.not_served.join(", ")
+            missing.join(", ")
         ),
     }
+}
+
+/// It was to be taken back, and signed in nowhere any more.
+pub(super) fn ended_before(credential: &Credential) -> String {
+    let when = credential.ended_at.as_deref().map(|at| format!(" at {}", seconds(at))).unwrap_or_default();
+    let how = if credential.state == "revoked" { "had been taken back already" } else { "had ended already" };
+    format!("{} ({}) {how}{when}; it signs in nowhere.\n", label(credential), credential.id)
 }
 
 /// Its state, and what else speaks against it.

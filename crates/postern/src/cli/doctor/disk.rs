@@ -2,6 +2,7 @@
 
 use super::check::{Check, Group};
 use crate::cli::output::bytes;
+use crate::process::quoted;
 use postern_server::config::Config;
 use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
 use std::os::unix::fs::MetadataExt;
@@ -70,7 +71,11 @@ pub(super) fn judge(facts: &Facts) -> Vec<Check> {
 fn room(one: &FileSystem, facts: &Facts) -> Check {
     let (id, what) = ("disk.room", format!("room for {}", one.folder.display()));
     let text = format!("{} of {} are free", bytes(one.free_bytes), bytes(one.all_bytes));
-    let next = "make room, or a larger disk; what takes it: du -xh --max-depth=1 / | sort -h";
+    let next = format!(
+        "a larger disk, or less on this one; what of the house takes it: du -xh --max-depth=1 {} | sort -h (what grows there, \
+         and what helps: docs/administration.md, A full disk)",
+        quoted(&one.folder)
+    );
     if one.is_read_only {
         let text = "the file system can only be read, so no mail can be taken in";
         return Check::fail(DISK, id, what, text)
@@ -90,7 +95,11 @@ fn files(one: &FileSystem) -> Option<Check> {
     let (free, all) = one.free_files?;
     let (id, what) = ("disk.files", format!("files for {}", one.folder.display()));
     let text = format!("there is room for {free} more of {all}");
-    let next = "remove what has many small files: du -x --inodes --max-depth=1 / | sort -n";
+    let next = format!(
+        "a file system with room for more files; which folders of the house have many: du -x --inodes --max-depth=1 {} | \
+         sort -n",
+        quoted(&one.folder)
+    );
     match free {
         0 => Some(Check::fail(DISK, id, what, "there is room for no more").next(next)),
         _ if free < all / 10 => Some(Check::warn(DISK, id, what, text).next(next)),
@@ -155,6 +164,15 @@ mod tests {
         assert_eq!(worst(FileSystem { free_files: Some((99, 1000)), ..disk() }), (Status::Warn, "disk.files"));
         assert_eq!(worst(FileSystem { free_files: Some((0, 1000)), ..disk() }), (Status::Fail, "disk.files"));
         assert_eq!(worst(FileSystem { free_files: None, ..disk() }).0, Status::Ok, "it does not count them");
+    }
+
+    #[test]
+    fn the_cure_is_about_the_house() {
+        let full = FileSystem { free_bytes: 1 << 20, free_files: Some((0, 1000)), ..disk() };
+        let checks = judge(&Facts { file_systems: vec![full], needed_bytes: 64 << 20 });
+        let cures: Vec<String> = checks.iter().filter_map(|check| check.next.clone()).collect();
+        assert!(cures[0].contains("du -xh --max-depth=1 /srv/postern | sort -h (what grows there"), "{cures:?}");
+        assert!(cures[1].contains("du -x --inodes --max-depth=1 /srv/postern | sort -n"), "{cures:?}");
     }
 
     #[test]

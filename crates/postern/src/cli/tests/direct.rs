@@ -41,7 +41,11 @@ async fn a_credential_is_issued_shown_and_taken_back() {
     assert!(row(&text, "May not").ends_with("mark as deleted, expunge, send"), "{text}");
     assert_eq!((row(&text, "From"), row(&text, "Username")), ("192.0.2.0/24", "support@example.org"));
     assert!(row(&text, "Secret").starts_with("ptn1_"), "{text}");
-    assert!(text.contains("In its scope and not served here yet: ") && text.contains("pop3"), "{text}");
+    assert_eq!(
+        (row(&text, "By"), text.contains("pop3")),
+        ("imap", false),
+        "what no version serves is not told of: {text}"
+    );
     assert!(text.contains("Next: see it sign in for the first time: postern credential watch crd_"), "{text}");
 
     let listed = scene.text("credential list").await;
@@ -56,6 +60,15 @@ async fn a_credential_is_issued_shown_and_taken_back() {
     assert_eq!((row(&shown, "Reason"), row(&shown, "Issued").contains("operator(0)")), ("copies", true), "{shown}");
     assert!(!shown.contains("ptn1_"), "{shown}");
 
+    assert!(!shown.contains("pop3"), "{shown}");
+    for (verb, then) in [("suspend", "have stopped until then"), ("resume", "count again")] {
+        let text = scene.text(&format!("person {verb} alice@example.org")).await;
+        let stopped = format!("Credentials that they answer for or use {then}: support@example.org/nightly.");
+        assert!(text.contains(&stopped), "{text}");
+    }
+    let bob = scene.json("person suspend bob@example.org").await;
+    assert_eq!(bob["credentials"], serde_json::json!([]), "none of his: {bob}");
+    scene.text("person resume bob@example.org").await;
     let text = scene.text("credential suspend support@example.org/nightly").await;
     assert!(text.contains("No session of it was open.\nNext: to let it back: postern credential resume"), "{text}");
     assert!(scene.text("credential list").await.contains("suspended"));
@@ -63,6 +76,17 @@ async fn a_credential_is_issued_shown_and_taken_back() {
     let text = scene.text("credential revoke support@example.org/nightly --compromised").await;
     assert!(text.starts_with("support@example.org/nightly (crd_"), "{text}");
     assert!(text.contains("on the trail as compromised"), "{text}");
+    let named = "--purpose other --owner alice@example.org --reason copies --not-delegation none --name named --protocols \
+                 imap,pop3 --rights lr --network 192.0.2.0/24";
+    let text = scene.text(&format!("credential issue support@example.org {named}")).await;
+    assert!(text.contains("In its scope and not served here yet: pop3."), "who names it hears of it: {text}");
+    let first = scene.json("credential revoke support@example.org/named").await;
+    let again = scene.text("credential revoke support@example.org/named").await;
+    assert!(again.contains(") had been taken back already at 20") && !again.contains("No session"), "{again}");
+    assert!(again.ends_with("Next: who did that: postern audit list --account support@example.org\n"), "{again}");
+    let second = scene.json("credential revoke support@example.org/named").await;
+    assert_eq!((&first["had_ended"], &second["had_ended"]), (&false.into(), &true.into()));
+    assert_eq!(first["credential"]["ended_at"], second["credential"]["ended_at"]);
     assert!(scene.text("credential list").await.starts_with("There is no live credential that you may see."));
     assert!(scene.text("credential list --ended").await.contains("revoked"));
     let (refusal, code) = scene.failure("credential show crd_nothing2").await;

@@ -21,10 +21,13 @@ impl<D: DutyClass> CredentialAuthority<'_, D> {
         self.row()
     }
 
+    /// Was its end on the trail when this transaction found it?
+    pub fn has_ended(&self) -> bool {
+        matches!(self.known.facts.state, CredentialState::Expired | CredentialState::Revoked)
+    }
+
     fn refuse_ended(&self) -> Result<(), GateError> {
-        let facts = &self.known.facts;
-        let has_ended = matches!(facts.state, CredentialState::Expired | CredentialState::Revoked);
-        if has_ended || facts.expires <= self.tx.now() {
+        if self.has_ended() || self.known.facts.expires <= self.tx.now() {
             let text =
                 format!("The credential {} has ended and does not come back; issue another one", self.known.public_id);
             return Err(Rule::Unusable(text).into());

@@ -100,3 +100,15 @@ async fn no_address_is_made_in_a_domain_that_is_being_removed(test: TestDb) {
         assert!(matches!(&made, Err(GateError::Rule(Rule::Unusable(_)))), "maker {number}: {made:?}");
     }
 }
+
+/// A few domains are named, and of many how many more there are.
+#[test]
+fn a_mistyped_domain_is_answered_with_ours() {
+    let ours = |count: usize| {
+        let names: Vec<String> = (1..=count).map(|number| format!("sub{number}.example.org")).collect();
+        super::not_ours("exmaple.org", &names)
+    };
+    assert!(ours(0).contains("which has none yet; if it is to be one: postern domain add exmaple.org"));
+    assert!(ours(3).contains("which has sub1.example.org, sub2.example.org, sub3.example.org; if"));
+    assert!(ours(5).contains("sub3.example.org and 2 more (postern domain list); if"));
+}
