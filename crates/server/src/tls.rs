@@ -12,12 +12,13 @@ use crate::certificates;
 use crate::config::{Config, TlsFiles};
 use crate::inspect::Inspected;
 use postern_types::Timestamp;
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -183,6 +184,11 @@ impl Tls {
         self.slot.certificate().cert.first().and_then(|leaf| Inspected::of(leaf))
     }
 
+    /// The same as it is sent.
+    pub(crate) fn shown(&self) -> Option<CertificateDer<'static>> {
+        self.slot.certificate().cert.first().cloned()
+    }
+
     /// Until when the certificate in force holds.
     pub fn ends(&self) -> Option<Timestamp> {
         self.leaf().map(|leaf| leaf.not_after)
@@ -214,6 +220,12 @@ impl Tls {
 /// The certificates of the files, the server's first, once they are known to work with the key.
 pub fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(load(files, &provider())?.cert)
+}
+
+/// Whether a certificate is for this name, as clients look at it.
+pub(crate) fn names_it(der: &CertificateDer<'_>, name: &str) -> bool {
+    let name = ServerName::try_from(name.to_owned());
+    name.is_ok_and(|name| ParsedCertificate::try_from(der).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok()))
 }
 
 /// What the certificate of these files says, where it works with its key.

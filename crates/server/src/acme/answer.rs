@@ -30,7 +30,7 @@ pub(super) fn look(is_directory: bool, status: StatusCode, body: &[u8]) -> Resul
     let document = serde_json::from_slice::<Map<String, Value>>(body).ok();
     let has = |name: &str| document.as_ref().is_some_and(|document| document.get(name).is_some_and(Value::is_string));
     let is_ours = match status.is_client_error() || status.is_server_error() {
-        true => has("type") || has("detail"),
+        true => ["type", "detail", "title"].into_iter().any(has),
         // RFC 8555 section 7.1.1.
         false => !is_directory || (status.is_success() && ["newNonce", "newAccount", "newOrder"].into_iter().all(has)),
     };

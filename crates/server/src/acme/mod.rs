@@ -10,9 +10,11 @@ mod due;
 mod kept;
 mod order;
 mod refusal;
+mod state;
 
-use crate::config::{Acme, Config, Listen};
+use crate::config::{Acme, Config, Listen, TlsFiles};
 use crate::inspect::Inspected;
+use crate::own::OwnAuthority;
 use crate::tls::{Tls, TlsError, inspect, pair, provider, tell_unusable};
 use client::Wish as Patience;
 use due::{FIRST_PAUSE_MS, Life, next_at, pause_ms};
@@ -70,11 +72,15 @@ enum Urge {
     None,
     /// At once if it is due, though it was refused a moment ago: something may have been mended.
     IfDue,
+    /// At once, due or not.
+    Now,
 }
 
 /// What is wanted.
 #[derive(Debug, Clone)]
 struct Wanted {
+    /// Where it lies.
+    files: TlsFiles,
     acme: Option<Arc<Acme>>,
     /// A listener is open at which the challenge is answered.
     is_answered: bool,
@@ -100,13 +106,17 @@ pub(crate) struct Keeper {
     wanted: watch::Sender<Wanted>,
     /// What was noted of each folder, where the disk does not take it too.
     noted: Mutex<BTreeMap<PathBuf, Attempts>>,
+    own: OwnAuthority,
+    /// Whether the authority is being asked, and how many attempts have ended.
+    progress: Mutex<(bool, u64)>,
     /// Held from reading a certificate until it is put: of two at once the later is to stay.
     putting: Mutex<()>,
 }
 
 impl Keeper {
     pub fn new(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>, tls: Tls, texts: Challenges) -> Arc<Self> {
-        let wanted = Wanted { acme: config.acme.clone().map(Arc::new), is_answered: true, urge: Urge::None };
+        let (files, acme) = (config.tls.clone(), config.acme.clone().map(Arc::new));
+        let wanted = Wanted { files, acme, is_answered: true, urge: Urge::None };
         Arc::new(Self {
             hostname: config.hostname.clone(),
             listen: config.listen.clone(),
@@ -115,6 +125,8 @@ impl Keeper {
             answers: Answers { texts, tls },
             wanted: watch::Sender::new(wanted),
             noted: Mutex::default(),
+            own: OwnAuthority::of(config),
+            progress: Mutex::default(),
             putting: Mutex::default(),
         })
     }
@@ -126,7 +138,7 @@ impl Keeper {
         let is_answered = fresh.acme.as_ref().is_none_or(|acme| acme.challenge.is_answered(&self.listen));
         let acme = fresh.acme.clone().map(Arc::new);
         // Before the files are read: what comes of another wish from now on is not put over them.
-        self.wanted.send_replace(Wanted { acme, is_answered, urge: Urge::IfDue });
+        self.wanted.send_replace(Wanted { files: fresh.tls.clone(), acme, is_answered, urge: Urge::IfDue });
         let Some(acme) = &fresh.acme else { return self.answers.tls.reload(&fresh.tls) };
         if !is_answered {
             let (challenge, listener) = (acme.challenge.name(), acme.challenge.place().0);
@@ -246,6 +258,8 @@ impl Keeper {
 
     /// Asks once, and tells how it went.
     async fn attempt(self: &Arc<Self>, acme: &Arc<Acme>) {
+        // Whoever waits for the end of it hears of that, too, where it is given up.
+        let _underway = Underway::begin(&self.progress);
         let kept = Kept::new(acme, Arc::clone(&self.disk));
         let before = self.attempts(acme);
         let patience = Patience::default();
@@ -356,6 +370,23 @@ impl Keeper {
         } else {
             tracing::warn!(event = "certificate.refused", %reason, %next, again_in_minutes, directory = acme.directory);
         }
+    }
+}
+
+/// An attempt, until this is let go.
+struct Underway<'a>(&'a Mutex<(bool, u64)>);
+
+impl<'a> Underway<'a> {
+    fn begin(progress: &'a Mutex<(bool, u64)>) -> Self {
+        locked(progress).0 = true;
+        Self(progress)
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        let mut progress = locked(self.0);
+        *progress = (false, progress.1 + 1);
     }
 }
 
