@@ -8,7 +8,8 @@ use clap::Subcommand;
 use postern_http::model::{
     Certificate, CertificateAcme, CertificateAsked, CertificateAttempt, CertificateState, RenewCertificate,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What to do with the certificate.
 #[derive(Debug, Clone, Subcommand)]
@@ -21,9 +22,9 @@ pub enum Verb {
     /// init made is made again under the same authority, for the same key, and programs that trust ca.pem go on.
     /// Who is connected stays so. Files that somebody else renews are taken up by a reload.
     Renew {
-        /// Even where it is not due, such as after its key was seen by others
+        /// Even where it is not due
         ///
-        /// Authorities count: Let's Encrypt gives the same names five certificates in a week.
+        /// By ACME the key is another one, too; under the house's own authority it stays. Authorities count: Let's Encrypt gives the same names five certificates in a week.
         #[arg(long)]
         force: bool,
     },

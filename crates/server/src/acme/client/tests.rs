@@ -9,6 +9,7 @@ use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 #[expect(clippy::disallowed_methods, reason = "a test's file need not last")]
 fn put(path: &Path, bytes: &[u8]) {
@@ -106,7 +107,9 @@ async fn no_more_is_read_than_a_certificate_is_long() {
 #[tokio::test(start_paused = true)]
 async fn one_that_does_not_shake_hands_is_not_waited_for() {
     let scene = Scene::new().await;
+    let began = Instant::now();
     let refused = scene.request("/dir").await.err().unwrap().to_string();
+    assert_eq!(began.elapsed().as_secs(), 15);
     assert!(refused.starts_with("127.0.0.1:") && refused.ends_with(" does not answer in time"), "{refused}");
 }
 
@@ -125,12 +128,12 @@ async fn one_that_takes_a_question_and_is_silent_is_not_waited_for() {
     let leap = async {
         is_asked.await.unwrap();
         tokio::time::pause();
-        std::future::pending::<()>().await;
+        tokio::time::sleep(WHOLE + Duration::from_secs(1)).await;
     };
     let refused = tokio::select! {
         answered = scene.request("/dir") => answered.err().unwrap().to_string(),
         () = serve => unreachable!(),
-        () = leap => unreachable!(),
+        () = leap => panic!("it is waited for beyond its time"),
     };
     assert_eq!(refused, "no answer in time");
 }
