@@ -1,6 +1,7 @@
 //! The house: database, bodies, clock, limits and who watches, in one handle.
 
 use crate::carrier::Routes;
+use crate::certificate::CertificateKeeper;
 use crate::credentials::Service;
 use crate::failures::Failures;
 use crate::hub::{Hub, Watch};
@@ -60,6 +61,7 @@ pub struct House {
     services: RwLock<Vec<Service>>,
     web: RwLock<Option<String>>,
     routes: RwLock<Arc<Routes>>,
+    pub(crate) certificate: RwLock<Option<Arc<dyn CertificateKeeper>>>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) failures: Mutex<Failures>,
@@ -127,6 +129,7 @@ impl House {
             services: RwLock::default(),
             web: RwLock::default(),
             routes: RwLock::default(),
+            certificate: RwLock::default(),
             passwords,
             throttle: Mutex::new(Throttle::new(&seed)),
             failures: Mutex::default(),

@@ -11,6 +11,7 @@ mod ahead;
 mod audit;
 mod bearer;
 mod carrier;
+mod certificate;
 mod content;
 mod credentials;
 mod delivery;
@@ -65,6 +66,10 @@ pub use audit::{AuditActor, AuditQuery};
 pub use bearer::MachineSecret;
 pub use carrier::{
     Carried, Carrier, Carrying, Hop, HopLogin, HopTls, NotifyWish, Outcome, Parcel, ParcelRecipient, Routes, Said, Turn,
+};
+pub use certificate::{
+    CertificateAsked, CertificateAttempt, CertificateAuthority, CertificateFinding, CertificateKeeper,
+    CertificateSource, CertificateState, ShownCertificate,
 };
 pub use content::{Content, Unreadable};
 pub use credentials::{

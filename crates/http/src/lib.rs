@@ -12,6 +12,7 @@
 
 mod access;
 mod audit;
+mod certificate;
 mod challenges;
 mod credentials;
 mod delegates;

@@ -2,6 +2,7 @@
 //! UTC; ids are short and say their kind. Documents of requests refuse unknown fields.
 
 mod access;
+mod certificate;
 mod credential;
 mod import;
 mod keys;
@@ -12,6 +13,10 @@ mod sign_ins;
 
 pub(crate) use access::{AccessParameters, ExplainParameters};
 pub use access::{AccessReport, Explained, MailboxAccess, PersonAccess, ReachingGrant};
+pub use certificate::{
+    Certificate, CertificateAcme, CertificateAsked, CertificateAttempt, CertificateFinding, CertificateState,
+    RenewCertificate,
+};
 pub(crate) use credential::CredentialParameters;
 pub use credential::{
     AlreadyDelegate, CheckOut, Credential, CredentialIssued, CredentialOpened, CredentialPlace, CredentialSending,

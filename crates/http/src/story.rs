@@ -112,6 +112,10 @@ fn deed(event: &AuditEvent) -> String {
         "sign-in.accepted" => signed_in(detail, account),
         "sign-in.failed" => failed_to_sign_in(detail, subject),
         "key.added" => format!("made the key {detail} for machine secrets"),
+        "certificate.renewal-asked" if detail == "forced" => {
+            "asked for another certificate of the server, before its time".to_owned()
+        }
+        "certificate.renewal-asked" => "asked for another certificate of the server".to_owned(),
         "key.deleted" => format!("deleted the key {detail}, on which no credential rested"),
         "sign-in.failed-often" => failed_often(detail),
         "sign-in.network-shut" => {

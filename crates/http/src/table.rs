@@ -5,23 +5,23 @@
 //! which each succeeds; a test plays it.
 
 use crate::model::{
-    AccessReport, AuditPage, CheckOut, ConvertedFromPerson, ConvertedToPerson, Credential, CredentialIssued,
-    CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords, Domains, Explained,
-    FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, ImportDone, ImportTerms, Invitation, KeyRotated, Keys,
-    LoggedIn, LoggedOut, Login, Made, Me, Membership, NewCredential, NewDomain, NewGroup, NewPassword, NewPerson,
-    NewShared, NewToken, OwnPassword, OwnSettings, PasswordSet, Person, PersonMade, PersonQuota, PersonSettings,
-    Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Queue, QueuedMany, QueuedRemoved, QueuedWhich,
-    QueuedWithRecipients, Removed, Revocation, Revoked, Shared, SharedMailboxes, SharedSettings, SharedWithDelegates,
-    SignInPage, SuppressedRecipients, Suspension, TakenBack, TakenInvitation, Terms, TokenMade, Tokens, Unsuppressed,
-    Unwrap,
+    AccessReport, AuditPage, CertificateAsked, CertificateState, CheckOut, ConvertedFromPerson, ConvertedToPerson,
+    Credential, CredentialIssued, CredentialOpened, CredentialWithSessions, Credentials, Delegates, DomainWithRecords,
+    Domains, Explained, FromPerson, GivenDelegate, GroupWithMembers, Groups, Health, ImportDone, ImportTerms,
+    Invitation, KeyRotated, Keys, LoggedIn, LoggedOut, Login, Made, Me, Membership, NewCredential, NewDomain, NewGroup,
+    NewPassword, NewPerson, NewShared, NewToken, OwnPassword, OwnSettings, PasswordSet, Person, PersonMade,
+    PersonQuota, PersonSettings, Persons, PolicyChange, PolicySet, PolicyShown, ProblemKind, Queue, QueuedMany,
+    QueuedRemoved, QueuedWhich, QueuedWithRecipients, Removed, RenewCertificate, Revocation, Revoked, Shared,
+    SharedMailboxes, SharedSettings, SharedWithDelegates, SignInPage, SuppressedRecipients, Suspension, TakenBack,
+    TakenInvitation, Terms, TokenMade, Tokens, Unsuppressed, Unwrap,
 };
 use crate::problem::Kind::{AddressTaken, Forbidden, OverLimit, RightNotHeld, SignInRefused, Unusable};
 use crate::route::Query::{Flag, Needed, Page, Text, Time};
 use crate::route::Verb::{Delete, Get, Patch, Post, Put};
 use crate::route::{Answer, Ask, Route, Who, route};
 use crate::{
-    access, audit, credentials, delegates, domains, groups, health, import, keys, openapi, persons, policy, problem,
-    queue, shared, sign_in, sign_ins, tokens,
+    access, audit, certificate, credentials, delegates, domains, groups, health, import, keys, openapi, persons,
+    policy, problem, queue, shared, sign_in, sign_ins, tokens,
 };
 use postern_access::Duty;
 
@@ -594,4 +594,15 @@ pub static ROUTES: &[Route] = &[
              that no live credential rests on are deleted.",
         )
         .gives::<KeyRotated>(200),
+    // The certificate of the listeners.
+    route(Get, "/api/v1/certificate", "certificate.show", ORGANISATION, to!(certificate::show))
+        .says("What clients are shown in TLS, who renews it and when, how the authority was asked last, what is amiss.")
+        .gives::<CertificateState>(200),
+    route(Post, "/api/v1/certificate/renew", "certificate.renew", DOMAINS, to!(certificate::renew))
+        .says(
+            "Wants another certificate: from the authority of [tls.acme], which is asked while this is answered, or \
+             from the one that init made, at once.",
+        )
+        .takes::<RenewCertificate>(r#"{"force":false}"#)
+        .gives::<CertificateAsked>(200),
 ];

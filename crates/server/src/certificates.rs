@@ -6,7 +6,7 @@
 
 use postern_types::{Secret, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
 use std::time::Duration;
@@ -45,6 +45,25 @@ pub fn make(hostname: &str, now: Timestamp) -> Result<Certificates, CertificateE
     })
 }
 
+/// Another certificate for the same key, under an authority that is there, as PEM with that authority's after it.
+/// It ends no later than the authority.
+pub(crate) fn again(hostname: &str, now: Timestamp, authority: &Authority<'_>) -> Result<String, CertificateError> {
+    let issuer = Issuer::from_ca_cert_pem(authority.certificate, KeyPair::from_pem(authority.key)?)?;
+    let mut params = server(hostname, now)?;
+    params.not_after = params.not_after.min(date_time_ymd(1970, 1, 1) + since_1970(authority.ends));
+    let server = params.signed_by(&KeyPair::from_pem(authority.server_key)?, &issuer)?;
+    let is_ended = authority.certificate.ends_with('\n');
+    Ok(server.pem() + authority.certificate + if is_ended { "" } else { "\n" })
+}
+
+/// PEM texts of an authority that is there, and the key to certify.
+pub(crate) struct Authority<'a> {
+    pub certificate: &'a str,
+    pub key: &'a str,
+    pub ends: Timestamp,
+    pub server_key: &'a str,
+}
+
 fn authority(hostname: &str, now: Timestamp) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::OrganizationName, "Postern");
@@ -69,8 +88,11 @@ fn server(hostname: &str, now: Timestamp) -> Result<CertificateParams, rcgen::Er
 
 /// From a day ago, for clients whose clock is behind.
 fn lasting(params: &mut CertificateParams, now: Timestamp, days: u32) {
-    let seconds = u64::try_from(now.seconds()).unwrap_or(0);
-    let now = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    let now = date_time_ymd(1970, 1, 1) + since_1970(now);
     params.not_before = now - DAY;
     params.not_after = now + DAY * days;
+}
+
+fn since_1970(at: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0))
 }

@@ -32,7 +32,10 @@ fn say(days: Option<i64>, is_by_acme: bool) {
         true => {
             "mail programs refuse it after its end; the authority gave no other: see certificate.refused, or postern doctor"
         }
-        false => "mail programs refuse it after its end; renew it, put it at [tls] certificate and key, and reload",
+        false => {
+            "mail programs refuse it after its end; renew it, put it at [tls] certificate and key, and reload; one that init \
+             made: postern certificate renew"
+        }
     };
     if days < 0 {
         tracing::error!(event = "server.certificate-ended", days_ago = -days, "{text}");

@@ -1,7 +1,9 @@
 //! What a certificate says of itself: whose it is, by whom, and from when to when.
 
 use postern_types::Timestamp;
+use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// From here on its end is near, and somebody should be told. A certificate of ninety days is
 /// renewed by its programs thirty days before the end, so that one with less has been forgotten.
@@ -21,6 +23,10 @@ pub struct Inspected {
     pub not_before: Timestamp,
     /// And not after this.
     pub not_after: Timestamp,
+    /// What its key is, such as `ECDSA P-256`.
+    pub key: String,
+    /// SHA-256 of all of it, in hexadecimal.
+    pub sha256: String,
     subject_name: Vec<u8>,
     issuer_name: Vec<u8>,
 }
@@ -36,6 +42,8 @@ impl Inspected {
             issuer: read.issuer().to_string(),
             not_before: at(read.validity().not_before.timestamp()),
             not_after: at(read.validity().not_after.timestamp()),
+            key: key(&read),
+            sha256: digest(&SHA256, der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
             subject_name: read.subject().as_raw().to_vec(),
             issuer_name: read.issuer().as_raw().to_vec(),
         })
@@ -50,6 +58,25 @@ impl Inspected {
     /// Does the other one stand above it, by name (RFC 5280 section 6.1.3)?
     pub fn is_issued_by(&self, other: &Self) -> bool {
         self.issuer_name == other.subject_name
+    }
+}
+
+/// As people call it.
+fn key(read: &X509Certificate<'_>) -> String {
+    // RFC 8410 section 3.
+    const ED25519: &str = "1.3.101.112";
+    let key = read.public_key();
+    match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => format!("RSA {}", rsa.key_size()),
+        // 0x04, x, y (RFC 5480 section 2.2), which the size counts whole.
+        Ok(PublicKey::EC(_)) => match key.subject_public_key.data.len() {
+            65 => "ECDSA P-256".to_owned(),
+            97 => "ECDSA P-384".to_owned(),
+            133 => "ECDSA P-521".to_owned(),
+            _ => "ECDSA".to_owned(),
+        },
+        _ if key.algorithm.algorithm.to_id_string() == ED25519 => "Ed25519".to_owned(),
+        _ => key.algorithm.algorithm.to_id_string(),
     }
 }
 
@@ -81,6 +108,7 @@ mod tests {
         let days = |days: i64| days * 24 * 3600 * 1000;
         assert_eq!(read[0].not_before, Timestamp(1_700_000_000_000 - days(1)));
         assert_eq!(read[0].not_after, Timestamp(1_700_000_000_000 + days(820)));
+        assert_eq!((read[0].key.as_str(), read[0].sha256.len()), ("ECDSA P-256", 64));
         assert_eq!(read[0].warn_days(), WARN_DAYS);
         let short = Inspected { not_after: read[0].not_before.plus_ms(days(6)), ..read[0].clone() };
         assert_eq!(short.warn_days(), 1);

@@ -19,6 +19,7 @@ mod keys;
 mod listener;
 mod logging;
 mod measures;
+mod own;
 mod patience;
 mod ready;
 mod server;

@@ -18,8 +18,8 @@ use crate::services::{services, web};
 use crate::socket::{BindError, Bound};
 use crate::tls::{Tls, TlsError};
 use crate::visitors::{Allowance, Visitors};
-use postern_app::House;
 use postern_app::wire::Shutdown;
+use postern_app::{CertificateKeeper, House};
 use postern_http::{Challenges, MayMeasure};
 use postern_store::{Clock, Disk, RealDisk, SystemClock};
 use std::collections::BTreeMap;
@@ -111,6 +111,8 @@ impl Server {
         let measures = Measures::new(config, Arc::clone(&traffic), tls.clone(), open.house().db().now());
         let challenges = Challenges::default();
         let keeper = Keeper::new(config, clock, disk, tls.clone(), challenges.clone());
+        let known: Arc<dyn CertificateKeeper> = keeper.clone();
+        open.house().set_certificate_keeper(known);
         let doors = Arc::new(Doors {
             house: Arc::clone(open.house()),
             handshakes: Arc::new(Handshakes { tls, traffic: Arc::clone(&traffic), shutdown: shutdown.clone() }),

@@ -12,12 +12,13 @@ use crate::certificates;
 use crate::config::{Config, TlsFiles};
 use crate::inspect::Inspected;
 use postern_types::Timestamp;
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -75,14 +76,24 @@ impl Slot {
 }
 
 impl ResolvesServerCert for Slot {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.certificate())
+    }
+}
+
+/// What is shown while an authority is expected.
+#[derive(Debug)]
+struct Proving(Arc<Slot>);
+
+impl ResolvesServerCert for Proving {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // It alone, and with a name (RFC 8737 section 3): who offers more is no authority.
         let offered = hello.alpn().map(|offered| offered.collect::<Vec<_>>());
         if offered.as_deref() == Some(&[ACME_TLS]) {
-            let proofs = self.proofs.read().unwrap_or_else(PoisonError::into_inner);
+            let proofs = self.0.proofs.read().unwrap_or_else(PoisonError::into_inner);
             return proofs.get(&hello.server_name()?.to_ascii_lowercase()).cloned();
         }
-        Some(self.certificate())
+        Some(self.0.certificate())
     }
 }
 
@@ -114,6 +125,8 @@ pub struct Tls {
     slot: Arc<Slot>,
     config: Arc<ServerConfig>,
     web: Arc<ServerConfig>,
+    /// For HTTP while an authority is expected: to nobody else is its protocol offered.
+    proving: Arc<ServerConfig>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -128,10 +141,10 @@ impl Tls {
     pub(crate) fn start(config: &Config, now: Timestamp) -> Result<Self, TlsError> {
         let Some(acme) = &config.acme else { return Self::load(&config.tls) };
         let provider = provider();
-        let found = load(&config.tls, &provider).or_else(|_| load(&acme.stand_in, &provider));
+        let found = told(&config.tls, &provider).or_else(|| told(&acme.stand_in, &provider));
         match found {
-            Ok(certificate) => Self::with(certificate),
-            Err(_) => Self::with(made(&config.hostname, now, &provider)?),
+            Some(certificate) => Self::with(certificate),
+            None => Self::with(made(&config.hostname, now, &provider)?),
         }
     }
 
@@ -148,8 +161,11 @@ impl Tls {
         // A client that wants another protocol at this port is turned away in the handshake
         // (RFC 7301 section 3.2, RFC 9325 section 3.7).
         let mut web = config.clone();
-        web.alpn_protocols = vec![b"http/1.1".to_vec(), ACME_TLS.to_vec()];
-        Ok(Self { slot, config: Arc::new(config), web: Arc::new(web), provider })
+        web.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let mut proving = web.clone();
+        proving.alpn_protocols.push(ACME_TLS.to_vec());
+        proving.cert_resolver = Arc::new(Proving(Arc::clone(&slot)));
+        Ok(Self { slot, config: Arc::new(config), web: Arc::new(web), proving: Arc::new(proving), provider })
     }
 
     /// Loads the certificate again; on failure the old one stays.
@@ -166,6 +182,11 @@ impl Tls {
     /// The server's certificate in force.
     pub fn leaf(&self) -> Option<Inspected> {
         self.slot.certificate().cert.first().and_then(|leaf| Inspected::of(leaf))
+    }
+
+    /// The same as it is sent.
+    pub(crate) fn shown(&self) -> Option<CertificateDer<'static>> {
+        self.slot.certificate().cert.first().cloned()
     }
 
     /// Until when the certificate in force holds.
@@ -191,7 +212,8 @@ impl Tls {
 
     /// For one handshake before HTTP.
     pub fn web_acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.web.clone())
+        let is_proving = !self.slot.proofs.read().unwrap_or_else(PoisonError::into_inner).is_empty();
+        TlsAcceptor::from(if is_proving { self.proving.clone() } else { self.web.clone() })
     }
 }
 
@@ -200,9 +222,33 @@ pub fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError>
     Ok(load(files, &provider())?.cert)
 }
 
+/// Whether a certificate is for this name, as clients look at it.
+pub(crate) fn names_it(der: &CertificateDer<'_>, name: &str) -> bool {
+    let name = ServerName::try_from(name.to_owned());
+    name.is_ok_and(|name| ParsedCertificate::try_from(der).is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok()))
+}
+
 /// What the certificate of these files says, where it works with its key.
 pub(crate) fn inspect(files: &TlsFiles) -> Option<Inspected> {
     load(files, &provider()).ok()?.cert.first().and_then(|leaf| Inspected::of(leaf))
+}
+
+/// One that is not there is still to come; one that is there and can not be used is told.
+fn told(files: &TlsFiles, provider: &CryptoProvider) -> Option<CertifiedKey> {
+    let found = load(files, provider);
+    if let Err(error) = &found
+        && files.certificate.try_exists().unwrap_or(true)
+    {
+        tell_unusable(error, "another is shown until the authority gives one");
+    }
+    found.ok()
+}
+
+/// A certificate that is there, and of no use.
+pub(crate) fn tell_unusable(error: &TlsError, what_now: &str) {
+    let reason = error.to_string();
+    let reason = reason.lines().next().unwrap_or_default();
+    tracing::error!(event = "certificate.unusable", reason, "{what_now}");
 }
 
 fn proof(name: &str, digest: &[u8]) -> Result<(CertificateDer<'static>, Vec<u8>), rcgen::Error> {
@@ -248,52 +294,4 @@ fn plain(error: &pem::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn write(folder: &Path, now: i64) -> TlsFiles {
-        let made = certificates::make("mail.example.org", Timestamp(now)).unwrap();
-        let files = TlsFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
-        put(&files.certificate, made.server.as_bytes());
-        put(&files.key, made.server_key.expose());
-        files
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a test's file need not last")]
-    fn put(path: &Path, bytes: &[u8]) {
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    fn leaf(tls: &Tls) -> Vec<u8> {
-        tls.slot.certificate().cert[0].to_vec()
-    }
-
-    #[test]
-    fn a_reload_brings_the_new_certificate_and_a_bad_one_leaves_the_old() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = write(folder.path(), 1_700_000_000_000);
-        let tls = Tls::load(&files).unwrap();
-        let first = leaf(&tls);
-
-        write(folder.path(), 1_800_000_000_000);
-        tls.reload(&files).unwrap();
-        let second = leaf(&tls);
-        assert_ne!(first, second);
-        assert_eq!(tls.ends(), Some(Timestamp((1_800_000_000 + 820 * 24 * 3600) * 1000)));
-
-        put(&files.certificate, b"no certificate");
-        let refusal = tls.reload(&files).unwrap_err().to_string();
-        assert!(refusal.contains("cert.pem") && refusal.contains("Next step"), "{refusal}");
-        assert_eq!(leaf(&tls), second);
-    }
-
-    #[test]
-    fn a_certificate_of_another_key_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = write(folder.path(), 1_700_000_000_000);
-        let other = certificates::make("mail.example.org", Timestamp(0)).unwrap();
-        put(&files.key, other.server_key.expose());
-        let refusal = Tls::load(&files).err().unwrap().to_string();
-        assert!(refusal.contains("belong together"), "{refusal}");
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 mod pebble;
 
 use pebble::{NOWHERE, Pebble, Wish, own_address, until};
+use postern_app::{AuditQuery, CertificateAsked, CertificateSource, CertificateState};
 use postern_testkit::{House, HouseBuilder, ImapClient, PASSWORD, scenario};
 use serde_json::Value;
 use std::io::Write;
@@ -119,6 +120,24 @@ async fn session(house: &House, root: &Path) -> ImapClient {
     session
 }
 
+/// Why another certificate is not asked for.
+async fn refused_renewal(house: &House, is_forced: bool) -> String {
+    match house.app().renew_certificate(house.operator(), is_forced).await.expect("an answer").0 {
+        CertificateAsked::Not(why) => {
+            assert!(!why.next.is_empty());
+            why.text
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As it is once nobody is being asked.
+async fn ended(house: &House) -> CertificateState {
+    let state = async || house.app().certificate(house.operator()).await.ok();
+    let rests = |state: &CertificateState| state.authority.as_ref().is_none_or(|authority| !authority.is_asking);
+    until("nobody is being asked", async || state().await.filter(rests)).await
+}
+
 scenario! { by by_itself;
     /// The server starts without one, and says what is shown meanwhile; once the authority answers, clients that
     /// trust it see its certificate. It survives a restart without anybody being asked again.
@@ -147,8 +166,14 @@ scenario! { by by_itself;
         let house = house.restart_with::<&str>(&[]).await;
         assert_eq!(shown(&house, &root).await, Some(first), "it is there with the first connection");
         assert_eq!(document(&folder.join("account.json")), account);
-        let attempts = attempt(&house).await;
-        assert!(attempts["refusal"].is_null(), "nobody was asked: {attempts}");
+        // Had anybody been asked, it would have been noted before.
+        let state = house.app().certificate(house.operator()).await.expect("a state");
+        let shown_state = state.shown.expect("a certificate");
+        assert_eq!((shown_state.source, state.findings), (CertificateSource::Acme, vec![]));
+        assert!(refused_renewal(&house, false).await.starts_with("it is not due until "), "nobody is asked");
+        let authority = house.app().certificate(house.operator()).await.expect("a state").authority.expect("an authority");
+        assert_eq!((authority.attempts, authority.is_asking), (0, false));
+        assert!(authority.last.is_some_and(|last| last.refusal.is_none()));
     }
 
     /// A third of its life before its end it is renewed, by the same account; who is connected stays so.
@@ -159,15 +184,16 @@ scenario! { by by_itself;
         let (root, first) = certified(&mut house, &mut pebble, &wish).await;
         let mut before = session(&house, &root).await;
         house.pass_days(59);
-        house.reload::<&str>(&[]).certificate.expect("its files are in order");
+        assert!(refused_renewal(&house, false).await.starts_with("it is not due until "));
         house.pass_days(2);
-        house.reload::<&str>(&[]).certificate.expect("its files are in order");
+        let (asked, _) = house.app().renew_certificate(house.operator(), false).await.expect("an answer");
+        assert_eq!(asked, CertificateAsked::Asking);
         let renewed = async || shown(&house, &root).await.filter(|shown| *shown != first);
         let second = until("another certificate is shown", renewed).await;
         before.ok("SELECT INBOX", "[READ-WRITE]").await;
         session(&house, &root).await.ok("NOOP", "").await;
         let log = pebble.log();
-        assert_eq!(log.matches("Issued certificate serial").count(), 2, "not on the 59th day, and once on the 61st:\n{log}");
+        assert_eq!(log.matches("Issued certificate serial").count(), 2, "once on the 61st day:\n{log}");
         assert_eq!(log.matches("POST /sign-me-up ").count(), 1, "one account:\n{log}");
 
         // A name that is added is not waited for.
@@ -176,6 +202,66 @@ scenario! { by by_itself;
         let holds = |name: &str| third.windows(name.len()).any(|window| window == name.as_bytes());
         assert!(holds("mail.example.org") && holds("autoconfig.example.org"));
         before.ok("NOOP", "").await;
+
+        // Another one that nobody needs is given to whoever insists.
+        ended(&house).await;
+        assert!(refused_renewal(&house, false).await.starts_with("it is not due until "));
+        let (asked, state) = house.app().renew_certificate(house.operator(), true).await.expect("an answer");
+        assert_eq!(asked, CertificateAsked::Asking);
+        let attempts = |state: &CertificateState| state.authority.as_ref().expect("an authority").attempts;
+        let before_it = attempts(&state);
+        until("it has come to an end", async || (attempts(&ended(&house).await) > before_it).then_some(())).await;
+        assert_ne!(shown(&house, &root).await, Some(third));
+
+        // The authority hears at once of another contact, though nothing is due.
+        let account = kept(&house).join("account.json");
+        house.reload(&["POSTERN_TLS__ACME__CONTACT=warden@example.org"]).certificate.expect("its files are in order");
+        let told = async || document(&account).filter(|account| account["contact"][0] == "mailto:warden@example.org");
+        until("it is told", told).await;
+        assert_eq!(pebble.log().matches("Issued certificate serial").count(), 4);
+    }
+
+    /// Of a house without ACME: the certificate that init made is made again, under the same authority, for the same key.
+    async fn a_certificate_of_the_own_authority_is_made_again(house: House) {
+        house.person("alice@example.org").await;
+        let ca = house.data_dir().join("tls/ca.pem");
+        let key = std::fs::read(house.data_dir().join("tls/key.pem")).expect("a key");
+        let mut before = session(&house, &ca).await;
+        let first = shown(&house, &ca).await.expect("it is trusted");
+        assert!(refused_renewal(&house, false).await.starts_with("it is not due until "));
+        let (asked, state) = house.app().renew_certificate(house.operator(), true).await.expect("an answer");
+        assert_eq!(asked, CertificateAsked::Made);
+        let second = shown(&house, &ca).await.expect("it is trusted, too");
+        assert_ne!(first, second);
+        let about = state.shown.expect("a certificate");
+        assert_eq!((about.source, about.names.as_slice()), (CertificateSource::OwnAuthority, ["mail.example.org", "localhost"].map(str::to_owned).as_slice()));
+        assert_eq!((about.key.as_str(), state.findings), ("ECDSA P-256", vec![]));
+        assert_eq!(std::fs::read(house.data_dir().join("tls/key.pem")).expect("a key"), key);
+        before.ok("NOOP", "").await;
+        let query = AuditQuery { most: 3, ..AuditQuery::default() };
+        let rows = house.app().audit(house.operator(), query).await.expect("the trail");
+        let asked: Vec<_> = rows.iter().filter(|row| row.action == "certificate.renewal-asked").map(|row| row.detail.as_str()).collect();
+        assert_eq!(asked, ["forced", ""]);
+
+        // The key of the authority is best kept elsewhere.
+        let (kept, away) = (house.data_dir().join("tls/ca.key"), house.scratch().join("ca.key"));
+        std::fs::copy(&kept, &away).expect("a copy");
+        std::fs::remove_file(&kept).expect("it was there");
+        assert!(refused_renewal(&house, true).await.contains("tls/ca.key is needed to sign another certificate"));
+        // One that is another authority's signs for nobody.
+        let other = postern_server::certificates::make("mail.example.org", house.now()).expect("certificates");
+        crate::foreign::write(&kept, other.authority_key.expose_text().expect("PEM"));
+        assert!(refused_renewal(&house, true).await.starts_with("the house's own authority can not sign another"));
+        let house = house.restart().await;
+        assert_eq!(shown(&house, &ca).await, Some(second), "none of that changed what is kept");
+
+        // With few days left it is told, and done without insisting.
+        std::fs::copy(&away, &kept).expect("it is brought");
+        house.pass_days(820 - 20);
+        let state = house.app().certificate(house.operator()).await.expect("a state");
+        assert_eq!(state.findings.iter().map(|found| found.next.as_str()).collect::<Vec<_>>(), ["postern certificate renew"]);
+        let (asked, state) = house.app().renew_certificate(house.operator(), false).await.expect("an answer");
+        assert_eq!((asked, state.findings), (CertificateAsked::Made, vec![]));
     }
 
     /// At port 443 alone: a certificate that proves the name (RFC 8737).

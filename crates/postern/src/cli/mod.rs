@@ -6,6 +6,7 @@
 //! signed in acts as themselves.
 
 mod audit;
+mod certificate;
 mod clock;
 mod confirm;
 mod conversion;
@@ -94,6 +95,9 @@ pub enum Noun {
     /// Who signed in, and who failed to, with the true reason
     #[command(subcommand)]
     Signins(signins::Verb),
+    /// The certificate that mail programs are shown
+    #[command(subcommand)]
+    Certificate(certificate::Verb),
     /// The keys that machine secrets are checked with
     #[command(subcommand)]
     Key(key::Verb),
@@ -157,6 +161,7 @@ async fn answer(noun: Noun, client: &mut Client) -> Result<Said, Failure> {
         Noun::Report(verb) => report::run(verb, client).await,
         Noun::Audit(verb) => audit::run(verb, client).await,
         Noun::Signins(verb) => signins::run(verb, client).await,
+        Noun::Certificate(verb) => certificate::run(verb, client).await,
         Noun::Key(verb) => key::run(verb, client).await,
         Noun::Login(args) => login::login(&args, client).await,
         Noun::Logout => login::logout(client).await,

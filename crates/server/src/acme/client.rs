@@ -3,22 +3,24 @@
 //! The trust, the time limits and the bounds of answers are ours. An authority is asked a dozen times in
 //! two months, so nothing is kept open and nothing is pooled.
 
-use super::due::LONGEST_WISH_MS;
+use super::answer;
+use crate::config::Acme;
 use crate::dial::roots;
 use crate::tls::provider;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::http::response::Parts;
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use postern_store::Clock;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use std::error::Error as StdError;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +44,8 @@ type Failure = Box<dyn StdError + Send + Sync>;
 #[derive(Clone)]
 pub(super) struct Client {
     tls: Arc<ClientConfig>,
+    directory: String,
+    clock: Arc<dyn Clock>,
     wish: Wish,
 }
 
@@ -58,17 +62,20 @@ impl Wish {
 
 impl Client {
     /// Believes the authorities of a file, or those of this machine.
-    pub async fn new(ca_file: Option<PathBuf>, wish: Wish) -> io::Result<Self> {
+    pub async fn new(acme: &Acme, clock: Arc<dyn Clock>, wish: Wish) -> io::Result<Self> {
+        let (ca_file, directory) = (acme.ca_file.clone(), acme.directory.clone());
         // Lists of authorities are some hundred files on some machines.
         let roots =
             tokio::task::spawn_blocking(move || roots(ca_file.as_deref())).await.map_err(io::Error::other)??;
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let builder = builder.map_err(io::Error::other)?;
-        Ok(Self { tls: Arc::new(builder.with_root_certificates(roots).with_no_client_auth()), wish })
+        let tls = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+        Ok(Self { tls, directory, clock, wish })
     }
 
     async fn ask(self, mut request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Failure> {
         let uri = request.uri().clone();
+        let is_directory = self.directory.parse::<Uri>().is_ok_and(|directory| directory == uri);
         let stream = self.connect(&uri).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let host = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
@@ -76,28 +83,37 @@ impl Client {
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
         *request.uri_mut() = uri.path_and_query().map_or("/", |path| path.as_str()).parse()?;
         let asking = async move {
-            let (mut parts, body) = sender.send_request(request).await?.into_parts();
-            bound_wish(&mut parts.headers);
-            let body = Limited::new(body, ANSWER_BYTES).collect().await?.to_bytes();
-            Ok(BytesResponse { parts, body: Box::new(body) })
+            let (parts, body) = sender.send_request(request).await?.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES).collect().await;
+            Ok::<_, Failure>((
+                parts,
+                body.map_err(|error| format!("its answer did not come whole: {error}"))?.to_bytes(),
+            ))
         };
         let mut asking = pin!(asking);
-        let answer = tokio::select! {
+        let (parts, body) = tokio::select! {
             biased;
             answer = &mut asking => answer,
             // It only moves bytes; what came of them is with the other.
             _ = connection => asking.await,
-        };
-        answer.inspect(|answer| self.note_wish(answer))
+        }?;
+        self.understood(is_directory, parts, body)
     }
 
-    /// Of refusals alone: an order that is being worked on says when to look again, too.
-    fn note_wish(&self, answer: &BytesResponse) {
-        if answer.parts.status.is_client_error() || answer.parts.status.is_server_error() {
-            let value = answer.parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let seconds = value.and_then(|value| value.trim().parse().ok()).unwrap_or(0);
-            self.wish.0.store(seconds, Ordering::Relaxed);
+    /// What it says, where it is the answer of an authority; how long it wants to be left alone is noted.
+    fn understood(&self, is_directory: bool, mut parts: Parts, body: Bytes) -> Result<BytesResponse, Failure> {
+        let wish = answer::wish(&parts.headers, self.clock.wall());
+        // Of refusals alone: an order that is being worked on says when to look again, too.
+        if parts.status.is_client_error() || parts.status.is_server_error() {
+            self.wish.0.store(wish.unwrap_or(0), Ordering::Relaxed);
         }
+        // The library adds it to the time of day, and breaks off where that leads too far.
+        match wish {
+            Some(seconds) => drop(parts.headers.insert(RETRY_AFTER, seconds.into())),
+            None => drop(parts.headers.remove(RETRY_AFTER)),
+        }
+        answer::look(is_directory, parts.status, &body)?;
+        Ok(BytesResponse { parts, body: Box::new(body) })
     }
 
     async fn connect(&self, uri: &Uri) -> Result<TlsStream<TcpStream>, Failure> {
@@ -128,16 +144,6 @@ impl Client {
     }
 }
 
-/// No more than we would wait. The library adds it to the time of day, and breaks off where that leads too far.
-fn bound_wish(headers: &mut HeaderMap) {
-    let longest = LONGEST_WISH_MS.unsigned_abs() / 1000;
-    let value = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let seconds = value.and_then(|value| value.trim().parse::<u64>().ok());
-    if seconds.is_some_and(|seconds| seconds > longest) {
-        headers.insert(RETRY_AFTER, longest.into());
-    }
-}
-
 impl HttpClient for Client {
     fn request(
         &self,
@@ -152,17 +158,4 @@ impl HttpClient for Client {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_authority_is_waited_for_beyond_reason() {
-        let bounded = |given: &'static str| {
-            let mut headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static(given))]);
-            bound_wish(&mut headers);
-            headers[RETRY_AFTER].to_str().unwrap().to_owned()
-        };
-        assert_eq!((bounded("18446744073709551615"), bounded("3600")), ("604800".to_owned(), "3600".to_owned()));
-        assert_eq!(bounded("Fri, 31 Dec 1999 23:59:59 GMT"), "Fri, 31 Dec 1999 23:59:59 GMT");
-    }
-}
+mod tests;

@@ -46,6 +46,10 @@ pub(super) fn due(life: Option<&Life>) -> Timestamp {
 
 /// When the authority is asked next.
 pub(super) fn next_at(life: Option<&Life>, attempts: &Attempts, urge: Urge, now: Timestamp) -> Timestamp {
+    let is_limited = attempts.refusal.as_ref().is_some_and(|refusal| refusal.is_rate_limit);
+    if urge == Urge::Now {
+        return if is_limited { attempts.rests_until(now) } else { Timestamp(0) };
+    }
     let is_barred = match &attempts.refusal {
         Some(refusal) => urge == Urge::None || refusal.is_rate_limit,
         // One that was not brought to its end rests like one that was refused.

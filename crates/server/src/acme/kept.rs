@@ -34,9 +34,22 @@ pub(super) struct Attempts {
     pub refusals: u32,
     /// Before this it is not asked by itself.
     pub not_before_ms: i64,
+    /// What it was asked for; nothing where an older version noted it.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 impl Attempts {
+    /// What counts of it where these names are asked for: a refusal of others says nothing of them, unless the
+    /// authority wants to be left alone altogether.
+    pub fn for_names(self, names: &[String]) -> Self {
+        let is_same = self.names.is_empty()
+            || (self.names.iter().all(|name| names.contains(name))
+                && names.iter().all(|name| self.names.contains(name)));
+        let is_for_all = self.refusal.as_ref().is_some_and(|refusal| refusal.is_rate_limit && refusal.is_for_all_names);
+        if is_same || is_for_all || self.refusals == 0 { self } else { Self::default() }
+    }
+
     /// Until when it is not asked by itself. What only a clock that was ahead can have noted does not bind: it
     /// would for as long as that clock was.
     pub fn rests_until(&self, now: Timestamp) -> Timestamp {

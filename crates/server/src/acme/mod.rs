@@ -4,15 +4,18 @@
 //! (`tls`), so that nobody is disconnected by a renewal, and what it does not get changes nothing: the
 //! certificate in force stays. Docs: docs/decisions/0042-certificates-by-acme.md.
 
+mod answer;
 mod client;
 mod due;
 mod kept;
 mod order;
 mod refusal;
+mod state;
 
-use crate::config::{Acme, Config};
+use crate::config::{Acme, Config, Listen, TlsFiles};
 use crate::inspect::Inspected;
-use crate::tls::{Tls, TlsError, inspect, pair, provider};
+use crate::own::OwnAuthority;
+use crate::tls::{Tls, TlsError, inspect, pair, provider, tell_unusable};
 use client::Wish as Patience;
 use due::{FIRST_PAUSE_MS, Life, next_at, pause_ms};
 use kept::{Attempts, Kept};
@@ -69,18 +72,33 @@ enum Urge {
     None,
     /// At once if it is due, though it was refused a moment ago: something may have been mended.
     IfDue,
+    /// At once, due or not.
+    Now,
 }
 
 /// What is wanted.
 #[derive(Debug, Clone)]
 struct Wanted {
+    /// Where it lies.
+    files: TlsFiles,
     acme: Option<Arc<Acme>>,
+    /// A listener is open at which the challenge is answered.
+    is_answered: bool,
     urge: Urge,
+}
+
+impl Wanted {
+    /// Whom to ask, where that can come to anything.
+    fn asked(&self) -> Option<Arc<Acme>> {
+        self.acme.clone().filter(|_| self.is_answered)
+    }
 }
 
 /// Keeps the certificate of a server.
 pub(crate) struct Keeper {
     hostname: String,
+    /// The listeners that are open: a reload opens none.
+    listen: Listen,
     /// The wall's: house time stands still after it was once ahead, and certificates end by the world's.
     clock: Arc<dyn Clock>,
     disk: Arc<dyn Disk>,
@@ -88,20 +106,27 @@ pub(crate) struct Keeper {
     wanted: watch::Sender<Wanted>,
     /// What was noted of each folder, where the disk does not take it too.
     noted: Mutex<BTreeMap<PathBuf, Attempts>>,
+    own: OwnAuthority,
+    /// Whether the authority is being asked, and how many attempts have ended.
+    progress: Mutex<(bool, u64)>,
     /// Held from reading a certificate until it is put: of two at once the later is to stay.
     putting: Mutex<()>,
 }
 
 impl Keeper {
     pub fn new(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>, tls: Tls, texts: Challenges) -> Arc<Self> {
-        let wanted = Wanted { acme: config.acme.clone().map(Arc::new), urge: Urge::None };
+        let (files, acme) = (config.tls.clone(), config.acme.clone().map(Arc::new));
+        let wanted = Wanted { files, acme, is_answered: true, urge: Urge::None };
         Arc::new(Self {
             hostname: config.hostname.clone(),
+            listen: config.listen.clone(),
             clock,
             disk,
             answers: Answers { texts, tls },
             wanted: watch::Sender::new(wanted),
             noted: Mutex::default(),
+            own: OwnAuthority::of(config),
+            progress: Mutex::default(),
             putting: Mutex::default(),
         })
     }
@@ -110,10 +135,27 @@ impl Keeper {
     /// due is asked for at once.
     pub fn reload(&self, fresh: &Config) -> Result<(), TlsError> {
         let _alone = locked(&self.putting);
+        let is_answered = fresh.acme.as_ref().is_none_or(|acme| acme.challenge.is_answered(&self.listen));
+        let acme = fresh.acme.clone().map(Arc::new);
         // Before the files are read: what comes of another wish from now on is not put over them.
-        self.wanted.send_replace(Wanted { acme: fresh.acme.clone().map(Arc::new), urge: Urge::IfDue });
-        let is_to_come = fresh.acme.is_some() && !fresh.tls.certificate.exists();
-        if is_to_come { Ok(()) } else { self.answers.tls.reload(&fresh.tls) }
+        self.wanted.send_replace(Wanted { files: fresh.tls.clone(), acme, is_answered, urge: Urge::IfDue });
+        let Some(acme) = &fresh.acme else { return self.answers.tls.reload(&fresh.tls) };
+        if !is_answered {
+            let (challenge, listener) = (acme.challenge.name(), acme.challenge.place().0);
+            tracing::warn!(
+                event = "certificate.not-asked-for",
+                challenge,
+                listener,
+                "the listener at which the authority would look opens with a restart, and it is asked then"
+            );
+        }
+        // One that is still to come, or is of no use, is asked for; what is shown stays meanwhile.
+        if fresh.tls.certificate.exists()
+            && let Err(error) = self.answers.tls.reload(&fresh.tls)
+        {
+            tell_unusable(&error, "what was shown stays until the authority gives another");
+        }
+        Ok(())
     }
 
     /// Whether an authority is asked at all.
@@ -126,32 +168,62 @@ impl Keeper {
         let mut wanted = self.wanted.subscribe();
         let mut urge = Urge::None;
         let mut rested = Instant::now();
+        let mut told = None;
         loop {
-            let acme = wanted.borrow_and_update().acme.clone();
+            let acme = wanted.borrow_and_update().asked();
             let rest =
                 if urge == Urge::None { rested.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             let wait = acme.as_deref().map(|acme| self.wait(acme, urge).max(rest));
-            if wait.is_none_or(|wait| wait > Duration::ZERO) {
-                let wait = wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
-                urge = tokio::select! {
-                    () = shutdown.requested() => return,
-                    changed = wanted.changed() => if changed.is_ok() { wanted.borrow().urge } else { return },
-                    () = tokio::time::sleep(wait) => Urge::None,
-                };
-                continue;
-            }
-            if let Some(acme) = &acme {
+            let is_due = wait.is_some_and(|wait| wait.is_zero());
+            if let Some(acme) = acme.as_ref().filter(|acme| is_due || told.as_ref() != Some(*acme)) {
+                // An attempt tells the contact, too.
+                told = Some(Arc::clone(acme));
                 tokio::select! {
                     () = shutdown.requested() => return,
-                    () = self.attempt(acme) => {}
+                    () = self.act(acme, is_due) => {}
                     // Somebody wants something else, and not to wait for this.
                     () = gives_way(wanted.clone(), acme) => {}
                 }
-                rested = Instant::now() + REST;
             }
-            // Whoever wanted it meanwhile has what just came.
-            urge = if wanted.has_changed().unwrap_or(false) { Urge::IfDue } else { Urge::None };
+            if is_due {
+                rested = Instant::now() + REST;
+                // Whoever wanted it meanwhile has what just came.
+                urge = if wanted.has_changed().unwrap_or(false) { Urge::IfDue } else { Urge::None };
+                continue;
+            }
+            let wait = wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
+            urge = tokio::select! {
+                () = shutdown.requested() => return,
+                changed = wanted.changed() => if changed.is_ok() { wanted.borrow().urge } else { return },
+                () = tokio::time::sleep(wait) => Urge::None,
+            };
         }
+    }
+
+    async fn act(self: &Arc<Self>, acme: &Arc<Acme>, is_due: bool) {
+        if is_due { self.attempt(acme).await } else { self.tell_contact(acme).await }
+    }
+
+    /// The authority may have to write before the next renewal: where it has an account of ours, it is told at
+    /// once of another contact. In vain, and it is told with that renewal.
+    async fn tell_contact(self: &Arc<Self>, acme: &Arc<Acme>) {
+        let kept = Kept::new(acme, Arc::clone(&self.disk));
+        let is_other = kept.account().ok().flatten().is_some_and(|account| account.contact != acme.contact);
+        let limit = self.attempts(acme).refusal.is_some_and(|refusal| refusal.is_rate_limit);
+        if !is_other || limit {
+            return;
+        }
+        let (keeper, of) = (Arc::clone(self), Arc::clone(acme));
+        let outcome = apart(async move { keeper.asking(&of, &kept).tell_contact().await }).await;
+        if let Err(Refusal { reason, next, .. }) = outcome {
+            let directory = &acme.directory;
+            tracing::warn!(event = "certificate.contact-not-told", %reason, %next, directory, "it is told with the next renewal");
+        }
+    }
+
+    fn asking<'a>(&'a self, acme: &'a Acme, kept: &'a Kept) -> Asking<'a> {
+        let names = acme.wanted(&self.hostname);
+        Asking { acme, names, kept, answers: &self.answers, clock: &self.clock }
     }
 
     /// How long not to ask.
@@ -161,9 +233,11 @@ impl Keeper {
         Duration::from_millis(u64::try_from(at.0 - now.0).unwrap_or(0))
     }
 
+    /// What counts of it for the names that are wanted.
     fn attempts(&self, acme: &Acme) -> Attempts {
         let noted = locked(&self.noted).get(&acme.folder).cloned();
-        noted.unwrap_or_else(|| Kept::new(acme, Arc::clone(&self.disk)).attempts())
+        let noted = noted.unwrap_or_else(|| Kept::new(acme, Arc::clone(&self.disk)).attempts());
+        noted.for_names(&acme.wanted(&self.hostname))
     }
 
     /// It holds for this run even where the disk does not take it.
@@ -184,6 +258,8 @@ impl Keeper {
 
     /// Asks once, and tells how it went.
     async fn attempt(self: &Arc<Self>, acme: &Arc<Acme>) {
+        // Whoever waits for the end of it hears of that, too, where it is given up.
+        let _underway = Underway::begin(&self.progress);
         let kept = Kept::new(acme, Arc::clone(&self.disk));
         let before = self.attempts(acme);
         let patience = Patience::default();
@@ -198,7 +274,9 @@ impl Keeper {
         let refusals = before.refusals.saturating_add(1);
         let not_before_ms = now.0 + pause_ms(refusals, patience.milliseconds());
         self.tell(acme, &refusal, Timestamp(not_before_ms));
-        self.note_end(acme, &kept, &Attempts { last_ms: Some(now.0), refusal: Some(refusal), refusals, not_before_ms });
+        let names = acme.wanted(&self.hostname);
+        let ended = Attempts { last_ms: Some(now.0), refusal: Some(refusal), refusals, not_before_ms, names };
+        self.note_end(acme, &kept, &ended);
     }
 
     fn note_end(&self, acme: &Acme, kept: &Kept, attempts: &Attempts) {
@@ -209,7 +287,7 @@ impl Keeper {
 
     async fn obtain(&self, acme: &Acme, kept: &Kept, before: Attempts, patience: Patience) -> Result<(), Refusal> {
         let names = acme.wanted(&self.hostname);
-        let is_first = !acme.files().certificate.exists();
+        let is_first = self.life(acme).is_none();
         tracing::info!(
             event = "certificate.asked-for",
             names = names.join(" "),
@@ -226,9 +304,10 @@ impl Keeper {
         // And what can not be kept is not asked for: authorities give a name so many in a week.
         let refusals = before.refusals.saturating_add(1);
         let not_before_ms = self.clock.wall().0 + pause_ms(refusals, None);
-        let noted = kept.make().and_then(|()| self.note(acme, kept, &Attempts { refusals, not_before_ms, ..before }));
+        let begun = Attempts { refusals, not_before_ms, names, ..before };
+        let noted = kept.make().and_then(|()| self.note(acme, kept, &begun));
         noted.map_err(|error| Refusal::of_disk(&error))?;
-        let asking = Asking { acme, names, kept, answers: &self.answers };
+        let asking = self.asking(acme, kept);
         let mut obtained = asking.obtain(patience.clone()).await;
         if obtained.as_ref().is_err_and(|refusal| refusal.account_is_gone) && kept.has_account() {
             // As after the authority was set up anew, or the account was shut; there is nothing to lose but its number.
@@ -253,8 +332,8 @@ impl Keeper {
         }
         kept.put_certificate(&acme.files().certificate, pem.expose()).map_err(|error| Refusal::of_disk(&error))?;
         let now = self.clock.wall();
-        let not_before_ms = now.0 + life.rest_ms();
-        self.note_end(acme, kept, &Attempts { last_ms: Some(now.0), not_before_ms, ..Attempts::default() });
+        let (names, not_before_ms) = (acme.wanted(&self.hostname), now.0 + life.rest_ms());
+        self.note_end(acme, kept, &Attempts { last_ms: Some(now.0), not_before_ms, names, ..Attempts::default() });
         let is_shown = self.put(acme, key);
         tracing::info!(
             event = "certificate.issued",
@@ -294,6 +373,23 @@ impl Keeper {
     }
 }
 
+/// An attempt, until this is let go.
+struct Underway<'a>(&'a Mutex<(bool, u64)>);
+
+impl<'a> Underway<'a> {
+    fn begin(progress: &'a Mutex<(bool, u64)>) -> Self {
+        locked(progress).0 = true;
+        Self(progress)
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        let mut progress = locked(self.0);
+        *progress = (false, progress.1 + 1);
+    }
+}
+
 /// In a task of its own that ends with this: what breaks off there is a refusal, and not the end of the keeper.
 async fn apart(asking: impl Future<Output = Result<(), Refusal>> + Send + 'static) -> Result<(), Refusal> {
     let mut tasks = JoinSet::new();
@@ -329,87 +425,4 @@ async fn gives_way(mut wanted: watch::Receiver<Wanted>, acme: &Acme) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use postern_store::ManualClock;
-    use std::path::Path;
-
-    const NOW: Timestamp = Timestamp(1_795_381_200_000);
-    const DAY_MS: i64 = 24 * 3600 * 1000;
-
-    /// Each look at it finds the next day.
-    struct Leaping(ManualClock);
-
-    impl Clock for Leaping {
-        fn wall(&self) -> Timestamp {
-            self.0.advance_ms(DAY_MS);
-            self.0.wall()
-        }
-    }
-
-    fn config(folder: &Path, lines: &str) -> Config {
-        let text = format!(
-            "hostname = \"mail.example.org\"\ndata_dir = {folder:?}\n[listen]\nhttp = [\"127.0.0.1:80\"]\n{lines}"
-        );
-        Config::parse(Path::new("postern.toml"), &text, &[]).unwrap()
-    }
-
-    fn keeper(config: &Config, clock: Arc<dyn Clock>) -> Arc<Keeper> {
-        let tls = Tls::start(config, NOW).unwrap();
-        Keeper::new(config, clock, Arc::new(RealDisk), tls, Challenges::default())
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a test's file need not last")]
-    fn write(path: &Path, bytes: &[u8]) {
-        std::fs::write(path, bytes).unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_disk_and_with_a_clock_that_leaps_it_still_rests() {
-        let folder = tempfile::tempdir().unwrap();
-        // Where the folder would be there is a file: nothing can be noted.
-        write(&folder.path().join("acme"), b"");
-        let config = config(folder.path(), "[tls.acme]\n");
-        let keeper = keeper(&config, Arc::new(Leaping(ManualClock::new(NOW))));
-        let (_switch, shutdown) = Shutdown::new();
-        let mut running = JoinSet::new();
-        running.spawn(Arc::clone(&keeper).run(shutdown));
-        let refusals = async || {
-            for _ in 0..200 {
-                tokio::task::yield_now().await;
-            }
-            keeper.attempts(config.acme.as_ref().unwrap()).refusals
-        };
-        assert_eq!(refusals().await, 1);
-        tokio::time::advance(REST - Duration::from_secs(1)).await;
-        assert_eq!(refusals().await, 1, "whatever the clock says");
-        tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(refusals().await, 2);
-        keeper.reload(&config).unwrap();
-        assert_eq!(refusals().await, 3, "somebody may have mended it");
-    }
-
-    #[tokio::test]
-    async fn what_breaks_off_is_a_refusal() {
-        let broken = apart(async { panic!("no such time") }).await.unwrap_err();
-        assert!(broken.reason.starts_with("asking the authority broke off: "), "{}", broken.reason);
-    }
-
-    #[test]
-    fn what_comes_late_is_not_put_over_what_is_wanted_since() {
-        let folder = tempfile::tempdir().unwrap();
-        let config_of = |authority: &str| {
-            config(folder.path(), &format!("[tls.acme]\ndirectory = \"https://{authority}.example.net/dir\"\n"))
-        };
-        let (old, new) = (config_of("old"), config_of("new"));
-        let keeper = keeper(&old, Arc::new(ManualClock::new(NOW)));
-        let certificate = || {
-            let made = crate::certificates::make("mail.example.org", NOW).unwrap();
-            pair(made.server.as_bytes(), made.server_key.expose(), &provider()).unwrap()
-        };
-        assert!(keeper.put(old.acme.as_ref().unwrap(), certificate()));
-        keeper.reload(&new).unwrap();
-        assert!(!keeper.put(old.acme.as_ref().unwrap(), certificate()), "it is another authority's");
-        assert!(keeper.put(new.acme.as_ref().unwrap(), certificate()));
-    }
-}
+mod tests;

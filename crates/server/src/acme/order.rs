@@ -1,17 +1,19 @@
 //! One certificate from one authority: account, order, challenges, key, certificate (RFC 8555 section 7).
 
 use super::client::{Client, Wish};
-use super::kept::Kept;
+use super::kept::{Kept, KeptAccount};
 use super::refusal::Refusal;
 use crate::config::{Acme, Challenge};
 use crate::tls::{Proof, Tls};
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order, OrderStatus,
-    RetryPolicy,
+    Account, AccountBuilder, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order,
+    OrderStatus, RetryPolicy,
 };
 use postern_http::{Challenges, Pending};
+use postern_store::Clock;
 use postern_types::Secret;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long an authority may take for looking at our names, and for the certificate.
@@ -38,6 +40,7 @@ pub(super) struct Asking<'a> {
     pub names: Vec<String>,
     pub kept: &'a Kept,
     pub answers: &'a Answers,
+    pub clock: &'a Arc<dyn Clock>,
 }
 
 impl Asking<'_> {
@@ -58,30 +61,45 @@ impl Asking<'_> {
         Ok(Secret::new(key.serialize_pem() + &chain))
     }
 
+    /// Tells the authority another contact, where it has an account of ours.
+    pub async fn tell_contact(&self) -> Result<(), Refusal> {
+        self.account(Wish::default()).await.map(drop)
+    }
+
     /// The account that is kept, or a new one.
     async fn account(&self, wish: Wish) -> Result<Account, Refusal> {
-        let client = Client::new(self.acme.ca_file.clone(), wish).await;
+        let client = Client::new(self.acme, Arc::clone(self.clock), wish).await;
         let client = client.map_err(|error| Refusal::new(error.to_string(), "check [tls.acme] ca_file"))?;
         let builder = Account::builder_with_http(Box::new(client));
-        let contact: Vec<&str> = self.acme.contact.iter().map(String::as_str).collect();
         match self.kept.account().map_err(|error| Refusal::of_disk(&error))? {
-            Some(kept) => {
-                let account = builder.from_credentials(kept.credentials).await.map_err(|error| self.refusal(&error))?;
-                if kept.contact != self.acme.contact {
-                    account.update_contacts(&contact).await.map_err(|error| self.account_refusal(&error))?;
-                    self.kept.put_contact(&self.acme.contact).map_err(|error| Refusal::of_disk(&error))?;
-                }
-                Ok(account)
-            }
-            None => {
-                let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
-                let made = builder.create(&new, self.acme.directory.clone(), None).await;
-                let (account, credentials) = made.map_err(|error| self.account_refusal(&error))?;
-                self.kept.put_account(&self.acme.contact, &credentials).map_err(|error| Refusal::of_disk(&error))?;
-                tracing::info!(event = "certificate.account-made", directory = self.acme.directory);
-                Ok(account)
-            }
+            Some(kept) => self.known(builder, kept).await,
+            None => self.made(builder).await,
         }
+    }
+
+    async fn known(&self, builder: AccountBuilder, kept: KeptAccount) -> Result<Account, Refusal> {
+        let account = builder.from_credentials(kept.credentials).await.map_err(|error| self.refusal(&error))?;
+        if kept.contact != self.acme.contact {
+            account.update_contacts(&self.contact()).await.map_err(|error| self.account_refusal(&error))?;
+            self.kept.put_contact(&self.acme.contact).map_err(|error| Refusal::of_disk(&error))?;
+            tracing::info!(event = "certificate.contact-told", directory = self.acme.directory);
+        }
+        Ok(account)
+    }
+
+    async fn made(&self, builder: AccountBuilder) -> Result<Account, Refusal> {
+        let contact = self.contact();
+        let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+        let made = builder.create(&new, self.acme.directory.clone(), None).await;
+        // How many accounts one machine may make has nothing to do with its names.
+        let (account, credentials) = made.map_err(|error| self.account_refusal(&error).whatever_names())?;
+        self.kept.put_account(&self.acme.contact, &credentials).map_err(|error| Refusal::of_disk(&error))?;
+        tracing::info!(event = "certificate.account-made", directory = self.acme.directory);
+        Ok(account)
+    }
+
+    fn contact(&self) -> Vec<&str> {
+        self.acme.contact.iter().map(String::as_str).collect()
     }
 
     /// Lays out what the authority will look for, and says so.

@@ -1,5 +1,6 @@
 //! Why there is no certificate, for the one who can do something about it.
 
+use super::answer::Foreign;
 use crate::config::Challenge;
 use instant_acme::{Error, Problem};
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,9 @@ pub(super) struct Refusal {
     /// Nothing that is done here would help before the time that it names.
     #[serde(default)]
     pub is_rate_limit: bool,
+    /// That is so whatever names are asked for.
+    #[serde(default)]
+    pub is_for_all_names: bool,
     /// Nothing is to be mended here: it is asked again by itself.
     #[serde(default)]
     pub needs_nobody: bool,
@@ -28,12 +32,24 @@ impl Refusal {
     pub fn new(reason: impl Into<String>, next: impl Into<String>) -> Self {
         // Both may have words and names of the authority's.
         let (reason, next) = (plain(&reason.into()), plain(&next.into()));
-        Self { reason, next, account_is_gone: false, is_rate_limit: false, needs_nobody: false }
+        Self {
+            reason,
+            next,
+            account_is_gone: false,
+            is_rate_limit: false,
+            is_for_all_names: false,
+            needs_nobody: false,
+        }
     }
 
     /// Time alone helps.
     pub fn waiting(reason: impl Into<String>, next: impl Into<String>) -> Self {
         Self { needs_nobody: true, ..Self::new(reason, next) }
+    }
+
+    /// Another list of names would be refused, too.
+    pub fn whatever_names(self) -> Self {
+        Self { is_for_all_names: true, ..self }
     }
 
     /// Something on this machine is in the way.
@@ -43,11 +59,19 @@ impl Refusal {
 
     /// What went wrong between us and the authority, about this name where one is known.
     pub fn of(error: &Error, directory: &str, challenge: Challenge, name: Option<&str>) -> Self {
+        let foreign = if let Error::Other(cause) = error { cause.downcast_ref::<Foreign>() } else { None };
+        if let Some(foreign) = foreign {
+            return Self::of_foreign(foreign, directory);
+        }
         match error {
             Error::Api(problem) => Self::of_problem(problem, challenge, name),
             Error::Timeout(_) => Self::waiting(
                 "the authority did not come to an end in time",
                 "nothing: it is asked again; if this stays so, look at the authority's own status page",
+            ),
+            Error::Json(_) | Error::Str(_) | Error::Unsupported(_) => Self::new(
+                format!("{directory} answers something that an authority does not: {}", with_causes(error)),
+                "see that [tls.acme] directory is that of an authority; if it is, report this: Postern does not understand it",
             ),
             other => Self::new(
                 format!("{directory} could not be asked: {}", with_causes(other)),
@@ -69,6 +93,32 @@ impl Refusal {
                 ..refusal
             },
             _ => refusal,
+        }
+    }
+
+    /// An answer that is not of the protocol: a proxy's, or of a server that is no authority.
+    fn of_foreign(foreign: &Foreign, directory: &str) -> Self {
+        let Foreign { is_directory, status, words } = foreign;
+        let said = format!("it answers {status}, {words}");
+        match status.as_u16() {
+            429 => Self {
+                is_rate_limit: true,
+                needs_nobody: true,
+                ..Self::new(format!("{directory} wants to be left alone: {said}"), waiting("rateLimited"))
+            }
+            .whatever_names(),
+            500.. => Self::waiting(
+                format!("the authority, or what is in front of it, does not work: {said}"),
+                "nothing: it is asked again; if this stays so, look at the authority's own status page",
+            ),
+            _ if *is_directory => Self::new(
+                format!("{directory} is no ACME directory: {said}"),
+                "check [tls.acme] directory: it is the URL that the authority names for ACME programs",
+            ),
+            _ => Self::new(
+                format!("{directory}: something in front of the authority answers in its place: {said}"),
+                "see that nothing on the way, such as a proxy, keeps this machine from it",
+            ),
         }
     }
 
@@ -220,6 +270,32 @@ mod tests {
         assert_eq!(shut.reason, "the authority does not accept the account: no (unauthorized)");
         assert!(shut.account_is_gone && shut.next.starts_with("nothing: a new account"), "{}", shut.next);
         assert!(!of("rejectedIdentifier").account_is_gone && of("accountDoesNotExist").account_is_gone);
+    }
+
+    /// In words of those who run the server: what answered, with what, and what to do.
+    #[test]
+    fn what_is_no_authority_is_told_with_its_status_and_first_words() {
+        let of = |is_directory, status: u16| {
+            let (status, words) = (hyper::StatusCode::from_u16(status).unwrap(), "\"Welcome\"".to_owned());
+            let error = Error::Other(Box::new(Foreign { is_directory, status, words }));
+            Refusal::of(&error, "https://www.example.net/dir", Challenge::Http01, None)
+        };
+        let page = of(true, 200);
+        assert_eq!(page.reason, "https://www.example.net/dir is no ACME directory: it answers 200 OK, \"Welcome\"");
+        assert!(page.next.starts_with("check [tls.acme] directory") && !page.needs_nobody, "{}", page.next);
+        assert!(of(true, 404).reason.contains("is no ACME directory: it answers 404 Not Found"));
+        for is_directory in [true, false] {
+            let broken = of(is_directory, 502);
+            assert!(broken.needs_nobody && !broken.is_rate_limit, "{broken:?}");
+            assert!(
+                broken.reason.ends_with("does not work: it answers 502 Bad Gateway, \"Welcome\""),
+                "{}",
+                broken.reason
+            );
+        }
+        let limit = of(false, 429);
+        assert!(limit.is_rate_limit && limit.is_for_all_names && limit.needs_nobody, "{limit:?}");
+        assert!(of(false, 403).next.contains("such as a proxy"));
     }
 
     #[test]

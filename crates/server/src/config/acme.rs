@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub(super) const DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
 /// Authorities take no more names in one certificate.
 const MOST_NAMES: usize = 99;
+/// Of the part that people read; file systems take 255 octets.
+const LONGEST_FOLDER: usize = 160;
 
 /// How an authority is shown that a name is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,15 @@ impl Challenge {
             Challenge::Http01 => "http-01",
             Challenge::TlsAlpn01 => "tls-alpn-01",
         }
+    }
+
+    /// Whether these listeners answer it.
+    pub fn is_answered(self, listen: &Listen) -> bool {
+        !match self {
+            Challenge::Http01 => &listen.http,
+            Challenge::TlsAlpn01 => &listen.https,
+        }
+        .is_empty()
     }
 
     /// The listener that answers, and the port at which it is asked from outside.
@@ -75,7 +86,18 @@ impl Acme {
     }
 }
 
-pub(super) fn check(raw: RawAcme, listen: &Listen, data_dir: &Path, stand_in: TlsFiles) -> Checked<Acme> {
+pub(super) fn check(
+    raw: RawAcme,
+    hostname: &str,
+    listen: &Listen,
+    data_dir: &Path,
+    stand_in: TlsFiles,
+) -> Checked<Acme> {
+    if host_name(hostname).is_none() {
+        let reason = format!("hostname {hostname:?} is no full host name, so [tls.acme] gets no certificate for it");
+        let cure = "write the full name that people's programs connect to: hostname = \"mail.example.org\"; or remove [tls.acme]";
+        return Err(Problem::new("hostname", reason, cure));
+    }
     let directory = directory(raw.directory)?;
     Ok(Acme {
         contact: contact(raw.contact)?,
@@ -107,11 +129,23 @@ fn directory(given: Option<String>) -> Checked<String> {
     }
 }
 
-/// `acme-v02.api.letsencrypt.org-directory`: a name that people recognise.
+/// `acme-v02.api.letsencrypt.org-directory`: a name that people recognise. One that could be another directory's
+/// too has a part of the URL's digest after it.
 fn folder_name(directory: &str) -> String {
-    let rest = directory.strip_prefix("https://").unwrap_or(directory).trim_end_matches('/');
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '-' };
-    rest.chars().map(plain).collect()
+    let rest = directory.strip_prefix("https://").unwrap_or(directory);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
+    let is_sure = rest.split_once('/').is_some_and(|(host, path)| {
+        !path.is_empty() && path.chars().all(is_plain) && host.chars().all(|c| is_plain(c) || c == '-')
+    });
+    let plain = |c: char| if is_plain(c) || c == '-' { c } else { '-' };
+    let name: String = rest.trim_end_matches('/').chars().take(LONGEST_FOLDER).map(plain).collect();
+    if is_sure && rest.len() <= LONGEST_FOLDER {
+        return name;
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, directory.as_bytes());
+    let digest: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    // No name that is sure has this sign.
+    format!("{name}_{digest}")
 }
 
 fn contact(given: Option<RawContact>) -> Checked<Vec<String>> {
@@ -148,8 +182,7 @@ fn challenge(given: Option<&str>, listen: &Listen) -> Checked<Challenge> {
             return Err(Problem::new("tls.acme.challenge", reason, "write \"http-01\" or \"tls-alpn-01\""));
         }
     };
-    let addresses = if challenge == Challenge::Http01 { &listen.http } else { &listen.https };
-    if !addresses.is_empty() {
+    if challenge.is_answered(listen) {
         return Ok(challenge);
     }
     let (listener, port) = challenge.place();
@@ -179,15 +212,18 @@ fn names(given: &[String]) -> Checked<Vec<String>> {
                 "[tls.acme] names has {text:?}: neither challenge gets a certificate for a wildcard"
             )));
         }
-        let name = match Domain::parse(text) {
-            Ok(domain) if text.is_ascii() && text.contains('.') && text.parse::<std::net::IpAddr>().is_err() => {
-                domain.to_string()
-            }
-            _ => return Err(problem(format!("[tls.acme] names has {text:?}, which is no host name"))),
+        let Some(name) = host_name(text) else {
+            return Err(problem(format!("[tls.acme] names has {text:?}, which is no host name")));
         };
         if !names.contains(&name) {
             names.push(name);
         }
     }
     Ok(names)
+}
+
+/// One that an authority may give a certificate for: full, and no address.
+fn host_name(text: &str) -> Option<String> {
+    let is_full = text.is_ascii() && text.contains('.') && text.parse::<std::net::IpAddr>().is_err();
+    Domain::parse(text).ok().filter(|_| is_full).map(|name| name.to_string())
 }

@@ -33,10 +33,11 @@ pub(super) fn check(raw: RawConfig, file: &Path) -> Checked<Config> {
     let mut limits = limits::check(&raw.limits)?;
     let security = security(raw.security, &mut limits)?;
     let listen = listen(&raw.listen, &data_dir, &security)?;
-    let (tls, acme) = tls(raw.tls, &listen, &data_dir)?;
+    let hostname = hostname(raw.hostname)?;
+    let (tls, acme) = tls(raw.tls, &hostname, &listen, &data_dir)?;
     Ok(Config {
         file: file.to_owned(),
-        hostname: hostname(raw.hostname)?,
+        hostname,
         database: database(raw.database.url.as_deref())?,
         blobs: blobs(raw.blobs.url.as_deref(), &data_dir)?,
         tls,
@@ -101,7 +102,7 @@ fn blobs(url: Option<&str>, data_dir: &Path) -> Checked<PathBuf> {
     }
 }
 
-fn tls(raw: RawTls, listen: &Listen, data_dir: &Path) -> Checked<(TlsFiles, Option<Acme>)> {
+fn tls(raw: RawTls, hostname: &str, listen: &Listen, data_dir: &Path) -> Checked<(TlsFiles, Option<Acme>)> {
     let given = (raw.certificate.is_some(), raw.key.is_some());
     let files = TlsFiles {
         certificate: data_dir.join(raw.certificate.as_deref().unwrap_or(CERTIFICATE)),
@@ -113,7 +114,7 @@ fn tls(raw: RawTls, listen: &Listen, data_dir: &Path) -> Checked<(TlsFiles, Opti
         (true, false) => "certificate",
         (false, true) => "key",
         (false, false) => {
-            let acme = acme::check(acme, listen, data_dir, files)?;
+            let acme = acme::check(acme, hostname, listen, data_dir, files)?;
             return Ok((acme.files(), Some(acme)));
         }
     };

@@ -458,7 +458,8 @@ fn a_certificate_by_acme_has_its_defaults() {
     let given = acme(lines).unwrap().acme.unwrap();
     assert_eq!(given.contact, ["mailto:a@example.org", "mailto:b@example.org"]);
     assert_eq!(given.wanted("mail.example.org"), ["mail.example.org", "autoconfig.example.org"]);
-    assert_eq!(given.folder, Path::new("house/acme/127.0.0.1-14000-dir"));
+    let folder = given.folder.to_str().unwrap();
+    assert!(folder.starts_with("house/acme/127.0.0.1-14000-dir_") && folder.len() == 47, "{folder}");
     assert_eq!(given.ca_file.as_deref(), Some(Path::new("house/tls/root.pem")));
     assert_eq!(acme("contact = \"a@example.org\"\n").unwrap().acme.unwrap().contact, ["mailto:a@example.org"]);
     let text = format!("{MINIMAL}[listen]\nhttps = [\"[::]:443\"]\n[tls.acme]\nchallenge = \"tls-alpn-01\"\n");
@@ -499,6 +500,47 @@ fn what_acme_can_not_do_is_refused_with_its_cure() {
         here(5, &format!("names = [\"{name}\"]\n"), &["is no host name"]);
     }
     here(5, "email = \"a@example.org\"\n", &["[tls.acme] has no email; it knows contact,"]);
+}
+
+/// An account, a certificate and what was refused are one authority's.
+#[test]
+fn no_two_directories_have_one_folder() {
+    let folder = |directory: &str| acme(&format!("directory = \"{directory}\"\n")).unwrap().acme.unwrap().folder;
+    let long = "d/".repeat(200);
+    let all = [
+        "https://h.example/a/b",
+        "https://h.example/a-b",
+        "https://h.example/a/b/",
+        "https://h.example/a:b",
+        "https://h.example/a?b",
+        "https://h.example-a/b",
+        "https://h.example:1/b",
+        "https://h.example-1/b",
+        "https://h.example",
+        "https://h.example/",
+        &format!("https://h.example/{long}"),
+        &format!("https://h.example/{long}e"),
+    ];
+    let folders: std::collections::BTreeSet<_> = all.iter().map(|directory| folder(directory)).collect();
+    assert_eq!(folders.len(), all.len(), "{folders:?}");
+    for folder in folders {
+        assert_eq!(folder.parent(), Some(Path::new("house/acme")));
+        assert!(folder.file_name().unwrap().len() < 255, "{folder:?}");
+    }
+}
+
+/// It is the first name of the certificate.
+#[test]
+fn the_host_name_of_a_certificate_by_acme_is_a_full_one() {
+    for name in ["localhost", "192.0.2.1"] {
+        let rest = "[listen]\nhttp = [\"127.0.0.1:80\"]\n";
+        assert!(parse(&format!("hostname = \"{name}\"\n{rest}")).is_ok());
+        refused(
+            &format!("hostname = \"{name}\"\n{rest}[tls.acme]\n"),
+            1,
+            &["is no full host name", "or remove [tls.acme]"],
+        );
+    }
 }
 
 /// Whichever of both is meant, the other would be ignored.

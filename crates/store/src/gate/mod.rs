@@ -61,6 +61,7 @@ mod answered;
 mod audit;
 mod authority;
 mod caller;
+mod certificates;
 mod class;
 mod conversion;
 mod copy;

@@ -65,7 +65,7 @@ fn asked(facts: &Facts, now: Timestamp) -> Check {
     };
     let text = format!("asked on {at} in vain: {reason}; it is asked again {again}");
     let next = match last.reload_helps {
-        true => format!("{next}; then: systemctl reload postern, and it is asked at once"),
+        true => format!("{next}; then: postern certificate renew"),
         false => next.clone(),
     };
     match facts.is_given {
@@ -121,10 +121,7 @@ mod tests {
         let refused = found(false, Some(Some("nobody answers")));
         assert!(refused.text.contains("in vain: nobody answers; it is asked again on 2026-"), "{}", refused.text);
         assert_eq!(refused.status, Status::Fail);
-        assert_eq!(
-            refused.next.as_deref(),
-            Some("open port 80; then: systemctl reload postern, and it is asked at once")
-        );
+        assert_eq!(refused.next.as_deref(), Some("open port 80; then: postern certificate renew"));
         assert_eq!(found(true, Some(Some("nobody answers"))).status, Status::Warn, "there is one");
     }
 

@@ -69,9 +69,7 @@ fn renew(loaded: &Loaded, facts: &Facts) -> &'static str {
         return "let the authority give another: see what stands at \"authority\" below";
     }
     match loaded.trust {
-        Trust::OwnAuthority => {
-            "make another with the house's own authority (docs/administration.md, Certificates), then systemctl reload postern"
-        }
+        Trust::OwnAuthority => "make another with the house's own authority: postern certificate renew",
         _ => "renew it, put it at [tls] certificate and key, then systemctl reload postern",
     }
 }
