@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::route::{Ask, Reply, field};
 use crate::shared::bound;
 use crate::time::show_date;
-use postern_app::{AccountRow, House, QuotaChange};
+use postern_app::{AccountRow, House, Obstacle, QuotaChange};
 use postern_types::{Address, DisplayName};
 
 fn shown(house: &House, row: AccountRow) -> Person {
@@ -103,14 +103,24 @@ pub(crate) async fn resume(ask: Ask) -> Result<Reply, Problem> {
 async fn set_suspended(ask: Ask, suspended: bool) -> Result<Reply, Problem> {
     let address = ask.part("address", Address::parse)?;
     ask.house.suspend_person(ask.caller()?, &address, suspended).await?;
-    let credentials = credentials_of(&ask, address.as_str()).await?;
+    let credentials = credentials_of(&ask, &address, suspended).await?;
     Reply::ok(&Suspension { address: address.to_string(), suspended, credentials })
 }
 
-/// Live credentials that rest on a person. What was done is done, so a list that fails beside it is left out.
-async fn credentials_of(ask: &Ask, address: &str) -> Result<Vec<String>, Problem> {
-    let rows = ask.house.credentials(ask.caller()?, None, false).await.unwrap_or_default();
-    let rests = |who: &Option<String>| who.as_deref() == Some(address);
+/// Live credentials that rest on a person and stop, or sign in, for this alone. What was done is done, so a list that
+/// fails beside it is left out.
+async fn credentials_of(ask: &Ask, address: &Address, suspended: bool) -> Result<Vec<String>, Problem> {
+    let rows = ask.house.credentials(ask.caller()?, None, false).await.unwrap_or_else(|refused| {
+        tracing::warn!(
+            event = "rest.list-left-out",
+            ?refused,
+            "the credentials of a person who was suspended or let back"
+        );
+        Vec::new()
+    });
+    let rests = |who: &Option<String>| who.as_deref().is_some_and(|one| one.eq_ignore_ascii_case(address.as_str()));
+    let is_for_this = |one: &Obstacle| matches!(one, Obstacle::OwnerSuspended | Obstacle::HolderSuspended);
     let theirs = rows.into_iter().filter(|row| rests(&row.owner) || rests(&row.holder));
+    let theirs = theirs.filter(|row| row.obstacles.is_empty() != suspended && row.obstacles.iter().all(is_for_this));
     Ok(theirs.map(|row| format!("{}/{}", row.address, row.name)).collect())
 }

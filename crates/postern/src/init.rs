@@ -112,7 +112,7 @@ fn password_of(from_stdin: bool) -> anyhow::Result<(Secret, Option<String>)> {
         })?;
         // Before anything is made.
         let password = password::chosen(password)
-            .map_err(|error| WrongUsage(format!("{error}\nNext step: {}", password::CHOOSE)))?;
+            .map_err(|error| WrongUsage(format!("{error}\nNext step: {}", password::cure(error))))?;
         return Ok((password, None));
     }
     let generated = password::generate().context("the system gives no random bytes")?;

@@ -31,13 +31,25 @@ pub(crate) fn services(config: &Config, bound: Option<&BTreeMap<String, String>>
 /// Where its web is asked under TLS: `https://mail.example.org`. `bound` as above.
 pub(crate) fn web(config: &Config, bound: Option<&BTreeMap<String, String>>) -> Option<String> {
     let address = place(bound, "https", &config.listen.https).filter(|address| address.port() != 0)?;
-    let is_open = place(bound, "http", &config.listen.http).is_some_and(|at| !at.ip().is_loopback());
-    if address.ip().is_loopback() && is_open {
+    if address.ip().is_loopback() && is_reached(config, bound) {
         // Whoever asks from elsewhere would be sent to a program of their own machine.
         return None;
     }
     let host = host(config, address);
     Some(if address.port() == 443 { format!("https://{host}") } else { format!("https://{host}:{}", address.port()) })
+}
+
+/// Do other machines reach anything that people use?
+fn is_reached(config: &Config, bound: Option<&BTreeMap<String, String>>) -> bool {
+    let listen = &config.listen;
+    let used = [
+        ("http", &listen.http),
+        ("imaps", &listen.imaps),
+        ("submissions", &listen.submissions),
+        ("submission", &listen.submission),
+        ("smtp", &listen.smtp),
+    ];
+    used.into_iter().any(|(name, configured)| place(bound, name, configured).is_some_and(|at| !at.ip().is_loopback()))
 }
 
 /// Where others find what is spoken by this name.
@@ -99,12 +111,14 @@ mod tests {
         assert_eq!(web("[::]:8443").as_deref(), Some("https://mail.example.org:8443"));
         assert_eq!(web("127.0.0.1:10443").as_deref(), Some("https://127.0.0.1:10443"));
         assert_eq!(web("unix:web.sock"), None);
-        let beside = |http: &str| {
-            let bound = [("https", "127.0.0.1:8443"), ("http", http)];
+        let beside = |name: &str, at: &str| {
+            let bound = [("https", "127.0.0.1:8443"), (name, at)];
             super::web(&config, Some(&bound.map(|(name, at)| (name.to_owned(), at.to_owned())).into()))
         };
-        assert_eq!(beside("0.0.0.0:80"), None);
-        assert_eq!(beside("127.0.0.1:80").as_deref(), Some("https://127.0.0.1:8443"));
+        for (name, open) in [("http", "0.0.0.0:80"), ("imaps", "[::]:993"), ("smtp", "192.0.2.7:25")] {
+            assert_eq!(beside(name, open), None, "{name}");
+            assert_eq!(beside(name, "127.0.0.1:80").as_deref(), Some("https://127.0.0.1:8443"), "{name}");
+        }
         // Before it runs: as configured, and nowhere where the system is to choose the port.
         let configured = |https: &str| {
             let text = format!("hostname = \"mail.example.org\"\n[listen]\nhttps = [\"{https}\"]\n");

@@ -64,12 +64,17 @@ pub(crate) fn chosen(password: Secret) -> Result<Secret, PasswordError> {
     check_password_rules(&password).map(|()| password)
 }
 
-/// What helps.
-pub(crate) const CHOOSE: &str = "choose 15 characters or more; a few words are easy to remember";
+/// What helps against a password that is refused.
+pub(crate) fn cure(error: PasswordError) -> &'static str {
+    match error {
+        PasswordError::TooShort => "choose 15 characters or more; a few words are easy to remember",
+        _ => "choose another: 15 characters or more that a keyboard has; a few words are easy to remember",
+    }
+}
 
 /// The same for a command of REST.
 pub(super) fn wanted(password: Secret) -> Result<Secret, Failure> {
-    chosen(password).map_err(|error| Failure::usage(error.to_string()).next(CHOOSE))
+    chosen(password).map_err(|error| Failure::usage(error.to_string()).next(cure(error)))
 }
 
 /// Asks the person at the terminal, which does not show what they type.

@@ -307,9 +307,10 @@ impl Authority<'_, ManageDomains> {
     fn to_free(&self, address: &str, account: Option<&AccountRow>) -> String {
         match account {
             None => format!("a group: postern group remove {address}"),
-            Some(row) if !row.is_shared => "the address of a person, and people can be suspended but not removed: the \
-                                            domain stays"
-                .to_owned(),
+            Some(row) if !row.is_shared => format!(
+                "the address of a person, and people are suspended, not removed; where it is to go, make it a shared \
+                 mailbox and remove that: postern shared convert-from-person {address}"
+            ),
             Some(row) if row.address != address => {
                 format!(
                     "which {main} receives too: postern shared set {main} --remove-alias {address}",

@@ -4,7 +4,7 @@ use super::sending;
 use crate::cli::clock;
 use crate::cli::dates::{self, seconds};
 use crate::cli::output::{facts, plain};
-use postern_access::{Obstacle, Protocol, Protocols, Purpose};
+use postern_access::Obstacle;
 use postern_http::model::{Credential, CredentialPlace, CredentialSession, CredentialWithSessions, Setting};
 use postern_types::{Letter, Rights, Secret, counted, length};
 use serde::Serialize;
@@ -146,9 +146,7 @@ pub(super) fn to_sign_in(credential: &Credential, secret: Option<&Secret>, file:
     };
     let mut rows = vec![("Username", credential.username.clone()), ("Secret", shown)];
     rows.extend(credential.settings.iter().map(|one| ("Settings", setting(one))));
-    let mut text = facts(&rows);
-    text.push_str(&not_served(credential));
-    text
+    facts(&rows)
 }
 
 fn setting(setting: &Setting) -> String {
@@ -160,29 +158,15 @@ fn setting(setting: &Setting) -> String {
     format!("{} at {} port {}, {tls}", setting.protocol, setting.host, setting.port)
 }
 
-/// Protocols that its purpose has in its template and no version serves yet. They are in the scope and open nothing:
-/// who named none of them has no use for the word.
-fn is_of_later(credential: &Credential, protocol: &str) -> bool {
-    let template = Purpose::parse(&credential.purpose).map_or(Protocols::NONE, |purpose| purpose.template().protocols);
-    let parsed = Protocol::parse(protocol).ok();
-    parsed.is_some_and(|one| template.has(one) && !matches!(one, Protocol::Imap | Protocol::Submission))
-}
-
-/// By which protocols, as far as they are served here.
+/// By which protocols. What is in its scope and not served here yet opens nothing now, and does once it is.
 fn by(credential: &Credential) -> String {
-    let served = credential.protocols.iter().filter(|protocol| !credential.not_served.contains(protocol));
-    served.cloned().collect::<Vec<_>>().join(", ")
-}
-
-fn not_served(credential: &Credential) -> String {
-    let missing = credential.not_served.iter().filter(|protocol| !is_of_later(credential, protocol));
-    let missing: Vec<&str> = missing.map(String::as_str).collect();
-    match missing.is_empty() {
-        true => String::new(),
-        false => format!(
-            "In its scope and not served here yet: {}. It works once that is, and does nothing until then.\n",
-            missing.join(", ")
-        ),
+    let is_later = |protocol: &&String| credential.not_served.contains(protocol);
+    let (later, now): (Vec<&String>, Vec<&String>) = credential.protocols.iter().partition(is_later);
+    let [later, now] = [later, now].map(|list| list.into_iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+    match (now.as_str(), later.as_str()) {
+        (now, "") => now.to_owned(),
+        ("", later) => format!("nothing yet; {later} once that is served here"),
+        (now, later) => format!("{now}; {later} once that is served here"),
     }
 }
 
@@ -247,7 +231,6 @@ pub(super) fn all(seen: &CredentialWithSessions) -> String {
     rows.extend(credential.settings.iter().map(|one| ("Settings", setting(one))));
     rows.extend(seen.sessions.iter().map(|one| ("Session", session(one))));
     let mut text = facts(&rows);
-    text.push_str(&not_served(credential));
     if credential.ended_at.is_none() {
         let is_shut = credential.because.contains(&Obstacle::Shut.to_string());
         if credential.state == "suspended" {

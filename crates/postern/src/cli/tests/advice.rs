@@ -36,5 +36,5 @@ async fn advice_can_be_followed() {
     }
     scene.text("domain remove example.net").await;
     let (refusal, _) = scene.failure("domain remove example.org").await;
-    assert!(refusal.contains("the address of a person, and people can be suspended but not removed"), "{refusal}");
+    assert!(refusal.contains("the address of a person, and people are suspended, not removed"), "{refusal}");
 }
