@@ -120,20 +120,38 @@ impl House {
         self.at_keeper(|keeper| keeper.state()).await.map(Option::unwrap_or_default)
     }
 
-    /// Wants another certificate: for whoever manages domains. The trail has it before anybody is asked.
+    /// Wants another certificate: for whoever manages domains. The trail has it before anybody is asked, and after it
+    /// what was made at once. While an authority is being asked, the state is that of before: what differs from it is
+    /// what came of asking.
     pub async fn renew_certificate(
         &self,
         caller: &Caller,
         is_forced: bool,
     ) -> Result<(CertificateAsked, CertificateState), Refused> {
-        let caller = caller.clone();
-        self.change(move |tx| tx.authority::<ManageDomains>(&caller)?.note_certificate_renewal(is_forced)).await?;
-        let asked = self.at_keeper(move |keeper| (keeper.renew(is_forced), keeper.state())).await?;
-        Ok(asked.unwrap_or_else(|| {
-            let text = "no server runs here, and it is the server that has the certificate".to_owned();
-            let next = "start it and ask again without --offline".to_owned();
-            (CertificateAsked::Not(CertificateFinding { text, next }), CertificateState::default())
-        }))
+        let (by, noting) = (caller.clone(), caller.clone());
+        if self.certificate.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+            self.ask(move |tx| tx.authority::<ManageDomains>(&by).map(drop)).await?;
+            return Ok(nobody_to_ask());
+        }
+        self.change(move |tx| tx.authority::<ManageDomains>(&by)?.note_certificate_renewal(is_forced)).await?;
+        let asked = self.at_keeper(move |keeper| {
+            let before = keeper.state();
+            match keeper.renew(is_forced) {
+                CertificateAsked::Asking => (CertificateAsked::Asking, before),
+                other => (other, keeper.state()),
+            }
+        });
+        let (asked, state) = asked.await?.unwrap_or_else(nobody_to_ask);
+        if let (CertificateAsked::Made, Some(shown)) = (&asked, &state.shown) {
+            let sha256 = shown.sha256.clone();
+            let noted =
+                self.change(move |tx| tx.authority::<ManageDomains>(&noting)?.note_certificate_renewed(&sha256));
+            // It is there, whatever the trail says.
+            if let Err(error) = noted.await {
+                tracing::error!(event = "certificate.not-noted", %error);
+            }
+        }
+        Ok((asked, state))
     }
 
     /// Nothing where nobody has one.
@@ -148,4 +166,10 @@ impl House {
             Refused::Unavailable
         })
     }
+}
+
+fn nobody_to_ask() -> (CertificateAsked, CertificateState) {
+    let text = "no server runs here, and it is the server that has the certificate".to_owned();
+    let next = "start it and ask again without --offline".to_owned();
+    (CertificateAsked::Not(CertificateFinding { text, next }), CertificateState::default())
 }

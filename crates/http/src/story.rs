@@ -115,6 +115,7 @@ fn deed(event: &AuditEvent) -> String {
         "certificate.renewal-asked" if detail == "forced" => {
             "asked for another certificate of the server, before its time".to_owned()
         }
+        "certificate.renewed" => format!("made another certificate of the server, with SHA-256 {detail}"),
         "certificate.renewal-asked" => "asked for another certificate of the server".to_owned(),
         "key.deleted" => format!("deleted the key {detail}, on which no credential rested"),
         "sign-in.failed-often" => failed_often(detail),

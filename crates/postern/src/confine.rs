@@ -20,7 +20,7 @@ use std::path::{Component, Path, PathBuf};
 /// enforce what they know.
 const KNOWN: ABI = ABI::V3;
 /// What of the data folder an administrator may have put on another disk, by a link.
-const MOVED: [&str; 4] = ["postern.db", "bodies.db", "keys", "acme"];
+const MOVED: [&str; 5] = ["postern.db", "bodies.db", "keys", "acme", "tls"];
 
 /// How far the kernel sees to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use postern_types::Timestamp;
 use ring::digest::{SHA256, digest};
+use std::net::IpAddr;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -27,6 +28,8 @@ pub struct Inspected {
     pub key: String,
     /// SHA-256 of all of it, in hexadecimal.
     pub sha256: String,
+    /// The IP addresses that it is for.
+    pub(crate) addresses: Vec<IpAddr>,
     subject_name: Vec<u8>,
     issuer_name: Vec<u8>,
 }
@@ -39,6 +42,7 @@ impl Inspected {
         Some(Self {
             subject: read.subject().to_string(),
             names: names(&read),
+            addresses: addresses(&read),
             issuer: read.issuer().to_string(),
             not_before: at(read.validity().not_before.timestamp()),
             not_after: at(read.validity().not_after.timestamp()),
@@ -90,6 +94,18 @@ fn names(read: &X509Certificate<'_>) -> Vec<String> {
     names.collect()
 }
 
+fn addresses(read: &X509Certificate<'_>) -> Vec<IpAddr> {
+    let Ok(Some(extension)) = read.subject_alternative_name() else { return Vec::new() };
+    let addresses = extension.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::IPAddress(bytes) => <[u8; 4]>::try_from(*bytes)
+            .map(IpAddr::from)
+            .or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from))
+            .ok(),
+        _ => None,
+    });
+    addresses.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +120,7 @@ mod tests {
         let read: Vec<_> = chain.iter().map(|der| Inspected::of(der).unwrap()).collect();
         assert_eq!(read[0].subject, "CN=mail.example.org");
         assert_eq!(read[0].names, ["mail.example.org", "localhost"]);
+        assert_eq!(read[0].addresses, ["127.0.0.1", "::1"].map(|address| address.parse::<IpAddr>().unwrap()));
         assert_eq!(read[0].issuer, "CN=Postern local authority of mail.example.org, O=Postern");
         let days = |days: i64| days * 24 * 3600 * 1000;
         assert_eq!(read[0].not_before, Timestamp(1_700_000_000_000 - days(1)));

@@ -242,6 +242,8 @@ scenario! { by by_itself;
         let rows = house.app().audit(house.operator(), query).await.expect("the trail");
         let asked: Vec<_> = rows.iter().filter(|row| row.action == "certificate.renewal-asked").map(|row| row.detail.as_str()).collect();
         assert_eq!(asked, ["forced", ""]);
+        let made: Vec<_> = rows.iter().filter(|row| row.action == "certificate.renewed").map(|row| row.detail.as_str()).collect();
+        assert_eq!(made, [about.sha256.as_str()]);
 
         // The key of the authority is best kept elsewhere.
         let (kept, away) = (house.data_dir().join("tls/ca.key"), house.scratch().join("ca.key"));

@@ -95,6 +95,6 @@ pub struct CertificateAsked {
     pub outcome: String,
     /// Why nothing was done, and what to do instead.
     pub not: Option<CertificateFinding>,
-    /// As it is now.
+    /// As it is now; with `asking`, as it was before, so that what differs from it later is what came of asking.
     pub state: CertificateState,
 }

@@ -53,28 +53,46 @@ async fn renew(force: bool, client: &mut Client) -> Result<Said, Failure> {
             .next(plain(&not.next_step)));
     }
     let state = match asked.outcome.as_str() {
-        "asking" => ended(asked.state, client).await?,
+        "asking" => {
+            let now = ended(&asked.state, client).await?;
+            came(&asked.state, &now)?;
+            now
+        }
         _ => asked.state,
     };
-    if let Some(CertificateAttempt { refusal: Some(reason), next_step, .. }) = last(&state) {
-        let next = next_step.as_deref().unwrap_or("postern certificate show");
-        return Err(Failure::new(format!("there is no new certificate: {}", plain(reason))).next(plain(next)));
-    }
     Ok(Said::new(
         format!("There is a new certificate, shown to whoever connects from now on.\n\n{}", shown(&state)),
         &state,
     ))
 }
 
+/// Whether there is another one since. A reload breaks an attempt off, and takes away whom to ask; then what stands
+/// there of the last attempt is of one before.
+fn came(before: &CertificateState, now: &CertificateState) -> Result<(), Failure> {
+    let at = |state| last(state).map(|last| last.at.clone());
+    if at(before) != at(now)
+        && let Some(CertificateAttempt { refusal: Some(reason), next_step, .. }) = last(now)
+    {
+        let next = next_step.as_deref().unwrap_or("postern certificate show");
+        return Err(Failure::new(format!("there is no new certificate: {}", plain(reason))).next(plain(next)));
+    }
+    let shown = |state: &CertificateState| state.certificates.first().map(|shown| shown.sha256.clone());
+    if shown(now).is_none() || shown(before) == shown(now) {
+        let text = "there is no new certificate: asking for it was broken off, as by a reload";
+        return Err(Failure::new(text).next("ask again: postern certificate renew"));
+    }
+    Ok(())
+}
+
 /// Waits for the attempt under way.
-async fn ended(before: CertificateState, client: &mut Client) -> Result<CertificateState, Failure> {
+async fn ended(before: &CertificateState, client: &mut Client) -> Result<CertificateState, Failure> {
     let attempts = |state: &CertificateState| state.acme.as_ref().map_or(0, |acme| acme.attempts);
     let began = Instant::now();
     loop {
         tokio::time::sleep(PAUSE).await;
         let now: CertificateState = client.get(PATH).await?;
         // A reload may have taken the authority away.
-        if attempts(&now) > attempts(&before) || now.acme.is_none() {
+        if attempts(&now) > attempts(before) || now.acme.is_none() {
             return Ok(now);
         }
         if began.elapsed() > PATIENCE {
@@ -105,6 +123,7 @@ fn shown(state: &CertificateState) -> String {
 fn rows(certificate: &Certificate, acme: Option<&CertificateAcme>) -> Vec<(&'static str, String)> {
     let days = match certificate.days_left {
         ..=-1 => "ended".to_owned(),
+        0 => "less than a day left".to_owned(),
         1 => "1 day left".to_owned(),
         left => format!("{left} days left"),
     };
@@ -210,10 +229,31 @@ mod tests {
         assert!(
             days(-1).contains("2027-01-30 (ended)")
                 && days(1).contains("(1 day left)")
-                && days(0).contains("(0 days left)")
+                && days(0).contains("(less than a day left)")
         );
         let nobody = CertificateState { certificates: vec![], acme: None, findings: vec![] };
         assert!(shown(&nobody).starts_with("No server runs here"));
+    }
+
+    #[test]
+    fn there_is_a_new_one_only_where_another_is_shown() {
+        let at = |sha256: &str, acme: Option<CertificateAcme>| {
+            state(Certificate { sha256: sha256.into(), ..certificate("acme") }, acme)
+        };
+        let said = |now: &CertificateState| came(&at("00ff", Some(by_acme(Some("an old story")))), now).err();
+        let later = |refusal| {
+            let mut acme = by_acme(refusal);
+            acme.last.as_mut().unwrap().at = "2026-11-27T09:00:00Z".into();
+            Some(acme)
+        };
+        assert!(said(&at("11ee", later(None))).is_none());
+        let words = |now| format!("{:?}", said(&now).expect("a failure"));
+        assert!(words(at("00ff", later(Some("nobody answers")))).contains("nobody answers"));
+        // A reload took the authority away, or wanted another one.
+        for acme in [None, Some(by_acme(Some("an old story")))] {
+            let broken = words(at("00ff", acme));
+            assert!(broken.contains("broken off, as by a reload") && !broken.contains("an old story"), "{broken}");
+        }
     }
 
     #[test]

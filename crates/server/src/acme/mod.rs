@@ -53,16 +53,13 @@ pub struct LastAttempt {
     pub refusal: Option<(String, String)>,
     /// Before this it is not asked by itself.
     pub not_before: Timestamp,
-    /// There is something to mend, and a reload asks at once after it.
-    pub reload_helps: bool,
 }
 
 /// How the last attempt went, as it is kept beside the certificate; nothing where there was none.
 pub fn last_attempt(acme: &Acme) -> Option<LastAttempt> {
     let Attempts { last_ms, refusal, not_before_ms, .. } = Kept::new(acme, Arc::new(RealDisk)).attempts();
-    let reload_helps = refusal.as_ref().is_some_and(|refusal| !refusal.is_rate_limit && !refusal.needs_nobody);
-    let refusal = refusal.map(|refusal| (refusal.reason, refusal.next));
-    Some(LastAttempt { at: Timestamp(last_ms?), refusal, not_before: Timestamp(not_before_ms), reload_helps })
+    let refusal = refusal.map(|refusal| (refusal.reason.clone(), refusal.to_do()));
+    Some(LastAttempt { at: Timestamp(last_ms?), refusal, not_before: Timestamp(not_before_ms) })
 }
 
 /// How soon somebody wants it.
@@ -85,6 +82,9 @@ struct Wanted {
     /// A listener is open at which the challenge is answered.
     is_answered: bool,
     urge: Urge,
+    /// How often somebody wanted another whether it is due or not; [`Progress::served`] says what came of it. Counted,
+    /// so that what is wanted with less urge later, as by a reload, does not take its place.
+    forced: u64,
 }
 
 impl Wanted {
@@ -92,6 +92,17 @@ impl Wanted {
     fn asked(&self) -> Option<Arc<Acme>> {
         self.acme.clone().filter(|_| self.is_answered)
     }
+}
+
+/// How asking goes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// The authority is being asked.
+    is_asking: bool,
+    /// How many attempts have ended.
+    attempts: u64,
+    /// How far [`Wanted::forced`] is done.
+    served: u64,
 }
 
 /// Keeps the certificate of a server.
@@ -107,8 +118,7 @@ pub(crate) struct Keeper {
     /// What was noted of each folder, where the disk does not take it too.
     noted: Mutex<BTreeMap<PathBuf, Attempts>>,
     own: OwnAuthority,
-    /// Whether the authority is being asked, and how many attempts have ended.
-    progress: Mutex<(bool, u64)>,
+    progress: Mutex<Progress>,
     /// Held from reading a certificate until it is put: of two at once the later is to stay.
     putting: Mutex<()>,
 }
@@ -116,7 +126,7 @@ pub(crate) struct Keeper {
 impl Keeper {
     pub fn new(config: &Config, clock: Arc<dyn Clock>, disk: Arc<dyn Disk>, tls: Tls, texts: Challenges) -> Arc<Self> {
         let (files, acme) = (config.tls.clone(), config.acme.clone().map(Arc::new));
-        let wanted = Wanted { files, acme, is_answered: true, urge: Urge::None };
+        let wanted = Wanted { files, acme, is_answered: true, urge: Urge::None, forced: 0 };
         Arc::new(Self {
             hostname: config.hostname.clone(),
             listen: config.listen.clone(),
@@ -138,7 +148,10 @@ impl Keeper {
         let is_answered = fresh.acme.as_ref().is_none_or(|acme| acme.challenge.is_answered(&self.listen));
         let acme = fresh.acme.clone().map(Arc::new);
         // Before the files are read: what comes of another wish from now on is not put over them.
-        self.wanted.send_replace(Wanted { files: fresh.tls.clone(), acme, is_answered, urge: Urge::IfDue });
+        let files = fresh.tls.clone();
+        self.wanted.send_modify(|wanted| {
+            *wanted = Wanted { files, acme, is_answered, urge: Urge::IfDue, forced: wanted.forced };
+        });
         let Some(acme) = &fresh.acme else { return self.answers.tls.reload(&fresh.tls) };
         if !is_answered {
             let (challenge, listener) = (acme.challenge.name(), acme.challenge.place().0);
@@ -171,6 +184,9 @@ impl Keeper {
         let mut told = None;
         loop {
             let acme = wanted.borrow_and_update().asked();
+            if self.is_forced(acme.is_some()) {
+                urge = Urge::Now;
+            }
             let rest =
                 if urge == Urge::None { rested.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             let wait = acme.as_deref().map(|acme| self.wait(acme, urge).max(rest));
@@ -198,6 +214,17 @@ impl Keeper {
                 () = tokio::time::sleep(wait) => Urge::None,
             };
         }
+    }
+
+    /// Whether another is wanted, due or not, that nobody has been asked for yet. Where nobody can be asked, that
+    /// is at its end.
+    fn is_forced(&self, can_ask: bool) -> bool {
+        let mut progress = locked(&self.progress);
+        let forced = self.wanted.borrow().forced;
+        if !can_ask {
+            progress.served = forced;
+        }
+        forced != progress.served
     }
 
     async fn act(self: &Arc<Self>, acme: &Arc<Acme>, is_due: bool) {
@@ -259,7 +286,7 @@ impl Keeper {
     /// Asks once, and tells how it went.
     async fn attempt(self: &Arc<Self>, acme: &Arc<Acme>) {
         // Whoever waits for the end of it hears of that, too, where it is given up.
-        let _underway = Underway::begin(&self.progress);
+        let underway = Underway::begin(self);
         let kept = Kept::new(acme, Arc::clone(&self.disk));
         let before = self.attempts(acme);
         let patience = Patience::default();
@@ -268,6 +295,7 @@ impl Keeper {
             let (before, patience) = (before.clone(), patience.clone());
             apart(async move { keeper.obtain(&acme, &kept, before, patience).await }).await
         };
+        underway.is_whole();
         // What came is noted already, before anybody was shown it.
         let Err(refusal) = outcome else { return };
         let now = self.clock.wall();
@@ -374,19 +402,29 @@ impl Keeper {
 }
 
 /// An attempt, until this is let go.
-struct Underway<'a>(&'a Mutex<(bool, u64)>);
+struct Underway<'a> {
+    progress: &'a Mutex<Progress>,
+    forced: u64,
+}
 
 impl<'a> Underway<'a> {
-    fn begin(progress: &'a Mutex<(bool, u64)>) -> Self {
-        locked(progress).0 = true;
-        Self(progress)
+    fn begin(keeper: &'a Keeper) -> Self {
+        let mut progress = locked(&keeper.progress);
+        progress.is_asking = true;
+        Self { progress: &keeper.progress, forced: keeper.wanted.borrow().forced }
+    }
+
+    /// The authority has answered, so that whoever wanted this before it began has what they wanted.
+    fn is_whole(&self) {
+        locked(self.progress).served = self.forced;
     }
 }
 
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
-        let mut progress = locked(self.0);
-        *progress = (false, progress.1 + 1);
+        let mut progress = locked(self.progress);
+        progress.is_asking = false;
+        progress.attempts += 1;
     }
 }
 

@@ -8,6 +8,9 @@ use std::error::Error as _;
 
 /// Octets of an authority's words that are passed on.
 const MOST_WORDS: usize = 600;
+/// The command alone does not read the configuration.
+const AFTER_MENDING: &str =
+    "then: systemctl reload postern where the configuration was changed, and postern certificate renew";
 
 /// An attempt that failed: why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,14 @@ impl Refusal {
     /// Another list of names would be refused, too.
     pub fn whatever_names(self) -> Self {
         Self { is_for_all_names: true, ..self }
+    }
+
+    /// What to do, to the end: where something is to be mended, it is asked again after that.
+    pub fn to_do(&self) -> String {
+        match self.is_rate_limit || self.needs_nobody {
+            true => self.next.clone(),
+            false => format!("{}; {AFTER_MENDING}", self.next),
+        }
     }
 
     /// Something on this machine is in the way.
@@ -244,6 +255,12 @@ mod tests {
             assert_eq!(refusal.reason, format!("mail.example.org: no ({kind})"));
             assert!(refusal.next.contains(words), "{kind}: {}", refusal.next);
         }
+        assert_eq!(
+            of("invalidContact").to_do(),
+            "correct [tls.acme] contact, or leave it out; then: systemctl reload postern where the configuration was changed, \
+             and postern certificate renew"
+        );
+        assert_eq!(of("rateLimited").to_do(), of("rateLimited").next, "asking does not help");
         assert!(of("rateLimited").is_rate_limit && of("accountDoesNotExist").account_is_gone);
         assert!(of("rateLimited").needs_nobody && of("serverInternal").needs_nobody && !of("dns").needs_nobody);
         let alpn = Refusal::of_problem(&problem("tls", "no"), Challenge::TlsAlpn01, Some("mail.example.org"));

@@ -2,9 +2,10 @@
 
 use super::due::next_at;
 use super::kept::Kept;
-use super::{Keeper, Urge, Wanted, locked};
+use super::{Keeper, Progress, Urge, Wanted, locked};
 use crate::config::Acme;
 use crate::inspect::Inspected;
+use crate::own::ANOTHER_AUTHORITY;
 use crate::tls::{chain, names_it};
 use postern_app::{
     CertificateAsked, CertificateAttempt, CertificateAuthority, CertificateFinding, CertificateKeeper,
@@ -83,8 +84,8 @@ impl Keeper {
     fn authority(&self, acme: &Acme) -> CertificateAuthority {
         let kept = Kept::new(acme, Arc::clone(&self.disk)).attempts();
         let noted = locked(&self.noted).get(&acme.folder).cloned().unwrap_or(kept);
-        let refusal = noted.refusal.map(|refusal| (refusal.reason, refusal.next));
-        let (is_asking, attempts) = *locked(&self.progress);
+        let refusal = noted.refusal.map(|refusal| (refusal.reason.clone(), refusal.to_do()));
+        let Progress { is_asking, attempts, .. } = *locked(&self.progress);
         CertificateAuthority {
             directory: acme.directory.clone(),
             challenge: acme.challenge.name(),
@@ -103,9 +104,15 @@ impl Keeper {
         der: &CertificateDer<'_>,
         leaf: &Inspected,
     ) -> Vec<CertificateFinding> {
-        let renew = if source == CertificateSource::Files { BY_FILES } else { BY_COMMAND };
+        let is_own = source == CertificateSource::OwnAuthority;
+        let renew = match source {
+            CertificateSource::Files => BY_FILES,
+            _ if is_own && self.own.ends_with(leaf, &*self.disk) => ANOTHER_AUTHORITY,
+            _ => BY_COMMAND,
+        };
         let found = [
             self.lasting(leaf, renew),
+            is_own.then(|| self.own.end_finding(self.clock.wall(), &*self.disk)).flatten(),
             self.naming(source, der),
             wanted.acme.as_deref().and_then(|acme| self.asking_finding(wanted, acme, source)),
             self.file_finding(wanted, source, der),
@@ -126,7 +133,12 @@ impl Keeper {
         if days >= leaf.warn_days() {
             return None;
         }
-        amiss(format!("it ends in {days} days, and mail programs refuse it then"), renew)
+        let when = match days {
+            0 => "within a day".to_owned(),
+            1 => "in 1 day".to_owned(),
+            days => format!("in {days} days"),
+        };
+        amiss(format!("it ends {when}, and mail programs refuse it then"), renew)
     }
 
     fn naming(&self, source: CertificateSource, der: &CertificateDer<'_>) -> Option<CertificateFinding> {
@@ -147,11 +159,11 @@ impl Keeper {
         if !wanted.is_answered {
             return Some(closed(acme));
         }
-        let known = self.authority(acme);
-        if let Some((reason, next)) = known.last.and_then(|last| last.refusal) {
-            return amiss(format!("the authority was asked last in vain: {reason}"), next);
+        // What it said of other names does not count.
+        if let Some(refusal) = self.attempts(acme).refusal {
+            return amiss(format!("the authority was asked last in vain: {}", refusal.reason), refusal.to_do());
         }
-        let waits = source == CertificateSource::StandIn && !known.is_asking;
+        let waits = source == CertificateSource::StandIn && !locked(&self.progress).is_asking;
         waits.then(|| CertificateFinding {
             text: "the authority has not given one yet, and another stands in for it".to_owned(),
             next: BY_COMMAND.to_owned(),
@@ -189,19 +201,31 @@ impl Keeper {
         if !wanted.is_answered {
             return CertificateAsked::Not(closed(acme));
         }
-        if locked(&self.progress).0 {
+        if locked(&self.progress).is_asking {
             return CertificateAsked::Asking;
         }
         let (now, attempts) = (self.clock.wall(), self.attempts(acme));
         let urge = if is_forced { Urge::Now } else { Urge::IfDue };
         let at = next_at(self.life(acme).as_ref(), &attempts, urge, now);
         if at <= now {
-            self.wanted.send_modify(|wanted| wanted.urge = urge);
+            // An attempt that began meanwhile is what is wanted.
+            let progress = locked(&self.progress);
+            if !progress.is_asking {
+                self.wanted.send_modify(|wanted| {
+                    wanted.urge = urge;
+                    wanted.forced += u64::from(is_forced);
+                });
+            }
             return CertificateAsked::Asking;
         }
-        CertificateAsked::Not(match attempts.refusal.filter(|refusal| refusal.is_rate_limit) {
+        let rests_until = attempts.rests_until(now);
+        CertificateAsked::Not(match attempts.refusal.filter(|refusal| refusal.is_rate_limit && rests_until > now) {
             Some(refusal) => CertificateFinding {
-                text: format!("the authority wants to be left alone until {}: {}", show_date(at), refusal.reason),
+                text: format!(
+                    "the authority wants to be left alone until {}: {}",
+                    show_date(rests_until),
+                    refusal.reason
+                ),
                 next: refusal.next,
             },
             None => not_due(at, "it is renewed by itself then"),
@@ -213,9 +237,17 @@ impl Keeper {
         let _alone = locked(&self.putting);
         let wanted = self.wanted.borrow().clone();
         let files = &wanted.files;
-        let Some(leaf) = chain(files).ok().and_then(|chain| chain.first().and_then(|der| Inspected::of(der))) else {
-            let text = format!("{} can not be used", files.certificate.display());
-            return CertificateAsked::Not(CertificateFinding { text, next: BY_FILES.to_owned() });
+        let leaf = chain(files).map_err(|error| error.to_string()).and_then(|chain| {
+            let leaf = chain.first().and_then(|der| Inspected::of(der));
+            leaf.ok_or_else(|| "its certificate can not be read".to_owned())
+        });
+        let leaf = match leaf {
+            Ok(leaf) => leaf,
+            Err(error) => {
+                let reason = error.lines().next().unwrap_or_default();
+                let text = format!("{} can not be used: {reason}", files.certificate.display());
+                return CertificateAsked::Not(CertificateFinding { text, next: BY_FILES.to_owned() });
+            }
         };
         if wanted.acme.is_some() || !self.own.has_issued(&leaf, &*self.disk) {
             return CertificateAsked::Not(CertificateFinding {
@@ -229,7 +261,7 @@ impl Keeper {
         if at > now && is_fit && !is_forced {
             return CertificateAsked::Not(not_due(at, "do it then"));
         }
-        match self.own.renew(&self.hostname, files, &self.answers.tls, now, &*self.disk) {
+        match self.own.renew(&self.hostname, (files, &leaf), &self.answers.tls, now, &*self.disk) {
             Ok(()) => CertificateAsked::Made,
             Err(why) => CertificateAsked::Not(why),
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Challenge;
+use postern_app::{CertificateAsked, CertificateKeeper};
 use postern_store::ManualClock;
 use std::path::Path;
 
@@ -72,6 +73,58 @@ async fn it_is_asked_for_with_a_third_of_its_life_left_and_not_before() {
     clock.advance_ms(2000);
     tokio::time::advance(Duration::from_secs(2)).await;
     assert_eq!(refusals_of(&keeper, &config).await, 1, "a third is left");
+}
+
+/// Somebody asked for another, and a reload comes before the keeper has seen it.
+#[tokio::test(start_paused = true)]
+async fn what_was_forced_is_asked_for_though_a_reload_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = config(folder.path(), NOBODY);
+    keep_certificate(&here);
+    let keeper = keeper(&here, Arc::new(ManualClock::new(NOW)));
+    let (_switch, shutdown) = Shutdown::new();
+    let mut running = JoinSet::new();
+    running.spawn(Arc::clone(&keeper).run(shutdown));
+    assert_eq!(refusals_of(&keeper, &here).await, 0, "it is there");
+    assert_eq!(keeper.renew(true), CertificateAsked::Asking);
+    keeper.reload(&here).unwrap();
+    assert_eq!(refusals_of(&keeper, &here).await, 1);
+    keeper.reload(&here).unwrap();
+    assert_eq!(refusals_of(&keeper, &here).await, 1, "once");
+}
+
+/// A limit that has passed does not say when it is due.
+#[test]
+fn a_limit_is_told_until_it_has_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = config(folder.path(), NOBODY);
+    keep_certificate(&here);
+    let clock = Arc::new(ManualClock::new(NOW));
+    let keeper = keeper(&here, clock.clone());
+    let acme = here.acme.as_ref().unwrap();
+    let limited = Attempts {
+        last_ms: Some(NOW.0),
+        refusal: Some(Refusal { is_rate_limit: true, ..Refusal::new("too many", "wait") }),
+        refusals: 1,
+        not_before_ms: NOW.0 + DAY_MS,
+        names: vec!["mail.example.org".into()],
+    };
+    Kept::new(acme, Arc::new(RealDisk)).put_attempts(&limited).unwrap();
+    let said = || match keeper.renew(false) {
+        CertificateAsked::Not(why) => why.text,
+        other => panic!("{other:?}"),
+    };
+    let until = postern_http::show_date(NOW.plus_ms(DAY_MS));
+    assert_eq!(said(), format!("the authority wants to be left alone until {until}: too many"));
+    clock.advance_ms(2 * DAY_MS);
+    assert!(said().starts_with("it is not due until "), "{}", said());
+
+    // Of other names nothing was said.
+    let others = config(folder.path(), &format!("{NOBODY}names = [\"autoconfig.example.org\"]\n"));
+    let vain = || keeper.state().findings.iter().any(|found| found.text.contains("in vain"));
+    assert!(vain());
+    keeper.reload(&others).unwrap();
+    assert!(!vain());
 }
 
 /// A new listener needs a restart: what is looked for there before that is refused.

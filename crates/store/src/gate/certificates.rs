@@ -11,4 +11,11 @@ impl Authority<'_, ManageDomains> {
         let action = "certificate.renewal-asked";
         Ok(self.tx().record(self.caller(), &Event { class: "A", action, account: None, mailbox: None, detail })?)
     }
+
+    /// Another one was made in this house, and clients see it; its SHA-256 in hexadecimal.
+    pub fn note_certificate_renewed(&self, sha256: &str) -> Result<(), GateError> {
+        let detail = Detail { public: sha256, personal: "" };
+        let action = "certificate.renewed";
+        Ok(self.tx().record(self.caller(), &Event { class: "A", action, account: None, mailbox: None, detail })?)
+    }
 }

@@ -64,10 +64,6 @@ fn asked(facts: &Facts, now: Timestamp) -> Check {
         false => format!("on {}", show_date(last.not_before)),
     };
     let text = format!("asked on {at} in vain: {reason}; it is asked again {again}");
-    let next = match last.reload_helps {
-        true => format!("{next}; then: postern certificate renew"),
-        false => next.clone(),
-    };
     match facts.is_given {
         true => {
             Check::warn(TLS, id, what, format!("{text}; the certificate that there is stays until its end")).next(next)
@@ -107,7 +103,6 @@ mod tests {
             at: NOW,
             refusal: reason.map(|reason| (reason.to_owned(), "open port 80".to_owned())),
             not_before: NOW.plus_ms(300_000),
-            reload_helps: true,
         });
         let directory = "https://ca.example.net/dir".to_owned();
         asked(&Facts { directory, challenge: Challenge::Http01, is_given, last, ports: vec![] }, NOW)
@@ -121,21 +116,8 @@ mod tests {
         let refused = found(false, Some(Some("nobody answers")));
         assert!(refused.text.contains("in vain: nobody answers; it is asked again on 2026-"), "{}", refused.text);
         assert_eq!(refused.status, Status::Fail);
-        assert_eq!(refused.next.as_deref(), Some("open port 80; then: postern certificate renew"));
+        assert_eq!(refused.next.as_deref(), Some("open port 80"));
         assert_eq!(found(true, Some(Some("nobody answers"))).status, Status::Warn, "there is one");
-    }
-
-    #[test]
-    fn a_reload_is_advised_only_where_it_helps() {
-        let last = LastAttempt {
-            at: NOW,
-            refusal: Some(("too many certificates".to_owned(), "wait: asking sooner does not help".to_owned())),
-            not_before: NOW.plus_ms(300_000),
-            reload_helps: false,
-        };
-        let directory = "https://ca.example.net/dir".to_owned();
-        let facts = Facts { directory, challenge: Challenge::Http01, is_given: false, last: Some(last), ports: vec![] };
-        assert_eq!(asked(&facts, NOW).next.as_deref(), Some("wait: asking sooner does not help"));
     }
 
     #[test]

@@ -69,9 +69,18 @@ fn renew(loaded: &Loaded, facts: &Facts) -> &'static str {
         return "let the authority give another: see what stands at \"authority\" below";
     }
     match loaded.trust {
+        Trust::OwnAuthority if ends_with_authority(&loaded.chain) => {
+            "the authority itself ends: docs/administration.md, When the own authority ends"
+        }
         Trust::OwnAuthority => "make another with the house's own authority: postern certificate renew",
         _ => "renew it, put it at [tls] certificate and key, then systemctl reload postern",
     }
+}
+
+/// Another certificate would end no later than this one.
+fn ends_with_authority(chain: &[Inspected]) -> bool {
+    let leaf = chain.first();
+    leaf.is_some_and(|leaf| chain.iter().skip(1).any(|above| above.not_after <= leaf.not_after))
 }
 
 /// The one of the chain that ends first counts: without it the others lead nowhere.
@@ -90,7 +99,12 @@ fn lasting(loaded: &Loaded, facts: &Facts) -> Check {
             .next("is the clock right? timedatectl; if it is, wait or take another certificate");
     }
     let days = (ends.0 - now.0) / DAY_MS;
-    let text = format!("it ends on {}, in {days} days", date(ends));
+    let left = match days {
+        0 => "within a day".to_owned(),
+        1 => "in 1 day".to_owned(),
+        days => format!("in {days} days"),
+    };
+    let text = format!("it ends on {}, {left}", date(ends));
     let few = loaded.chain.first().map_or(WARN_DAYS, Inspected::warn_days);
     match days < few {
         true => Check::warn(TLS, id, what, format!("{text}; mail programs refuse it then")).next(renew(loaded, facts)),
