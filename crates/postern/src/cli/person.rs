@@ -73,7 +73,7 @@ pub enum Verb {
         #[arg(long = "self")]
         own: bool,
         /// With --self: by the invitation that you were given, which is asked for; no sign-in is needed
-        #[arg(long, requires = "own")]
+        #[arg(long, requires = "own", conflicts_with = "address")]
         invitation: bool,
     },
     /// Say how much a person's mailboxes may hold, or whether they administer the organisation; with
@@ -253,13 +253,13 @@ async fn invite(client: &mut Client, address: &Address) -> Result<Said, Failure>
 /// The code, and how it is taken.
 fn invited(invitation: &Invitation) -> String {
     let page = match &invitation.page {
-        Some(page) => format!("at {page} in a browser, or: "),
+        Some(page) => format!(", at {page} in a browser, or"),
         // Without https there is no page for anybody.
         None => String::new(),
     };
     format!(
         "Invitation: {}\nIt is shown once, and good once, until {}; hand it over safely.\n\
-         Next: they choose with it, {page}postern person set-password --self --invitation (from another machine with \
+         Next: they choose with it{page}: postern person set-password --self --invitation (from another machine with \
          --url)\n",
         invitation.code.0.expose_text().unwrap_or_default(),
         invitation.expires_at

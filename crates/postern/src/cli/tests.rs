@@ -534,6 +534,8 @@ async fn flags_that_mean_nothing_together_are_wrong_usage() {
     }
     assert!(usage("person set-password").contains("<EMAIL>"));
     assert!(usage("person set-password a@example.org --self").contains("cannot be used with"));
+    // It would give them another password, made from the invitation even.
+    assert!(usage("person set-password a@example.org --invitation").contains("cannot be used with"));
     assert!(usage("token create --name n --role login").contains("admin, owner, auditor"));
     let failure = run("person list --token-file /nowhere/token --config /nowhere/postern.toml").await.unwrap_err();
     assert_eq!(failure.code(), 1, "{failure}");
